@@ -1,0 +1,117 @@
+"""What a job is: its states, the legal moves between them, and its JSON form. No storage, no threads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from clawcraft.clock import rfc3339
+
+
+class JobStatus(StrEnum):
+    """queued → running → done or failed; a queued job can also fail without running."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+    @property
+    def ended(self) -> bool:
+        return self in (JobStatus.DONE, JobStatus.FAILED)
+
+
+LEGAL_MOVES: Mapping[JobStatus, frozenset[JobStatus]] = {
+    JobStatus.QUEUED: frozenset({JobStatus.RUNNING, JobStatus.FAILED}),
+    JobStatus.RUNNING: frozenset({JobStatus.DONE, JobStatus.FAILED}),
+    JobStatus.DONE: frozenset(),
+    JobStatus.FAILED: frozenset(),
+}
+
+
+class IllegalTransition(RuntimeError):
+    """Raised when code asks for a move that LEGAL_MOVES does not have: a defect, never an agent's doing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """``percent`` 0 to 100, never falling; ``updated_at`` Unix seconds."""
+
+    percent: int
+    message: str
+    updated_at: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {"percent": self.percent, "message": self.message, "updated_at": rfc3339(self.updated_at)}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One asynchronous action. Times are Unix seconds; ``error`` is a ``ClawcraftError.to_json()``."""
+
+    id: str
+    action: str
+    args: Mapping[str, Any]
+    agent_id: str
+    request_id: str | None
+    mission_id: str | None
+    correlation_id: str | None
+    status: JobStatus
+    progress: Progress
+    created_at: float
+    started_at: float | None = None
+    finished_at: float | None = None
+    result: Mapping[str, Any] | None = None
+    error: Mapping[str, Any] | None = None
+
+    def moved(
+        self,
+        status: JobStatus,
+        *,
+        now_s: float,
+        result: Mapping[str, Any] | None = None,
+        error: Mapping[str, Any] | None = None,
+    ) -> "Job":
+        """The job in its next state: the one function that changes ``status``.
+
+        Raises IllegalTransition for a move LEGAL_MOVES lacks, or an end without its result or error.
+        """
+        if status not in LEGAL_MOVES[self.status]:
+            raise IllegalTransition(f"job {self.id}: {self.status} → {status}")
+        if (result is not None) != (status is JobStatus.DONE) or (error is not None) != (status is JobStatus.FAILED):
+            raise IllegalTransition(f"job {self.id}: {status} needs exactly its own outcome")
+        if status is JobStatus.RUNNING:
+            progress = Progress(max(self.progress.percent, 1), "running", now_s)
+            return replace(self, status=status, started_at=now_s, progress=progress)
+        percent = 100 if status is JobStatus.DONE else self.progress.percent
+        message = str(status) if error is None else str(error.get("message", status))
+        progress = Progress(percent, message, now_s)
+        return replace(self, status=status, finished_at=now_s, progress=progress, result=result, error=error)
+
+    def progressed(self, percent: int, message: str, *, now_s: float) -> "Job":
+        """The same running job further on; a lower percent keeps the higher one."""
+        if self.status is not JobStatus.RUNNING:
+            raise IllegalTransition(f"job {self.id}: progress while {self.status}")
+        percent = min(99, max(self.progress.percent, percent))
+        return replace(self, progress=Progress(percent, message, now_s))
+
+    def to_json(self) -> dict[str, Any]:
+        """The contract's ``job`` object; ``result`` or ``error`` is there once the job ended."""
+        body: dict[str, Any] = {
+            "id": self.id,
+            "action": self.action,
+            "status": str(self.status),
+            "progress": self.progress.to_json(),
+            "request_id": self.request_id,
+            "agent_id": self.agent_id,
+            "mission_id": self.mission_id,
+            "correlation_id": self.correlation_id,
+            "created_at": rfc3339(self.created_at),
+            "started_at": None if self.started_at is None else rfc3339(self.started_at),
+            "finished_at": None if self.finished_at is None else rfc3339(self.finished_at),
+        }
+        if self.result is not None:
+            body["result"] = dict(self.result)
+        if self.error is not None:
+            body["error"] = dict(self.error)
+        return body

@@ -1,0 +1,1 @@
+"""Twitch's Helix API and OAuth, and nothing of OBS."""
