@@ -1,0 +1,209 @@
+"""The service's life: start, settings changes, stop, each within a deadline.
+
+``Service`` is made, started and stopped on OBS's UI thread and does no work there: a supervisor thread loads the
+dependencies and the settings, builds the parts (``assembly.py``), retries a port in use, and applies what the
+streamer changes. Standard library only at import, so that the panel works even when the dependencies are missing.
+"""
+
+import os
+import threading
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+from clawcraft import dependencies
+from clawcraft.clock import SystemClock
+from clawcraft.obs.adapter import ObsAdapter
+from clawcraft.obs.stream import StreamConfig, StreamController
+from clawcraft.obs.ui_thread import UiThread
+from clawcraft.secrets import SecretStore, SecretStoreError
+from clawcraft.settings import Settings, SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from clawcraft.assembly import Assembly
+
+STOP_DEADLINE_S: Final = 2.0
+SETTLE_S: Final = 1.0
+"""script_update comes at each keystroke; a change counts once typing has paused this long."""
+PORT_RETRY_S: Final = 3.0
+SWEEP_S: Final = 600.0
+
+
+class Phase(StrEnum):
+    """Where the service is in its life."""
+
+    STARTING = "starting"
+    LISTENING = "listening"
+    NOT_LISTENING = "not listening"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a person is told of the service. ``problems`` are sentences that say what to do."""
+
+    phase: Phase
+    url: str = ""
+    problems: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+class Service:
+    """One life of the service, from script_load to script_unload."""
+
+    def __init__(self, obs: ModuleType, panel: Mapping[str, object], carried: Any = None) -> None:
+        self.obs = ObsAdapter(obs)
+        self._clock = SystemClock()
+        self._ui = UiThread(self.obs.libobs)
+        self._stream = StreamController(self.obs, self._ui, self._clock, self._stream_config, carried)
+        self._settings: Settings | None = None
+        self._panel = dict(panel)
+        self._assembly: Assembly | None = None
+        self._view = View(Phase.STARTING)
+        self._changed = threading.Condition()
+        self._panel_version = 0
+        self._stopping = False
+        self._supervisor = threading.Thread(target=self._supervise, name="clawcraft-supervisor", daemon=True)
+        self.data_dir = Path(self.obs.data_dir())
+        self.secrets = SecretStore(self.data_dir)
+
+    # --- UI thread: each of these returns at once -----------------------------------------------------------------
+
+    def start(self) -> None:
+        self._supervisor.start()
+
+    def on_frontend_event(self, code: int) -> None:
+        """Frontend event callback; never lets an exception into OBS."""
+        try:
+            self._stream.on_frontend_event(code)
+        except Exception as error:  # noqa: BLE001 - OBS would open its log window on the streamer's screen
+            self.obs.log(f"event {code}: {type(error).__name__}: {error}")
+
+    def panel_changed(self, panel: Mapping[str, object]) -> None:
+        """Take the panel's values; they are applied once typing stops."""
+        with self._changed:
+            if dict(panel) == self._panel:
+                return
+            self._panel = dict(panel)
+            self._panel_version += 1
+            self._changed.notify_all()
+
+    def stop(self) -> Any:
+        """End everything within STOP_DEADLINE_S; returns what the next life must know of the stream."""
+        deadline = self._clock.monotonic() + STOP_DEADLINE_S
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        assembly = self._assembly
+        if assembly is not None:
+            assembly.begin_stop()
+        self._stream.close()
+        self._ui.close()
+        if self._supervisor.ident is not None:
+            self._supervisor.join(max(0.0, deadline - self._clock.monotonic()))
+        self._view = View(Phase.STOPPED)
+        return self._stream.carry()
+
+    # --- any thread -----------------------------------------------------------------------------------------------
+
+    @property
+    def view(self) -> View:
+        return self._view
+
+    @property
+    def settings(self) -> Settings | None:
+        """The settings in force, None until they could be loaded."""
+        return self._settings
+
+    @property
+    def assembly(self) -> "Assembly | None":
+        """The running parts, None while there are none."""
+        return self._assembly
+
+    # --- supervisor thread ----------------------------------------------------------------------------------------
+
+    def _supervise(self) -> None:
+        try:
+            self._run()
+        except Exception as error:  # noqa: BLE001 - a thread's traceback on stderr opens a window in OBS
+            self._tell(Phase.NOT_LISTENING, f"internal error: {type(error).__name__}: {error}")
+            self._record_crash()
+        finally:
+            assembly, self._assembly = self._assembly, None
+            if assembly is not None:
+                assembly.stop(STOP_DEADLINE_S)
+
+    def _run(self) -> None:
+        while not self._stopping:
+            version = self._panel_version
+            wait_s = self._bring_up()
+            self._wait_for_change(version, wait_s)
+
+    def _bring_up(self) -> float | None:
+        """One try to be where the settings want the service; returns the seconds to the next, None for 'a change'."""
+        dependencies.activate()
+        absent = dependencies.missing()
+        if absent:
+            self._tell(
+                Phase.NOT_LISTENING,
+                f"Python packages are missing: {', '.join(absent)}. Run: {dependencies.install_command()}",
+                missing=absent,
+            )
+            return PORT_RETRY_S
+        # Imported here: only now are the packages known to be there, and the UI thread never pays for it.
+        from clawcraft.assembly import Assembly
+        from clawcraft.http.server import PortInUse
+
+        try:
+            settings = load_settings(os.environ, self.secrets, self._panel, self.data_dir)
+        except (SettingsError, SecretStoreError) as error:
+            problems = tuple(error.problems) if isinstance(error, SettingsError) else (str(error),)
+            if self._assembly is None:
+                self._tell(Phase.NOT_LISTENING, *problems)
+            else:  # A half-typed value must not take a working service down in mid-show.
+                self._view = replace(self._view, problems=problems)
+            return PORT_RETRY_S if isinstance(error, SecretStoreError) else None
+        self._settings = settings
+        if self._assembly is None:
+            self._assembly = Assembly(settings, self.obs, self._ui, self._stream, self.secrets, self._clock)
+        if self._stopping:
+            return None
+        try:
+            url = self._assembly.apply(settings)
+        except PortInUse as error:
+            self._tell(Phase.NOT_LISTENING, str(error))
+            return PORT_RETRY_S
+        self._tell(Phase.LISTENING, url=url)
+        return SWEEP_S
+
+    def _wait_for_change(self, seen_version: int, wait_s: float | None) -> None:
+        """Until the service stops, ``wait_s`` has passed, or the panel changed and typing has paused."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping or self._panel_version != seen_version, wait_s)
+            while not self._stopping and self._panel_version != seen_version:
+                seen_version = self._panel_version
+                self._changed.wait_for(lambda: self._stopping or self._panel_version != seen_version, SETTLE_S)  # noqa: B023
+
+    def _stream_config(self) -> StreamConfig:
+        settings = self._settings
+        if settings is None:
+            return StreamConfig(operation_timeout_s=20.0, retries=0, default_scene="")
+        return StreamConfig(settings.stream_operation_timeout_s, settings.obs_retries, settings.default_scene)
+
+    def _tell(self, phase: Phase, *problems: str, url: str = "", missing: tuple[str, ...] = ()) -> None:
+        view = View(phase, url, problems, missing)
+        if view != self._view:
+            self._view = view
+            self.obs.log(f"{phase} {url}".rstrip() + "".join(f"; {problem}" for problem in problems))
+
+    def _record_crash(self) -> None:
+        """The traceback of a defect goes to a file: OBS's log gets one line, and stderr nothing."""
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            (self.data_dir / "crash.log").write_text(traceback.format_exc(), "utf-8")
+        except OSError:
+            self.obs.log("the crash could not be written to crash.log")
