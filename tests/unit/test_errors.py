@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from clawcraft.errors import ClawcraftError, RateLimited, TwitchRejected, error_classes
 
 CONTRACT = {

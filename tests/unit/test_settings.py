@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from clawcraft.secrets import Secret, SecretStore
 from clawcraft.settings import ACTION_NAMES, SETTINGS, Settings, SettingsError, load_settings
 
