@@ -1,0 +1,232 @@
+"""``schemas/`` compiled once, and requests checked against it. Immutable after construction; called on HTTP workers."""
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.protocols import Validator
+from jsonschema.validators import extend
+from referencing import Registry as Referencing
+from referencing.jsonschema import DRAFT202012
+
+from clawcraft.actions.registry import Envelope
+from clawcraft.contract import strict_json
+from clawcraft.contract.strict_json import shown
+from clawcraft.errors import InvalidRequest, UnknownAction
+
+MAX_VIOLATIONS: Final = 20
+ASYNC_IDS: Final = ("request_id", "mission_id", "correlation_id")
+
+Schema = dict[str, Any]
+
+
+@lru_cache
+def _ecma(pattern: str) -> re.Pattern[str]:
+    # In Python a closing $ also matches before a final newline, in ECMA-262, which JSON Schema means, it does not.
+    return re.compile(pattern[:-1] + r"\Z" if pattern.endswith("$") else pattern)
+
+
+def _pattern(_: Any, pattern: str, instance: Any, __: Schema) -> Iterator[ValidationError]:
+    if isinstance(instance, str) and not _ecma(pattern).search(instance):
+        yield ValidationError("pattern")
+
+
+def _multiple_of(_: Any, step: float, instance: Any, __: Schema) -> Iterator[ValidationError]:
+    # Clients compute in binary floating point: 299 * 0.1 is 29.900000000000002 and means 29.9.
+    if isinstance(instance, int | float) and not isinstance(instance, bool):
+        quotient = instance / step
+        if not math.isfinite(quotient) or abs(quotient - round(quotient)) > 1e-9 * max(1.0, abs(quotient)):
+            yield ValidationError("multipleOf")
+
+
+_Validator: Final[type[Validator]] = extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator, {"pattern": _pattern, "multipleOf": _multiple_of}
+)
+
+
+class Contract:
+    """Every schema of ``schema_dir``: ``envelope.json``, ``actions/<name>.json`` and ``responses/<name>.json``."""
+
+    def __init__(self, schema_dir: Path) -> None:
+        files = {
+            path.relative_to(schema_dir).as_posix(): json.loads(path.read_text("utf-8"))
+            for path in sorted(schema_dir.rglob("*.json"))
+        }
+        for schema in files.values():
+            Draft202012Validator.check_schema(schema)
+            # Meeting $schema, jsonschema changes over to its own validator of that draft, without our two keywords.
+            del schema["$schema"]
+        # Files name each other relative to themselves, so each is known by its path beneath one made-up root.
+        self._referencing: Referencing[Schema] = Referencing().with_resources(
+            (f"{_ROOT}{name}", DRAFT202012.create_resource(schema)) for name, schema in files.items()
+        )
+        self.envelope: Schema = files["envelope.json"]
+        self.responses: Mapping[str, Schema] = _folder(files, "responses")
+        self._args: Mapping[str, Schema] = _folder(files, "actions")
+        self._check_envelope = self._validator("envelope.json")
+        self._check_args = {name: self._validator(f"actions/{name}.json") for name in self._args}
+        self._check_responses = {name: self._validator(f"responses/{name}.json") for name in self.responses}
+        self._check_fields = {name: _Validator(schema) for name, schema in self.envelope["properties"].items()}
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """Names of all actions, sorted."""
+        return tuple(self._args)
+
+    def args_schema(self, action: str) -> Schema:
+        """The JSON Schema of ``action``'s args, as ``GET /tools`` shows it."""
+        return {key: value for key, value in self._args[action].items() if key != "x-kind"}
+
+    def kind(self, action: str) -> str:
+        """``sync`` or ``async``."""
+        return str(self._args[action]["x-kind"])
+
+    def parse(self, body: bytes) -> Envelope:
+        """The request in ``body``. Raises InvalidJson, InvalidRequest or UnknownAction."""
+        return self.check(strict_json.parse(body))
+
+    def claims(self, value: Any) -> dict[str, str]:
+        """The envelope's text fields that are valid by themselves: what a refusal can name and a log can show."""
+        if not isinstance(value, dict):
+            return {}
+        return {
+            name: value[name]
+            for name, validator in self._check_fields.items()
+            if isinstance(value.get(name), str) and validator.is_valid(value[name])
+        }
+
+    def check(self, value: Any) -> Envelope:
+        """The request in ``value``, with channel in lower case and duration on its step.
+
+        Raises InvalidRequest with ``details.violations``, UnknownAction with ``details.allowed``.
+        """
+        _refuse(list(self._check_envelope.iter_errors(value)), "")
+        action, args = value["action"], value.get("args", {})
+        if action not in self._args:
+            raise UnknownAction(f"there is no action {shown(action)!r}", details={"allowed": list(self.actions)})
+        further = []
+        if self.kind(action) == "async" and not any(name in value for name in ASYNC_IDS):
+            message = f"{action} makes a job and needs one of {', '.join(ASYNC_IDS)}, to recognise a repeat"
+            further.append({"path": "/request_id", "rule": "required", "message": message})
+        _refuse(list(self._check_args[action].iter_errors(args)), "/args", further)
+        return Envelope(
+            action=action,
+            args=_normalised(args, self._args[action]["properties"]),
+            agent_id=value["agent_id"],
+            request_id=value.get("request_id"),
+            mission_id=value.get("mission_id"),
+            correlation_id=value.get("correlation_id"),
+        )
+
+    def check_field(self, name: str, text: str) -> str | None:
+        """Why ``text`` cannot be the envelope's ``name``; None if it can."""
+        errors = list(self._check_fields[name].iter_errors(text))
+        return _explain(errors[0]) if errors else None
+
+    def check_response(self, name: str, body: Any) -> list[str]:
+        """How ``body`` differs from ``responses/<name>.json``, a sentence for each difference."""
+        return [f"{error.json_path}: {error.message}" for error in self._check_responses[name].iter_errors(body)]
+
+    def _validator(self, name: str) -> Validator:
+        return _Validator({"$ref": f"{_ROOT}{name}"}, registry=self._referencing)
+
+
+_ROOT: Final = "clawcraft://schemas/"
+
+
+def _folder(files: Mapping[str, Schema], folder: str) -> dict[str, Schema]:
+    prefix = f"{folder}/"
+    return {
+        name.removeprefix(prefix).removesuffix(".json"): schema
+        for name, schema in files.items()
+        if name.startswith(prefix)
+    }
+
+
+def _normalised(args: Mapping[str, Any], properties: Schema) -> dict[str, Any]:
+    # One spelling for one meaning, so that idempotency compares meanings.
+    normal = dict(args)
+    if "channel" in normal:
+        normal["channel"] = normal["channel"].lower()
+    for name, schema in properties.items():
+        if name in normal and "multipleOf" in schema:
+            normal[name] = round(float(normal[name]), 6)
+    return normal
+
+
+def _refuse(errors: list[ValidationError], prefix: str, further: list[dict[str, str]] | None = None) -> None:
+    violations = list(further or [])
+    for error in errors:
+        violations += _violations(error, prefix)
+    if not violations:
+        return
+    violations.sort(key=lambda violation: violation["path"])
+    first = violations[0]
+    more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
+    where = first["path"].removeprefix("/") or "the body"
+    raise InvalidRequest(f"{where}: {first['message']}{more}", details={"violations": violations[:MAX_VIOLATIONS]})
+
+
+def _violations(error: Any, prefix: str) -> Iterator[dict[str, str]]:
+    path = prefix + "".join(f"/{_pointer(str(part))}" for part in error.absolute_path)
+    rule = str(error.validator)
+    if rule == "required":
+        # One error for each name; the name is only in the library's message, so work it out.
+        missing = [name for name in error.validator_value if name not in error.instance]
+        name = next((name for name in missing if error.message.startswith(repr(name))), missing[0])
+        yield {"path": f"{path}/{name}", "rule": rule, "message": "is required and missing"}
+    elif rule == "additionalProperties":
+        known = sorted(error.schema["properties"])
+        for name in [name for name in error.instance if name not in known][:MAX_VIOLATIONS]:
+            message = f"is not a field here; the fields are {', '.join(known)}"
+            yield {"path": f"{path}/{_pointer(name)}", "rule": rule, "message": message}
+    else:
+        yield {"path": path, "rule": rule, "message": _explain(error)}
+
+
+def _pointer(part: str) -> str:
+    return shown(part).replace("~", "~0").replace("/", "~1")
+
+
+def _explain(error: Any) -> str:
+    """A sentence about the rule that broke; never the library's own, which repeats the whole value."""
+    limit, instance = error.validator_value, error.instance
+    match error.validator:
+        case "type":
+            return f"must be {_ARTICLES[limit]}, not {_ARTICLES[_type_of(instance)]}"
+        case "minLength":
+            return "must not be empty" if limit == 1 else f"must be at least {limit} characters"
+        case "maxLength":
+            return f"must be at most {limit} characters; it has {len(instance)}"
+        case "minimum":
+            return f"must be at least {limit}"
+        case "maximum":
+            return f"must be at most {limit}"
+        case "multipleOf":
+            return f"must be a multiple of {limit}"
+        case "pattern":
+            return f"does not fit {limit} — {error.schema['description']}"
+        case _:
+            return str(error.schema["description"])
+
+
+_ARTICLES: Final = {
+    "string": "a string",
+    "number": "a number",
+    "boolean": "true or false",
+    "object": "an object",
+    "array": "an array",
+    "null": "null",
+}
+
+
+def _type_of(value: Any) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    names = {str: "string", dict: "object", list: "array", int: "number", float: "number"}
+    return names.get(type(value), "null")
