@@ -1,0 +1,221 @@
+#!/usr/bin/env python3
+"""Installs twitch-clawcraft into OBS: the packages it needs, for the Python that OBS embeds, and the script in the
+scene collections. Standard library only; run it with OBS closed. Twice is once; ``--uninstall`` takes it back.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import _venv
+
+_venv.require_python()
+
+from installer import Problem, Status, collection, embedded, homes, ini, packages, running  # noqa: E402
+from installer.ledger import Ledger  # noqa: E402
+
+PLUGIN = _venv.ROOT / "obs_plugin"
+SCRIPT = PLUGIN / "twitch_clawcraft.py"
+LIBRARY = PLUGIN / "lib"
+REQUIREMENTS = _venv.ROOT / "requirements.txt"
+DEFAULT_COLLECTION = "Untitled"
+
+
+def main() -> int:
+    options = _options()
+    found = (
+        [homes.given_home(options.obs_config_dir)]
+        if options.obs_config_dir
+        else homes.homes_of(sys.platform, os.environ, Path.home())
+    )
+    try:
+        LIBRARY.mkdir(exist_ok=True)
+        with _venv.locked(LIBRARY / ".lock"):
+            return Uninstaller(options).run(found) if options.uninstall else Installer(options).run(found)
+    except Problem as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return problem.status
+    except OSError as error:
+        print(f"error: cannot write to {LIBRARY}: {error.strerror or error}", file=sys.stderr)
+        return Status.FAILED
+
+
+class Step:
+    """What installing and uninstalling share."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._options = options
+        self._status = Status.DONE
+
+    def _chosen(self, home: homes.ObsHome) -> list[tuple[Path, bytes]]:
+        """The collections to change, with their bytes; broken ones are said and left alone, and the rest goes on.
+        Raises Problem if the one asked for is not there."""
+        wanted = self._options.collection
+        readable: list[tuple[Path, bytes]] = []
+        names: list[str] = []
+        for path in home.collection_files():
+            try:
+                raw = path.read_bytes()
+                names.append(homes.collection_name(path, collection.parse(raw)))
+            except OSError as error:
+                self._skip(path, f"it cannot be read ({error.strerror or error})")
+            except collection.BrokenCollection as error:
+                self._skip(path, f"it is broken ({error}). OBS keeps an older version of it in {path.name}.bak")
+            else:
+                if wanted in (None, names[-1], path.stem):
+                    readable.append((path, raw))
+        if wanted is not None and names and not readable:
+            there = ", ".join(names)
+            raise Problem(f"there is no scene collection {wanted!r} in {home.scenes_folder}; there are: {there}")
+        return readable
+
+    def _skip(self, path: Path, reason: str) -> None:
+        print(f"error: {path} is left alone: {reason}", file=sys.stderr)
+        self._status = Status.FAILED
+
+
+class Installer(Step):
+    """``install.py``: packages first, since they can fail; then the scene collections."""
+
+    def run(self, found: list[homes.ObsHome]) -> Status:
+        pythons = [self._python(home) for home in found]
+        if not self._options.deps_only:
+            for home in found:
+                running.refuse_while_running(home, sys.platform)
+        for python in dict.fromkeys(pythons):
+            self._fill(python)
+        if self._options.deps_only:
+            print("Next: in OBS choose Tools, Scripts, and reload the script (or start OBS).")
+            return self._status
+        for home, python in zip(found, pythons, strict=True):
+            self._add_to(home, python)
+        if self._status == Status.DONE:
+            print("Next: start OBS. Tools, Scripts shows the service, its address and where the token is.")
+        return self._status
+
+    def _python(self, home: homes.ObsHome) -> embedded.EmbeddedPython:
+        if self._options.python_version:
+            return embedded.checked(embedded.EmbeddedPython(self._options.python_version, "named on the command line"))
+        if self._options.python:
+            return embedded.of_interpreter(self._options.python, sys.platform)
+        return embedded.detect(home, sys.platform)
+
+    def _fill(self, python: embedded.EmbeddedPython) -> None:
+        folder = packages.PackageFolder(LIBRARY, python, REQUIREMENTS)
+        version = f"Python {python.version[0]}.{python.version[1]}"
+        if not folder.is_current():
+            print(f"Getting the packages for {version} ({python.origin}) ...", flush=True)
+        changed = folder.fill()
+        print(f"Packages for {version}: {'installed in' if changed else 'already in'} {folder.folder}")
+
+    def _add_to(self, home: homes.ObsHome, python: embedded.EmbeddedPython) -> None:
+        print(f"OBS configuration: {home.folder} ({home.kind})")
+        ledger = Ledger(home.own_folder / "install")
+        chosen = self._chosen(home)
+        if not home.collection_files():
+            self._create(home, ledger)
+        for path, raw in chosen:
+            new = collection.with_script(raw, SCRIPT)
+            if new == raw:
+                print(f"  {path.name}: already lists the script")
+                continue
+            ledger.replace(path, new)
+            print(f"  {path.name}: script added; the file from before is kept in {ledger.folder}")
+        if python.set_path and not home.setting("Python", "Path64bit"):
+            file = home.user_ini if home.user_ini.exists() else home.global_ini
+            _set_value(ledger, file, {("Python", "Path64bit"): python.set_path})
+            print(f"  {file.name}: OBS will use the Python in {python.set_path}")
+
+    def _create(self, home: homes.ObsHome, ledger: Ledger) -> None:
+        """OBS has not run yet, or has no collection: one is made for it, as it would make its own."""
+        name = self._options.collection or home.setting("Basic", "SceneCollection") or DEFAULT_COLLECTION
+        stem = home.setting("Basic", "SceneCollectionFile") or homes.file_stem(name)
+        path = home.scenes_folder / f"{stem}.json"
+        ledger.replace(path, collection.with_script(homes.new_collection(name, sys.platform).encode(), SCRIPT))
+        print(f"  {path.name}: made with the script, since OBS has no scene collection yet")
+        # Without this OBS would look for a file whose name depends on its language. Up to OBS 30 global.ini counts,
+        # since OBS 31 user.ini.
+        for file in (home.global_ini, home.user_ini):
+            if not ini.value(ini.read(file), "Basic", "SceneCollection"):
+                _set_value(ledger, file, {("Basic", "SceneCollection"): name, ("Basic", "SceneCollectionFile"): stem})
+
+
+class Uninstaller(Step):
+    """``install.py --uninstall``: each file gets back its bytes from before, or loses our entry only."""
+
+    def run(self, found: list[homes.ObsHome]) -> Status:
+        if not self._options.deps_only:
+            for home in found:
+                running.refuse_while_running(home, sys.platform)
+            for home in found:
+                self._take_from(home)
+        if any(self._lists(path) for home in found for path in home.collection_files()):
+            print(f"The packages in {LIBRARY} stay: a scene collection still lists the script.")
+            return self._status
+        for folder in packages.installed(LIBRARY):
+            packages.remove(folder)
+            print(f"Removed {folder}")
+        return self._status
+
+    def _take_from(self, home: homes.ObsHome) -> None:
+        print(f"OBS configuration: {home.folder} ({home.kind})")
+        ledger = Ledger(home.own_folder / "install")
+        for path, raw in self._chosen(home):
+            if ledger.restore(path):
+                print(f"  {path.name}: as it was before")
+            elif (new := collection.without_script(raw, SCRIPT)) != raw:
+                ledger.replace(path, new)
+                ledger.forget(path)
+                print(f"  {path.name}: script removed; everything else in it stays")
+        if not self._options.collection:
+            for path in ledger.files():
+                if ledger.restore(path):
+                    print(f"  {path.name}: as it was before")
+                ledger.forget(path)
+        if home.own_folder.exists():
+            print(f"  Secrets and jobs stay in {home.own_folder}; delete that folder to forget them.")
+
+    def _lists(self, path: Path) -> bool:
+        try:
+            return collection.lists(path.read_bytes(), SCRIPT)
+        except (OSError, collection.BrokenCollection):
+            return False
+
+
+def _set_value(ledger: Ledger, file: Path, values: dict[tuple[str, str], str]) -> None:
+    raw = file.read_bytes() if file.exists() else b""
+    text = raw.decode("utf-8-sig")
+    for (section, key), new in values.items():
+        text = ini.with_value(text, section, key, new)
+    mark = b"\xef\xbb\xbf" if raw.startswith(b"\xef\xbb\xbf") else b""
+    ledger.replace(file, mark + text.encode())
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description="Install twitch-clawcraft into OBS: its packages, and the script in the scene collections.",
+        epilog="Exit status: 0 done, 1 could not change a file, 2 wrong arguments, 3 OBS is running, "
+        "4 no Python that fits OBS, 5 the packages could not be installed.",
+    )
+    parser.add_argument("--obs-config-dir", type=Path, metavar="DIR", help="OBS's configuration folder")
+    parser.add_argument("--collection", metavar="NAME", help="only this scene collection (default: all)")
+    parser.add_argument("--deps-only", action="store_true", help="only the packages; works while OBS runs")
+    parser.add_argument("--uninstall", action="store_true", help="take everything back")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--python-version", type=_version, metavar="X.Y", help="the Python that OBS embeds")
+    which.add_argument("--python", type=Path, metavar="PATH", help="the same by its program or folder")
+    return parser.parse_args()
+
+
+def _version(text: str) -> tuple[int, int]:
+    try:
+        return embedded.parse_version(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

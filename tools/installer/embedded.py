@@ -1,0 +1,158 @@
+"""Which Python OBS embeds: on Linux the one that its scripting library is linked with, on Windows and macOS the one
+set in Tools, Scripts, Python Settings."""
+
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from installer import Problem, Status
+from installer.homes import ObsHome
+
+OLDEST: Final = (3, 11)
+NEWEST_LOADABLE: Final = (3, 12)
+"""The newest Python that OBS on Windows and macOS looks for."""
+_LINKED: Final = re.compile(rb"libpython(3)\.(\d+)\w*\.(?:so|dylib)")
+_LIBRARIES: Final = (
+    "lib*/libobs-scripting.so*",
+    "lib*/*/libobs-scripting.so*",
+    "lib*/obs-scripting/_obspython.so",
+    "lib*/*/obs-scripting/_obspython.so",
+)
+
+Version = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedPython:
+    """The Python of OBS; ``set_path`` is what OBS has to be told first to use it, empty where it knows."""
+
+    version: Version
+    origin: str
+    set_path: str = ""
+
+    @property
+    def tag(self) -> str:
+        return f"cp{self.version[0]}{self.version[1]}"
+
+
+def parse_version(text: str) -> Version:
+    """``3.11`` as numbers. Raises ValueError."""
+    match = re.fullmatch(r"(\d)\.(\d{1,2})(\.\d+)?", text.strip())
+    if not match:
+        raise ValueError(f"{text!r} is not a Python version such as 3.11")
+    return int(match[1]), int(match[2])
+
+
+def checked(python: EmbeddedPython) -> EmbeddedPython:
+    """``python`` if the service can run in it. Raises Problem."""
+    if python.version < OLDEST:
+        raise Problem(
+            f"OBS uses Python {_text(python.version)} ({python.origin}), and twitch-clawcraft needs "
+            f"{_text(OLDEST)} or newer. Install Python {_text(NEWEST_LOADABLE)} and choose it in OBS: "
+            "Tools, Scripts, Python Settings. Then run this again.",
+            Status.NO_PYTHON,
+        )
+    return python
+
+
+def detect(home: ObsHome, platform: str) -> EmbeddedPython:
+    """The Python that the OBS of ``home`` embeds. Raises Problem where it cannot be told."""
+    if platform in ("win32", "darwin"):
+        return checked(_configured(home, platform))
+    return checked(_linked(home))
+
+
+def of_interpreter(python: Path, platform: str) -> EmbeddedPython:
+    """The Python that a person named with ``--python``: an interpreter, or its folder. Raises Problem."""
+    names = ("python.exe", "bin/python3", "python3", "Python.framework/Versions/Current/bin/python3")
+    program = next((python / name for name in names if (python / name).is_file()), python)
+    code = "import sys; print('%d.%d' % sys.version_info[:2]); print(sys.base_prefix)"
+    try:
+        done = subprocess.run([str(program), "-c", code], capture_output=True, text=True, timeout=30, check=True)
+        version, prefix = done.stdout.splitlines()
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        raise Problem(f"{python} is not a Python that runs: {error}", Status.NO_PYTHON) from error
+    found = EmbeddedPython(parse_version(version), f"named with --python {python}")
+    return checked(_loadable(found, Path(prefix), platform))
+
+
+def _linked(home: ObsHome) -> EmbeddedPython:
+    libraries = [path for root in _roots(home) for pattern in _LIBRARIES for path in sorted(root.glob(pattern))]
+    for path in libraries:
+        try:
+            match = _LINKED.search(path.read_bytes())
+        except OSError:
+            continue
+        if match:
+            return EmbeddedPython((int(match[1]), int(match[2])), f"{path} is linked with it")
+    found = f"{libraries[0]} is built without Python" if libraries else "OBS was not found on this machine"
+    raise Problem(
+        f"cannot tell which Python OBS embeds: {found}. Install OBS Studio with Python scripting "
+        "(Debian, Ubuntu: sudo apt install obs-studio), or say it with --python-version 3.11.",
+        Status.NO_PYTHON,
+    )
+
+
+def _roots(home: ObsHome) -> list[Path]:
+    """Folders that may hold the ``lib`` of this kind of OBS."""
+    if home.kind == "flatpak":
+        app = "app/com.obsproject.Studio/current/active/files"
+        return [Path.home() / ".local/share/flatpak" / app, Path("/var/lib/flatpak") / app]
+    if home.kind == "snap":
+        return [Path("/snap/obs-studio/current/usr")]
+    program = shutil.which("obs")
+    own = [Path(program).resolve().parent.parent] if program else []
+    return [*own, Path("/usr"), Path("/usr/local")]
+
+
+def _configured(home: ObsHome, platform: str) -> EmbeddedPython:
+    folder = home.setting("Python", "Path64bit").partition("/Python.framework/Versions")[0]
+    if not folder:
+        return _of_this_process(platform)
+    # OBS takes the newest that it knows and finds there.
+    for minor in range(NEWEST_LOADABLE[1], 5, -1):
+        if (Path(folder) / _library((3, minor), platform)).exists():
+            return EmbeddedPython((3, minor), f"set in OBS: {folder}")
+    raise Problem(
+        f"OBS is set to use the Python in {folder}, and none that OBS can load is there. Install Python "
+        f"{_text(NEWEST_LOADABLE)} and choose its folder in OBS: Tools, Scripts, Python Settings.",
+        Status.NO_PYTHON,
+    )
+
+
+def _of_this_process(platform: str) -> EmbeddedPython:
+    version = (sys.version_info.major, sys.version_info.minor)
+    this = EmbeddedPython(version, f"the Python that runs this, {sys.executable}")
+    return _loadable(this, Path(sys.base_prefix), platform)
+
+
+def _loadable(python: EmbeddedPython, prefix: Path, platform: str) -> EmbeddedPython:
+    """``python``, with the path to set in OBS on Windows and macOS, where OBS has to be told. Raises Problem."""
+    if platform not in ("win32", "darwin"):
+        return python
+    # On macOS the setting names the folder that holds Python.framework.
+    folder = Path(str(prefix).partition("/Python.framework/")[0]) if platform == "darwin" else prefix
+    if python.version > NEWEST_LOADABLE or not (folder / _library(python.version, platform)).exists():
+        raise Problem(
+            f"OBS has no Python set, and it cannot load {_text(python.version)} in {prefix} ({python.origin}). "
+            f"Install Python {_text(NEWEST_LOADABLE)} from python.org and run this with it, or say where one is with "
+            "--python PATH.",
+            Status.NO_PYTHON,
+        )
+    return EmbeddedPython(python.version, python.origin, folder.as_posix())
+
+
+def _library(version: Version, platform: str) -> str:
+    """The library that OBS loads, below the folder set in it."""
+    major, minor = version
+    if platform == "win32":
+        return f"python{major}{minor}.dll"
+    return f"Python.framework/Versions/{major}.{minor}/lib/libpython{major}.{minor}.dylib"
+
+
+def _text(version: Version) -> str:
+    return f"{version[0]}.{version[1]}"

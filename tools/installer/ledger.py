@@ -1,0 +1,116 @@
+"""What the installer changed in one OBS home, with the bytes from before, so that uninstalling can give them back.
+
+Every change is one atomic replacement of a file; its backup is on disk before that.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+from installer import Problem
+
+_INDEX: Final = "index.json"
+
+
+class Ledger:
+    """The record and the backups of one home, in a folder of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._entries = self._load()
+
+    def files(self) -> list[Path]:
+        """The files changed since the last uninstall, in order."""
+        return [Path(name) for name in self._entries]
+
+    def replace(self, path: Path, new: bytes) -> None:
+        """Give ``path`` the content ``new``; what it was before is kept. Raises Problem."""
+        try:
+            old = path.read_bytes() if path.exists() else None
+            entry: dict[str, Any] = dict(self._entries.get(str(path), {"after": None, "backup": None}))
+            self.folder.mkdir(parents=True, exist_ok=True)
+            # A second change of ours on top of the first keeps the backup from before both.
+            if old is not None and _digest(old) != entry["after"]:
+                entry["backup"] = f"{_digest(str(path).encode())[:8]}-{path.name}"
+                write(self.folder / entry["backup"], old, like=path)
+            entry["after"] = _digest(new)
+            # The record first: a crash in between leaves a record whose digest fits nothing, and nothing is lost.
+            self._entries[str(path)] = entry
+            self._save()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write(path, new, like=path)
+        except OSError as error:
+            raise Problem(f"cannot write {path}: {error.strerror or error}. Nothing was changed in it.") from error
+
+    def restore(self, path: Path) -> bool:
+        """Give ``path`` back what it was before; False if it was changed since, and then it is left alone. Raises
+        Problem."""
+        entry = self._entries.get(str(path))
+        if entry is None:
+            return False
+        try:
+            if not path.exists() or _digest(path.read_bytes()) != entry["after"]:
+                return False
+            if entry["backup"] is None:
+                path.unlink()
+            else:
+                write(path, (self.folder / entry["backup"]).read_bytes(), like=path)
+            self.forget(path)
+        except OSError as error:
+            raise Problem(f"cannot restore {path}: {error.strerror or error}") from error
+        return True
+
+    def forget(self, path: Path) -> None:
+        """Drop the record and the backup of ``path``; with the last one the folder goes too."""
+        entry = self._entries.pop(str(path), None)
+        if entry and entry["backup"]:
+            (self.folder / entry["backup"]).unlink(missing_ok=True)
+        if self._entries:
+            self._save()
+        elif self.folder.exists():
+            shutil.rmtree(self.folder)
+            # OBS and the service make these again when they need them.
+            for parent in (self.folder.parent, self.folder.parent.parent):
+                with contextlib.suppress(OSError):
+                    parent.rmdir()
+
+    def _load(self) -> dict[str, dict[str, Any]]:
+        try:
+            entries: dict[str, dict[str, Any]] = json.loads((self.folder / _INDEX).read_text("utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise Problem(
+                f"cannot read the record of earlier changes in {self.folder} ({error}); move that folder away"
+            ) from error
+        return entries
+
+    def _save(self) -> None:
+        write(self.folder / _INDEX, json.dumps(self._entries, indent=2).encode())
+
+
+def write(path: Path, content: bytes, like: Path | None = None) -> None:
+    """Replace ``path`` in one atomic, durable step, with the permissions of ``like`` (a new file is the
+    user's alone). A link stays a link."""
+    path = Path(os.path.realpath(path))
+    handle, temporary = tempfile.mkstemp(prefix=".clawcraft-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if like is not None and like.exists():
+            shutil.copymode(like, temporary)
+        os.replace(temporary, path)  # noqa: PTH105 - one call that is atomic on every platform
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
