@@ -15,6 +15,7 @@ _NEEDS = (3, 11)
 _PACKAGE = "clawcraft"
 
 _service = None
+_panel = None
 _problem = ""
 # OBS runs this file again in the same module at "Reload scripts". What the old instance knew of a stream that is
 # just connecting has to outlive it, since OBS cannot be asked: a second start in that moment would crash OBS.
@@ -69,7 +70,7 @@ def script_defaults(settings):
 
 @_guarded(None)
 def script_load(settings):
-    global _service, _problem
+    global _service, _panel, _problem
     _stop()
     _problem = ""
     if sys.version_info < _NEEDS:
@@ -78,26 +79,34 @@ def script_load(settings):
         obs.script_log(obs.LOG_INFO, "[clawcraft] " + _problem)
         return
     _drop_package()
+    from clawcraft.panel import Panel, service_values
     from clawcraft.service import Service
 
-    _service = Service(obs, json.loads(obs.obs_data_get_json(settings)), _carried)
-    obs.obs_frontend_add_event_callback(_service.on_frontend_event)
+    _service = Service(obs, service_values(_values(settings)), _carried)
+    _panel = Panel(obs, _service)
+    obs.obs_frontend_add_event_callback(_on_frontend_event)
     _service.start()
 
 
 @_guarded(None)
 def script_update(settings):
     if _service is not None:
-        _service.panel_changed(json.loads(obs.obs_data_get_json(settings)))
+        from clawcraft.panel import service_values
+
+        _service.panel_changed(service_values(_values(settings)))
+
+
+@_guarded(None)
+def script_save(settings):
+    if sys.version_info >= _NEEDS:
+        from clawcraft.panel import erase_secrets
+
+        erase_secrets(obs, settings)
 
 
 @_guarded(_problem_panel)
 def script_properties():
-    if _service is None:
-        return _problem_panel()
-    from clawcraft.panel import build
-
-    return build(obs, _service)
+    return _problem_panel() if _panel is None else _panel.build()
 
 
 @_guarded(None)
@@ -106,8 +115,19 @@ def script_unload():
     _drop_package()
 
 
+def _on_frontend_event(code):
+    # A plain function: OBS silently registers nothing else as a callback, no bound method and no partial.
+    if _service is not None:
+        _service.on_frontend_event(code)
+
+
+def _values(settings):
+    return json.loads(obs.obs_data_get_json(settings))
+
+
 def _stop():
-    global _service, _carried
+    global _service, _panel, _carried
+    _panel = None
     if _service is not None:
         service, _service = _service, None
         _carried = service.stop()

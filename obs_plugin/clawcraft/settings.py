@@ -48,13 +48,17 @@ class Setting:
     unit: str = ""
 
 
-def _whole(minimum: int, maximum: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,15}", text.strip()) or not minimum <= int(text) <= maximum:
-            raise ValueError(f"must be a whole number from {minimum} to {maximum}")
-        return int(text)
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Parses a whole number within a range, which the panel and the reference show."""
 
-    return parse
+    minimum: int
+    maximum: int
+
+    def __call__(self, text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,15}", text.strip()) or not self.minimum <= int(text) <= self.maximum:
+            raise ValueError(f"must be a whole number from {self.minimum} to {self.maximum}")
+        return int(text)
 
 
 def _flag(text: str) -> bool:
@@ -171,14 +175,14 @@ def _limits(text: str) -> Mapping[str, int]:
         name, separator, number = part.partition("=")
         if not separator:
             raise ValueError("must look like twitch.set_title=10,twitch.create_clip=5")
-        limits[_actions(name)[0]] = _whole(1, 100_000)(number)
+        limits[_actions(name)[0]] = Whole(1, 100_000)(number)
     return limits
 
 
 _DAY_MS = 24 * 3600 * 1000
 
 SETTINGS: Final = (
-    Setting("PORT", 3040, _whole(1, 65535), "TCP port of the tool API."),
+    Setting("PORT", 3040, Whole(1, 65535), "TCP port of the tool API."),
     Setting("TOOL_SERVICE_BIND", "127.0.0.1", _address, "Address to listen on; 127.0.0.1 is this machine only."),
     Setting(
         "TOOL_SERVICE_ALLOWED_CLIENTS",
@@ -203,24 +207,24 @@ SETTINGS: Final = (
         "TOOL_SERVICE_SIGNATURE_SECRET", None, _secret, "If set, every POST must carry an HMAC signature.", secret=True
     ),
     Setting("TOOL_SERVICE_REQUIRE_TIMESTAMP", False, _flag, "Refuse signatures without X-Tool-Timestamp."),
-    Setting("TOOL_SERVICE_TIMEOUT_MS", 25_000, _whole(1_000, 300_000), "Longest time of a sync action.", unit="ms"),
+    Setting("TOOL_SERVICE_TIMEOUT_MS", 25_000, Whole(1_000, 300_000), "Longest time of a sync action.", unit="ms"),
     Setting(
         "TOOL_ACTION_RATE_LIMIT_PER_MIN",
         60,
-        _whole(1, 100_000),
+        Whole(1, 100_000),
         "Requests a minute for each action (chat: 20 per 30 s, Twitch's own limit, unless listed below).",
     ),
     Setting("TOOL_ACTION_RATE_LIMITS", {}, _limits, "Own limits a minute, such as twitch.create_clip=5."),
     Setting("TOOL_DISABLED_ACTIONS", (), _actions, "Actions that are switched off."),
-    Setting("TOOL_JOB_TTL_MS", 7 * _DAY_MS, _whole(60_000, 365 * _DAY_MS), "How long ended jobs are kept.", unit="ms"),
+    Setting("TOOL_JOB_TTL_MS", 7 * _DAY_MS, Whole(60_000, 365 * _DAY_MS), "How long ended jobs are kept.", unit="ms"),
     Setting(
         "OBS_STREAM_OPERATION_TIMEOUT_MS",
         20_000,
-        _whole(1_000, 600_000),
+        Whole(1_000, 600_000),
         "Longest time of one try to start or stop.",
         unit="ms",
     ),
-    Setting("OBS_OPERATION_RETRIES", 2, _whole(0, 10), "Further tries when OBS cannot connect."),
+    Setting("OBS_OPERATION_RETRIES", 2, Whole(0, 10), "Further tries when OBS cannot connect."),
     Setting("OBS_STREAM_SCENE", "", _text, "Scene to switch to before each start; empty keeps the current one."),
     Setting("TWITCH_CLIENT_ID", "", _text, "Client id of your Twitch application."),
     Setting("TWITCH_CLIENT_SECRET", None, _secret, "Only for a confidential Twitch application.", secret=True),
@@ -229,8 +233,8 @@ SETTINGS: Final = (
     Setting("TWITCH_BROADCASTER_ID", "", _digits, "User id of the channel, if not the token's own."),
     Setting("TWITCH_BROADCASTER_LOGIN", "", _login, "Login of the channel, if not the token's own."),
     Setting("TWITCH_ALLOWED_CHANNELS", (), _logins, "Other channels an agent may name."),
-    Setting("TWITCH_API_TIMEOUT_MS", 10_000, _whole(500, 120_000), "Longest time of one call to Twitch.", unit="ms"),
-    Setting("TWITCH_API_RETRIES", 2, _whole(0, 10), "Further tries of calls that are safe to repeat."),
+    Setting("TWITCH_API_TIMEOUT_MS", 10_000, Whole(500, 120_000), "Longest time of one call to Twitch.", unit="ms"),
+    Setting("TWITCH_API_RETRIES", 2, Whole(0, 10), "Further tries of calls that are safe to repeat."),
     Setting("TWITCH_API_BASE_URL", "https://api.twitch.tv/helix", _url, "Helix; another for a local mock."),
     Setting("TWITCH_AUTH_BASE_URL", "https://id.twitch.tv/oauth2", _url, "OAuth; another for a local mock."),
 )
