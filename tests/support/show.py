@@ -1,0 +1,86 @@
+"""A whole show for end-to-end tests: a real OBS with the installed script, an RTMP server, and an agent."""
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from tests.support.real_obs import Display, ObsHome, RealObs, RtmpGate, RtmpServer, free_port
+from tests.support.tool_client import ToolClient, stored_token, wait_for_service
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "obs_plugin" / "twitch_clawcraft.py"
+
+
+def install(*args: str) -> subprocess.CompletedProcess[str]:
+    """``tools/install.py`` as a user runs it."""
+    return subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "install.py"), *args], capture_output=True, text=True, timeout=300
+    )
+
+
+class Show:
+    """Entering starts all of it and waits for the service; ``restart`` starts OBS anew in the same home.
+
+    ``env`` adds settings of the service; by default no rate limit gets in the way of a test.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        env: Mapping[str, str] | None = None,
+        encoder: Literal["x264", "broken"] = "x264",
+        more_scripts: tuple[Path, ...] = (),
+        websocket_port: int | None = None,
+    ) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.rtmp = RtmpServer(folder / "rtmp")
+        self.gate = RtmpGate()
+        self.display = Display(folder / "display")
+        self.home = folder / "home"
+        self.obs_home = ObsHome(
+            server_url=self.gate.url(), encoder=encoder, more_scripts=more_scripts, websocket_port=websocket_port
+        )
+        self.config = self.home / ".config" / "obs-studio"
+        self._env = {"PORT": str(self.port), "TOOL_ACTION_RATE_LIMIT_PER_MIN": "100000", **(env or {})}
+        self.obs = RealObs(self.display, self.home, self._env)
+        self._stack = contextlib.ExitStack()
+        self.client: ToolClient
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            for part in (self.display, self.rtmp, self.gate):
+                stack.enter_context(part)
+            self.obs_home.write(self.home)
+            done = install("--obs-config-dir", str(self.config))
+            assert done.returncode == 0, done.stdout + done.stderr
+            self.gate.forward(self.rtmp.port)
+            self.start()
+            stack.callback(lambda: self.client.close())
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.obs.__exit__(None, None, None)
+        self._stack.close()
+
+    @property
+    def data_dir(self) -> Path:
+        return self.config / "plugin_config" / "twitch-clawcraft"
+
+    def start(self) -> None:
+        """Start OBS and wait until the service answers."""
+        self.obs.start()
+        wait_for_service(self.port)
+        self.client = self.agent()
+
+    def agent(self, agent_id: str = "test-agent") -> ToolClient:
+        """One more agent, with a connection of its own."""
+        return ToolClient(self.port, stored_token(self.config), agent_id)
+
+    def stream_state(self) -> str:
+        state: Any = self.client.status()["obs"]["stream"]["state"]
+        return str(state)

@@ -1,0 +1,113 @@
+"""Our service against obs-websocket: the same real OBS, the same local RTMP server, in turns, as ratios.
+
+    .venv/bin/python tools/bench/compare.py [--rounds 20] [--json]
+
+Needs what the real-OBS tests need (tools/test.py says what to install).
+"""
+
+import argparse
+import itertools
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "obs_plugin"), str(ROOT / "tools")]
+
+from bench.obs_websocket import ObsWebsocket  # noqa: E402
+from tests.support.real_obs import free_port, obs_missing  # noqa: E402
+from tests.support.show import Show  # noqa: E402
+from tests.support.tool_client import ToolClient  # noqa: E402
+
+Row = dict[str, list[float]]
+
+
+def timed_ms(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return (time.perf_counter() - began) * 1000
+
+
+def our_round(client: ToolClient, ids: Iterator[int], row: Row) -> None:
+    """Start, poll and stop once through the tool API."""
+
+    def run(action: str) -> Callable[[], object]:
+        def work() -> None:
+            began = time.perf_counter()
+            job_id = client.accept(action, f"bench-{next(ids)}")
+            row["accept"].append((time.perf_counter() - began) * 1000)
+            job = client.ended(job_id)
+            assert job["status"] == "done", job
+
+        return work
+
+    row["start to live"].append(timed_ms(run("twitch.start_stream")))
+    job_id = client.get("/tools/jobs", limit=1).json()["jobs"][0]["id"]
+    row["poll"] += [timed_ms(lambda: client.job(job_id)) for _ in range(20)]
+    row["stop to stopped"].append(timed_ms(run("twitch.stop_stream")))
+
+
+def peer_round(peer: ObsWebsocket, row: Row) -> None:
+    """The same through obs-websocket: the request's answer is its accept, the state event its outcome."""
+
+    def run(request: str, state: str) -> Callable[[], object]:
+        def work() -> None:
+            row["accept"].append(timed_ms(lambda: peer.request(request)))
+            peer.wait_state(state)
+
+        return work
+
+    row["start to live"].append(timed_ms(run("StartStream", "OBS_WEBSOCKET_OUTPUT_STARTED")))
+    row["poll"] += [timed_ms(lambda: peer.request("GetStreamStatus")) for _ in range(20)]
+    row["stop to stopped"].append(timed_ms(run("StopStream", "OBS_WEBSOCKET_OUTPUT_STOPPED")))
+
+
+def compare(rounds: int, folder: Path) -> dict[str, dict[str, float]]:
+    """Medians in ms and their ratio (ours / peer), for each measure."""
+    websocket_port = free_port()
+    names = ("start to live", "stop to stopped", "accept", "poll")
+    ours: Row = {name: [] for name in names}
+    theirs: Row = {name: [] for name in names}
+    ids = itertools.count()
+    with Show(folder, websocket_port=websocket_port) as show:
+        peer = ObsWebsocket(websocket_port)
+        for _ in range(rounds):
+            our_round(show.client, ids, ours)
+            peer_round(peer, theirs)
+        peer.close()
+    return {
+        name: {
+            "ours_ms": statistics.median(ours[name]),
+            "obs_websocket_ms": statistics.median(theirs[name]),
+            "ratio": statistics.median(ours[name]) / statistics.median(theirs[name]),
+        }
+        for name in names
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    reason = obs_missing()
+    if reason is not None:
+        print(reason, file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory() as folder:
+        table = compare(options.rounds, Path(folder))
+    if options.json:
+        print(json.dumps(table, indent=2))
+        return 0
+    print(f"{'':16} {'ours':>10} {'obs-websocket':>14} {'ratio':>6}")
+    for name, figures in table.items():
+        print(f"{name:16} {figures['ours_ms']:7.2f} ms {figures['obs_websocket_ms']:11.2f} ms {figures['ratio']:6.2f}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
