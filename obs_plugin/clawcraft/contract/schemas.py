@@ -62,7 +62,7 @@ class Contract:
             # Meeting $schema, jsonschema changes over to its own validator of that draft, without our two keywords.
             del schema["$schema"]
         # Files name each other relative to themselves, so each is known by its path beneath one made-up root.
-        self._referencing: Referencing[Schema] = Referencing().with_resources(
+        self._referencing: Referencing[Any] = Referencing().with_resources(
             (f"{_ROOT}{name}", DRAFT202012.create_resource(schema)) for name, schema in files.items()
         )
         self.envelope: Schema = files["envelope.json"]

@@ -1,0 +1,200 @@
+"""Who may enter: client address and Host, size and type, bearer token, signature, replay. In that order.
+
+Called on HTTP workers; the only state is what the injected parts keep.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hmac import compare_digest
+from typing import Any, Final, Protocol
+
+from clawcraft.actions.registry import Envelope
+from clawcraft.clock import Clock
+from clawcraft.contract.rate_limit import AuthFailureLimiter
+from clawcraft.errors import (
+    ClientNotAllowed,
+    InvalidRequest,
+    InvalidSignature,
+    PayloadTooLarge,
+    ReplayedRequest,
+    Unauthorized,
+    UnsupportedMediaType,
+)
+from clawcraft.http import signature
+from clawcraft.secrets import Secret
+from clawcraft.settings import IpNetwork, Settings
+
+MAX_BODY_BYTES: Final = 64 * 1024
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+Environ = Mapping[str, Any]
+
+_HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
+
+
+class ReplayGuard(Protocol):
+    """Remembers signatures, also across a restart of OBS."""
+
+    def seen_signature(self, signature: str, expires_at_s: float) -> bool:
+        """True if ``signature`` came before and has not expired; else remember it until ``expires_at_s`` (Unix)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class GateConfig:
+    """The settings the gate needs; asked for at each request."""
+
+    bind: str
+    allowed_clients: tuple[IpNetwork, ...]
+    allowed_hosts: tuple[str, ...]
+    token: Secret
+    signature_secret: Secret | None
+    require_timestamp: bool
+
+    @classmethod
+    def of(cls, settings: Settings) -> "GateConfig":
+        return cls(
+            bind=settings.bind,
+            allowed_clients=settings.allowed_clients,
+            allowed_hosts=settings.allowed_hosts,
+            token=settings.service_token,
+            signature_secret=settings.signature_secret,
+            require_timestamp=settings.require_timestamp,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A request whose signature was right; ``expires_at_s`` (Unix) ends its replay window."""
+
+    signature: str
+    expires_at_s: float
+
+
+class Gate:
+    """Each method is one check and raises its own refusal; the application calls them in the contract's order."""
+
+    def __init__(
+        self, config: Callable[[], GateConfig], replays: ReplayGuard, failures: AuthFailureLimiter, clock: Clock
+    ) -> None:
+        self._config = config
+        self._replays = replays
+        self._failures = failures
+        self._clock = clock
+
+    def check_client(self, environ: Environ) -> None:
+        """Address, Host and Origin. Raises ClientNotAllowed, InvalidRequest for HTTP/1.1 without Host.
+
+        A browser is no client of this service: a request that carries an Origin is refused, so that no web page the
+        streamer visits can even try, whatever it knows.
+        """
+        config = self._config()
+        address = _plain_address(str(environ["REMOTE_ADDR"]))
+        if not any(address in network for network in config.allowed_clients):
+            raise ClientNotAllowed(f"the address {address} may not call this service")
+        host = environ.get("HTTP_HOST")
+        if host is None:
+            if environ["SERVER_PROTOCOL"] == "HTTP/1.1":
+                raise InvalidRequest("HTTP/1.1 needs a Host header", hint="Send a Host header.")
+        elif not _host_allowed(str(host), config):
+            raise ClientNotAllowed(
+                f"the Host {str(host)[:80]!r} is not a name of this service",
+                hint="Call it by 127.0.0.1, localhost or its bind address, or add the name to "
+                "TOOL_SERVICE_ALLOWED_HOSTS.",
+            )
+        if "HTTP_ORIGIN" in environ:
+            raise ClientNotAllowed("web pages may not call this service (the request has an Origin header)")
+
+    def check_size(self, environ: Environ) -> None:
+        """Raises PayloadTooLarge. waitress has counted the body already, also a chunked one."""
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        if length > MAX_BODY_BYTES:
+            raise PayloadTooLarge(
+                f"the body has {length} bytes; at most {MAX_BODY_BYTES} are allowed",
+                details={"length_bytes": length, "limit_bytes": MAX_BODY_BYTES},
+            )
+
+    def check_json_type(self, environ: Environ) -> None:
+        """Raises UnsupportedMediaType unless the body is plain ``application/json`` in UTF-8."""
+        text = str(environ.get("CONTENT_TYPE", ""))
+        media_type, *parameters = [part.strip().lower() for part in text.split(";")]
+        if media_type != "application/json" or any(
+            parameter not in ("charset=utf-8", 'charset="utf-8"', "") for parameter in parameters
+        ):
+            raise UnsupportedMediaType(f"the Content-Type is {text[:80]!r}, not application/json in UTF-8")
+        if environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
+            raise UnsupportedMediaType(
+                "the body has a Content-Encoding", hint="Send the body as it is, without Content-Encoding."
+            )
+
+    def check_bearer(self, environ: Environ) -> None:
+        """Raises Unauthorized; RateLimited once an address fails too often."""
+        header = environ.get("HTTP_AUTHORIZATION")
+        scheme, _, token = str(header or "").partition(" ")
+        # Header text arrives as latin-1; back to the bytes that were sent.
+        given = token.strip(" ").encode("latin-1")
+        if scheme.lower() == "bearer" and compare_digest(given, self._config().token.reveal().encode("utf-8")):
+            return
+        self._failures.failed(str(environ["REMOTE_ADDR"]))
+        if header is None:
+            raise Unauthorized("the request has no Authorization header")
+        if scheme.lower() != "bearer":
+            raise Unauthorized("the Authorization header is not of the Bearer scheme")
+        raise Unauthorized("the bearer token is not the right one")
+
+    def check_signature(self, environ: Environ, body: bytes) -> Signed | None:
+        """None while no secret is set. Raises InvalidSignature; RateLimited once an address fails too often."""
+        config = self._config()
+        if config.signature_secret is None:
+            return None
+        try:
+            return Signed(
+                *signature.verify(
+                    config.signature_secret,
+                    body,
+                    environ.get("HTTP_X_TOOL_SIGNATURE"),
+                    environ.get("HTTP_X_TOOL_TIMESTAMP"),
+                    now_s=self._clock.time(),
+                    require_timestamp=config.require_timestamp,
+                )
+            )
+        except InvalidSignature:
+            self._failures.failed(str(environ["REMOTE_ADDR"]))
+            raise
+
+    def check_replay(self, signed: Signed | None, envelope: Envelope) -> None:
+        """Raises ReplayedRequest for a signed request seen before. With a request_id a repeat is harmless and
+        answered by idempotency."""
+        if signed is None or envelope.request_id is not None:
+            return
+        if self._replays.seen_signature(signed.signature, signed.expires_at_s):
+            raise ReplayedRequest("this signed request was sent before and has no request_id")
+
+
+def _plain_address(text: str) -> IpAddress:
+    address = ipaddress.ip_address(text.partition("%")[0])
+    mapped = getattr(address, "ipv4_mapped", None)
+    return mapped or address
+
+
+def _host_name(text: str) -> str | None:
+    """The name in a Host header or setting, in lower case without port, brackets and final dot; None if malformed."""
+    match = _HOST.fullmatch(text)
+    return None if match is None else match.group(1).strip("[]").rstrip(".").lower()
+
+
+def _host_allowed(text: str, config: GateConfig) -> bool:
+    # Against DNS rebinding: a page on evil.example that resolves to 127.0.0.1 still sends Host: evil.example.
+    name = _host_name(text)
+    if name is None:
+        return False
+    if name == "localhost" or name in (_host_name(allowed) for allowed in config.allowed_hosts):
+        return True
+    try:
+        address = _plain_address(name)
+    except ValueError:
+        return False
+    bind = ipaddress.ip_address(config.bind)
+    # Listening on every address, any of them may be used: an address as Host cannot come from rebinding.
+    return address.is_loopback or address == bind or bind.is_unspecified
