@@ -1,0 +1,142 @@
+"""Counters and durations for ``GET /metrics``, in a registry of its own. Any thread."""
+
+import math
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+OTHER: Final = "unknown"
+_FAST_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_JOB_S: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 60.0, 120.0, 240.0)
+_UI_S: Final = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.05, 0.25, 1.0, 5.0)
+STREAM_STATES: Final = ("offline", "starting", "live", "reconnecting", "stopping", "unavailable")
+
+
+class Metrics:
+    """Named by event. ``actions`` bounds the action label: whatever else an agent asks for counts as unknown."""
+
+    def __init__(self, actions: Collection[str], version: str) -> None:
+        self._actions = frozenset(actions)
+        self._registry = registry = CollectorRegistry()
+        self._requests = Counter(
+            "clawcraft_http_requests",
+            "Requests answered.",
+            ("endpoint", "action", "status", "code"),
+            registry=registry,
+        )
+        self._request_s = Histogram(
+            "clawcraft_http_request_duration_seconds",
+            "Time to answer a request, long polls included.",
+            ("endpoint", "action"),
+            buckets=_FAST_S,
+            registry=registry,
+        )
+        self._jobs = Counter(
+            "clawcraft_jobs",
+            "Jobs that ended, by outcome: ok or an error code.",
+            ("action", "outcome"),
+            registry=registry,
+        )
+        self._job_s = Histogram(
+            "clawcraft_job_duration_seconds",
+            "Time of a job from its acceptance to its end.",
+            ("action",),
+            buckets=_JOB_S,
+            registry=registry,
+        )
+        self._ui_s = Histogram(
+            "clawcraft_ui_call_duration_seconds",
+            "Round trip of a call on OBS's UI thread.",
+            ("outcome",),
+            buckets=_UI_S,
+            registry=registry,
+        )
+        self._twitch = Counter(
+            "clawcraft_twitch_requests", "Calls to Twitch.", ("endpoint", "status"), registry=registry
+        )
+        self._twitch_s = Histogram(
+            "clawcraft_twitch_request_duration_seconds",
+            "Time of a call to Twitch.",
+            ("endpoint",),
+            buckets=_FAST_S,
+            registry=registry,
+        )
+        self._rate_limited = Counter(
+            "clawcraft_rate_limited", "Requests refused for their rate.", ("action",), registry=registry
+        )
+        self._auth_failures = Counter(
+            "clawcraft_auth_failures", "Requests that failed to authenticate.", ("code",), registry=registry
+        )
+        build = Gauge("clawcraft_build_info", "Always 1; the label tells the version.", ("version",), registry=registry)
+        build.labels(version).set(1)
+
+    def request_finished(
+        self, *, endpoint: str, action: str | None, status: int, code: str | None, duration_s: float
+    ) -> None:
+        """``endpoint`` is the route, not the path; ``code`` an error code, None for success."""
+        labels = (endpoint, self._action(action))
+        self._requests.labels(*labels, str(status), code or "").inc()
+        self._request_s.labels(*labels).observe(duration_s)
+        if code == "rate_limited":
+            self._rate_limited.labels(labels[1]).inc()
+        if status == 401:
+            self._auth_failures.labels(code or "").inc()
+
+    def job_ended(self, *, action: str, outcome: str, duration_s: float) -> None:
+        """``outcome`` is ``ok`` or the error code; ``duration_s`` from acceptance to end."""
+        self._jobs.labels(self._action(action), outcome).inc()
+        self._job_s.labels(self._action(action)).observe(duration_s)
+
+    def ui_call(self, *, outcome: str, duration_s: float) -> None:
+        """``outcome``: ok, error or timeout."""
+        self._ui_s.labels(outcome).observe(duration_s)
+
+    def twitch_call(self, *, endpoint: str, status: int | None, duration_s: float) -> None:
+        """``endpoint`` is method and path without query; ``status`` None for no answer."""
+        self._twitch.labels(endpoint, "none" if status is None else str(status)).inc()
+        self._twitch_s.labels(endpoint).observe(duration_s)
+
+    def watch_queue(self, length: Callable[[], int]) -> None:
+        """Ask ``length`` for the waiting jobs at each scrape."""
+        self._watch("clawcraft_job_queue_length", "Jobs waiting for their turn.", length)
+
+    def watch_workers(self, busy: Callable[[], int], waiting: Callable[[], int]) -> None:
+        """Ask for the HTTP threads that run a request, and how many of those only wait, at each scrape."""
+        self._watch("clawcraft_http_workers_busy", "HTTP threads that run a request.", busy)
+        self._watch("clawcraft_http_waiting", "Requests that wait for a job or a running twin.", waiting)
+
+    def watch_stream(self, state: Callable[[], str]) -> None:
+        """Ask ``state`` for one of STREAM_STATES at each scrape; it must not block."""
+        gauge = Gauge(
+            "clawcraft_stream_state", "1 for the state the stream is in.", ("state",), registry=self._registry
+        )
+        for name in STREAM_STATES:
+            gauge.labels(name).set_function(_safely(partial(_equals, state, name)))
+
+    def render(self) -> bytes:
+        """All metrics in Prometheus's text format (version 0.0.4)."""
+        return generate_latest(self._registry)
+
+    def _watch(self, name: str, help_text: str, value: Callable[[], float]) -> None:
+        Gauge(name, help_text, registry=self._registry).set_function(_safely(value))
+
+    def _action(self, action: str | None) -> str:
+        if action is None:
+            return ""
+        return action if action in self._actions else OTHER
+
+
+def _equals(state: Callable[[], str], name: str) -> float:
+    return float(state() == name)
+
+
+def _safely(value: Callable[[], float]) -> Callable[[], float]:
+    def ask() -> float:
+        try:
+            return float(value())
+        except Exception:  # noqa: BLE001 - one unavailable figure must not cost the others
+            return math.nan
+
+    return ask
