@@ -4,9 +4,30 @@ Each method names the thread that may call it. Everything marked UI runs through
 it freezes or crashes OBS.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Protocol
+
+
+class FrontendEvent(Enum):
+    """The frontend events the service acts on; the values are the ends of OBS's own names."""
+
+    STREAMING_STARTING = "STREAMING_STARTING"
+    STREAMING_STARTED = "STREAMING_STARTED"
+    STREAMING_STOPPING = "STREAMING_STOPPING"
+    STREAMING_STOPPED = "STREAMING_STOPPED"
+    SCENE_COLLECTION_CHANGING = "SCENE_COLLECTION_CHANGING"
+    SCENE_COLLECTION_CHANGED = "SCENE_COLLECTION_CHANGED"
+    PROFILE_CHANGING = "PROFILE_CHANGING"
+    PROFILE_CHANGED = "PROFILE_CHANGED"
+    SHUTDOWN = "SCRIPTING_SHUTDOWN"
+
+
+SignalListener = Callable[[str, int], None]
+"""Called with an output signal's name and its ``code`` (0 where it has none), on whatever thread OBS emits it."""
+
+OUTPUT_SIGNALS = ("starting", "start", "stopping", "stop", "reconnect", "reconnect_success")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +70,35 @@ class ObsPort(Protocol):
         """UI thread. Switch the program scene; False if there is no such scene."""
         ...
 
+    def event(self, code: int) -> FrontendEvent | None:
+        """Any thread. What this frontend event code means here."""
+        ...
+
+    def streaming_active(self) -> bool:
+        """Any thread. True from connected to stopped, also while OBS reconnects."""
+        ...
+
+    def connect_signals(self, listener: SignalListener) -> bool:
+        """UI thread, inside STREAMING_STARTING only: nothing is emitted then. Hear the streaming output's signals,
+        once per output; False if they cannot be heard."""
+        ...
+
+    def forget_output(self) -> None:
+        """UI thread, at the end. Give back what ``connect_signals`` keeps."""
+        ...
+
+    @property
+    def starts_on_ui_thread(self) -> bool:
+        """Whether start and stop release the GIL, and so belong on the UI thread. If not, they must be called on
+        any other thread: there OBS only queues them, while an error box on the UI thread would stop all of Python."""
+        ...
+
     def start_streaming(self) -> None:
-        """See ``stream.py`` for the thread; queued by OBS, the outcome comes as events and signals."""
+        """Thread: see ``starts_on_ui_thread``. The outcome comes as events and signals."""
         ...
 
     def stop_streaming(self) -> None:
-        """See ``stream.py`` for the thread; queued by OBS, the outcome comes as events and signals."""
+        """Thread: see ``starts_on_ui_thread``. The outcome comes as events and signals."""
         ...
 
 

@@ -1,0 +1,144 @@
+"""ObsPort on the real obspython; besides the entry file the only module that is handed it.
+
+Each method says its thread in ``port.py``. Every reference OBS hands out goes back before the method returns, except
+one weak reference to the output whose signals are connected.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from clawcraft.obs.libobs import Libobs, LibobsMissing, find_libobs
+from clawcraft.obs.port import OUTPUT_SIGNALS, FrontendEvent, ObsSnapshot, SignalListener, StreamSnapshot
+
+CONFIG_FOLDER = "obs-studio/plugin_config/twitch-clawcraft"
+_NO_STREAM = StreamSnapshot(False, False, 0, 0, 0, 0.0, None)
+
+
+class ObsAdapter:
+    """OBS, reduced to what six actions and a status page need."""
+
+    def __init__(self, obspython: ModuleType) -> None:
+        self._obs: Any = obspython
+        self.libobs: Libobs | LibobsMissing = find_libobs()
+        self._connected: Any = None
+        self._events: dict[int, FrontendEvent] = {}
+        for event in FrontendEvent:
+            code = getattr(obspython, f"OBS_FRONTEND_EVENT_{event.value}", None)  # older OBS lack some
+            if code is not None:
+                self._events[code] = event
+
+    # --- any thread -----------------------------------------------------------------------------------------------
+
+    def log(self, line: str) -> None:
+        self._obs.script_log(self._obs.LOG_INFO, " ".join(line.splitlines()))
+
+    def data_dir(self) -> Path:
+        """The script's own folder in OBS's configuration."""
+        return Path(self._obs.os_get_config_path_ptr(CONFIG_FOLDER))
+
+    def event(self, code: int) -> FrontendEvent | None:
+        return self._events.get(code)
+
+    def version(self) -> str:
+        return str(self._obs.obs_get_version_string())
+
+    def streaming_active(self) -> bool:
+        return bool(self._obs.obs_frontend_streaming_active())
+
+    # --- start and stop: see starts_on_ui_thread ------------------------------------------------------------------
+
+    @property
+    def starts_on_ui_thread(self) -> bool:
+        return isinstance(self.libobs, Libobs) and None not in (self.libobs.start_streaming, self.libobs.stop_streaming)
+
+    def start_streaming(self) -> None:
+        if isinstance(self.libobs, Libobs) and self.libobs.start_streaming is not None:
+            self.libobs.start_streaming()
+        else:
+            self._obs.obs_frontend_streaming_start()
+
+    def stop_streaming(self) -> None:
+        if isinstance(self.libobs, Libobs) and self.libobs.stop_streaming is not None:
+            self.libobs.stop_streaming()
+        else:
+            self._obs.obs_frontend_streaming_stop()
+
+    # --- UI thread ------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> ObsSnapshot:
+        scenes = tuple(self._obs.obs_frontend_get_scene_names() or ())
+        return ObsSnapshot(self.version(), self._current_scene(), scenes, self._stream())
+
+    def set_scene(self, name: str) -> bool:
+        scenes = self._obs.obs_frontend_get_scenes() or []
+        try:
+            for scene in scenes:
+                if self._obs.obs_source_get_name(scene) == name:
+                    self._obs.obs_frontend_set_current_scene(scene)
+                    return True
+            return False
+        finally:
+            self._obs.source_list_release(scenes)
+
+    def connect_signals(self, listener: SignalListener) -> bool:
+        with self._output() as output:
+            if output is None:
+                return False
+            if self._connected and self._obs.obs_weak_output_references_output(self._connected, output):
+                return True
+            self.forget_output()
+            handler = self._obs.obs_output_get_signal_handler(output)
+            for name in OUTPUT_SIGNALS:
+                self._obs.signal_handler_connect(handler, name, self._callback(name, listener))
+            self._connected = self._obs.obs_output_get_weak_output(output)
+            return True
+
+    def forget_output(self) -> None:
+        connected, self._connected = self._connected, None
+        if connected:
+            self._obs.obs_weak_output_release(connected)
+
+    def _callback(self, name: str, listener: SignalListener) -> Any:
+        obs = self._obs
+
+        def on_signal(data: Any) -> None:  # a plain function: OBS ignores any other callable
+            listener(name, obs.calldata_int(data, "code") if name == "stop" else 0)
+
+        return on_signal
+
+    def _current_scene(self) -> str | None:
+        scene = self._obs.obs_frontend_get_current_scene()
+        if not scene:
+            return None
+        try:
+            return str(self._obs.obs_source_get_name(scene))
+        finally:
+            self._obs.obs_source_release(scene)
+
+    def _stream(self) -> StreamSnapshot:
+        obs = self._obs
+        with self._output() as output:
+            if output is None:
+                return _NO_STREAM
+            return StreamSnapshot(
+                active=bool(obs.obs_output_active(output)),
+                reconnecting=bool(obs.obs_output_reconnecting(output)),
+                total_bytes=int(obs.obs_output_get_total_bytes(output)),
+                total_frames=int(obs.obs_output_get_total_frames(output)),
+                dropped_frames=int(obs.obs_output_get_frames_dropped(output)),
+                congestion=float(obs.obs_output_get_congestion(output)),
+                last_error=obs.obs_output_get_last_error(output) or None,
+            )
+
+    @contextlib.contextmanager
+    def _output(self) -> Iterator[Any]:
+        """The streaming output, None before the first start."""
+        output = self._obs.obs_frontend_get_streaming_output()
+        try:
+            yield output or None
+        finally:
+            if output:
+                self._obs.obs_output_release(output)

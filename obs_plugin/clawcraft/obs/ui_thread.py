@@ -1,0 +1,133 @@
+"""Calls on OBS's UI thread from any other thread, each with a deadline.
+
+``call`` may be used from any thread. On the UI thread itself OBS runs a queued task at once, so ``call`` there is a
+plain call. The UI thread never waits for us: it runs a task, hands over the result and goes on.
+"""
+
+import contextlib
+import ctypes
+import itertools
+import threading
+from collections.abc import Callable
+from typing import Any, Final, Generic, TypeVar, cast
+
+from clawcraft.errors import ObsUnavailable, ObsUnresponsive, Stopping
+from clawcraft.obs.libobs import TASK, Libobs, LibobsMissing
+
+T = TypeVar("T")
+POSTING_DEADLINE_S: Final = 0.5
+
+
+class _Task(Generic[T]):
+    """One call on its way: it runs once, or never when its caller gave up first."""
+
+    def __init__(self, fn: Callable[[], T], after: Callable[[T], None] | None) -> None:
+        self._fn = fn
+        self._after = after
+        self._settled = threading.Event()
+        self._result: T | None = None
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        """UI thread. Nothing may get out of here: ctypes would print it on stderr."""
+        try:
+            result = self._fn()
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the caller
+            self.fail(error)
+            return
+        self._result = result
+        self._settled.set()
+        if self._after is not None:
+            with contextlib.suppress(Exception):  # its caller has gone on; a traceback on stderr opens a window
+                self._after(result)
+
+    def fail(self, error: BaseException) -> None:
+        self._error = error
+        self._settled.set()
+
+    def wait(self, timeout_s: float) -> bool:
+        return self._settled.wait(timeout_s)
+
+    def outcome(self) -> T:
+        if self._error is not None:
+            raise self._error
+        return cast(T, self._result)
+
+
+class UiThread:
+    """The one door to OBS's UI thread. Made at script_load, closed at script_unload."""
+
+    def __init__(self, libobs: Libobs | LibobsMissing) -> None:
+        self._libobs = libobs
+        self._ids = itertools.count(1)
+        self._changed = threading.Condition()
+        self._tasks: dict[int, _Task[Any]] = {}
+        self._posting = 0
+        self._in_flight = 0
+        self._closed = False
+        self._callback = TASK(self._run)
+
+    @property
+    def unavailable(self) -> str:
+        """Why calls are impossible in this OBS; empty when they are possible."""
+        return self._libobs.reason if isinstance(self._libobs, LibobsMissing) else ""
+
+    def call(self, fn: Callable[[], T], timeout_s: float, *, after: Callable[[T], None] | None = None) -> T:
+        """``fn()``'s result, from OBS's UI thread; what it raises is raised here.
+
+        ``after`` gets the result on the UI thread right behind ``fn``, with nothing in between, and this call does
+        not wait for it: for what may stay in OBS for long, such as a start that ends in an error box.
+        Raises ObsUnresponsive when ``fn`` has not been run to its end after ``timeout_s``; if it had not begun, it
+        never will. Raises Stopping once closed, ObsUnavailable without libobs.
+        """
+        if isinstance(self._libobs, LibobsMissing):
+            raise ObsUnavailable(f"OBS's UI thread is out of reach: {self._libobs.reason}.", retryable=False)
+        task = _Task(fn, after)
+        task_id = self._post(self._libobs, task)
+        if not task.wait(timeout_s):
+            with self._changed:
+                begun = self._tasks.pop(task_id, None) is None
+            if not begun or not task.wait(0):
+                raise ObsUnresponsive(
+                    f"OBS's UI thread did not answer within {timeout_s:g} s.", details={"waited_s": timeout_s}
+                )
+        return task.outcome()
+
+    def close(self) -> None:
+        """Any thread. Nobody waits any more and no task runs any more; idempotent."""
+        with self._changed:
+            if self._closed:
+                return
+            self._closed = True
+            self._changed.wait_for(lambda: self._posting == 0, POSTING_DEADLINE_S)
+            waiting, self._tasks = self._tasks, {}
+            if self._in_flight:
+                # Qt still holds our callback's address and will call it; it then finds no task. The interpreter
+                # must not free it before: one reference that is never given back.
+                ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._callback))
+        for task in waiting.values():
+            task.fail(Stopping("The service is stopping; OBS was not asked."))
+
+    def _post(self, libobs: Libobs, task: _Task[Any]) -> int:
+        task_id = next(self._ids)
+        with self._changed:
+            if self._closed:
+                raise Stopping("The service is stopping; OBS was not asked.")
+            self._tasks[task_id] = task
+            self._in_flight += 1
+            self._posting += 1
+        try:
+            # Outside the lock: on the UI thread this runs the task.
+            libobs.queue_task(self._callback, task_id)
+        finally:
+            with self._changed:
+                self._posting -= 1
+                self._changed.notify_all()
+        return task_id
+
+    def _run(self, task_id: int | None) -> None:
+        with self._changed:
+            self._in_flight -= 1
+            task = self._tasks.pop(task_id or 0, None)
+        if task is not None:
+            task.run()
