@@ -6,7 +6,7 @@ with the same request_id, may succeed if sent again: nothing that could take eff
 
     ClawcraftError
     ├── refusals of a request     InvalidJson, InvalidRequest, UnknownAction, Unauthorized, …
-    ├── service not ready (503)   ObsUnavailable, ObsUnresponsive, TwitchNotConfigured, QueueFull, Busy, Stopping
+    ├── service not ready (503)   ObsUnavailable, ObsUnresponsive, TwitchNotConfigured, QueueFull, Busy, …
     ├── Twitch (502 and 504)      TwitchRejected, TwitchTokenInvalid, TwitchMissingScope, TwitchUnavailable, Timeout
     └── a job's end               SceneNotFound, StreamStartFailed (and its kinds), StreamStartTimeout, …
 """
@@ -158,6 +158,13 @@ class PayloadTooLarge(ClawcraftError):
     default_hint = "Keep the body within 64 KiB."
 
 
+class HeadersTooLarge(ClawcraftError):
+    """The request line and headers are larger than 16 KiB."""
+
+    code, status = "headers_too_large", 431
+    default_hint = "Send fewer or shorter headers; arguments belong in the body."
+
+
 class UnsupportedMediaType(ClawcraftError):
     """The body is not declared as JSON."""
 
@@ -281,6 +288,13 @@ class Busy(ClawcraftError):
 
     code, status, default_retryable = "busy", 503, True
     default_hint = "Try again after the seconds in Retry-After."
+
+
+class StorageUnavailable(ClawcraftError):
+    """The job table cannot be written or read: disk full, read-only, or in use by another OBS."""
+
+    code, status, default_retryable = "storage_unavailable", 503, True
+    default_hint = "Free disk space, or make the folder in details.path writable for OBS, then send the request again."
 
 
 class Stopping(ClawcraftError):

@@ -24,6 +24,8 @@ IDLE_TIMEOUT_S: Final = 75.0
 """Longest silence on a kept connection."""
 TURN_S: Final = 1.0
 
+__all__ = ["HttpServer", "ListenError", "PortInUse", "WaitSlots"]
+
 _logger = logging.getLogger("clawcraft.http")
 _poll = wasyncore.poll2 if hasattr(select, "poll") else wasyncore.poll  # select() fails beyond 1023 open files
 

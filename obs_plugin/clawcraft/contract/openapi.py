@@ -1,0 +1,305 @@
+"""``GET /openapi.json``: OpenAPI 3.1 made of the schemas, the registry and the table of errors. Built once."""
+
+import copy
+from collections.abc import Collection, Iterable
+from typing import Any, Final
+
+from clawcraft import errors
+from clawcraft.actions.registry import Registry
+from clawcraft.contract.schemas import Contract
+from clawcraft.errors import ClawcraftError
+
+Json = dict[str, Any]
+ErrorSet = frozenset[type[ClawcraftError]]
+
+ANYWHERE: Final[ErrorSet] = frozenset(
+    {
+        errors.ClientNotAllowed,
+        errors.HeadersTooLarge,
+        errors.InternalError,
+        errors.InvalidRequest,
+        errors.PayloadTooLarge,
+    }
+)
+"""What any request can meet, before its path matters."""
+UNROUTED: Final[ErrorSet] = frozenset({errors.NotFound, errors.MethodNotAllowed})
+"""For paths and methods that the document does not have."""
+AUTHENTICATED: Final[ErrorSet] = ANYWHERE | {errors.Unauthorized, errors.RateLimited}
+JOBS: Final[ErrorSet] = AUTHENTICATED | {errors.StorageUnavailable, errors.Stopping}
+JOB_ENDS: Final[ErrorSet] = frozenset(
+    {
+        errors.SceneNotFound,
+        errors.StreamStartFailed,
+        *errors.StreamStartFailed.__subclasses__(),
+        errors.StreamStartTimeout,
+        errors.StreamStopTimeout,
+        errors.Superseded,
+        errors.Interrupted,
+    }
+)
+"""How only a job can fail: its error, never an HTTP status."""
+
+_INTRODUCTION: Final = """\
+Lets an agent run a Twitch stream through OBS: a fixed set of actions, each checked against its schema.
+An async action answers 202 with a job to poll. A failure carries a code, says whether the same request may be sent
+again, and what to do.
+
+"""
+
+
+def openapi_document(contract: Contract, registry: Registry, version: str) -> Json:
+    """The document as JSON-safe values."""
+    every = frozenset(errors.error_classes())
+    execute = every - JOB_ENDS - UNROUTED - {errors.JobNotFound}
+    responses = {_component(name): _embedded(schema) for name, schema in contract.responses.items()}
+    responses["ErrorObject"]["properties"]["code"]["enum"] = sorted({error.code for error in every})
+    requests = {_component(name): _request(contract, name) for name in registry.names}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "twitch-clawcraft tool API",
+            "version": version,
+            "description": _INTRODUCTION
+            + "\n".join(f"- `{error.code}` ({error.status}): {_sentence(error)}" for error in _by_status(every)),
+        },
+        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
+        "servers": [{"url": "/", "description": "where this document came from"}],
+        "security": [{"bearer": []}],
+        "paths": {
+            "/tools/execute": {"post": _execute(requests, execute)},
+            "/tools/jobs/{job_id}": {
+                "get": _operation(
+                    "getJob",
+                    "A job; with wait, as soon as it ends",
+                    {"200": _json_response("The job.", "JobAnswer")},
+                    JOBS | {errors.JobNotFound},
+                    [_parameter("path", "job_id", _STRING, "Id from the 202."), _WAIT],
+                )
+            },
+            "/tools/jobs": {
+                "get": _operation(
+                    "listJobs",
+                    "Jobs, newest first",
+                    {"200": _json_response("One page of jobs.", "JobList")},
+                    JOBS,
+                    _list_parameters(contract, registry),
+                )
+            },
+            "/tools": {
+                "get": _operation(
+                    "listTools",
+                    "Every action with its args schema",
+                    {"200": _json_response("The allowlist.", "Tools")},
+                    AUTHENTICATED,
+                )
+            },
+            "/status": {
+                "get": _operation(
+                    "getStatus",
+                    "OBS, stream, scenes, Twitch, paused or not",
+                    {"200": _json_response("As of now.", "Status")},
+                    AUTHENTICATED,
+                )
+            },
+            "/health": {
+                "get": _operation(
+                    "getHealth",
+                    "Whether the service runs",
+                    {"200": _json_response("It does.", "Health")},
+                    ANYWHERE,
+                    public=True,
+                )
+            },
+            "/openapi.json": {
+                "get": _operation(
+                    "getOpenapi",
+                    "This document",
+                    {
+                        "200": {
+                            "description": "OpenAPI 3.1.",
+                            "content": {"application/json": {"schema": {"type": "object"}}},
+                        }
+                    },
+                    ANYWHERE,
+                    public=True,
+                )
+            },
+            "/metrics": {
+                "get": _operation(
+                    "getMetrics",
+                    "Prometheus metrics",
+                    {"200": {"description": "Text format 0.0.4.", "content": {"text/plain": {"schema": _STRING}}}},
+                    AUTHENTICATED,
+                )
+            },
+        },
+        "components": {
+            "securitySchemes": {
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "TOOL_SERVICE_TOKEN; the OBS panel shows where.",
+                }
+            },
+            "schemas": {**responses, **requests},
+        },
+    }
+
+
+_STRING: Final[Json] = {"type": "string"}
+
+
+def _parameter(place: str, name: str, schema: Json, description: str) -> Json:
+    return {"name": name, "in": place, "required": place == "path", "schema": schema, "description": description}
+
+
+_WAIT: Final[Json] = _parameter(
+    "query",
+    "wait",
+    {"type": "number", "minimum": 0, "maximum": 30, "default": 0},
+    "Seconds to wait for the job's end before answering with the job as it is.",
+)
+_SIGNATURE: Final = (
+    _parameter(
+        "header",
+        "X-Tool-Signature",
+        {"type": "string", "pattern": "^(sha256=)?[0-9A-Fa-f]{64}$"},
+        "Required once a signature secret is set: hex HMAC-SHA256 of the raw body, or of timestamp + '.' + body.",
+    ),
+    _parameter(
+        "header",
+        "X-Tool-Timestamp",
+        {"type": "string", "pattern": "^[0-9]{1,15}$"},
+        "Unix seconds, part of what is signed; more than 300 s off is refused. The operator can require it.",
+    ),
+)
+
+
+def _list_parameters(contract: Contract, registry: Registry) -> list[Json]:
+    envelope = contract.envelope["properties"]
+    statuses = contract.responses["job"]["properties"]["status"]
+    return [
+        _parameter("query", "status", statuses, "Only jobs in this state."),
+        _parameter("query", "action", {"enum": list(registry.names)}, "Only jobs of this action."),
+        _parameter("query", "mission_id", envelope["mission_id"], "Only jobs of this mission."),
+        _parameter("query", "correlation_id", envelope["correlation_id"], "Only jobs with this id."),
+        _parameter("query", "limit", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}, "Page size."),
+        _parameter("query", "cursor", _STRING, "next_cursor of the page before."),
+    ]
+
+
+def _execute(requests: Json, failures: ErrorSet) -> Json:
+    headers = {
+        "Location": {"description": "Address of the job.", "schema": _STRING},
+        "Idempotent-Replayed": {"description": "true on the stored answer to a repeated request.", "schema": _STRING},
+    }
+    operation = _operation(
+        "executeTool",
+        "Run one action",
+        {
+            "200": _json_response("A sync action's result.", "Sync", _only(headers, "Idempotent-Replayed")),
+            "202": _json_response("An async action's job.", "Accepted", headers),
+        },
+        failures,
+        list(_SIGNATURE),
+    )
+    mapping = {
+        schema["properties"]["action"]["const"]: f"#/components/schemas/{name}" for name, schema in requests.items()
+    }
+    schema = {
+        "oneOf": [{"$ref": reference} for reference in mapping.values()],
+        "discriminator": {"propertyName": "action", "mapping": mapping},
+    }
+    operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    return operation
+
+
+def _request(contract: Contract, action: str) -> Json:
+    args = contract.args_schema(action)
+    request = copy.deepcopy(contract.envelope)
+    request["title"], request["description"] = args["title"], args["description"]
+    request["properties"]["action"] = {"const": action}
+    request["properties"]["args"] = args
+    if "required" in args:
+        request["required"].append("args")
+    if contract.kind(action) == "async":
+        request["anyOf"] = [{"required": [name]} for name in ("request_id", "mission_id", "correlation_id")]
+    return request
+
+
+def _operation(
+    name: str,
+    summary: str,
+    successes: Json,
+    failures: ErrorSet,
+    parameters: Collection[Json] = (),
+    *,
+    public: bool = False,
+) -> Json:
+    operation: Json = {"operationId": name, "summary": summary, "responses": {**successes, **_failures(failures)}}
+    if parameters:
+        operation["parameters"] = list(parameters)
+    if public:
+        operation["security"] = []
+    return operation
+
+
+def _failures(classes: ErrorSet) -> Json:
+    """One response for each status, its codes in the schema and each code's meaning in the description."""
+    answers: Json = {}
+    for status in sorted({error.status for error in classes}):
+        of_status = [error for error in _by_status(classes) if error.status == status]
+        body = {
+            "allOf": [
+                {"$ref": "#/components/schemas/Failure"},
+                {"properties": {"error": {"properties": {"code": {"enum": [error.code for error in of_status]}}}}},
+            ]
+        }
+        answers[str(status)] = {
+            "description": "\n".join(f"`{error.code}`: {_sentence(error)}" for error in of_status),
+            "content": {"application/json": {"schema": body}},
+        }
+        if status == 429:
+            answers["429"]["headers"] = {
+                "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}, "required": True}
+            }
+    return answers
+
+
+def _json_response(description: str, component: str, headers: Json | None = None) -> Json:
+    schema = {"$ref": f"#/components/schemas/{component}"}
+    response: Json = {"description": description, "content": {"application/json": {"schema": schema}}}
+    if headers:
+        response["headers"] = headers
+    return response
+
+
+def _only(values: Json, *names: str) -> Json:
+    return {name: values[name] for name in names}
+
+
+def _by_status(classes: Iterable[type[ClawcraftError]]) -> list[type[ClawcraftError]]:
+    return sorted(classes, key=lambda error: (error.status, error.code))
+
+
+def _sentence(error: type[ClawcraftError]) -> str:
+    return " ".join((error.__doc__ or "").split("\n\n")[0].split())
+
+
+def _component(name: str) -> str:
+    """``job_list`` → ``JobList``, ``twitch.set_title`` → ``TwitchSetTitle``."""
+    return "".join(part.capitalize() for part in name.replace(".", "_").split("_"))
+
+
+def _embedded(schema: Any) -> Any:
+    """A copy whose references to files beside it point into the document."""
+    if isinstance(schema, dict):
+        return {
+            key: f"#/components/schemas/{_component(value.removesuffix('.json'))}"
+            if key == "$ref"
+            else _embedded(value)
+            for key, value in schema.items()
+        }
+    if isinstance(schema, list):
+        return [_embedded(value) for value in schema]
+    return schema

@@ -1,0 +1,69 @@
+"""How an answer looks on the wire: JSON in UTF-8, its headers, and every error in the contract's form. No state."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+import bottle
+
+from clawcraft.errors import (
+    ClawcraftError,
+    HeadersTooLarge,
+    InternalError,
+    InvalidRequest,
+    MethodNotAllowed,
+    PayloadTooLarge,
+    Unauthorized,
+)
+from clawcraft.http.gate import MAX_BODY_BYTES
+from clawcraft.http.wire import MAX_HEADER_BYTES
+
+ALWAYS: Final[Mapping[str, str]] = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+JSON: Final = "application/json"
+
+
+def answer(
+    status: int, body: bytes, content_type: str = JSON, headers: Mapping[str, str] | None = None
+) -> bottle.HTTPResponse:
+    """A finished response."""
+    named = {**ALWAYS, "Content-Type": content_type, "Content-Length": str(len(body)), **(headers or {})}
+    return bottle.HTTPResponse(body, status, named)
+
+
+def json_answer(status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> bottle.HTTPResponse:
+    """``body`` as JSON."""
+    return answer(status, encode(body), headers=headers)
+
+
+def failure(error: ClawcraftError, action: str | None, request_id: str | None) -> bottle.HTTPResponse:
+    """The contract's failure object, with the status and headers that belong to the error."""
+    headers = {}
+    if error.retry_after_s is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
+    if isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = 'Bearer realm="twitch-clawcraft"'
+    if isinstance(error, MethodNotAllowed):
+        headers["Allow"] = ", ".join(error.details["allowed"])
+    body = {"ok": False, "action": action, "request_id": request_id, "error": error.to_json()}
+    return json_answer(error.status, body, headers)
+
+
+def encode(body: Any) -> bytes:
+    """JSON in UTF-8. A half surrogate, as file names and foreign text can hold, becomes ``?``."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=str).encode("utf-8", "replace")
+
+
+def of_waitress(refusal: Any) -> ClawcraftError:
+    """The contract's error for a request that waitress itself could not accept."""
+    match refusal.code:
+        case 413:
+            return PayloadTooLarge(f"the body is larger than {MAX_BODY_BYTES} bytes")
+        case 431:
+            return HeadersTooLarge(f"the request line and headers are larger than {MAX_HEADER_BYTES} bytes")
+        case 500:
+            return InternalError("the service could not answer")
+        case _:
+            # What follows a quotation mark is the offending header itself, which may be a credential.
+            reason = str(refusal.body).partition('"')[0].strip(" :")
+            return InvalidRequest(f"this is not valid HTTP/1.1: {reason}", hint="Send well-formed HTTP/1.1.")
