@@ -106,6 +106,11 @@ class StreamControl(Protocol):
     """Start and stop, as the actions see them. Only the stream worker calls ``start`` and ``stop``; they block
     until OBS's own word, within the deadline of the settings, and raise ClawcraftError."""
 
+    def check_scene(self, scene: str | None) -> None:
+        """Stream worker, before anything of a start: raises SceneNotFound for a scene (None: the default one of the
+        settings, if any) that the current collection lacks, and changes nothing."""
+        ...
+
     def start(self, scene: str | None, progress: "ProgressSink") -> Mapping[str, Any]:
         """``{"status": "started" | "already_running", "scene": …, "attempts": n, …}``."""
         ...
