@@ -1,0 +1,85 @@
+"""The streamer's pause switch: while it is on, agents are refused. Any thread."""
+
+import contextlib
+import os
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any, Final
+
+from clawcraft.clock import Clock, rfc3339
+
+
+class PauseSwitch:
+    """Off, or on since some moment. A pause that is to outlive a restart is a small file in ``folder``: it is the
+    file's being there that counts, so one that is damaged still pauses."""
+
+    FILE_NAME: Final = "paused"
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._path = folder / self.FILE_NAME
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._since: float | None = None
+        self._kept = self._path.exists()
+        if self._kept:
+            self._since = self._read()
+
+    @property
+    def paused(self) -> bool:
+        return self._since is not None
+
+    def status(self) -> dict[str, Any]:
+        """``{"paused", "since", "survives_restart"}``; ``since`` is None while not paused."""
+        with self._lock:
+            since = None if self._since is None else rfc3339(self._since)
+            return {"paused": since is not None, "since": since, "survives_restart": self._kept}
+
+    def pause(self, *, survive_restart: bool) -> None:
+        """Switch on; at once, whatever the disk says. Raises OSError if the pause cannot be kept for a restart."""
+        with self._lock:
+            if self._since is None:
+                self._since = self._clock.time()
+            if survive_restart:
+                self._write(self._since)
+                self._kept = True
+            else:
+                self._forget()
+
+    def resume(self) -> None:
+        """Switch off. Raises OSError, and stays on, if a kept pause cannot be removed: it would come back."""
+        with self._lock:
+            self._forget()
+            self._since = None
+
+    def toggle(self, *, survive_restart: bool) -> bool:
+        """Switch over, as a hotkey does; returns whether it is on now."""
+        if self.paused:
+            self.resume()
+        else:
+            self.pause(survive_restart=survive_restart)
+        return self.paused
+
+    def _forget(self) -> None:
+        self._path.unlink(missing_ok=True)
+        self._kept = False
+
+    def _read(self) -> float:
+        try:
+            since = float(self._path.read_text("ascii"))
+            rfc3339(since)
+        except (OSError, ValueError, OverflowError):
+            return self._clock.time()
+        return since
+
+    def _write(self, since: float) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=".paused-", dir=self._path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="ascii") as file:
+                file.write(repr(since))
+            os.replace(temporary, self._path)  # noqa: PTH105 - one call that is atomic on every platform
+        except OSError:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+            raise

@@ -1,0 +1,207 @@
+"""What a repeated request gets: the first job, the first answer, or a conflict. Nothing ever runs twice.
+
+Called on HTTP workers. One lock makes deciding and storing one step, and keeps jobs in the worker's queue in the order
+in which they were stored. The lock is held for about a store's commit, never while an action runs.
+"""
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from clawcraft.actions.registry import Envelope
+from clawcraft.clock import Clock
+from clawcraft.contract.answer import Answer, accepted, failed
+from clawcraft.errors import Busy, ClawcraftError, IdempotencyConflict, Interrupted, Stopping, StorageUnavailable
+from clawcraft.jobs.events import EventLog
+from clawcraft.jobs.model import Job
+from clawcraft.jobs.store import Accepted, JobStore
+
+FALLBACK_WINDOW_S: Final = 60.0
+"""How long after its end a job still answers a repeat that has no request_id."""
+
+Admit = Callable[[], None]
+"""Raises what keeps a request that is not a repeat from running, the rate limit above all."""
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """A sync action while it runs in this process; ``answer`` is set at its end."""
+
+    envelope: Envelope
+    fingerprint: str
+    answer: Answer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a sync request is to do: give ``answer``, wait for ``first``, or, with neither, run as ``own``."""
+
+    answer: Answer | None = None
+    first: Run | None = None
+    own: Run | None = None
+
+
+class Idempotency:
+    """The rules of the contract over the job table and the kept answers."""
+
+    def __init__(self, store: JobStore, clock: Clock, log: EventLog) -> None:
+        self._store = store
+        self._clock = clock
+        self._log = log
+        self._changed = threading.Condition()
+        self._running: dict[str, Run] = {}
+        self._stopped = False
+
+    # --- async actions --------------------------------------------------------------------------------------------
+
+    def accept(self, envelope: Envelope, admit: Admit, hand_over: Callable[[Job], None]) -> Answer:
+        """The job of this request: a known one, or else, if ``admit`` lets it, a new one, stored and then given to
+        ``hand_over``. Raises IdempotencyConflict and what ``admit`` and the store raise."""
+        fingerprint = fingerprint_of(envelope)
+        with self._changed:
+            self._refuse_when_stopped()
+            known = self._known_job(envelope, fingerprint)
+            if known is not None:
+                return accepted(known.job).replayed()
+            admit()
+            job = self._store.create(envelope, fingerprint)
+            hand_over(job)
+        return accepted(job)
+
+    def _known_job(self, envelope: Envelope, fingerprint: str) -> Accepted | None:
+        if envelope.request_id is None:
+            return self._known_by_mission(envelope, fingerprint)
+        known = self._store.by_request_id(envelope.request_id)
+        if known is not None:
+            _refuse_other_use(envelope, known.fingerprint == fingerprint, known.job.action)
+            return known
+        answer = self._store.answers.get(envelope.request_id)
+        if answer is not None:
+            _refuse_other_use(envelope, False, answer.action)
+        return None
+
+    def _known_by_mission(self, envelope: Envelope, fingerprint: str) -> Accepted | None:
+        known = self._store.latest_without_request_id(envelope)
+        if known is None or self._store.other_action_since(known.seq, envelope):
+            return None
+        if known.fingerprint == fingerprint:
+            ended_at = known.job.finished_at
+            # A clock set back must not stretch the window, so it is closed on both sides.
+            fresh = ended_at is None or abs(self._clock.time() - ended_at) < FALLBACK_WINDOW_S
+            return known if fresh else None
+        if not known.job.status.ended:
+            raise IdempotencyConflict(
+                f"{envelope.action} with other args is still {known.job.status} in this mission",
+                hint="Wait for that job, or give the request a request_id of its own.",
+                details={"job_id": known.job.id},
+            )
+        return None
+
+    # --- sync actions ---------------------------------------------------------------------------------------------
+
+    def claim(self, envelope: Envelope, admit: Admit) -> Claim:
+        """What this sync request is to do; with ``own`` the caller runs the action and calls ``settle``. Raises
+        IdempotencyConflict and what ``admit`` and the store raise."""
+        fingerprint = fingerprint_of(envelope)
+        request_id = envelope.request_id
+        with self._changed:
+            self._refuse_when_stopped()
+            own = Run(envelope, fingerprint)
+            if request_id is None:
+                admit()
+                return Claim(own=own)
+            first = self._running.get(request_id)
+            if first is not None:
+                _refuse_other_use(envelope, first.fingerprint == fingerprint, first.envelope.action)
+                return Claim(first=first)
+            job = self._store.by_request_id(request_id)
+            if job is not None:
+                _refuse_other_use(envelope, False, job.job.action)
+            stored = self._store.answers.get(request_id)
+            if stored is not None:
+                _refuse_other_use(envelope, stored.fingerprint == fingerprint, stored.action)
+                if stored.status is None or stored.body is None:
+                    return Claim(answer=failed(envelope, _cut_off()).replayed())
+                return Claim(answer=Answer(stored.status, stored.body).replayed())
+            admit()
+            self._store.answers.begin(request_id, envelope.action, fingerprint)
+            self._running[request_id] = own
+            return Claim(own=own)
+
+    def settle(self, run: Run, answer: Answer, *, keep: bool) -> None:
+        """The end of a run of one's own: twins get ``answer``; it is kept for repeats, or the request_id is free."""
+        request_id = run.envelope.request_id
+        if request_id is None:
+            return
+        with self._changed:
+            run.answer = answer
+            self._running.pop(request_id, None)
+            self._changed.notify_all()
+            try:
+                if keep:
+                    self._store.answers.finish(request_id, answer.status, answer.body)
+                else:
+                    self._store.answers.discard(request_id)
+            except (StorageUnavailable, Stopping) as error:
+                # The row still says that the action ran, so a repeat gets 'interrupted' and runs nothing.
+                self._log.event("answer_not_stored", request_id=request_id, reason=error.message)
+
+    def wait_for(self, first: Run, timeout_s: float) -> Answer:
+        """The answer of a twin that runs. Raises Busy when it takes too long, Stopping at stop()."""
+        with self._changed:
+            self._changed.wait_for(lambda: first.answer is not None or self._stopped, timeout_s)
+            if first.answer is not None:
+                return first.answer.replayed()
+            self._refuse_when_stopped()
+        raise Busy("the first request with this request_id still runs", retry_after_s=1.0)
+
+    def stop(self) -> None:
+        """Any thread: nothing is accepted from now on, and whoever waits for a twin gets Stopping."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def _refuse_when_stopped(self) -> None:
+        if self._stopped:
+            raise Stopping("the service is stopping")
+
+
+def kept(error: ClawcraftError) -> bool:
+    """Whether a failed sync action may have taken effect or would fail again, so that a repeat must not run it."""
+    if isinstance(error, Interrupted):
+        return True
+    return not error.retryable and error.status != 503
+
+
+def fingerprint_of(envelope: Envelope) -> str:
+    """A digest of agent, action and args. Numbers that JSON holds equal (30 and 30.0) are equal here."""
+    canonical = json.dumps(
+        [envelope.agent_id, envelope.action, _plain(envelope.args)], sort_keys=True, separators=(",", ":")
+    )
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _refuse_other_use(envelope: Envelope, same: bool, first_action: str) -> None:
+    if not same:
+        raise IdempotencyConflict(
+            f"request_id {envelope.request_id!r} was used before with another agent, action or args",
+            details={"request_id": envelope.request_id, "first_action": first_action},
+        )
+
+
+def _cut_off() -> Interrupted:
+    return Interrupted(
+        "the service ended while this action ran; it is not known whether it took effect",
+        hint="Check whether it took effect before sending it again with a new request_id.",
+    )
