@@ -169,7 +169,7 @@ class Service:
             return PORT_RETRY_S if isinstance(error, SecretStoreError) else None
         self._settings = settings
         if self._assembly is None:
-            self._assembly = Assembly(settings, self.obs, self._ui, self._stream, self.secrets, self._clock)
+            self._assembly = Assembly(settings, self.obs.log, self._stream, self.secrets, self._clock)
         if self._stopping:
             return None
         try:

@@ -1,0 +1,220 @@
+"""The running parts, wired together in the order a request meets them; stopped in the opposite order.
+
+Made, changed and stopped on the supervisor thread; ``begin_stop`` and the status also from others.
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from clawcraft import VERSION
+from clawcraft.actions.channel import ChannelActions
+from clawcraft.actions.chat import ChatActions
+from clawcraft.actions.clips import ClipActions
+from clawcraft.actions.dispatch import DispatchConfig, Dispatcher
+from clawcraft.actions.pause import PauseSwitch
+from clawcraft.actions.registry import Action, Registry
+from clawcraft.actions.stream import StreamActions
+from clawcraft.clock import Clock
+from clawcraft.contract.idempotency import Idempotency
+from clawcraft.contract.rate_limit import AuthFailureLimiter, RateLimiter
+from clawcraft.contract.schemas import Contract
+from clawcraft.dependencies import PLUGIN_FOLDER
+from clawcraft.http.app import SERVICE, build_app
+from clawcraft.http.door import Door
+from clawcraft.http.gate import Gate, GateConfig
+from clawcraft.http.server import HttpServer
+from clawcraft.http.workers import WaitSlots
+from clawcraft.jobs.model import Job
+from clawcraft.jobs.store import FILE_NAME, JobStore
+from clawcraft.jobs.worker import StreamWorker
+from clawcraft.obs.port import StreamControl
+from clawcraft.secrets import SecretStore
+from clawcraft.settings import Settings
+from clawcraft.telemetry.log import ServiceLog
+from clawcraft.telemetry.metrics import Metrics
+from clawcraft.twitch.config import TwitchConfig
+from clawcraft.twitch.facade import Twitch
+
+SCHEMA_FOLDER: Final = PLUGIN_FOLDER.parent / "schemas"
+HTTP_WORKERS: Final = 8
+
+
+class Assembly:
+    """All parts of a running service. A settings change applies at once; only port and address restart the server."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        obs_line: Callable[[str], None],
+        stream: StreamControl,
+        secrets: SecretStore,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._stream = stream
+        self._clock = clock
+        self._server: HttpServer | None = None
+        self._server_lock = threading.Lock()
+        self._begun_s = clock.monotonic()
+        with contextlib.ExitStack() as parts:
+            self.log = ServiceLog(settings.data_dir, obs_line, clock)
+            parts.callback(self.log.close)
+            self.contract = Contract(SCHEMA_FOLDER)
+            self.twitch = Twitch(
+                lambda: TwitchConfig.from_settings(self._settings),
+                secrets,
+                clock,
+                self.log,
+                self._count_twitch_call,
+                version=VERSION,
+                slots=HTTP_WORKERS // 2,
+            )
+            self.registry = self._registry()
+            self.metrics = Metrics(self.registry.names, VERSION)
+            self.jobs = JobStore(
+                settings.data_dir / FILE_NAME, clock, lambda: self._settings.job_ttl_s, self.log, self._count_job
+            )
+            parts.callback(self.jobs.close)
+            self.pause = PauseSwitch(settings.data_dir, clock)
+            self.slots = WaitSlots()
+            self.worker = StreamWorker(self.jobs, self.registry, stream, self.log)
+            self.dispatcher = Dispatcher(
+                self.registry,
+                Idempotency(self.jobs, clock, self.log),
+                self.worker.submit,
+                RateLimiter(lambda: self._settings.rate_limits_per_min, clock),
+                self.pause,
+                self.slots,
+                self._dispatch_config,
+                HTTP_WORKERS // 2,
+                self.log,
+            )
+            self._app = self._build_app()
+            self._watch()
+            self.worker.start()
+            self.twitch.start()
+            for notice in settings.notices:
+                self.log.event("notice", message=notice)
+            self._parts = parts.pop_all()
+
+    # --- supervisor thread ----------------------------------------------------------------------------------------
+
+    def apply(self, settings: Settings) -> str:
+        """Make ``settings`` the ones in force, (re)start the server if its address changed; the URL it answers on.
+
+        Raises ListenError: then nothing listens, and a later call tries again.
+        """
+        moved = (settings.bind, settings.port) != (self._settings.bind, self._settings.port)
+        self._settings = settings
+        with self._server_lock:
+            if self._server is not None and moved:
+                server, self._server = self._server, None
+                server.stop(1.0)
+            if self._server is None:
+                server = HttpServer(self._app, settings.bind, settings.port, self.slots, workers=HTTP_WORKERS)
+                server.start()
+                self._server = server
+                self.log.event("listening", message=self.url)
+        self.jobs.sweep()
+        return self.url
+
+    def stop(self, timeout_s: float) -> None:
+        """End every part within ``timeout_s``; idempotent."""
+        deadline_s = time.monotonic() + timeout_s
+        self.begin_stop()
+        self.worker.stop(max(0.1, deadline_s - time.monotonic()))
+        self.twitch.close()
+        with self._server_lock:
+            if self._server is not None:
+                left = self._server.stop(max(0.1, deadline_s - time.monotonic()))
+                self._server = None
+                if left:
+                    self.log.event("threads_left", message=", ".join(left))
+        self.log.event("stopped")
+        self._parts.close()
+
+    # --- any thread -----------------------------------------------------------------------------------------------
+
+    def begin_stop(self) -> None:
+        """Refuse new work and wake everybody who waits, at once."""
+        self.dispatcher.stop()
+        self.jobs.wake_all()
+
+    @property
+    def url(self) -> str:
+        host = f"[{self._settings.bind}]" if ":" in self._settings.bind else self._settings.bind
+        return f"http://{host}:{self._settings.port}"
+
+    def status(self) -> dict[str, Any]:
+        """The body of ``GET /status``."""
+        return {
+            "ok": True,
+            "service": SERVICE,
+            "version": VERSION,
+            "uptime_s": round(self._clock.monotonic() - self._begun_s, 1),
+            "obs": self._stream.status(),
+            "twitch": self.twitch.status(),
+            "paused": self.pause.status(),
+            "queue_length": self.jobs.queue_length(),
+        }
+
+    # --- wiring ---------------------------------------------------------------------------------------------------
+
+    def _registry(self) -> Registry:
+        stream = StreamActions(self._stream, self.twitch.metadata, self.log)
+        channel, chat, clips = ChannelActions(self.twitch), ChatActions(self.twitch), ClipActions(self.twitch)
+        return Registry(
+            [
+                Action("twitch.start_stream", self._described("twitch.start_stream"), run_async=stream.start),
+                Action("twitch.stop_stream", self._described("twitch.stop_stream"), run_async=stream.stop),
+                Action("twitch.set_title", self._described("twitch.set_title"), run_sync=channel.set_title),
+                Action("twitch.set_game", self._described("twitch.set_game"), run_sync=channel.set_game),
+                Action("twitch.post_chat_message", self._described("twitch.post_chat_message"),
+                       run_sync=chat.post_chat_message),
+                Action("twitch.create_clip", self._described("twitch.create_clip"), run_sync=clips.create_clip),
+            ]
+        )  # fmt: skip
+
+    def _described(self, action: str) -> str:
+        return str(self.contract.args_schema(action)["description"])
+
+    def _build_app(self) -> Door:
+        gate = Gate(lambda: GateConfig.of(self._settings), self.jobs, AuthFailureLimiter(self._clock), self._clock)
+        return build_app(
+            gate=gate,
+            contract=self.contract,
+            registry=self.registry,
+            enabled=lambda action: action not in self._settings.disabled_actions,
+            dispatcher=self.dispatcher,
+            job_store=self.jobs,
+            status=self.status,
+            metrics=self.metrics,
+            log=self.log,
+            slots=self.slots,
+            clock=self._clock,
+        )
+
+    def _dispatch_config(self) -> DispatchConfig:
+        return DispatchConfig(self._settings.disabled_actions, self._settings.action_timeout_s)
+
+    def _watch(self) -> None:
+        self.metrics.watch_queue(self.jobs.queue_length)
+        self.metrics.watch_workers(self._busy_workers, lambda: self.slots.in_use)
+        self.metrics.watch_stream(lambda: str(self._stream.status()["stream"]["state"]))
+
+    def _busy_workers(self) -> int:
+        server = self._server
+        return 0 if server is None else server.busy_workers
+
+    def _count_twitch_call(self, endpoint: str, outcome: str, duration_s: float) -> None:
+        self.metrics.twitch_call(
+            endpoint=endpoint, status=int(outcome) if outcome.isdigit() else None, duration_s=duration_s
+        )
+
+    def _count_job(self, job: Job) -> None:
+        if job.status.ended and job.finished_at is not None:
+            outcome = "ok" if job.error is None else str(job.error["code"])
+            self.metrics.job_ended(action=job.action, outcome=outcome, duration_s=job.finished_at - job.created_at)
