@@ -9,7 +9,7 @@ import os
 import secrets
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -60,6 +60,11 @@ class SecretStore:
         """The secret stored as ``name``, or None. Raises SecretStoreError."""
         text = self._read().get(name)
         return Secret(text) if text else None
+
+    def get_all(self, names: Iterable[str]) -> dict[str, Secret]:
+        """Those of ``names`` that are stored, all from the same moment. Raises SecretStoreError."""
+        values = self._read()
+        return {name: Secret(values[name]) for name in names if values.get(name)}
 
     def update(self, changes: Mapping[str, Secret | None]) -> None:
         """Set (or with None remove) several secrets in one atomic, durable replacement. Raises SecretStoreError."""

@@ -1,0 +1,238 @@
+"""The Helix endpoints the actions use, one method each, and what Twitch's refusals mean. Any thread.
+
+A ``Helix`` lives for one action: it carries the action's deadline, so that no call of it outlasts the action.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from clawcraft.errors import ClawcraftError, TwitchMissingScope, TwitchRejected, TwitchTokenInvalid, TwitchUnavailable
+from clawcraft.twitch.calls import Plan
+from clawcraft.twitch.config import TwitchConfig
+from clawcraft.twitch.deadline import Deadline
+from clawcraft.twitch.oauth import Identity
+from clawcraft.twitch.scopes import REQUIRED_SCOPES
+from clawcraft.twitch.tokens import Lease, TokenKeeper
+from clawcraft.twitch.transport import Reply, Request, Transport
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A channel's metadata; ``game_id`` and ``game`` are empty without a category."""
+
+    id: str
+    login: str
+    title: str
+    game_id: str
+    game: str
+
+    def to_json(self) -> dict[str, str]:
+        return {"title": self.title, "game_id": self.game_id, "game": self.game}
+
+
+@dataclass(frozen=True, slots=True)
+class Game:
+    """A category of Twitch."""
+
+    id: str
+    name: str
+
+
+class Helix:
+    """Twitch's API for one action. Besides what its docstring says, every method raises TwitchRejected,
+    TwitchUnavailable, TwitchTokenInvalid, TwitchMissingScope, TwitchNotConfigured, Timeout or Stopping."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        tokens: TokenKeeper,
+        config: Callable[[], TwitchConfig],
+        deadline: Deadline,
+        action: str,
+    ) -> None:
+        self._transport = transport
+        self._tokens = tokens
+        self._config = config
+        self._action = action
+        self.deadline = deadline
+
+    def ready(self) -> Self:
+        """Check, before anything is sent, that there is a token and that it may do this action."""
+        self._lease()
+        return self
+
+    @property
+    def identity(self) -> Identity:
+        """Whose token it is."""
+        return self._tokens.lease(self.deadline).identity
+
+    def user(self, *, login: str = "", user_id: str = "") -> tuple[str, str] | None:
+        """``(id, login)`` of an account, or None if there is none."""
+        rows = self._rows("GET", "users", params={"login": login} if login else {"id": user_id})
+        return (_text(rows[0], "id"), _text(rows[0], "login").lower()) if rows else None
+
+    def channel(self, broadcaster_id: str) -> Channel:
+        rows = self._rows("GET", "channels", params={"broadcaster_id": broadcaster_id})
+        if not rows:
+            raise TwitchRejected("Twitch knows no such channel", details={"broadcaster_id": broadcaster_id})
+        row = rows[0]
+        game_id = _text(row, "game_id")
+        return Channel(
+            id=broadcaster_id,
+            login=_text(row, "broadcaster_login").lower(),
+            title=_text(row, "title"),
+            game_id="" if game_id == "0" else game_id,
+            game=_text(row, "game_name"),
+        )
+
+    def modify_channel(self, broadcaster_id: str, changes: Mapping[str, str]) -> None:
+        self._send("PATCH", "channels", params={"broadcaster_id": broadcaster_id}, body=changes)
+
+    def games(self, *, name: str = "", game_id: str = "") -> list[Game]:
+        """The category with exactly this name or id."""
+        return _games(self._rows("GET", "games", params={"name": name} if name else {"id": game_id}))
+
+    def search_categories(self, query: str) -> list[Game]:
+        """Categories that resemble ``query``, in no useful order."""
+        return _games(self._rows("GET", "search/categories", params={"query": query, "first": "50"}))
+
+    def send_chat_message(self, broadcaster_id: str, message: str, reply_to: str | None) -> Row:
+        """``{"message_id", "is_sent", "drop_reason"}``; a dropped message is no error here."""
+        body = {"broadcaster_id": broadcaster_id, "sender_id": self.identity.user_id, "message": message}
+        if reply_to:
+            body["reply_parent_message_id"] = reply_to
+        return self._one(self._send("POST", "chat/messages", body=body, repeatable=False))
+
+    def create_clip(self, broadcaster_id: str, title: str | None, duration_s: float | None) -> Row:
+        """``{"id", "edit_url"}`` of a clip that Twitch will try to make."""
+        params = {"broadcaster_id": broadcaster_id}
+        if title is not None:
+            params["title"] = title
+        if duration_s is not None:
+            params["duration"] = f"{duration_s:g}"
+        return self._one(self._send("POST", "clips", params=params, repeatable=False))
+
+    def clip(self, clip_id: str) -> Row | None:
+        """The finished clip, or None as long as there is none."""
+        rows = self._rows("GET", "clips", params={"id": clip_id})
+        return rows[0] if rows else None
+
+    def stream(self, broadcaster_id: str) -> Row | None:
+        """The live stream, or None: offline, or live but not yet indexed."""
+        rows = self._rows("GET", "streams", params={"user_id": broadcaster_id})
+        return rows[0] if rows else None
+
+    # --- one call --------------------------------------------------------------------------------------------------
+
+    def _lease(self) -> Lease:
+        lease = self._tokens.lease(self.deadline)
+        self._require_scope(lease)
+        return lease
+
+    def _require_scope(self, lease: Lease) -> None:
+        needed = REQUIRED_SCOPES.get(self._action)
+        if needed is not None and needed not in lease.identity.scopes:
+            raise TwitchMissingScope(
+                f"the Twitch token lacks the scope {needed}, which {self._action} needs",
+                details={
+                    "missing": [needed],
+                    "present": sorted(lease.identity.scopes),
+                    "action": self._action,
+                },
+            )
+
+    def _rows(self, method: str, path: str, params: Mapping[str, str]) -> list[Row]:
+        reply = self._send(method, path, params=params)
+        rows = reply.data.get("data")
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise _unreadable(reply, harmless=True)
+        return rows
+
+    def _one(self, reply: Reply) -> Row:
+        rows = reply.data.get("data")
+        if not isinstance(rows, list) or not rows or not isinstance(rows[0], dict):
+            raise _unreadable(reply, harmless=False)
+        return rows[0]
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        repeatable: bool = True,
+    ) -> Reply:
+        lease = self._lease()
+        endpoint = f"{method} /{path}"
+
+        def once(lease: Lease) -> Reply:
+            config = self._config()
+            request = Request(
+                method,
+                f"{config.api_url}/{path}",
+                endpoint,
+                token=lease.access,
+                client_id=lease.identity.client_id,
+                params=params,
+                body=body,
+            )
+            return self._transport.send(request, Plan(self.deadline, config.call_timeout_s, config.retries, repeatable))
+
+        reply = once(lease)
+        if reply.status == 401:
+            # Twitch did nothing, so that even a chat message may be sent again with a token that works.
+            renewed = self._after_unauthorized(lease, reply)
+            if renewed.access != lease.access:
+                reply = once(renewed)
+        if 200 <= reply.status < 300:
+            return reply
+        raise self._refusal(reply, harmless=repeatable)
+
+    def _after_unauthorized(self, lease: Lease, reply: Reply) -> Lease:
+        said = reply.message.lower()
+        if "invalid oauth token" in said:
+            return self._tokens.refused(lease, self.deadline)
+        if "scope" in said:
+            return lease
+        # The wording is Twitch's to change, and mocks have their own: validation decides.
+        return self._tokens.confirm(lease, self.deadline)
+
+    def _refusal(self, reply: Reply, *, harmless: bool) -> ClawcraftError:
+        said = f": {reply.message}" if reply.message else ""
+        message = f"Twitch answered {reply.endpoint} with {reply.status}{said}"
+        if reply.status == 429:
+            return TwitchUnavailable(
+                message,
+                details=reply.evidence,
+                retry_after_s=reply.retry_after_s,
+                hint="Twitch's rate limit is used up; wait before sending the same request again.",
+            )
+        if reply.status >= 500 or reply.status < 400:
+            hint = None if harmless else "It is not known whether it took effect; check before sending a new request."
+            return TwitchUnavailable(message, details=reply.evidence, retryable=harmless, hint=hint)
+        if reply.status == 401 and "scope" in reply.message.lower():
+            needed = REQUIRED_SCOPES.get(self._action)
+            details = {**reply.evidence, "missing": [needed] if needed else [], "action": self._action}
+            return TwitchMissingScope(message, details=details)
+        if reply.status == 401 and "client" in reply.message.lower():
+            return TwitchTokenInvalid(message, details=reply.evidence)
+        return TwitchRejected(message, details=reply.evidence)
+
+
+def _text(row: Row, name: str) -> str:
+    value = row.get(name)
+    return "" if value is None else str(value)
+
+
+def _games(rows: list[Row]) -> list[Game]:
+    return [Game(_text(row, "id"), _text(row, "name")) for row in rows if row.get("id") and row.get("name")]
+
+
+def _unreadable(reply: Reply, *, harmless: bool) -> TwitchUnavailable:
+    return TwitchUnavailable(
+        f"Twitch's answer to {reply.endpoint} cannot be read", details=reply.evidence, retryable=harmless
+    )

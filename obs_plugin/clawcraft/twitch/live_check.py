@@ -1,0 +1,81 @@
+"""Whether Helix shows the channel live: the last, slow step of a start. Runs on the stream worker."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from clawcraft.clock import Clock
+from clawcraft.errors import (
+    ClawcraftError,
+    Interrupted,
+    Stopping,
+    TwitchMissingScope,
+    TwitchNotConfigured,
+    TwitchTokenInvalid,
+)
+from clawcraft.twitch.deadline import Deadline
+from clawcraft.twitch.helix import Helix
+from clawcraft.twitch.transport import Transport
+
+MAX_WAIT_S: Final = 180.0
+POLL_EVERY_S: Final = 3.0
+_FIRST_PERCENT: Final = 80
+_LAST_PERCENT: Final = 99
+_HOPELESS: Final = (TwitchNotConfigured, TwitchTokenInvalid, TwitchMissingScope)
+
+
+class LiveCheck:
+    """Waits until ``GET /streams`` lists the channel."""
+
+    def __init__(self, clock: Clock, transport: Transport) -> None:
+        self._clock = clock
+        self._transport = transport
+
+    def wait(
+        self,
+        broadcaster_id: Callable[[], str],
+        helix: Callable[[Deadline], Helix],
+        progress: Callable[[int, str], None],
+    ) -> dict[str, Any]:
+        """``{"live": True, "waited_s", "started_at", "title", "game"}``, or after 180 s ``{"live": False, "waited_s",
+        "warning"}``: OBS streams, so that a Helix that lags or fails is no failure. Raises Interrupted."""
+        deadline = Deadline(self._clock, MAX_WAIT_S)
+        trouble = ""
+        while True:
+            waited_s = round(MAX_WAIT_S - deadline.remaining_s, 1)
+            share = waited_s / MAX_WAIT_S
+            progress(
+                _FIRST_PERCENT + int(share * (_LAST_PERCENT - _FIRST_PERCENT)),
+                f"connected; waiting for Twitch to show the channel live ({waited_s:.0f} s)",
+            )
+            try:
+                stream = helix(deadline).stream(broadcaster_id())
+                trouble = ""
+            except Stopping:
+                raise Interrupted("the service stops") from None
+            except ClawcraftError as error:
+                stream, trouble = None, error.message
+                if isinstance(error, _HOPELESS):
+                    return _unconfirmed(waited_s, trouble)
+            if stream is not None:
+                return {
+                    "live": True,
+                    "waited_s": round(MAX_WAIT_S - deadline.remaining_s, 1),
+                    "started_at": stream.get("started_at"),
+                    "title": stream.get("title"),
+                    "game": stream.get("game_name"),
+                }
+            if deadline.remaining_s <= POLL_EVERY_S:
+                return _unconfirmed(MAX_WAIT_S, trouble)
+            try:
+                self._transport.pause(POLL_EVERY_S)
+            except Stopping:
+                raise Interrupted("the service stops") from None
+
+
+def _unconfirmed(waited_s: float, trouble: str) -> dict[str, Any]:
+    why = f": {trouble}" if trouble else ""
+    return {
+        "live": False,
+        "waited_s": waited_s,
+        "warning": f"OBS streams, but after {waited_s:.0f} s Twitch does not show the channel live{why}",
+    }

@@ -1,0 +1,178 @@
+"""Twitch's OAuth endpoints, one method each: validate, refresh, device code, revoke. Any thread; no state.
+
+Nothing here is repeatable except ``validate``: a refresh token of a public client and a device code work once.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from clawcraft.errors import TwitchRejected, TwitchUnavailable
+from clawcraft.secrets import Secret
+from clawcraft.twitch.calls import Plan
+from clawcraft.twitch.config import TwitchConfig
+from clawcraft.twitch.deadline import Deadline
+from clawcraft.twitch.transport import Reply, Request, Transport
+
+_DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What Twitch says a token is. ``expires_in_s`` None: it does not expire."""
+
+    client_id: str
+    user_id: str
+    login: str
+    scopes: frozenset[str]
+    expires_in_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A fresh pair of tokens. ``scopes`` None: Twitch did not say."""
+
+    access: Secret
+    refresh: Secret | None
+    expires_in_s: float | None
+    scopes: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCode:
+    """A login under way: the person opens ``verification_uri`` and enters ``user_code``."""
+
+    device_code: Secret
+    user_code: str
+    verification_uri: str
+    expires_in_s: float
+    interval_s: float
+
+
+class GrantRefused(Exception):
+    """Twitch refuses a refresh token or device code; ``reply`` says with which words."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.message)
+        self.reply = reply
+
+
+class OAuth:
+    """Calls to ``TWITCH_AUTH_BASE_URL``. Every method raises Timeout, TwitchUnavailable or Stopping besides its own."""
+
+    def __init__(self, transport: Transport, config: Callable[[], TwitchConfig]) -> None:
+        self._transport = transport
+        self._config = config
+
+    def validate(self, token: Secret, deadline: Deadline) -> Identity | None:
+        """Whose token it is; None if Twitch says that it is not valid."""
+        request = self._request("GET", "validate", token=token, scheme="OAuth")
+        reply = self._send(request, deadline, repeatable=True)
+        if reply.status == 401:
+            return None
+        data = _expect_ok(reply).data
+        if not data.get("user_id"):
+            raise TwitchRejected(
+                "the Twitch token is an app token, which belongs to no user",
+                details=reply.evidence,
+                hint="Connect Twitch as the streamer (OBS script panel, or tools/twitch_login.py).",
+            )
+        return Identity(
+            client_id=str(data.get("client_id") or ""),
+            user_id=str(data["user_id"]),
+            login=str(data.get("login") or "").lower(),
+            scopes=_scopes(data.get("scopes")) or frozenset(),
+            expires_in_s=_lifetime(data.get("expires_in")),
+        )
+
+    def refresh(self, refresh: Secret, client_id: str, secret: Secret | None, deadline: Deadline) -> Grant:
+        """A new pair for ``refresh``, which may be dead afterwards, whatever becomes of the answer.
+        Raises GrantRefused."""
+        form = {"grant_type": "refresh_token", "refresh_token": refresh.reveal(), "client_id": client_id}
+        if secret is not None:
+            form["client_secret"] = secret.reveal()
+        reply = self._send(self._request("POST", "token", form=form), deadline)
+        return _grant(reply, previous=refresh)
+
+    def device_code(self, client_id: str, scopes: Sequence[str], deadline: Deadline) -> DeviceCode:
+        """Begin a login. Raises TwitchRejected, for instance for an unknown client id."""
+        form = {"client_id": client_id, "scopes": " ".join(scopes)}
+        reply = _expect_ok(self._send(self._request("POST", "device", form=form), deadline))
+        data = reply.data
+        try:
+            return DeviceCode(
+                device_code=Secret(str(data["device_code"])),
+                user_code=str(data["user_code"]),
+                verification_uri=str(data["verification_uri"]),
+                expires_in_s=float(data.get("expires_in") or 1800),
+                interval_s=max(1.0, float(data.get("interval") or 5)),
+            )
+        except (KeyError, ValueError, TypeError):
+            raise _unreadable(reply) from None
+
+    def device_token(self, client_id: str, code: DeviceCode, scopes: Sequence[str], deadline: Deadline) -> Grant:
+        """The pair, once the person agreed. Raises GrantRefused until then and after the code's end."""
+        form = {
+            "client_id": client_id,
+            "scopes": " ".join(scopes),
+            "device_code": code.device_code.reveal(),
+            "grant_type": _DEVICE_GRANT,
+        }
+        return _grant(self._send(self._request("POST", "token", form=form), deadline), previous=None)
+
+    def revoke(self, token: Secret, client_id: str, deadline: Deadline) -> None:
+        """Make ``token`` worthless. A token that already is (400) counts as done."""
+        form = {"client_id": client_id, "token": token.reveal()}
+        reply = self._send(self._request("POST", "revoke", form=form), deadline)
+        if reply.status != 400:
+            _expect_ok(reply)
+
+    def _request(self, method: str, path: str, **rest: Any) -> Request:
+        return Request(method, f"{self._config().auth_url}/{path}", f"{method} /oauth2/{path}", **rest)
+
+    def _send(self, request: Request, deadline: Deadline, *, repeatable: bool = False) -> Reply:
+        config = self._config()
+        return self._transport.send(request, Plan(deadline, config.call_timeout_s, config.retries, repeatable))
+
+
+def _grant(reply: Reply, previous: Secret | None) -> Grant:
+    # 403 is a wrong client secret; 400 and 401 a bad grant.
+    if reply.status in (400, 401, 403):
+        raise GrantRefused(reply)
+    data = _expect_ok(reply).data
+    access, refresh = data.get("access_token"), data.get("refresh_token")
+    if not access:
+        raise _unreadable(reply)
+    return Grant(
+        access=Secret(str(access)),
+        refresh=Secret(str(refresh)) if refresh else previous,
+        expires_in_s=_lifetime(data.get("expires_in")),
+        scopes=_scopes(data.get("scope")),
+    )
+
+
+def _expect_ok(reply: Reply) -> Reply:
+    if reply.status == 200:
+        return reply
+    said = f": {reply.message}" if reply.message else ""
+    message = f"Twitch answered {reply.endpoint} with {reply.status}{said}"
+    if reply.status == 429 or reply.status >= 500 or 300 <= reply.status < 400:
+        raise TwitchUnavailable(message, details=reply.evidence, retry_after_s=reply.retry_after_s)
+    raise TwitchRejected(message, details=reply.evidence)
+
+
+def _unreadable(reply: Reply) -> TwitchUnavailable:
+    return TwitchUnavailable(f"Twitch's answer to {reply.endpoint} cannot be read", details=reply.evidence)
+
+
+def _lifetime(value: object) -> float | None:
+    # Twitch writes 0 for a token that does not expire.
+    return float(value) if isinstance(value, (int, float)) and value > 0 else None
+
+
+def _scopes(value: object) -> frozenset[str] | None:
+    if isinstance(value, str):
+        return frozenset(value.split())
+    if isinstance(value, Sequence):
+        return frozenset(str(scope) for scope in value if scope)
+    return None

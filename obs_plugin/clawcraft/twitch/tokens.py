@@ -1,0 +1,371 @@
+"""The streamer's token: who it is, whether it still works, and a new one in time.
+
+One thread, ``twitch-tokens``, makes every validate and refresh call, so that a refresh is single-flight by
+construction and outlives the action that asked for it: a refresh token of a public client works once, and an answer
+that nobody waits for any more would be a lost login. Actions call ``lease`` and wait, each within its own deadline.
+
+What can still lose a login: the machine dies, or the connection breaks, between Twitch's using up the refresh token
+and our storing the answer. The next refresh is then refused, and the state is ``revoked`` with what to do. Two
+processes with one store (the login tool beside OBS) are safe: the store is read again before and after a refresh, and
+whoever comes second takes over what the first one stored.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol
+
+from clawcraft.clock import Clock
+from clawcraft.errors import (
+    ClawcraftError,
+    InternalError,
+    Stopping,
+    Timeout,
+    TwitchNotConfigured,
+    TwitchTokenInvalid,
+)
+from clawcraft.secrets import Secret, SecretStoreError
+from clawcraft.twitch.config import TwitchConfig
+from clawcraft.twitch.credentials import Credentials, CredentialStore
+from clawcraft.twitch.deadline import Deadline
+from clawcraft.twitch.oauth import Grant, GrantRefused, Identity, OAuth
+from clawcraft.twitch.token_state import TokenState
+
+LOOK_EVERY_S: Final = 15.0
+"""How soon a login made by another process, or a due refresh, is noticed."""
+RETRY_AFTER_S: Final = 30.0
+_CALL_TIMEOUT_S: Final = 30.0
+"""Long on purpose: giving up on a refresh can cost the login, and no action waits beyond its own deadline."""
+
+
+class EventLog(Protocol):
+    """The part of the service's log that is used here."""
+
+    def event(self, name: str, /, **fields: Any) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A token that is valid as far as anybody knows, and whose it is."""
+
+    access: Secret
+    identity: Identity
+
+
+class TokenKeeper:
+    """Keeps the pair of tokens valid. Public methods may be called from any thread."""
+
+    def __init__(
+        self,
+        config: Callable[[], TwitchConfig],
+        credentials: CredentialStore,
+        oauth: OAuth,
+        clock: Clock,
+        log: EventLog,
+    ) -> None:
+        self._config = config
+        self._store = credentials
+        self._oauth = oauth
+        self._clock = clock
+        self._log = log
+        self._changed = threading.Condition()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="twitch-tokens", daemon=True)
+        self._begun = self._done = 0
+        self._wanted = self._check_wanted = self._refreshing = self._unsaved = False
+        self._failure: ClawcraftError | None = None
+        self._next_try_at = 0.0
+        self._store_error = ""
+        self._seen: Credentials | None = None
+        self._token = TokenState()
+        self._publish()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, grace_s: float) -> None:
+        """Accept nothing new; a refresh under way has ``grace_s`` to arrive and be stored."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._refreshing, grace_s)
+
+    def join(self) -> None:
+        """Wait for the thread, which nothing holds any more once the transport is closed."""
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def status(self) -> dict[str, Any]:
+        """``TokenState.to_json`` as of the last change: no network, no file, no waiting."""
+        return self._status
+
+    @property
+    def identity(self) -> Identity | None:
+        """Whose token it was at the last check; no waiting."""
+        return self._token.identity
+
+    def wake(self) -> None:
+        """Check the token now rather than at the next hour; a revoked one gets another chance."""
+        with self._changed:
+            if self._token.revoked is not None:
+                self._token = TokenState(self._token.credentials)
+            self._wanted = self._check_wanted = True
+            self._changed.notify_all()
+
+    def lease(self, deadline: Deadline) -> Lease:
+        """The current token, waiting for a check or refresh if it needs one.
+
+        Raises TwitchNotConfigured, TwitchTokenInvalid, TwitchUnavailable, Timeout, Stopping.
+        """
+        with self._changed:
+            while True:
+                self._raise_if_closing()
+                self._look_at_store()
+                token = self._token
+                if token.credentials is None:
+                    raise TwitchNotConfigured(self._store_error or "Twitch is not connected")
+                if token.revoked is not None:
+                    raise _again(token.revoked)
+                if token.usable(self._clock.time()) and token.access is not None and token.identity is not None:
+                    return Lease(token.access, token.identity)
+                self._await_round(deadline, self._begun if self._begun > self._done else self._begun + 1)
+
+    def refused(self, lease: Lease, deadline: Deadline) -> Lease:
+        """Helix calls this token invalid: the next one, or the same if Twitch's validation stands by it."""
+        with self._changed:
+            if self._token.access == lease.access:
+                self._token.refused = lease.access
+        return self.lease(deadline)
+
+    def confirm(self, lease: Lease, deadline: Deadline) -> Lease:
+        """Helix answered 401 without saying that the token is invalid: ask the authority before anything else."""
+        with self._changed:
+            if self._token.access == lease.access:
+                self._check_wanted = True
+                self._await_round(deadline, self._begun + 1)
+        return self.lease(deadline)
+
+    def adopt(self, grant: Grant, client_id: str) -> None:
+        """Store a pair that a login gave, and check it. Raises SecretStoreError."""
+        self._store.save(grant.access, grant.refresh, client_id, self._config())
+        self.wake()
+
+    def forget(self) -> tuple[Secret, str] | None:
+        """Remove the stored pair; gives the access token that was in use, with its client id. Raises
+        SecretStoreError."""
+        with self._changed:
+            used, identity = self._token.credentials, self._token.identity
+            self._store.forget()
+            self._look_at_store()
+            self._wanted = True
+            self._changed.notify_all()
+        if used is None or used.access is None:
+            return None
+        return used.access, identity.client_id if identity else used.client_id
+
+    # --- under the lock --------------------------------------------------------------------------------------------
+
+    def _look_at_store(self) -> None:
+        """Take over a pair that somebody else stored, or that the operator set, since the last look."""
+        try:
+            found = self._store.current(self._config())
+            self._store_error = ""
+        except SecretStoreError as error:
+            self._store_error = str(error)
+            return
+        if found != self._seen:
+            self._seen = found
+            self._unsaved = False
+            self._next_try_at = 0.0
+            self._token = TokenState(found)
+            self._failure = None
+            self._publish()
+
+    def _await_round(self, deadline: Deadline, number: int) -> None:
+        """Wait until the thread ended its round ``number``. Raises what that round failed with."""
+        self._wanted = True
+        self._changed.notify_all()
+        if not self._changed.wait_for(lambda: self._done >= number or self._closing, deadline.remaining_s):
+            raise Timeout(
+                f"the Twitch token could not be checked within the {deadline.total_s:g} s of the action",
+                retryable=True,
+                hint="Nothing was sent for this action; try again.",
+            )
+        self._raise_if_closing()
+        if self._failure is not None and not self._token.usable(self._clock.time()):
+            raise _again(self._failure)
+
+    def _raise_if_closing(self) -> None:
+        if self._closing:
+            raise Stopping("the service stops")
+
+    def _publish(self) -> None:
+        now = self._clock.time()
+        self._status: dict[str, Any] = self._token.to_json(now, self._failure, refreshing=self._refreshing)
+        if self._store_error:
+            self._status["last_error"] = {"code": "secret_store", "message": self._store_error, "hint": ""}
+
+    # --- the thread ------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._closing and not self._wanted and not self._due():
+                    self._changed.wait(LOOK_EVERY_S)
+                if self._closing:
+                    return
+                self._wanted = False
+                self._begun += 1
+            failure = self._try_round()
+            with self._changed:
+                self._failure = failure
+                self._refreshing = False
+                if failure is not None:
+                    self._next_try_at = self._clock.time() + RETRY_AFTER_S
+                    self._log.event("twitch_token_check_failed", code=failure.code, reason=failure.message)
+                self._done = self._begun
+                self._publish()
+                self._changed.notify_all()
+
+    def _due(self) -> bool:
+        """Whether something has to be done unasked."""
+        self._look_at_store()
+        now, token = self._clock.time(), self._token
+        if token.credentials is None or now < self._next_try_at:
+            return False
+        if token.revoked is not None:
+            return token.access is not None and not token.expires_within(0, now) and token.check_due(now)
+        return self._unsaved or token.check_due(now) or (token.refreshable and token.refresh_due(now))
+
+    def _try_round(self) -> ClawcraftError | None:
+        try:
+            self._round()
+        except ClawcraftError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - a defect here must not end the only thread that can refresh
+            return InternalError(f"checking the Twitch token failed ({type(error).__name__})")
+        return None
+
+    def _round(self) -> None:
+        with self._changed:
+            self._look_at_store()
+            if self._unsaved:
+                self._save()
+            now, token = self._clock.time(), self._token
+            check = self._check_wanted or token.check_due(now) or token.access == token.refused
+            self._check_wanted = False
+            refresh = token.revoked is None and token.refreshable and token.refresh_due(now)
+            over = token.access is None or token.expires_within(0, now)
+            if over and not refresh:
+                if token.credentials is not None and token.revoked is None:
+                    self._revoke("the Twitch token has expired, and there is no refresh token")
+                return
+        if refresh:
+            self._refresh()
+        elif check:
+            self._validate()
+
+    def _validate(self) -> None:
+        token = self._token
+        if token.access is None:
+            return
+        identity = self._oauth.validate(token.access, Deadline(self._clock, _CALL_TIMEOUT_S))
+        with self._changed:
+            if self._token is not token:
+                return
+            now = self._clock.time()
+            token.checked_at = now
+            if identity is not None:
+                if token.identity is None or token.revoked is not None:
+                    self._log.event("twitch_connected", login=identity.login, scopes=sorted(identity.scopes))
+                token.identity = identity
+                token.refused = token.revoked = token.last_error = None
+                token.live_for(identity.expires_in_s, now)
+                return
+            token.refused = token.access
+            if not token.refreshable:
+                self._revoke("Twitch says that the token is not valid: revoked, or expired without a refresh token")
+                return
+            token.revoked = None
+        self._refresh()
+
+    def _refresh(self) -> None:
+        with self._changed:
+            token = self._token
+            found = token.credentials
+            if found is None or found.refresh is None:
+                return
+            client_id = token.identity.client_id if token.identity else found.client_id
+            if not client_id:
+                raise TwitchNotConfigured(
+                    "a refresh token needs its client id", hint="Set TWITCH_CLIENT_ID, or connect Twitch again."
+                )
+            self._refreshing = True
+            self._publish()
+        until = Deadline(self._clock, _CALL_TIMEOUT_S)
+        try:
+            grant = self._oauth.refresh(found.refresh, client_id, found.client_secret, until)
+        except GrantRefused as refusal:
+            with self._changed:
+                # Another process may have used the refresh token and stored the answer: then that pair counts.
+                self._look_at_store()
+                if self._token is token:
+                    self._grant_refused(token, refusal)
+            return
+        with self._changed:
+            now, current = self._clock.time(), self._token.credentials
+            if self._token is not token and (current is None or current.refresh != found.refresh):
+                return
+            token.credentials = Credentials(grant.access, grant.refresh, client_id, found.client_secret)
+            self._token = token
+            self._save()
+            token.live_for(grant.expires_in_s, now)
+            token.refused = None
+            if token.identity is None:
+                token.checked_at = None
+            elif grant.scopes is not None:
+                token.identity = replace(token.identity, scopes=grant.scopes)
+            self._log.event("twitch_token_refreshed", expires_in_s=grant.expires_in_s)
+
+    def _grant_refused(self, token: TokenState, refusal: GrantRefused) -> None:
+        reply, found = refusal.reply, token.credentials
+        error = TwitchTokenInvalid(
+            f"Twitch refuses to refresh the token: {reply.message or reply.status}", details=reply.evidence
+        )
+        token.spent = (found.refresh, found.client_secret) if found else None
+        token.last_error = error
+        if not token.usable(self._clock.time()):
+            token.revoked = error
+            token.checked_at = self._clock.time()
+        self._log.event("twitch_refresh_refused", status=reply.status, reason=reply.message)
+
+    def _revoke(self, message: str) -> None:
+        self._token.revoked = TwitchTokenInvalid(message)
+        self._token.checked_at = self._clock.time()
+        self._log.event("twitch_token_invalid", reason=message)
+
+    def _save(self) -> None:
+        """Store the pair in use. If that fails it is used nevertheless, and the next rounds try again."""
+        found = self._token.credentials
+        if found is None or found.access is None:
+            return
+        try:
+            self._store.save(found.access, found.refresh, found.client_id, self._config())
+            self._seen = self._token.credentials = self._store.current(self._config())
+            self._unsaved = False
+            self._token.last_error = None
+        except SecretStoreError as error:
+            self._unsaved = True
+            self._token.last_error = InternalError(f"the new Twitch token is in use but not stored: {error}")
+            self._log.event("twitch_token_not_stored", reason=str(error))
+
+
+def _again(error: ClawcraftError) -> ClawcraftError:
+    """A copy to raise: one exception object must not be raised in several threads."""
+    return type(error)(
+        error.message,
+        details=error.details,
+        hint=error.hint,
+        retryable=error.retryable,
+        retry_after_s=error.retry_after_s,
+    )

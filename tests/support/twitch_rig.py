@@ -1,0 +1,126 @@
+"""The service's Twitch side against the local Twitch, over real sockets, with a clock that only tests turn."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+from clawcraft.actions.channel import ChannelActions
+from clawcraft.actions.chat import ChatActions
+from clawcraft.actions.clips import ClipActions
+from clawcraft.actions.registry import Envelope, Result
+from clawcraft.secrets import Secret, SecretStore
+from clawcraft.twitch.config import TwitchConfig
+from clawcraft.twitch.facade import Twitch
+from twitch_sim import TwitchSim
+from twitch_sim.world import CLIENT_ID, Token
+
+
+class TurnedClock:
+    """Stands still until ``turn``; ``wait`` turns it by what would have been slept. Any thread."""
+
+    def __init__(self, unix_s: float = 1_780_000_000.0) -> None:
+        self._lock = threading.Lock()
+        self._now = unix_s
+        self.waits: list[float] = []
+
+    def time(self) -> float:
+        with self._lock:
+            return self._now
+
+    def monotonic(self) -> float:
+        return self.time()
+
+    def turn(self, seconds: float) -> None:
+        with self._lock:
+            self._now += seconds
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        self.waits.append(seconds)
+        self.turn(seconds)
+        return event.is_set()
+
+
+class EventList:
+    """A log in memory."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, dict[str, Any]]] = []
+
+    def event(self, name: str, /, **fields: Any) -> None:
+        self.events.append((name, fields))
+
+    def names(self) -> list[str]:
+        return [name for name, _ in self.events]
+
+
+@dataclass
+class Rig:
+    """Simulator, clock, store and ``Twitch``. ``settings`` may be replaced at any time, as live settings are."""
+
+    sim: TwitchSim
+    clock: TurnedClock
+    folder: Path
+    settings: TwitchConfig
+    token: Token
+    log: EventList = field(default_factory=EventList)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    slots: int = 4
+
+    def __post_init__(self) -> None:
+        self.store = SecretStore(self.folder)
+        self.twitch = self.build()
+
+    def build(self) -> Twitch:
+        """Another service process over the same folder."""
+        return Twitch(
+            lambda: self.settings,
+            self.store,
+            self.clock,
+            self.log,
+            lambda endpoint, outcome, _: self.calls.append((endpoint, outcome)),
+            version="test",
+            slots=self.slots,
+            wait=self.clock.wait,
+        )
+
+    def change(self, **settings: Any) -> Self:
+        self.settings = replace(self.settings, **settings)
+        return self
+
+    def start(self) -> Self:
+        self.twitch.start()
+        return self
+
+    def restart(self) -> None:
+        self.twitch.close()
+        self.twitch = self.build()
+        self.twitch.start()
+
+    def run(self, action: str, args: Mapping[str, Any] | None = None) -> Result:
+        """Run one sync action as the dispatcher does."""
+        envelope = Envelope(f"twitch.{action}", dict(args or {}), "agent")
+        handlers = {
+            "set_title": ChannelActions(self.twitch).set_title,
+            "set_game": ChannelActions(self.twitch).set_game,
+            "post_chat_message": ChatActions(self.twitch).post_chat_message,
+            "create_clip": ClipActions(self.twitch).create_clip,
+        }
+        return handlers[action](envelope)
+
+    def close(self) -> None:
+        self.twitch.close()
+
+
+def connected(sim: TwitchSim, folder: Path, clock: TurnedClock, **settings: Any) -> Rig:
+    """A rig whose operator gave a pair of tokens that works."""
+    token = sim.world.issue()
+    config = TwitchConfig(
+        client_id=CLIENT_ID,
+        access_token=Secret(token.access),
+        refresh_token=Secret(token.refresh),
+        api_url=sim.api_url,
+        auth_url=sim.auth_url,
+    )
+    return Rig(sim, clock, folder, replace(config, **settings), token)

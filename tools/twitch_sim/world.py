@@ -1,0 +1,206 @@
+"""What the local Twitch knows: accounts, channels, categories, tokens, streams, clips, chat, and each call received.
+
+One lock guards all of it; request threads and the test's own thread take it through ``World.lock``. Time comes from
+the clock that was given, so that tokens expire when a test turns it.
+"""
+
+import itertools
+import secrets
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+CLIENT_ID = "simclient0000000000000000000000"
+CONFIDENTIAL_CLIENT_ID = "simserver0000000000000000000000"
+CLIENT_SECRET = "simsecret0000000000000000000000"
+ALL_SCOPES = ("channel:manage:broadcast", "clips:edit", "user:write:chat")
+TOKEN_LIFE_S = 4 * 3600.0
+POINTS_PER_MIN = 800
+
+
+class Clock(Protocol):
+    """The part of the service's clock that is used here."""
+
+    def time(self) -> float: ...
+
+
+class WallClock:
+    """The machine's clock."""
+
+    def time(self) -> float:
+        return time.time()
+
+
+@dataclass
+class User:
+    id: str
+    login: str
+    display_name: str
+
+
+@dataclass
+class Channel:
+    """``chat_drop``: what happens to the next messages; ``clips``: allowed, restricted, refused or category."""
+
+    broadcaster_id: str
+    title: str = "My first stream"
+    game_id: str = "509658"
+    live_since: float | None = None
+    listed_from: float = 0.0
+    clips: str = "allowed"
+
+
+@dataclass
+class Token:
+    access: str
+    refresh: str
+    user_id: str
+    client_id: str
+    scopes: tuple[str, ...]
+    expires_at: float | None
+    revoked: bool = False
+
+
+@dataclass
+class Clip:
+    id: str
+    broadcaster_id: str
+    title: str
+    duration: float
+    listed_from: float
+
+
+@dataclass
+class Device:
+    device_code: str
+    user_code: str
+    client_id: str
+    scopes: tuple[str, ...]
+    expires_at: float
+    state: str = "pending"
+
+
+@dataclass(frozen=True)
+class Received:
+    """One request as it arrived, and the status it was answered with (0: none was sent)."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    body: Mapping[str, Any]
+    headers: Mapping[str, str]
+    status: int
+
+    @property
+    def endpoint(self) -> str:
+        """``PATCH /channels`` or ``POST /oauth2/token``: the path without ``/helix``."""
+        return f"{self.method} {self.path.removeprefix('/helix')}"
+
+
+@dataclass
+class World:
+    """Everything that persists. Public attributes may be changed by a test at any time, under ``lock``."""
+
+    clock: Clock = field(default_factory=WallClock)
+    clip_delay_s: float = 5.0
+    live_delay_s: float = 0.0
+    apply_changes: bool = True
+    stale_reads: int = 0
+    chat_drop: Any = None
+    points_used: int = 0
+    points_reset_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.lock = threading.RLock()
+        self.users = [
+            User("1001", "clawstreamer", "ClawStreamer"),
+            User("1002", "friendlyneighbour", "FriendlyNeighbour"),
+            User("1003", "stranger", "Stranger"),
+        ]
+        self.channels = {user.id: Channel(user.id) for user in self.users}
+        self.games = {
+            "509658": "Just Chatting",
+            "27471": "Minecraft",
+            "460636": "Minecraft: Story Mode",
+            "1469308723": "Software and Game Development",
+            "493057": "PUBG: BATTLEGROUNDS",
+            "30921": "Rocket League",
+            "263490": "Rust",
+            "509660": "Art",
+            "1001001": "Twins",
+            "1001002": "TWINS",
+            "66170": "Warframe",
+            "458688": "Pokémon Sun/Moon",
+        }
+        self.tokens: list[Token] = []
+        self.devices: list[Device] = []
+        self.clips: list[Clip] = []
+        self.chat: list[dict[str, Any]] = []
+        self.calls: list[Received] = []
+        self.shown: dict[str, Channel] = {}
+        self._numbers = itertools.count(1)
+
+    # --- tokens ----------------------------------------------------------------------------------------------------
+
+    def issue(
+        self,
+        user_id: str = "1001",
+        client_id: str = CLIENT_ID,
+        scopes: Iterable[str] = ALL_SCOPES,
+        life_s: float | None = TOKEN_LIFE_S,
+    ) -> Token:
+        """A fresh pair of tokens; ``life_s`` None for one that does not expire."""
+        with self.lock:
+            expires_at = None if life_s is None else self.clock.time() + life_s
+            # Recognisable in a search of logs and answers, and random enough never to collide.
+            mark = f"{next(self._numbers):04d}{secrets.token_hex(12)}"
+            token = Token(f"simaccess{mark}", f"simrefresh{mark}", user_id, client_id, tuple(scopes), expires_at)
+            self.tokens.append(token)
+            return token
+
+    def valid(self, access: str) -> Token | None:
+        with self.lock:
+            now = self.clock.time()
+            for token in self.tokens:
+                if token.access == access and not token.revoked:
+                    return token if token.expires_at is None or now < token.expires_at else None
+            return None
+
+    def revoke_all(self) -> None:
+        """The streamer disconnected the application: no token and no refresh token works any more."""
+        with self.lock:
+            for token in self.tokens:
+                token.revoked = True
+                token.refresh = ""
+
+    def expire_all(self) -> None:
+        """Every access token is over; refresh tokens still work."""
+        with self.lock:
+            for token in self.tokens:
+                token.expires_at = self.clock.time()
+
+    # --- channels --------------------------------------------------------------------------------------------------
+
+    def user(self, user_id: str) -> User | None:
+        return next((user for user in self.users if user.id == user_id), None)
+
+    def go_live(self, user_id: str = "1001") -> None:
+        """The channel streams from now on; Helix lists it ``live_delay_s`` later."""
+        with self.lock:
+            now = self.clock.time()
+            self.channels[user_id].live_since = now
+            self.channels[user_id].listed_from = now + self.live_delay_s
+
+    def go_offline(self, user_id: str = "1001") -> None:
+        with self.lock:
+            self.channels[user_id].live_since = None
+
+    def endpoints(self) -> list[str]:
+        """The calls received so far, in order, such as ``["GET /oauth2/validate", "PATCH /channels"]``."""
+        with self.lock:
+            return [call.endpoint for call in self.calls]
+
+    def count(self, endpoint: str) -> int:
+        return self.endpoints().count(endpoint)
