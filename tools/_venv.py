@@ -68,7 +68,7 @@ class Environment:
 
     def is_whole(self) -> bool:
         try:
-            return self.python.exists() and self._stamp.read_text("utf-8") == self._digest()
+            return self.python.exists() and self._stamp.read_text("utf-8") == self.digest()
         except OSError:
             return False
 
@@ -91,7 +91,7 @@ class Environment:
             shutil.rmtree(self.folder)
         pip = self._create()
         _run([*pip, "install", "-qq", "--no-input", "-r", str(self.requirements)], "pip could not install everything")
-        self._stamp.write_text(self._digest(), "utf-8")
+        self._stamp.write_text(self.digest(), "utf-8")
         say("The environment is ready.")
 
     def _create(self) -> list[str]:
@@ -114,8 +114,8 @@ class Environment:
             f"It said:\n{(plain.stdout + plain.stderr).strip()}"
         )
 
-    def _digest(self) -> str:
-        """Of the requirements and the files they name with ``-r``."""
+    def digest(self) -> str:
+        """What it is made from: the requirements and the files they name with ``-r``."""
         digest = hashlib.sha256()
         pending = [self.requirements]
         while pending:

@@ -73,7 +73,7 @@ def with_script(raw: bytes, script: Path) -> bytes:
             path = _members(text, _scripts(text)[index].start)["path"]
             return (text[: path.start] + json.dumps(script.as_posix(), ensure_ascii=False) + text[path.end :]).encode()
     value: Any = {"path": script.as_posix(), "settings": {}}
-    root = _BLANK.match(text, len(_BOM) if text.startswith(_BOM) else 0).end()  # type: ignore[union-attr]
+    root = text.index("{")
     style = _Style.of(text, root)
     modules = _members(text, root).get(MODULES)
     if modules is None:
@@ -101,7 +101,8 @@ def _same(path: object, script: Path) -> bool:
     def normal(text: str) -> str:
         return os.path.normcase(os.path.realpath(text))
 
-    return isinstance(path, str) and normal(path) == normal(str(script))
+    # No file's name has a null character, and realpath would raise.
+    return isinstance(path, str) and "\0" not in path and normal(path) == normal(str(script))
 
 
 def _scripts(text: str) -> list[_Span]:

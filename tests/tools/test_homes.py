@@ -1,0 +1,175 @@
+"""Where OBS keeps its files and which Python it embeds, on each system, seen in folders laid out like theirs."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from installer import Problem, Status, embedded, homes, ini, running
+from tests.support.real_obs import obs_missing
+
+# --- configuration folders
+
+
+def test_each_system_has_its_own_place(tmp_path: Path) -> None:
+    def native(platform: str, **environment: str) -> Path:
+        (home,) = homes.homes_of(platform, environment, tmp_path)
+        return home.folder.relative_to(tmp_path)
+
+    assert native("linux") == Path(".config/obs-studio")
+    assert native("linux", XDG_CONFIG_HOME=str(tmp_path / "xdg")) == Path("xdg/obs-studio")
+    assert native("darwin") == Path("Library/Application Support/obs-studio")
+    assert native("win32", APPDATA=str(tmp_path / "Roaming")) == Path("Roaming/obs-studio")
+
+
+def test_flatpak_and_snap_are_found_beside_the_native_obs(tmp_path: Path) -> None:
+    for folder in (".config", homes.FLATPAK, homes.SNAP):
+        (tmp_path / folder / "obs-studio").mkdir(parents=True)
+
+    found = homes.homes_of("linux", {}, tmp_path)
+
+    assert [home.kind for home in found] == ["native", "flatpak", "snap"]
+
+
+def test_only_the_flatpak_there_is_is_taken(tmp_path: Path) -> None:
+    (tmp_path / homes.FLATPAK / "obs-studio").mkdir(parents=True)
+
+    assert [home.kind for home in homes.homes_of("linux", {}, tmp_path)] == ["flatpak"]
+
+
+@pytest.mark.parametrize("inside", ["", "obs-studio", "config/obs-studio"])
+def test_a_given_folder_may_be_the_configuration_or_lie_above_it(tmp_path: Path, inside: str) -> None:
+    (tmp_path / inside / "basic").mkdir(parents=True)
+
+    assert homes.given_home(tmp_path).folder == tmp_path / inside
+
+
+def test_user_ini_wins_over_global_ini_and_may_live_elsewhere(tmp_path: Path) -> None:
+    moved = tmp_path / "moved"
+    (moved / "obs-studio").mkdir(parents=True)
+    (tmp_path / "global.ini").write_bytes(
+        b"\xef\xbb\xbf[Locations]\r\nConfiguration="
+        + bytes(moved)
+        + b"\r\n[Basic]\r\nSceneCollection=Old\r\nProfile=P\r\n"
+    )
+    (moved / "obs-studio/user.ini").write_text("[Basic]\nSceneCollection=New\n")
+    home = homes.ObsHome(tmp_path, "given")
+
+    assert home.setting("Basic", "SceneCollection") == "New"
+    assert home.setting("Basic", "Profile") == "P"
+
+
+def test_setting_an_ini_value_leaves_the_rest_as_it_is() -> None:
+    text = "[General]\r\nName=x\r\n\r\n[Python]\r\nPath64bit=old\r\n"
+
+    assert ini.with_value(text, "Python", "Path64bit", "C:/Python") == text.replace("old", "C:/Python")
+    assert ini.with_value(text, "General", "New", "1") == text.replace("Name", "New=1\r\nName")
+    assert ini.with_value(text, "Basic", "A", "b\\c") == text + "[Basic]\r\nA=b\\\\c\r\n"
+    assert ini.value(ini.with_value("", "Basic", "A", "b\\c"), "Basic", "A") == "b\\c"
+
+
+# --- the embedded Python
+
+
+@pytest.mark.real_obs
+def test_the_python_of_the_obs_here_is_read_from_its_library(tmp_path: Path) -> None:
+    if reason := obs_missing():
+        pytest.skip(reason)
+
+    found = embedded.detect(homes.ObsHome(tmp_path, "native"), "linux")
+
+    assert found.version >= (3, 11)
+    assert found.set_path == ""
+
+
+def test_the_python_of_a_flatpak_is_read_from_the_flatpak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    library = tmp_path / ".local/share/flatpak/app/com.obsproject.Studio/current/active/files/lib/libobs-scripting.so.1"
+    library.parent.mkdir(parents=True)
+    library.write_bytes(b"\x7fELF\0libpython3.13.so.1.0\0")
+
+    found = embedded.detect(homes.ObsHome(tmp_path, "flatpak"), "linux")
+
+    assert (found.version, found.tag) == ((3, 13), "cp313")
+
+
+def test_an_obs_built_without_python_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    library = tmp_path / ".local/share/flatpak/app/com.obsproject.Studio/current/active/files/lib/libobs-scripting.so.1"
+    library.parent.mkdir(parents=True)
+    library.write_bytes(b"\x7fELF\0libluajit.so\0")
+
+    with pytest.raises(Problem, match="built without Python") as raised:
+        embedded.detect(homes.ObsHome(tmp_path, "flatpak"), "linux")
+
+    assert raised.value.status == Status.NO_PYTHON
+
+
+@pytest.mark.parametrize(
+    ("platform", "library"),
+    [("win32", "python312.dll"), ("darwin", "Python.framework/Versions/3.12/lib/libpython3.12.dylib")],
+)
+class TestPythonSetInObs:
+    def home(self, tmp_path: Path, setting: str) -> homes.ObsHome:
+        (tmp_path / "user.ini").write_text(f"[Python]\nPath64bit={setting}\n")
+        return homes.ObsHome(tmp_path, "native")
+
+    def test_the_newest_that_obs_can_load_counts(self, tmp_path: Path, platform: str, library: str) -> None:
+        python = tmp_path / "python"
+        for name in (library, library.replace("312", "311").replace("3.12", "3.11")):
+            (python / name).parent.mkdir(parents=True, exist_ok=True)
+            (python / name).touch()
+
+        found = embedded.detect(self.home(tmp_path, python.as_posix()), platform)
+
+        assert found.version == (3, 12)
+        assert found.set_path == ""
+
+    def test_one_that_obs_cannot_load_is_refused(self, tmp_path: Path, platform: str, library: str) -> None:
+        newer = tmp_path / library.replace("312", "313").replace("3.12", "3.13")
+        newer.parent.mkdir(parents=True, exist_ok=True)
+        newer.touch()
+
+        with pytest.raises(Problem, match=r"Install Python 3\.12"):
+            embedded.detect(self.home(tmp_path, tmp_path.as_posix()), platform)
+
+    def test_one_that_is_too_old_for_the_service_is_refused(self, tmp_path: Path, platform: str, library: str) -> None:
+        old = tmp_path / library.replace("312", "39").replace("3.12", "3.9")
+        old.parent.mkdir(parents=True, exist_ok=True)
+        old.touch()
+
+        with pytest.raises(Problem, match=r"uses Python 3\.9 .* needs 3\.11"):
+            embedded.detect(self.home(tmp_path, tmp_path.as_posix()), platform)
+
+
+def test_where_obs_on_windows_has_no_python_the_running_one_is_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / f"python{sys.version_info.major}{sys.version_info.minor}.dll").touch()
+    monkeypatch.setattr(sys, "base_prefix", str(tmp_path))
+    monkeypatch.setattr(embedded, "NEWEST_LOADABLE", sys.version_info[:2])
+
+    found = embedded.detect(homes.ObsHome(tmp_path, "native"), "win32")
+
+    assert found.set_path == tmp_path.as_posix()
+
+
+def test_where_obs_on_windows_has_no_python_one_without_its_library_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Problem, match="OBS has no Python set"):
+        embedded.detect(homes.ObsHome(tmp_path, "native"), "win32")
+
+
+# --- running programs
+
+
+def test_tasklist_is_read() -> None:
+    text = '"System Idle Process","0","Services","0","8 K"\r\n"obs64.exe","4711","Console","1","250,100 K"\r\n'
+
+    assert (4711, "obs64.exe") in running.from_tasklist(text)
+    assert running.from_tasklist("INFO: No tasks are running.\r\n") == []
+
+
+def test_ps_is_read() -> None:
+    text = "    1 /sbin/launchd\n  815 /Applications/OBS Studio.app/Contents/MacOS/OBS\n"
+
+    assert running.from_ps(text) == [(1, "launchd"), (815, "OBS")]

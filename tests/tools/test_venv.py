@@ -1,0 +1,127 @@
+"""The tools' own environment: made once, anew when its requirements change, whole whatever went wrong before."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from _venv import Environment
+from tests.tools.conftest import OWN_TAG, ROOT
+
+TOOL = """
+import sys
+import _venv
+_venv.enter("requirements.txt")
+print(sys.prefix, *sys.argv[1:])
+sys.exit(7)
+"""
+
+DEBIAN_VENV = """
+import runpy, sys
+if "--without-pip" not in sys.argv:
+    sys.exit("The virtual environment was not created successfully because ensurepip is not available.")
+sys.path.remove(next(path for path in sys.path if path.endswith("shadow")))
+del sys.modules["venv"]
+runpy.run_module("venv", run_name="__main__")
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with one tool and no requirements, so that no package index is needed."""
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools/_venv.py").write_text((ROOT / "tools/_venv.py").read_text())
+    (tmp_path / "tools/tool.py").write_text(TOOL)
+    (tmp_path / "requirements.txt").write_text("")
+    return tmp_path
+
+
+def start(project: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    command = [sys.executable, str(project / "tools/tool.py"), *arguments]
+    return subprocess.Popen(command, env=environment or None, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def run(project: Path, *arguments: str, **environment: str) -> tuple[int, str, str]:
+    process = start(project, *arguments, **environment)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+def test_two_at_once_make_a_half_made_environment_whole_and_run_in_it(project: Path) -> None:
+    folder = project / ".venv" / f"{OWN_TAG}-requirements"
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin/python").symlink_to("/nowhere")
+
+    both = [start(project, "--port", "1 2"), start(project, "--port", "1 2")]
+    results = [(*process.communicate(timeout=100), process.returncode) for process in both]
+
+    assert [(out, status) for out, _err, status in results] == [(f"{folder} --port 1 2\n", 7)] * 2
+    assert sum(err.count("Making the environment") for _out, err, _status in results) == 1
+    assert run(project)[2] == "", "made once"
+
+    (project / "requirements.txt").write_text("# changed\n")
+    assert not Environment(project / "requirements.txt", project / ".venv").is_whole()
+
+
+def test_a_change_in_a_nested_requirements_file_counts(project: Path) -> None:
+    nested = project / "requirements-dev.txt"
+    nested.write_text("-r requirements.txt\n")
+    environment = Environment(nested, project / ".venv")
+    before = environment.digest()
+
+    (project / "requirements.txt").write_text("# changed\n")
+
+    assert environment.digest() != before
+
+
+@pytest.fixture
+def debian(tmp_path: Path) -> dict[str, str]:
+    """The environment of a Debian with python3-pip and without python3-venv, whose venv fails for want of ensurepip."""
+    shadow = tmp_path / "shadow/venv"
+    shadow.mkdir(parents=True)
+    (shadow / "__init__.py").write_text("")
+    (shadow / "__main__.py").write_text(DEBIAN_VENV)
+    return {"PYTHONPATH": str(shadow.parent), "PATH": "/usr/bin:/bin"}
+
+
+def test_a_pip_of_this_python_serves_where_venv_comes_without(project: Path, debian: dict[str, str]) -> None:
+    status, _out, err = run(project, **debian)
+
+    assert status == 7, err
+    assert list((project / ".venv").rglob("pip*")) == []
+
+
+def test_what_to_install_is_said_where_no_environment_can_be_made(project: Path, tmp_path: Path) -> None:
+    shadow = tmp_path / "shadow"
+    for module in ("venv", "virtualenv", "pip"):
+        (shadow / module).mkdir(parents=True)
+        (shadow / module / "__init__.py").write_text("")
+        (shadow / module / "__main__.py").write_text(f"raise SystemExit('No module named {module}')")
+
+    status, _out, err = run(project, PYTHONPATH=str(shadow), PATH="")
+
+    assert status == 1
+    assert "sudo apt install python3-venv" in err
+    assert "No module named venv" in err
+    assert "Traceback" not in err
+
+
+def test_an_unreachable_package_index_is_said(project: Path, debian: dict[str, str]) -> None:
+    (project / "requirements.txt").write_text("no-such-package==1\n")
+
+    status, _out, err = run(project, PIP_NO_INDEX="1", **debian)
+
+    assert status == 1
+    assert "pip could not install" in err
+    assert "no-such-package" in err
+
+
+def test_an_old_python_is_told_what_is_needed() -> None:
+    code = f"import sys; sys.path.insert(0, {str(ROOT / 'tools')!r}); sys.version_info = (3, 9, 2)\n"
+    code += "import _venv; _venv.require_python()"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+
+    assert done.returncode == 1
+    assert "needs Python 3.11 or newer; this is 3.9" in done.stderr

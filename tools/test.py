@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""Every check and every test, in an environment of its own: ruff, mypy, the OpenClaw plugin's tests, pytest.
+
+With arguments for pytest only pytest runs, with them. The exit status is pytest's, or 1 if another check failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import _venv
+
+NODE_PLUGIN = "tools/openclaw"
+NODE_NEEDS = 22
+PYTHON_CHECKS = (
+    ("ruff check", ["-m", "ruff", "check", "."]),
+    ("ruff format", ["-m", "ruff", "format", "--check", "."]),
+    ("mypy", ["-m", "mypy"]),
+)
+
+
+def main() -> int:
+    options, pytest_arguments = _options()
+    _venv.enter("requirements-dev.txt")
+    os.chdir(_venv.ROOT)
+    failed = [] if pytest_arguments else _run_checks()
+    if not options.require_obs:
+        _tell_of_obs()
+    status = _run_pytest(options, pytest_arguments)
+    if failed:
+        print(f"error: these checks failed, see above: {', '.join(failed)}", file=sys.stderr)
+    return status or (1 if failed else 0)
+
+
+def _run_checks() -> list[str]:
+    """The names of the checks that failed."""
+    failed = [name for name, arguments in PYTHON_CHECKS if not _passes(name, [sys.executable, *arguments])]
+    node = _node()
+    if node is None:
+        _venv.say(f"== {NODE_PLUGIN}: not tested, it needs Node.js {NODE_NEEDS} or newer (nodejs.org)")
+    elif (files := _node_tests()) and not _passes(f"node --test {NODE_PLUGIN}", [node, "--test", *files]):
+        failed.append("node --test")
+    return failed
+
+
+def _passes(name: str, command: list[str]) -> bool:
+    _venv.say(f"== {name}")
+    return subprocess.run(command).returncode == 0
+
+
+def _node() -> str | None:
+    """A Node.js that is new enough, or None."""
+    node = shutil.which("node")
+    if node is None:
+        return None
+    version = subprocess.run([node, "--version"], capture_output=True, text=True).stdout
+    match = re.match(r"v(\d+)\.", version)
+    return node if match and int(match[1]) >= NODE_NEEDS else None
+
+
+def _node_tests() -> list[str]:
+    # Named one by one: what a folder means to "node --test" differs from version to version.
+    files = sorted((_venv.ROOT / NODE_PLUGIN).rglob("*.test.*js"))
+    return [str(file) for file in files if "node_modules" not in file.parts]
+
+
+def _tell_of_obs() -> None:
+    sys.path.insert(0, str(_venv.ROOT))
+    from tests.support.real_obs import obs_missing
+
+    missing = obs_missing()
+    if missing:
+        _venv.say(f"== the tests in a real OBS are skipped: {missing}")
+
+
+def _run_pytest(options: argparse.Namespace, arguments: list[str]) -> int:
+    _venv.say("== pytest")
+    environment = dict(os.environ)
+    if options.require_obs:
+        environment["CLAWCRAFT_REQUIRE_OBS"] = "1"
+    if options.openclaw:
+        environment["CLAWCRAFT_OPENCLAW"] = "1"
+        # pyproject.toml deselects them; a later -m wins.
+        arguments = ["-m", "", *arguments]
+    return subprocess.run([sys.executable, "-m", "pytest", *arguments], env=environment).returncode
+
+
+def _options() -> tuple[argparse.Namespace, list[str]]:
+    parser = argparse.ArgumentParser(
+        description="Run every check (ruff, mypy, node --test) and every test.",
+        epilog="Other arguments go to pytest, which then runs alone: tools/test.py tests/http -k token",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--require-obs", action="store_true", help="fail where OBS, Xvfb or nginx is not installed")
+    parser.add_argument("--openclaw", action="store_true", help="also the tests in a real OpenClaw gateway")
+    return parser.parse_known_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
