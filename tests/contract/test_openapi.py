@@ -1,0 +1,86 @@
+"""The OpenAPI document: valid 3.1, complete, and the same thing as schemas, registry and the table of errors."""
+
+import json
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from clawcraft.contract.openapi import ANYWHERE, AUTHENTICATED, JOB_ENDS, UNROUTED, openapi_document
+from clawcraft.errors import error_classes
+from tests.support.http_service import CONTRACT, registry, request
+
+DOCUMENT = openapi_document(CONTRACT, registry(), "1.2.3")
+
+
+def test_is_valid_openapi_3_1() -> None:
+    assert [str(error) for error in OpenAPIV31SpecValidator(DOCUMENT).iter_errors()] == []
+    json.dumps(DOCUMENT)
+
+
+def test_has_every_endpoint() -> None:
+    assert {(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods} == {
+        ("/tools/execute", "post"),
+        ("/tools/jobs/{job_id}", "get"),
+        ("/tools/jobs", "get"),
+        ("/tools", "get"),
+        ("/status", "get"),
+        ("/health", "get"),
+        ("/openapi.json", "get"),
+        ("/metrics", "get"),
+    }
+
+
+def codes(path: str, method: str, status: int) -> set[str]:
+    response = DOCUMENT["paths"][path][method]["responses"].get(str(status))
+    if response is None:
+        return set()
+    schema = response["content"]["application/json"]["schema"]
+    return set(schema["allOf"][1]["properties"]["error"]["properties"]["code"]["enum"])
+
+
+def test_every_error_is_where_it_can_happen() -> None:
+    every = set(error_classes())
+    assert {error.code for error in every} == set(
+        DOCUMENT["components"]["schemas"]["ErrorObject"]["properties"]["code"]["enum"]
+    )
+    for error in every - JOB_ENDS - UNROUTED:
+        path, method = ("/tools/jobs/{job_id}", "get") if error.code == "job_not_found" else ("/tools/execute", "post")
+        assert error.code in codes(path, method, error.status), error.code
+    for error in AUTHENTICATED:
+        assert error.code in codes("/status", "get", error.status)
+    for error in ANYWHERE:
+        assert error.code in codes("/health", "get", error.status)
+
+
+@pytest.mark.parametrize("action", CONTRACT.actions)
+def test_a_request_of_each_action_fits_its_own_schema_and_no_other(action: str) -> None:
+    options = DOCUMENT["paths"]["/tools/execute"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert len(options["oneOf"]) == len(CONTRACT.actions)
+    validator = Draft202012Validator({**options, "components": DOCUMENT["components"]})
+    assert list(validator.iter_errors(request(action))) == []
+    assert list(validator.iter_errors(request(action, args={"nonsense": 1})))
+
+
+def test_references_stay_inside_the_document() -> None:
+    def references(value: Any) -> list[str]:
+        if isinstance(value, dict):
+            inner = [reference for item in value.values() for reference in references(item)]
+            return inner + ([value["$ref"]] if "$ref" in value else [])
+        return [reference for item in value for reference in references(item)] if isinstance(value, list) else []
+
+    for reference in references(DOCUMENT):
+        prefix, _, name = reference.rpartition("/")
+        assert prefix == "#/components/schemas"
+        assert name in DOCUMENT["components"]["schemas"]
+
+
+def test_only_health_and_the_document_need_no_token() -> None:
+    public = {
+        path
+        for path, methods in DOCUMENT["paths"].items()
+        for operation in methods.values()
+        if operation.get("security") == []
+    }
+    assert public == {"/health", "/openapi.json"}

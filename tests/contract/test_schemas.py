@@ -1,0 +1,303 @@
+"""The schemas against the contract: what each field takes, what a refusal says, what is normalised."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clawcraft.contract.schemas import Contract
+from clawcraft.errors import ClawcraftError, InvalidRequest, UnknownAction
+from clawcraft.settings import ACTION_NAMES
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+CONTRACT = Contract(SCHEMAS)
+UUID = "885196de-cb67-427a-baa8-82f9b0fcd05f"
+
+
+def check(action: str, args: Any = None, /, **envelope: Any) -> Any:
+    body = {"agent_id": "producer", "action": action, "request_id": "r", **envelope}
+    if args is not None:
+        body["args"] = args
+    return CONTRACT.parse(json.dumps({name: value for name, value in body.items() if value != ...}).encode())
+
+
+def violations(action: str, args: Any = None, /, **envelope: Any) -> list[tuple[str, str]]:
+    with pytest.raises(InvalidRequest) as caught:
+        check(action, args, **envelope)
+    found = caught.value.details["violations"]
+    assert all(set(violation) == {"path", "rule", "message"} for violation in found)
+    return [(violation["path"], violation["rule"]) for violation in found]
+
+
+def test_there_is_a_schema_for_each_action_of_the_settings() -> None:
+    assert set(CONTRACT.actions) == set(ACTION_NAMES)
+    assert {name for name in CONTRACT.actions if CONTRACT.kind(name) == "async"} == {
+        "twitch.start_stream",
+        "twitch.stop_stream",
+    }
+
+
+VALID = [
+    ("twitch.start_stream", {}),
+    ("twitch.start_stream", {"title": "t" * 140, "game": "g" * 120, "obs_scene": "s" * 120, "wait_until_live": True}),
+    ("twitch.start_stream", {"game_id": "0", "channel": "ab"}),
+    ("twitch.stop_stream", {"reason": "r" * 160, "channel": "A_9" + "z" * 22}),
+    ("twitch.set_title", {"title": "😀" * 140}),
+    ("twitch.set_title", {"title": "\u200b"}),
+    ("twitch.set_game", {"game": "Just Chatting"}),
+    ("twitch.set_game", {"game_id": "509658"}),
+    ("twitch.post_chat_message", {"message": "é" * 500, "reply_parent_message_id": UUID.upper()}),
+    ("twitch.post_chat_message", {"message": " hello / ."}),
+    ("twitch.post_chat_message", {"message": "\n x"}),
+    ("twitch.create_clip", {}),
+    ("twitch.create_clip", {"title": "t" * 100, "duration": 5}),
+    ("twitch.create_clip", {"duration": 60.0}),
+]
+
+
+@pytest.mark.parametrize(("action", "args"), VALID)
+def test_accepts(action: str, args: dict[str, Any]) -> None:
+    envelope = check(action, args)
+    assert envelope.action == action
+    assert set(envelope.args) == set(args)
+
+
+INVALID: list[tuple[str, Any, str, str]] = [
+    ("twitch.start_stream", {"title": ""}, "/args/title", "minLength"),
+    ("twitch.start_stream", {"title": " \t\u00a0"}, "/args/title", "pattern"),
+    ("twitch.start_stream", {"title": "t" * 141}, "/args/title", "maxLength"),
+    ("twitch.start_stream", {"title": 1}, "/args/title", "type"),
+    ("twitch.start_stream", {"title": None}, "/args/title", "type"),
+    ("twitch.start_stream", {"game": "g" * 121}, "/args/game", "maxLength"),
+    ("twitch.start_stream", {"game": "  "}, "/args/game", "pattern"),
+    ("twitch.start_stream", {"game": "a", "game_id": "1"}, "/args", "not"),
+    ("twitch.start_stream", {"game_id": "1\n"}, "/args/game_id", "pattern"),
+    ("twitch.start_stream", {"game_id": "١"}, "/args/game_id", "pattern"),
+    ("twitch.start_stream", {"game_id": 1}, "/args/game_id", "type"),
+    ("twitch.start_stream", {"obs_scene": "s" * 121}, "/args/obs_scene", "maxLength"),
+    ("twitch.start_stream", {"obs_scene": ""}, "/args/obs_scene", "minLength"),
+    ("twitch.start_stream", {"wait_until_live": "true"}, "/args/wait_until_live", "type"),
+    ("twitch.start_stream", {"wait_until_live": 1}, "/args/wait_until_live", "type"),
+    ("twitch.start_stream", {"scene": "x"}, "/args/scene", "additionalProperties"),
+    ("twitch.start_stream", {"a/b~c": "x"}, "/args/a~1b~0c", "additionalProperties"),
+    ("twitch.start_stream", [], "/args", "type"),
+    ("twitch.stop_stream", {"reason": "r" * 161}, "/args/reason", "maxLength"),
+    ("twitch.stop_stream", {"reason": ""}, "/args/reason", "minLength"),
+    ("twitch.stop_stream", {"channel": "a"}, "/args/channel", "pattern"),
+    ("twitch.stop_stream", {"channel": "a" * 26}, "/args/channel", "pattern"),
+    ("twitch.stop_stream", {"channel": "a-b"}, "/args/channel", "pattern"),
+    ("twitch.stop_stream", {"channel": "abc\n"}, "/args/channel", "pattern"),
+    ("twitch.stop_stream", {"channel": "ſtreamer"}, "/args/channel", "pattern"),
+    ("twitch.set_title", {}, "/args/title", "required"),
+    ("twitch.set_title", None, "/args/title", "required"),
+    ("twitch.set_game", {}, "/args", "oneOf"),
+    ("twitch.set_game", {"game": "a", "game_id": "1"}, "/args", "oneOf"),
+    ("twitch.post_chat_message", {}, "/args/message", "required"),
+    ("twitch.post_chat_message", {"message": "m" * 501}, "/args/message", "maxLength"),
+    ("twitch.post_chat_message", {"message": "/ban x"}, "/args/message", "pattern"),
+    ("twitch.post_chat_message", {"message": ".ban x"}, "/args/message", "pattern"),
+    ("twitch.post_chat_message", {"message": " \n/ban x"}, "/args/message", "pattern"),
+    ("twitch.post_chat_message", {"message": "   "}, "/args/message", "pattern"),
+    (
+        "twitch.post_chat_message",
+        {"message": "m", "reply_parent_message_id": UUID[:-1]},
+        "/args/reply_parent_message_id",
+        "pattern",
+    ),
+    (
+        "twitch.post_chat_message",
+        {"message": "m", "reply_parent_message_id": UUID.replace("-", "")},
+        "/args/reply_parent_message_id",
+        "pattern",
+    ),
+    ("twitch.create_clip", {"title": "t" * 101}, "/args/title", "maxLength"),
+    ("twitch.create_clip", {"duration": 4.9}, "/args/duration", "minimum"),
+    ("twitch.create_clip", {"duration": 60.1}, "/args/duration", "maximum"),
+    ("twitch.create_clip", {"duration": 5.05}, "/args/duration", "multipleOf"),
+    ("twitch.create_clip", {"duration": 1e308}, "/args/duration", "maximum"),
+    ("twitch.create_clip", {"duration": "30"}, "/args/duration", "type"),
+    ("twitch.create_clip", {"duration": True}, "/args/duration", "type"),
+]
+
+
+@pytest.mark.parametrize(("action", "args", "path", "rule"), INVALID)
+def test_refuses_naming_path_and_rule(action: str, args: Any, path: str, rule: str) -> None:
+    assert (path, rule) in violations(action, args)
+
+
+def test_every_tenth_of_a_second_is_a_duration_however_it_was_computed() -> None:
+    for steps in range(50, 601):
+        for duration in (steps / 10, steps * 0.1):
+            assert check("twitch.create_clip", {"duration": duration}).args["duration"] == steps / 10
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "rule"),
+    [
+        ("request_id", "", "pattern"),
+        ("request_id", "r" * 201, "pattern"),
+        ("request_id", "a b", "pattern"),
+        ("request_id", "a\n", "pattern"),
+        ("request_id", None, "type"),
+        ("request_id", 7, "type"),
+        ("agent_id", "a", "pattern"),
+        ("agent_id", "a" * 121, "pattern"),
+        ("agent_id", "a/b", "pattern"),
+        ("agent_id", "ä" * 3, "pattern"),
+        ("agent_id", ..., "required"),
+        ("action", "", "minLength"),
+        ("action", ["twitch.set_title"], "type"),
+        ("action", ..., "required"),
+        ("mission_id", "", "pattern"),
+        ("mission_id", "m" * 201, "pattern"),
+        ("mission_id", "a\u0000", "pattern"),
+        ("mission_id", "a\n", "pattern"),
+        ("mission_id", "a\u007f", "pattern"),
+        ("mission_id", "a\u0085", "pattern"),
+        ("correlation_id", "a\u009f", "pattern"),
+        ("correlation_id", "a\u001b[31m", "pattern"),
+        ("trace", "x", "additionalProperties"),
+        ("Action", "x", "additionalProperties"),
+    ],
+)
+def test_refuses_envelope_field(field: str, value: Any, rule: str) -> None:
+    assert (f"/{field}", rule) in violations("twitch.create_clip", {}, **{field: value})
+
+
+def test_ids_may_be_long_and_in_any_language() -> None:
+    request_id = "tool_search_code:call_9.x-Y:name:1" + "a" * 160
+    envelope = check("twitch.create_clip", request_id=request_id, mission_id="Sendung №5 😀", correlation_id="c" * 200)
+    assert (envelope.request_id, envelope.mission_id) == (request_id, "Sendung №5 😀")
+
+
+def test_an_async_action_needs_an_id_to_be_recognised_by() -> None:
+    assert violations("twitch.start_stream", request_id=...) == [("/request_id", "required")]
+    for name in ("mission_id", "correlation_id"):
+        assert check("twitch.stop_stream", request_id=..., **{name: "x"}).request_id is None
+    assert check("twitch.create_clip", request_id=...).request_id is None
+
+
+def test_channel_is_compared_in_lower_case() -> None:
+    assert check("twitch.set_title", {"title": "T", "channel": "Some_One"}).args == {
+        "title": "T",
+        "channel": "some_one",
+    }
+
+
+def test_the_envelope_is_checked_before_the_allowlist_and_the_allowlist_before_the_args() -> None:
+    assert violations("twitch.nothing", {"x": 1}, agent_id="!") == [("/agent_id", "pattern")]
+    with pytest.raises(UnknownAction) as caught:
+        check("twitch.nothing", {"x": 1})
+    assert caught.value.details == {"allowed": list(CONTRACT.actions)}
+    with pytest.raises(UnknownAction):
+        check("TWITCH.set_title", {"title": "x"})
+
+
+@pytest.mark.parametrize("body", [[], "text", 1, None, True])
+def test_a_body_that_is_no_object_is_refused(body: Any) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        CONTRACT.check(body)
+    assert caught.value.details["violations"][0]["path"] == ""
+
+
+def test_a_refusal_never_repeats_a_huge_value() -> None:
+    huge = "x" * 60_000
+    for body in (
+        {"agent_id": huge, "action": huge},
+        {"agent_id": "producer", "action": "twitch.set_title", "args": {"title": huge, huge: 1}},
+        {"agent_id": "producer", "action": "twitch.set_title", "args": {f"{i}{huge[:100]}": 1 for i in range(400)}},
+        {"agent_id": "producer", "action": "a" * 200},
+    ):
+        with pytest.raises(ClawcraftError) as caught:
+            CONTRACT.check(body)
+        assert len(json.dumps(caught.value.to_json())) < 10_000
+
+
+def test_claims_are_the_fields_that_are_valid_by_themselves() -> None:
+    body = {"request_id": "r", "agent_id": "!", "action": "x", "mission_id": 5, "args": "wrong"}
+    assert CONTRACT.claims(body) == {"request_id": "r", "action": "x"}
+    assert CONTRACT.claims([body]) == {}
+
+
+def test_a_field_can_be_checked_alone() -> None:
+    assert CONTRACT.check_field("mission_id", "m") is None
+    assert "control characters" in (CONTRACT.check_field("mission_id", "\n") or "")
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+_FIELDS = (
+    "title",
+    "game",
+    "game_id",
+    "obs_scene",
+    "wait_until_live",
+    "channel",
+    "message",
+    "duration",
+    "reason",
+    "zzz",
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {"agent_id": st.just("producer") | _JSON, "action": st.sampled_from([*CONTRACT.actions, "nothing"]) | _JSON},
+        optional={
+            "request_id": st.just("r") | _JSON,
+            "mission_id": _JSON,
+            "correlation_id": _JSON,
+            "args": st.dictionaries(st.sampled_from(_FIELDS), _JSON | st.floats(0, 70) | st.just("ok"), max_size=4)
+            | _JSON,
+        },
+    )
+)
+def test_any_object_becomes_an_envelope_or_a_refusal(body: dict[str, Any]) -> None:
+    try:
+        envelope = CONTRACT.check(body)
+    except (InvalidRequest, UnknownAction) as error:
+        json.dumps(error.to_json())
+        return
+    assert envelope.agent_id == body["agent_id"]
+    assert CONTRACT.check({**body, "args": dict(envelope.args)}) == envelope  # normalising twice changes nothing
+
+
+def test_patterns_use_what_python_and_javascript_read_alike() -> None:
+    for path in SCHEMAS.rglob("*.json"):
+        schema = json.loads(path.read_text("utf-8"))
+        for pattern in _patterns(schema):
+            assert "$" not in pattern[:-1], f"{path.name}: {pattern}"
+            assert not any(escape in pattern for escape in (r"\d", r"\w", r"\b", r"\Z", "(?")), (
+                f"{path.name}: {pattern}"
+            )
+
+
+def test_every_pattern_and_condition_has_words_for_its_refusal() -> None:
+    for name in CONTRACT.actions:
+        schema = CONTRACT.args_schema(name)
+        assert "$schema" not in schema
+        assert "x-kind" not in schema
+        assert schema["title"]
+        assert schema["description"]
+        assert schema["additionalProperties"] is False
+        assert all("description" in field for field in [*schema["properties"].values(), *schema.get("allOf", [])])
+
+
+def test_channel_means_the_same_in_every_action() -> None:
+    channels = [CONTRACT.args_schema(name)["properties"].get("channel") for name in CONTRACT.actions]
+    assert all(channel == channels[0] for channel in channels)
+
+
+def _patterns(schema: Any) -> list[str]:
+    if isinstance(schema, dict):
+        own = [schema["pattern"]] if isinstance(schema.get("pattern"), str) else []
+        return own + [pattern for value in schema.values() for pattern in _patterns(value)]
+    if isinstance(schema, list):
+        return [pattern for value in schema for pattern in _patterns(value)]
+    return []

@@ -1,0 +1,305 @@
+"""The HTTP side of the service on a real socket, with a scripted dispatcher and job table behind it."""
+
+import http.client
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+from clawcraft.actions.registry import Action, Envelope, Registry
+from clawcraft.clock import SystemClock
+from clawcraft.contract.rate_limit import AuthFailureLimiter
+from clawcraft.contract.schemas import Contract
+from clawcraft.errors import JobNotFound
+from clawcraft.http.app import build_app
+from clawcraft.http.gate import Gate, GateConfig
+from clawcraft.http.server import HttpServer, WaitSlots
+from clawcraft.jobs.model import Job, JobStatus, Progress
+from clawcraft.secrets import Secret
+from clawcraft.telemetry.metrics import Metrics
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+CONTRACT = Contract(SCHEMAS)
+TOKEN = "a-token-of-the-tests"
+SECRET = "a-signature-secret"
+
+
+def _not_run(*_: Any) -> dict[str, Any]:
+    raise AssertionError("the scripted dispatcher answers")
+
+
+def registry() -> Registry:
+    def action(name: str) -> Action:
+        if CONTRACT.kind(name) == "sync":
+            return Action(name, f"about {name}", run_sync=_not_run)
+        return Action(name, f"about {name}", run_async=_not_run)
+
+    return Registry([action(name) for name in CONTRACT.actions])
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: Mapping[str, Any]
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class ScriptedDispatcher:
+    """Runs ``script`` for each envelope; by default a plausible answer. Keeps what it was given."""
+
+    def __init__(self) -> None:
+        self.envelopes: list[Envelope] = []
+        self.script: Callable[[Envelope], Answer] = self.usual
+
+    def execute(self, envelope: Envelope) -> Answer:
+        self.envelopes.append(envelope)
+        return self.script(envelope)
+
+    def usual(self, envelope: Envelope) -> Answer:
+        if CONTRACT.kind(envelope.action) == "sync":
+            result = {"status": "updated", "request_id": envelope.request_id}
+            return Answer(200, {"ok": True, "action": envelope.action, "result": result})
+        result = {
+            "job_id": "job_1",
+            "status": "queued",
+            "progress": Progress(0, "queued", 1_700_000_000.0).to_json(),
+            "request_id": envelope.request_id,
+        }
+        body = {"ok": True, "action": envelope.action, "result": result}
+        return Answer(202, body, {"Location": "/tools/jobs/job_1"})
+
+
+def job(job_id: str, status: JobStatus = JobStatus.QUEUED, **fields: Any) -> Job:
+    return Job(
+        id=job_id,
+        action=fields.pop("action", "twitch.start_stream"),
+        args={},
+        agent_id="producer",
+        request_id=fields.pop("request_id", None),
+        mission_id=fields.pop("mission_id", None),
+        correlation_id=None,
+        status=status,
+        progress=Progress(0, "queued", 1_700_000_000.0),
+        created_at=1_700_000_000.0,
+        **fields,
+    )
+
+
+class ScriptedJobs:
+    """Jobs in memory, with the real table's interface towards HTTP."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, Job] = {}
+        self.listed: list[tuple[Mapping[str, str], int, str | None]] = []
+        self.waiting = 0
+        self._woken = False
+        self._changed = threading.Condition()
+
+    def put(self, job: Job) -> None:
+        with self._changed:
+            self.jobs[job.id] = job
+            self._changed.notify_all()
+
+    def end(self, job_id: str) -> None:
+        running = self.jobs[job_id].moved(JobStatus.RUNNING, now_s=1_700_000_001.0)
+        self.put(running.moved(JobStatus.DONE, now_s=1_700_000_002.0, result={"status": "started"}))
+
+    def get(self, job_id: str) -> Job:
+        try:
+            return self.jobs[job_id]
+        except KeyError:
+            raise JobNotFound(f"there is no job {job_id!r}") from None
+
+    def wait_ended(self, job_id: str, timeout_s: float) -> Job:
+        with self._changed:
+            self.waiting += 1
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._woken or self.jobs[job_id].status.ended, timeout_s)
+            self.waiting -= 1
+            self._changed.notify_all()
+            return self.jobs[job_id]
+
+    def wake_all(self) -> None:
+        with self._changed:
+            self._woken = True
+            self._changed.notify_all()
+
+    def until_waiting(self, count: int, timeout_s: float = 10.0) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.waiting == count, timeout_s), f"{self.waiting} wait"
+
+    def list(self, filters: Mapping[str, str], limit: int, cursor: str | None) -> tuple[list[Job], str | None]:
+        self.listed.append((dict(filters), limit, cursor))
+        found = [job for job in self.jobs.values() if all(getattr(job, key) == text for key, text in filters.items())]
+        return found[:limit], "next-1" if len(found) > limit else None
+
+
+class Signatures:
+    """A replay guard in memory; what it was told and until when."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, float] = {}
+
+    def seen_signature(self, signature: str, expires_at_s: float) -> bool:
+        before = signature in self.seen
+        self.seen.setdefault(signature, expires_at_s)
+        return before
+
+
+class Events:
+    """The log's interface; keeps every event."""
+
+    def __init__(self) -> None:
+        self.all: list[dict[str, Any]] = []
+        self._arrived = threading.Condition()
+
+    def event(self, name: str, /, **fields: Any) -> None:
+        with self._arrived:
+            self.all.append({"event": name, **fields})
+            self._arrived.notify_all()
+
+    def named(self, name: str) -> list[dict[str, Any]]:
+        return [event for event in self.all if event["event"] == name]
+
+
+class WallClock(SystemClock):
+    """The real clock with a wall time that tests set."""
+
+    def __init__(self) -> None:
+        self.wall_s: float | None = None
+
+    def time(self) -> float:
+        return super().time() if self.wall_s is None else self.wall_s
+
+
+@dataclass
+class Response:
+    status: int
+    headers: http.client.HTTPMessage
+    raw: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.raw)
+
+    @property
+    def code(self) -> str:
+        return str(self.json["error"]["code"])
+
+
+class HttpService:
+    """Everything HTTP, running; change ``config`` at any time."""
+
+    def __init__(self, **server: Any) -> None:
+        self.config = GateConfig(
+            bind="127.0.0.1",
+            allowed_clients=(ip_network("127.0.0.0/8"), ip_network("::1/128")),
+            allowed_hosts=(),
+            token=Secret(TOKEN),
+            signature_secret=None,
+            require_timestamp=False,
+        )
+        self.clock = WallClock()
+        self.dispatcher = ScriptedDispatcher()
+        self.jobs = ScriptedJobs()
+        self.signatures = Signatures()
+        self.events = Events()
+        self.metrics = Metrics(CONTRACT.actions, "1.2.3")
+        self.disabled: set[str] = set()
+        self.status: Callable[[], Mapping[str, Any]] = lambda: {
+            "paused": False,
+            "queue_length": 0,
+            "obs": {},
+            "twitch": {},
+        }
+        self.slots = WaitSlots(server.pop("wait_slots", 64))
+        gate = Gate(lambda: self.config, self.signatures, AuthFailureLimiter(self.clock), self.clock)
+        self.app = build_app(
+            gate=gate,
+            contract=CONTRACT,
+            registry=registry(),
+            enabled=lambda name: name not in self.disabled,
+            dispatcher=self.dispatcher,
+            job_store=self.jobs,
+            status=lambda: self.status(),
+            metrics=self.metrics,
+            log=self.events,
+            slots=self.slots,
+            clock=self.clock,
+        )
+        self.server = HttpServer(self.app, server.pop("bind", "127.0.0.1"), 0, self.slots, **server)
+
+    def configure(self, **changes: Any) -> None:
+        self.config = replace(self.config, **changes)
+
+    def __enter__(self) -> "HttpService":
+        self.server.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.jobs.wake_all()
+        assert self.server.stop(5.0) == []
+
+    @contextmanager
+    def connection(self, timeout_s: float = 10.0) -> Iterator[http.client.HTTPConnection]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=timeout_s)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def call(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        with self.connection() as connection:
+            connection.request(method, path, body, dict(headers or {}))
+            response = connection.getresponse()
+            return Response(response.status, response.headers, response.read())
+
+    def get(self, path: str, token: str | None = TOKEN, **headers: str) -> Response:
+        return self.call("GET", path, None, {**_authorization(token), **_dashed(headers)})
+
+    def post(self, body: Any, token: str | None = TOKEN, **headers: str) -> Response:
+        """POST /tools/execute; a dict is sent as JSON, bytes as they are."""
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.call(
+            "POST",
+            "/tools/execute",
+            raw,
+            {"Content-Type": "application/json", **_authorization(token), **_dashed(headers)},
+        )
+
+    def raw(self, data: bytes, *, end: bool = True) -> bytes:
+        """Send bytes as they are; everything the server sends until it closes (or, with ``end``, once we did)."""
+        with socket.create_connection(("127.0.0.1", self.server.port), timeout=10) as sock:
+            sock.sendall(data)
+            if end:
+                sock.shutdown(socket.SHUT_WR)
+            received = b""
+            while chunk := sock.recv(65536):
+                received += chunk
+            return received
+
+
+def request(action: str = "twitch.set_title", **fields: Any) -> dict[str, Any]:
+    """A valid request; a field given as None is left out."""
+    args: dict[str, Any] = {
+        "twitch.set_title": {"title": "Hello"},
+        "twitch.set_game": {"game": "Just Chatting"},
+        "twitch.post_chat_message": {"message": "hi"},
+    }.get(action, {})
+    body = {"agent_id": "producer", "action": action, "request_id": "req-1", "args": args, **fields}
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def _authorization(token: str | None) -> dict[str, str]:
+    return {} if token is None else {"Authorization": f"Bearer {token}"}
+
+
+def _dashed(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in headers.items()}
