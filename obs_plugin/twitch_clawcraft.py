@@ -82,26 +82,23 @@ def script_load(settings):
     from clawcraft.panel import Panel, service_values
     from clawcraft.service import Service
 
-    _service = Service(obs, service_values(_values(settings)), _carried)
-    _panel = Panel(obs, _service)
+    values = _values(settings)
+    _service = Service(obs, service_values(values), _carried)
+    _panel = Panel(obs, _service, settings, values)
     obs.obs_frontend_add_event_callback(_on_frontend_event)
     _service.start()
 
 
 @_guarded(None)
 def script_update(settings):
-    if _service is not None:
-        from clawcraft.panel import service_values
-
-        _service.panel_changed(service_values(_values(settings)))
+    if _panel is not None:
+        _panel.changed(_values(settings))
 
 
 @_guarded(None)
 def script_save(settings):
-    if sys.version_info >= _NEEDS:
-        from clawcraft.panel import erase_secrets
-
-        erase_secrets(obs, settings)
+    if _panel is not None:
+        _panel.save(settings)
 
 
 @_guarded(_problem_panel)
@@ -127,7 +124,9 @@ def _values(settings):
 
 def _stop():
     global _service, _panel, _carried
-    _panel = None
+    if _panel is not None:
+        panel, _panel = _panel, None
+        panel.close()
     if _service is not None:
         service, _service = _service, None
         _carried = service.stop()

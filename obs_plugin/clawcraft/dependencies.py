@@ -31,8 +31,12 @@ def missing() -> tuple[str, ...]:
     return tuple(name for name in REQUIRED if importlib.util.find_spec(name) is None)
 
 
+def python_version() -> str:
+    """``3.11``: the version of the interpreter that OBS embeds, which is the one that runs this."""
+    return f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
 def install_command() -> str:
     """The command a person can run to install them."""
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
     script = PLUGIN_FOLDER.parent / "tools" / "install.py"
-    return f'python3 "{script}" --deps-only --python-version {version}'
+    return f'python3 "{script}" --deps-only --python-version {python_version()}'

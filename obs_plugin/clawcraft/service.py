@@ -92,6 +92,12 @@ class Service:
             self._panel_version += 1
             self._changed.notify_all()
 
+    def secrets_changed(self) -> None:
+        """Any thread: the secret store, or something else outside the panel, changed; read everything again."""
+        with self._changed:
+            self._panel_version += 1
+            self._changed.notify_all()
+
     def stop(self) -> Any:
         """End everything within STOP_DEADLINE_S; returns what the next life must know of the stream."""
         deadline = self._clock.monotonic() + STOP_DEADLINE_S

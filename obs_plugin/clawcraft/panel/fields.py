@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from clawcraft.settings import ACTION_NAMES, SETTINGS, Setting, Whole
+from clawcraft.settings import SETTINGS, Setting, Whole
 
 BY_NAME: Final = {row.name: row for row in SETTINGS}
 
@@ -59,16 +59,12 @@ class ActionFields:
     label: str
 
     @property
-    def short(self) -> str:
-        return self.action.removeprefix("twitch.")
-
-    @property
     def switch_key(self) -> str:
-        return f"action_{self.short}"
+        return f"action_{self.action.removeprefix('twitch.')}"
 
     @property
     def limit_key(self) -> str:
-        return f"limit_{self.short}"
+        return f"limit_{self.action.removeprefix('twitch.')}"
 
 
 SERVICE: Final = (
@@ -91,21 +87,35 @@ ACCESS: Final = (
     ),
 )
 TIMESTAMP: Final = Field("TOOL_SERVICE_REQUIRE_TIMESTAMP", "Require a timestamp in signatures", Kind.FLAG)
-TWITCH: Final = (
-    Field("TWITCH_CLIENT_ID", "Client id", Kind.TEXT, "Of your application at dev.twitch.tv/console (type: public)."),
+CLIENT_ID: Final = Field(
+    "TWITCH_CLIENT_ID", "Client id", Kind.TEXT, "Of your application at dev.twitch.tv/console (type: public)."
+)
+TWITCH_SECRETS: Final = (
     Field("TWITCH_CLIENT_SECRET", "Client secret", Kind.SECRET, "Leave empty for a public application."),
-    Field("TWITCH_ALLOWED_CHANNELS", "Other channels", Kind.TEXT, "Further channels the agent may name, by login."),
+)
+CHANNELS: Final = Field(
+    "TWITCH_ALLOWED_CHANNELS", "Other channels", Kind.TEXT, "Further channels that the agent may name, by login."
+)
+SCENE: Final = Field(
+    "OBS_STREAM_SCENE", "Scene at start", Kind.SCENE, "OBS switches to it before the agent starts the stream."
 )
 STREAM: Final = (
-    Field("OBS_STREAM_SCENE", "Scene at start", Kind.SCENE, "OBS switches to it before the agent starts the stream."),
+    SCENE,
     Field("OBS_STREAM_OPERATION_TIMEOUT_MS", "Start and stop timeout", Kind.NUMBER),
     Field("OBS_OPERATION_RETRIES", "Retries", Kind.NUMBER),
 )
 RATE: Final = Field("TOOL_ACTION_RATE_LIMIT_PER_MIN", "Limit of each action", Kind.NUMBER)
-ACTIONS: Final = tuple(ActionFields(name, name.removeprefix("twitch.").replace("_", " ")) for name in ACTION_NAMES)
-DISABLED: Final = BY_NAME["TOOL_DISABLED_ACTIONS"]
-OWN_LIMITS: Final = BY_NAME["TOOL_ACTION_RATE_LIMITS"]
+ACTIONS: Final = (
+    ActionFields("twitch.start_stream", "start the stream"),
+    ActionFields("twitch.stop_stream", "stop the stream"),
+    ActionFields("twitch.set_title", "change the title"),
+    ActionFields("twitch.set_game", "change the game"),
+    ActionFields("twitch.post_chat_message", "write in chat"),
+    ActionFields("twitch.create_clip", "create clips"),
+)
+DISABLED: Final = Field("TOOL_DISABLED_ACTIONS", "Switched off", Kind.TEXT)
+OWN_LIMITS: Final = Field("TOOL_ACTION_RATE_LIMITS", "Own limits", Kind.TEXT)
 
-FIELDS: Final = (*SERVICE, *ACCESS, TIMESTAMP, *TWITCH, *STREAM, RATE)
+FIELDS: Final = (*SERVICE, *ACCESS, TIMESTAMP, CLIENT_ID, *TWITCH_SECRETS, CHANNELS, *STREAM, RATE)
 SECRETS: Final = tuple(field for field in FIELDS if field.kind is Kind.SECRET)
 LARGEST_LIMIT: Final = 100_000

@@ -1,71 +1,80 @@
-"""The panel of one service: builds OBS's properties and keeps them telling the truth.
+"""The panel of one service: its boxes in order, and what OBS tells of edits and saves.
 
-OBS's own UI thread calls everything here, so nothing here touches the network or a disk. OBS redraws a panel only
-after a button or a field's own callback, never by itself: hence the Refresh button.
+OBS's UI thread calls everything here, so nothing here touches the network or a disk. OBS redraws a panel only after a
+button or a field's own callback, never by itself: hence the Refresh button.
 """
 
-import os
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, Final
 
-from clawcraft.panel import fields
-from clawcraft.panel.fields import Field, Kind
-from clawcraft.panel.rows import Rows, escape, set_info
-from clawcraft.panel.status import obs_line, service_line
+from clawcraft.panel.access import AccessSection, TypedSecrets
+from clawcraft.panel.actions import ActionsSection
+from clawcraft.panel.background import Background
+from clawcraft.panel.context import Context, Section
+from clawcraft.panel.control import PauseControl, StatusSection
+from clawcraft.panel.hotkey import PauseHotkey
+from clawcraft.panel.rows import Rows, View
+from clawcraft.panel.service import ServiceSection, StreamSection
+from clawcraft.panel.setup import CollectionsSection, PackagesSection
+from clawcraft.panel.twitch import TwitchSection
+from clawcraft.panel.values import erase_secrets, service_values, typed_secrets
 from clawcraft.service import Service
 
-KEEP_SCENE: Final = "Keep the scene that is on"
+CLOSE_TIMEOUT_S: Final = 0.5
 
 
 class Panel:
-    """Made in script_load with the script's ``settings``, closed in script_unload."""
+    """Made in script_load with the script's ``settings`` (the object OBS's widgets read and write), closed in
+    script_unload."""
 
-    def __init__(self, obs: ModuleType, service: Service) -> None:
+    def __init__(self, obs: ModuleType, service: Service, settings: Any, raw: Mapping[str, Any]) -> None:
         self._obs = obs
         self._service = service
+        # The script owns it and outlives this; the reference makes that no matter of trust.
+        obs.obs_data_addref(settings)
+        self._settings = settings
+        self._background = Background(service.obs.log)
+        context = Context(obs, service, settings, self._background)
+        self._typed = TypedSecrets(context)
+        self._typed.adopt(raw)
+        self._pause = PauseControl(context, raw)
+        self._hotkey = PauseHotkey(context, self._pause)
+        self._sections: tuple[Section, ...] = (
+            StatusSection(context, self._pause),
+            PackagesSection(context),
+            CollectionsSection(context),
+            TwitchSection(context, self._typed),
+            AccessSection(context, self._typed),
+            ActionsSection(context),
+            StreamSection(context),
+            ServiceSection(context),
+        )
 
     def build(self) -> Any:
-        """The properties OBS asked for."""
-        top = Rows(self._obs, self._service.obs.log)
-        status = top.group("status", "Status")
-        status.info("status_service", "Service")
-        status.info("status_obs", "OBS")
-        status.button("refresh", "Refresh", self._update)
-        self._fields(top.group("service", "Service"), fields.SERVICE)
-        access = top.group("access", "Agent access")
-        access.info("token_place", "Token")
-        self._fields(top.group("stream", "Stream"), fields.STREAM)
+        """script_properties: the properties OBS asked for, to keep."""
+        top = Rows(self._obs, self._update, self._service.obs.log)
+        for section in self._sections:
+            section.add(top)
         self._update(top.properties)
         return top.properties
 
-    def _fields(self, group: Rows, chosen: tuple[Field, ...]) -> None:
-        for field in chosen:
-            origin = environment_origin(field.name)
-            if origin:
-                group.info(field.key + "_set", field.label, origin if field.kind is not Kind.SECRET else "")
-            else:
-                group.field(field)
-            if field.kind is Kind.SCENE and not origin:
-                self._fill_scenes(group.properties, field)
+    def changed(self, raw: Mapping[str, Any]) -> None:
+        """script_update: at each keystroke."""
+        self._typed.note(typed_secrets(raw))
+        self._pause.changed(raw)
+        self._service.panel_changed(service_values(raw))
 
-    def _fill_scenes(self, properties: Any, field: Field) -> None:
-        row = self._obs.obs_properties_get(properties, field.key)
-        self._obs.obs_property_list_add_string(row, KEEP_SCENE, "")
-        for scene in self._service.obs.snapshot().scenes:
-            self._obs.obs_property_list_add_string(row, scene, scene)
+    def save(self, settings: Any) -> None:
+        """script_save: the last moment before OBS writes ``settings`` to the scene collection."""
+        self._hotkey.save(settings)
+        erase_secrets(self._obs, settings)
+
+    def close(self) -> None:
+        self._background.close(CLOSE_TIMEOUT_S)
+        self._obs.obs_data_release(self._settings)
 
     def _update(self, properties: Any) -> None:
-        """Write what is true now into the rows that tell it."""
-        service = self._service
-        set_info(self._obs, properties, "status_service", service_line(service.view))
-        set_info(self._obs, properties, "status_obs", obs_line(service.obs.snapshot()))
-        set_info(self._obs, properties, "token_place", f"stored in {escape(service.secrets.path)}")
-
-
-def environment_origin(name: str) -> str:
-    """What the environment sets this to, as a text for the panel; empty if it does not."""
-    value = os.environ.get(name, "").strip()
-    if value:
-        return f"{escape(value)} (set by the environment variable {name})"
-    path = os.environ.get(f"{name}_FILE", "").strip()
-    return f"set by {name}_FILE: {escape(path)}" if path else ""
+        view = View(self._obs, properties)
+        for section in self._sections:
+            section.update(view)

@@ -5,15 +5,16 @@ one with a window over the streamer's screen, and rebuilds the widgets only afte
 """
 
 import html
+import os
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from clawcraft.panel.fields import Field, Kind
 from clawcraft.panel.values import problem
 
 GREEN, AMBER, RED, GREY = "#3fb950", "#d29922", "#f85149", "#8b949e"
-_PROBLEM_SUFFIX: Final = "_problem"
+_PROBLEM: Final = "_problem"
 _SUFFIXES: Final = {"ms": " ms"}
 
 
@@ -26,105 +27,141 @@ def escape(text: object) -> str:
 
 
 class Rows:
-    """Adds rows to one group of properties; ``on_error`` takes the line for the log when a callback fails."""
+    """Adds rows to one group of properties. ``redraw`` writes what is true into the whole panel after a press;
+    ``log`` takes a line when a callback fails."""
 
-    def __init__(self, obs: ModuleType, on_error: Callable[[str], None]) -> None:
+    def __init__(self, obs: ModuleType, redraw: Callable[[Any], None], log: Callable[[str], None]) -> None:
         self._obs = obs
-        self._on_error = on_error
+        self._redraw = redraw
+        self._log = log
         self.properties: Any = obs.obs_properties_create()
 
-    def group(self, name: str, title: str) -> "Rows":
-        """A titled box; its rows are added to what this returns."""
-        rows = Rows(self._obs, self._on_error)
-        self._obs.obs_properties_add_group(
-            self.properties, f"group_{name}", title, self._obs.OBS_GROUP_NORMAL, rows.properties
-        )
+    def group(self, name: str, title: str) -> Self:
+        """A titled box called ``group_<name>``; its rows are added to what this returns."""
+        rows = type(self)(self._obs, self._redraw, self._log)
+        normal = self._obs.OBS_GROUP_NORMAL
+        self._obs.obs_properties_add_group(self.properties, f"group_{name}", title, normal, rows.properties)
         return rows
 
-    def info(self, name: str, label: str = "", html_text: str = "", visible: bool = True) -> None:
-        """A text the streamer reads; ``set_info`` changes it."""
+    def info(self, name: str, label: str = "", text: str = "") -> None:
+        """A text to read, as HTML; ``View.info`` changes it. Without a text the row is not there."""
         self._obs.obs_properties_add_text(self.properties, name, label, self._obs.OBS_TEXT_INFO)
-        set_info(self._obs, self.properties, name, html_text, visible)
+        View(self._obs, self.properties).info(name, text)
 
-    def button(self, name: str, text: str, pressed: Callable[[Any], None], visible: bool = True) -> None:
-        """``pressed`` gets the whole panel's properties and returns at once; the panel is redrawn after it."""
+    def button(self, name: str, text: str, pressed: Callable[[], None]) -> None:
+        """``pressed`` returns at once; the panel is redrawn after it."""
 
         def callback(properties: Any, _button: Any) -> bool:
-            return self._guarded(lambda: pressed(properties))
+            self._guarded(pressed)
+            self._guarded(lambda: self._redraw(properties))
+            return True
 
         self._obs.obs_properties_add_button(self.properties, name, text, callback)
-        show(self._obs, self.properties, name, visible)
 
     def field(self, field: Field) -> None:
-        """A setting's widget, with its problem below it."""
-        obs = self._obs
-        if field.kind is Kind.NUMBER:
+        """A setting's widget; what the environment sets is shown instead, and cannot be edited here."""
+        origin = environment_origin(field)
+        if origin:
+            self.info(f"{field.key}_set", field.label, origin)
+        elif field.kind is Kind.NUMBER:
             limits = field.limits
-            row = obs.obs_properties_add_int(
-                self.properties, field.key, field.label, limits.minimum, limits.maximum, _step(limits.maximum)
-            )
-            obs.obs_property_int_set_suffix(row, _SUFFIXES.get(field.setting.unit, ""))
+            self.number(field.key, field.label, limits.minimum, limits.maximum, _SUFFIXES.get(field.setting.unit, ""))
         elif field.kind is Kind.FLAG:
-            row = obs.obs_properties_add_bool(self.properties, field.key, field.label)
+            self.switch(field.key, field.label, field.help_text)
         elif field.kind is Kind.SCENE:
-            row = obs.obs_properties_add_list(
-                self.properties, field.key, field.label, obs.OBS_COMBO_TYPE_LIST, obs.OBS_COMBO_FORMAT_STRING
-            )
+            kind, form = self._obs.OBS_COMBO_TYPE_LIST, self._obs.OBS_COMBO_FORMAT_STRING
+            row = self._obs.obs_properties_add_list(self.properties, field.key, field.label, kind, form)
+            self._obs.obs_property_set_long_description(row, field.help_text)
         else:
-            kind = obs.OBS_TEXT_PASSWORD if field.kind is Kind.SECRET else obs.OBS_TEXT_DEFAULT
-            row = obs.obs_properties_add_text(self.properties, field.key, field.label, kind)
+            kind = self._obs.OBS_TEXT_PASSWORD if field.kind is Kind.SECRET else self._obs.OBS_TEXT_DEFAULT
+            row = self.text(field.key, field.label, kind, field.help_text)
+            self.info(field.key + _PROBLEM)
             self._check_while_typing(row, field)
-        obs.obs_property_set_long_description(row, field.help_text)
+
+    def text(self, name: str, label: str, kind: int, help_text: str = "") -> Any:
+        row = self._obs.obs_properties_add_text(self.properties, name, label, kind)
+        if help_text:
+            self._obs.obs_property_set_long_description(row, help_text)
+        return row
 
     def switch(self, name: str, label: str, help_text: str = "") -> None:
         row = self._obs.obs_properties_add_bool(self.properties, name, label)
         if help_text:
             self._obs.obs_property_set_long_description(row, help_text)
 
-    def number(self, name: str, label: str, maximum: int, suffix: str) -> None:
-        row = self._obs.obs_properties_add_int(self.properties, name, label, 0, maximum, 1)
+    def number(self, name: str, label: str, minimum: int, maximum: int, suffix: str) -> None:
+        step = 1000 if suffix == " ms" else 1
+        row = self._obs.obs_properties_add_int(self.properties, name, label, minimum, maximum, step)
         self._obs.obs_property_int_set_suffix(row, suffix)
 
     def _check_while_typing(self, row: Any, field: Field) -> None:
-        name = field.key + _PROBLEM_SUFFIX
-        self._obs.obs_properties_add_text(self.properties, name, "", self._obs.OBS_TEXT_INFO)
-        show(self._obs, self.properties, name, False)
-        shown = ""
-
         def callback(properties: Any, _row: Any, settings: Any) -> bool:
-            nonlocal shown
-            found = problem(field, self._obs.obs_data_get_string(settings, field.key))
-            if found == shown:  # A redraw at each keystroke would move the cursor.
-                return False
-            shown = found
-            return self._guarded(lambda: show_problem(self._obs, properties, field, found))
+            changed = False
+
+            def check() -> None:
+                # True only if the sentence changes: a redraw at each keystroke would move the cursor.
+                nonlocal changed
+                found = problem(field, self._obs.obs_data_get_string(settings, field.key))
+                changed = View(self._obs, properties).problem(field, found)
+
+            self._guarded(check)
+            return changed
 
         self._obs.obs_property_set_modified_callback(row, callback)
 
-    def _guarded(self, step: Callable[[], None]) -> bool:
+    def _guarded(self, step: Callable[[], None]) -> None:
         try:
             step()
         except Exception as error:  # noqa: BLE001 - OBS would open its log window on the streamer's screen
-            self._on_error(f"panel: {type(error).__name__}: {error}")
+            self._log(f"panel: {type(error).__name__}: {error}")
+
+
+class View:
+    """Changes rows of a panel that stands; OBS draws them after the callback."""
+
+    def __init__(self, obs: ModuleType, properties: Any) -> None:
+        self._obs = obs
+        self.properties = properties
+
+    def row(self, name: str) -> Any:
+        return self._obs.obs_properties_get(self.properties, name)
+
+    def info(self, name: str, text: str) -> None:
+        """OBS shows the long description of an info row beside its label, and its own setting if it has one."""
+        row = self.row(name)
+        self._obs.obs_property_set_long_description(row, text)
+        self._obs.obs_property_set_visible(row, bool(text))
+
+    def show(self, name: str, visible: bool) -> None:
+        self._obs.obs_property_set_visible(self.row(name), visible)
+
+    def label(self, name: str, text: str) -> None:
+        self._obs.obs_property_set_description(self.row(name), text)
+
+    def problem(self, field: Field, text: str) -> bool:
+        """The sentence below a field, or none; whether that is a change."""
+        name = field.key + _PROBLEM
+        row = self.row(name)
+        if row is None:
+            return False
+        new = f'<span style="color:{AMBER}">{escape(text)}</span>' if text else ""
+        if new == (self._obs.obs_property_long_description(row) or ""):
+            return False
+        self.info(name, new)
         return True
 
-
-def _step(maximum: int) -> int:
-    return 1000 if maximum >= 100_000 else 1
-
-
-def set_info(obs: ModuleType, properties: Any, name: str, html_text: str, visible: bool = True) -> None:
-    """Change the text of an info row. OBS shows the long description beside the label."""
-    row = obs.obs_properties_get(properties, name)
-    obs.obs_property_set_long_description(row, html_text)
-    obs.obs_property_set_visible(row, visible and bool(html_text))
+    def choices(self, name: str, labels_and_values: list[tuple[str, str]]) -> None:
+        row = self.row(name)
+        self._obs.obs_property_list_clear(row)
+        for label, value in labels_and_values:
+            self._obs.obs_property_list_add_string(row, label, value)
 
 
-def show(obs: ModuleType, properties: Any, name: str, visible: bool) -> None:
-    obs.obs_property_set_visible(obs.obs_properties_get(properties, name), visible)
-
-
-def show_problem(obs: ModuleType, properties: Any, field: Field, text: str) -> None:
-    """The sentence below a field, or nothing."""
-    name = field.key + _PROBLEM_SUFFIX
-    set_info(obs, properties, name, f'<span style="color:{AMBER}">{escape(text)}</span>' if text else "")
+def environment_origin(field: Field) -> str:
+    """What the environment sets this field to, as a text for the panel; empty if it does not."""
+    value = os.environ.get(field.name, "").strip()
+    if value:
+        shown = "" if field.kind is Kind.SECRET else f"{escape(value)} "
+        return f"{shown}<i>set by the environment variable {field.name}</i>"
+    path = os.environ.get(f"{field.name}_FILE", "").strip()
+    return f"<i>set by {field.name}_FILE, {escape(path)}</i>" if path else ""

@@ -1,8 +1,14 @@
 """The sentences of the status block, as HTML. Pure functions of what the service says of itself."""
 
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
 from clawcraft.obs.port import ObsSnapshot
 from clawcraft.panel.rows import AMBER, GREEN, GREY, RED, dot, escape
 from clawcraft.service import Phase, View
+from clawcraft.telemetry.recent import Happened
 
 
 def service_line(view: View) -> str:
@@ -26,3 +32,67 @@ def obs_line(snapshot: ObsSnapshot) -> str:
     else:
         state = f"{dot(GREY)}not streaming"
     return f"{state} · scene {escape(snapshot.current_scene or 'none')} · OBS {escape(snapshot.version)}"
+
+
+def twitch_line(status: Mapping[str, Any]) -> str:
+    """Whose account, which scopes are missing, how long the token lives. ``status`` as ``Twitch.status`` gives it."""
+    state = status.get("state", "")
+    identity = status.get("identity") or {}
+    if not status or state == "not_configured":
+        return f"{dot(GREY)}not connected (starting and stopping the stream works without)"
+    who = f"connected as <b>{escape(identity['login'])}</b>" if identity.get("login") else "token not checked yet"
+    parts = [who]
+    missing = [entry["scope"] for entry in status.get("scopes_missing") or []]
+    if missing:
+        parts.append(f"missing scope {escape(', '.join(missing))}: connect again")
+    elif identity:
+        parts.append("all scopes")
+    if status.get("expires_at"):
+        renewed = ", renewed by itself" if status.get("refreshable") else ""
+        parts.append(f"token until {escape(_local_time(status['expires_at']))}{renewed}")
+    if status.get("last_error"):
+        parts.append(escape(_message(status["last_error"])))
+    colour = {"ok": AMBER if missing else GREEN, "refreshing": AMBER, "unchecked": GREY}.get(state, RED)
+    return dot(colour) + " · ".join(parts)
+
+
+def agent_line(paused: bool, last: Happened | None) -> str:
+    """Whether agents may act, and what one did last."""
+    state = f"{dot(RED)}<b>paused by you</b>: every action is refused" if paused else f"{dot(GREEN)}may act"
+    return state if last is None else f"{state}<br>last: {_happened(last)}"
+
+
+def error_line(last: Happened | None) -> str:
+    """The last request or job that failed."""
+    return "" if last is None else _happened(last)
+
+
+def _happened(what: Happened) -> str:
+    at = time.strftime("%H:%M:%S", time.localtime(what.at_s))
+    words = (what.action.removeprefix("twitch."), what.outcome, f"by {what.agent_id}" if what.agent_id else "", at)
+    return escape(" · ".join(filter(None, words)))
+
+
+def login_line(login: Mapping[str, Any]) -> str:
+    """How far a login with a code is. ``login`` as ``PanelLogin.status`` gives it."""
+    state = login.get("state", "idle")
+    if state == "pending":
+        uri, code = escape(login["verification_uri"]), escape(login["user_code"])
+        return f'Open <a href="{uri}">{uri}</a> and enter the code<br><b style="font-size:18pt">{code}</b>'
+    texts = {
+        "starting": f"{dot(AMBER)}asking Twitch for a code",
+        "done": f"{dot(GREEN)}connected",
+        "expired": f"{dot(RED)}the code has expired: connect again",
+        "denied": f"{dot(RED)}Twitch says that the login was refused",
+        "failed": f"{dot(RED)}{escape(login.get('message', 'the login failed'))}",
+        "cancelled": "the login was cancelled",
+    }
+    return texts.get(state, "")
+
+
+def _local_time(rfc3339: str) -> str:
+    return datetime.fromisoformat(rfc3339).astimezone().strftime("%d %b %H:%M")
+
+
+def _message(error: object) -> str:
+    return str(error.get("message", error)) if isinstance(error, Mapping) else str(error)

@@ -56,7 +56,7 @@ def service_values(raw: Mapping[str, Any]) -> dict[str, object]:
 
 
 def typed_secrets(raw: Mapping[str, Any]) -> dict[str, str]:
-    """Secrets that stand in the settings now, by the name of their setting; empty text where one was deleted."""
+    """What stands in the fields of secrets now, by the name of the setting; empty text where it was deleted."""
     return {field.name: str(raw[field.key]).strip() for field in SECRETS if field.key in raw}
 
 
