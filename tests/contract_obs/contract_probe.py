@@ -1,0 +1,326 @@
+"""A plain OBS script that tells a test what OBS does to it, and does what the test asks.
+
+Loaded by the real OBS and by the fake. Its setting ``port`` is a socket of the test: each hook, event and signal goes
+there as one JSON line, and each line from there names a step, run on the probe's own thread (or on the UI thread).
+"""
+
+import ctypes
+import json
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import obspython as obs  # type: ignore[import-not-found, unused-ignore]
+
+SIGNALS = ("starting", "start", "stopping", "stop", "reconnect", "reconnect_success")
+TASK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+
+
+class Wire:
+    """The socket to the test. Written from any thread OBS calls us on."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port))
+        self._lock = threading.Lock()
+        self.lines = self._socket.makefile("r", encoding="utf-8")
+
+    def tell(self, kind: str, **facts: Any) -> None:
+        record = {"kind": kind, "thread": threading.get_ident(), **facts}
+        with self._lock:
+            self._socket.sendall(json.dumps(record).encode() + b"\n")
+
+    def close(self) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+
+class Probe:
+    """What lives from script_load to script_unload."""
+
+    wire: Wire
+    worker: threading.Thread
+    connected = False
+    hotkey = 0
+
+
+probe = Probe()
+tasks: list[Callable[[], None]] = []
+
+
+@TASK  # type: ignore[untyped-decorator]
+def run_task(_param: object) -> None:
+    tasks.pop(0)()
+
+
+def on_ui(fn: Callable[[], Any], timeout_s: float = 15) -> Any:
+    """``fn`` on OBS's UI thread; ``"TIMEOUT"`` if it has not returned in time."""
+    libobs = ctypes.CDLL(None)
+    libobs.obs_queue_task.argtypes = [ctypes.c_int, TASK, ctypes.c_void_p, ctypes.c_bool]
+    libobs.obs_queue_task.restype = None
+    done, box = threading.Event(), []
+
+    def task() -> None:
+        try:
+            box.append(fn())
+        except Exception as error:  # noqa: BLE001 - the answer to the test
+            box.append(f"{type(error).__name__}: {error}")
+        done.set()
+
+    tasks.append(task)
+    libobs.obs_queue_task(0, run_task, None, False)
+    return box[0] if done.wait(timeout_s) else "TIMEOUT"
+
+
+# What OBS calls
+
+
+def script_description() -> str:
+    return "contract probe"
+
+
+def script_defaults(settings: object) -> None:
+    obs.obs_data_set_default_string(settings, "text", "default text")
+    obs.obs_data_set_default_int(settings, "number", 7)
+
+
+def script_load(settings: object) -> None:
+    probe.wire = Wire(obs.obs_data_get_int(settings, "port"))
+    probe.connected = False
+    probe.wire.tell("hook", name="load", text=obs.obs_data_get_string(settings, "text"))
+    obs.obs_frontend_add_event_callback(on_event)
+    probe.hotkey = obs.obs_hotkey_register_frontend("contract.probe", "Contract probe", on_hotkey)
+    probe.worker = threading.Thread(target=work, name="contract probe")
+    probe.worker.start()
+
+
+def script_update(settings: object) -> None:
+    probe.wire.tell("hook", name="update", text=obs.obs_data_get_string(settings, "text"))
+
+
+def script_save(settings: object) -> None:
+    probe.wire.tell("hook", name="save")
+    obs.obs_data_set_string(settings, "saved", "äöü — ✓")
+
+
+def script_unload() -> None:
+    probe.wire.tell("hook", name="unload")
+    probe.wire.close()
+    probe.worker.join(5)
+
+
+def on_event(code: int) -> None:
+    probe.wire.tell("event", code=code, active=obs.obs_frontend_streaming_active())
+    if code == obs.OBS_FRONTEND_EVENT_STREAMING_STARTING and not probe.connected:
+        output = obs.obs_frontend_get_streaming_output()
+        handler = obs.obs_output_get_signal_handler(output)
+        for name, listener in LISTENERS.items():
+            obs.signal_handler_connect(handler, name, listener)
+        obs.obs_output_release(output)
+        probe.connected = True
+
+
+def on_hotkey(pressed: bool) -> None:
+    probe.wire.tell("hotkey", pressed=pressed)
+
+
+def listener(name: str) -> Callable[[object], None]:
+    def on_signal(data: object) -> None:
+        code = obs.calldata_int(data, "code") if name == "stop" else None
+        probe.wire.tell("signal", name=name, code=code, active=obs.obs_frontend_streaming_active())
+
+    return on_signal
+
+
+LISTENERS = {name: listener(name) for name in SIGNALS}
+
+
+# What the test asks for
+
+
+def output_state() -> dict[str, Any]:
+    output = obs.obs_frontend_get_streaming_output()
+    if output is None:
+        return {"output": None, "streaming": obs.obs_frontend_streaming_active()}
+    state = {
+        "output": obs.obs_output_get_name(output),
+        "active": obs.obs_output_active(output),
+        "reconnecting": obs.obs_output_reconnecting(output),
+        "bytes": obs.obs_output_get_total_bytes(output),
+        "frames": obs.obs_output_get_total_frames(output),
+        "dropped": obs.obs_output_get_frames_dropped(output),
+        "congestion": obs.obs_output_get_congestion(output),
+        "last_error": obs.obs_output_get_last_error(output),
+        "streaming": obs.obs_frontend_streaming_active(),
+    }
+    obs.obs_output_release(output)
+    return state
+
+
+def scenes() -> dict[str, Any]:
+    listed = obs.obs_frontend_get_scenes()
+    current = obs.obs_frontend_get_current_scene()
+    names = [obs.obs_source_get_name(scene) for scene in listed]
+    found = {
+        "scenes": names,
+        "names": obs.obs_frontend_get_scene_names(),
+        "current": obs.obs_source_get_name(current),
+        "collection": obs.obs_frontend_get_current_scene_collection(),
+        "profile": obs.obs_frontend_get_current_profile(),
+    }
+    obs.obs_source_release(current)
+    obs.source_list_release(listed)
+    return found
+
+
+def set_scene(name: str) -> None:
+    listed = obs.obs_frontend_get_scenes()
+    for scene in listed:
+        if obs.obs_source_get_name(scene) == name:
+            obs.obs_frontend_set_current_scene(scene)
+    obs.source_list_release(listed)
+
+
+def native_start() -> None:
+    ctypes.CDLL(None).obs_frontend_streaming_start()
+
+
+def data_round_trip(text: str) -> dict[str, Any]:
+    """What obs_data makes of each kind of value, and of values of the wrong kind."""
+    data, inner, array = obs.obs_data_create(), obs.obs_data_create(), obs.obs_data_array_create()
+    obs.obs_data_set_default_string(data, "text", "default")
+    before = obs.obs_data_get_string(data, "text")
+    obs.obs_data_set_string(data, "text", text)
+    obs.obs_data_set_int(data, "int", 2**40)
+    obs.obs_data_set_double(data, "double", 2.5)
+    obs.obs_data_set_bool(data, "bool", True)
+    obs.obs_data_set_string(inner, "inner", "x")
+    obs.obs_data_set_obj(data, "obj", inner)
+    obs.obs_data_array_push_back(array, inner)
+    obs.obs_data_set_array(data, "array", array)
+    got = obs.obs_data_get_obj(data, "obj")
+    item = obs.obs_data_array_item(array, 0)
+    found = {
+        "before": before,
+        "text": obs.obs_data_get_string(data, "text"),
+        "int": obs.obs_data_get_int(data, "int"),
+        "double": obs.obs_data_get_double(data, "double"),
+        "double_as_int": obs.obs_data_get_int(data, "double"),
+        "bool": obs.obs_data_get_bool(data, "bool"),
+        "obj": obs.obs_data_get_string(got, "inner"),
+        "item": obs.obs_data_get_string(item, "inner"),
+        "count": obs.obs_data_array_count(array),
+        "missing": [obs.obs_data_get_string(data, "-"), obs.obs_data_get_int(data, "-")],
+        "missing_obj": obs.obs_data_get_obj(data, "-"),
+        "wrong_kind": [obs.obs_data_get_string(data, "int"), obs.obs_data_get_int(data, "text")],
+        "json": json.loads(obs.obs_data_get_json(data)),
+    }
+    obs.obs_data_erase(data, "int")
+    found["erased"] = obs.obs_data_has_user_value(data, "int")
+    obs.obs_data_unset_user_value(data, "text")
+    found["unset"] = obs.obs_data_get_string(data, "text")
+    for handle in (got, item, inner, data):
+        obs.obs_data_release(handle)
+    obs.obs_data_array_release(array)
+    return found
+
+
+def properties() -> dict[str, Any]:
+    """A panel, as OBS reads it back."""
+    panel, group = obs.obs_properties_create(), obs.obs_properties_create()
+    obs.obs_properties_add_bool(panel, "flag", "Flag")
+    obs.obs_properties_add_int(panel, "int", "Int", 1, 9, 1)
+    obs.obs_properties_add_int_slider(panel, "slider", "Slider", 0, 10, 2)
+    secret = obs.obs_properties_add_text(panel, "secret", "Secret", obs.OBS_TEXT_PASSWORD)
+    obs.obs_property_set_long_description(secret, "Long")
+    obs.obs_property_set_visible(secret, False)
+    obs.obs_property_set_enabled(secret, False)
+    info = obs.obs_properties_add_text(group, "info", "Info", obs.OBS_TEXT_INFO)
+    obs.obs_property_text_set_info_type(info, obs.OBS_TEXT_INFO_WARNING)
+    chosen = obs.obs_properties_add_list(panel, "list", "L", obs.OBS_COMBO_TYPE_LIST, obs.OBS_COMBO_FORMAT_STRING)
+    indexes = [obs.obs_property_list_add_string(chosen, name, name.lower()) for name in ("A", "B")]
+    obs.obs_properties_add_path(panel, "path", "Path", obs.OBS_PATH_FILE, "*.txt", "")
+    obs.obs_properties_add_editable_list(panel, "many", "Many", obs.OBS_EDITABLE_LIST_TYPE_STRINGS, "", "")
+    obs.obs_properties_add_group(panel, "group", "Group", obs.OBS_GROUP_NORMAL, group)
+    names = ("flag", "int", "slider", "secret", "info", "list", "path", "many", "group")
+    found: dict[str, Any] = {"indexes": indexes, "kinds": {}}
+    for name in names:
+        prop = obs.obs_properties_get(panel, name)
+        found["kinds"][name] = None if prop is None else obs.obs_property_get_type(prop)
+    found |= {
+        "secret": [
+            obs.obs_property_visible(secret),
+            obs.obs_property_enabled(secret),
+            obs.obs_property_description(secret),
+            obs.obs_property_long_description(secret),
+            obs.obs_property_text_type(secret),
+        ],
+        "list": [obs.obs_property_list_item_count(chosen), obs.obs_property_list_item_string(chosen, 1)],
+        "missing": obs.obs_properties_get(panel, "nothing"),
+    }
+    obs.obs_properties_destroy(panel)
+    return found
+
+
+def save_hotkey() -> int:
+    array = obs.obs_hotkey_save(probe.hotkey)
+    count = obs.obs_data_array_count(array)
+    obs.obs_hotkey_load(probe.hotkey, array)
+    obs.obs_data_array_release(array)
+    return int(count)
+
+
+def api(names: list[str]) -> dict[str, Any]:
+    """Each name in this OBS's obspython: parameters, a value, or how it is missing."""
+    found: dict[str, Any] = {}
+    for name in names:
+        value = getattr(obs, name, "missing")
+        code = getattr(value, "__code__", None)
+        found[name] = list(code.co_varnames[: code.co_argcount]) if code else "C" if callable(value) else value
+    return found
+
+
+def refuses(name: str, arguments: list[Any]) -> str:
+    """The error of a call with values of the wrong kind."""
+    try:
+        getattr(obs, name)(*arguments)
+    except Exception as error:  # noqa: BLE001 - the answer to the test
+        return type(error).__name__
+    return "nothing"
+
+
+STEPS: dict[str, Callable[..., Any]] = {
+    "start": lambda: obs.obs_frontend_streaming_start(),
+    "stop": lambda: obs.obs_frontend_streaming_stop(),
+    "ui.native_start": native_start,
+    "ui.output_state": output_state,
+    "output_state": output_state,
+    "ui.scenes": scenes,
+    "ui.set_scene": set_scene,
+    "ui.ident": threading.get_ident,
+    "ident": threading.get_ident,
+    "data": data_round_trip,
+    "properties": properties,
+    "save_hotkey": save_hotkey,
+    "press_hotkey": lambda: obs.obs_hotkey_trigger_routed_callback(probe.hotkey, True),
+    "hotkey_id": lambda: probe.hotkey,
+    "version": lambda: obs.obs_get_version_string(),
+    "config_path": lambda: obs.os_get_config_path_ptr("obs-studio/plugin_config/contract"),
+    "log": lambda: obs.script_log(obs.LOG_INFO, "contract probe speaks"),
+    "api": api,
+    "refuses": refuses,
+    "streaming": lambda: obs.obs_frontend_streaming_active(),
+}
+
+
+def work() -> None:
+    try:
+        for line in probe.wire.lines:
+            step = json.loads(line)
+            fn = STEPS[step["do"]]
+            arguments = step.get("with", [])
+            on_ui_thread = step["do"].startswith("ui.")
+            answer = on_ui(lambda: fn(*arguments)) if on_ui_thread else fn(*arguments)  # noqa: B023
+            probe.wire.tell("answer", step=step["do"], value=answer)
+    except OSError:
+        return  # script_unload closed the socket

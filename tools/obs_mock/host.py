@@ -1,0 +1,431 @@
+"""The fake OBS itself: loads a script, drives it as OBS does, and ends with a report.
+
+Everything here is called from the test's thread (or the command line's); the script's hooks run on the UI thread.
+"""
+
+import contextlib
+import importlib
+import os
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any, Self, TextIO
+
+from obs_mock import obspython
+from obs_mock.constants import EVENTS
+from obs_mock.data import Data, DataApi
+from obs_mock.frontend import Events, FrontendApi, OutputApi, Scenes
+from obs_mock.handles import Handle, Ledger
+from obs_mock.libobs import Native, patched
+from obs_mock.loops import Loop
+from obs_mock.properties import Properties, PropertiesApi, Property
+from obs_mock.scenarios import SCENARIOS, Scenario, Timings
+from obs_mock.scripting import Scripting
+from obs_mock.signals import SignalHandler, SignalsApi
+from obs_mock.stream import Boxes, Stream
+from obs_mock.system import Hotkeys, ScriptLog, SystemApi
+from obs_mock.violations import Recorder
+from obs_mock.watch import Threads, hooks, modules_of, script_streams
+
+THREAD_GRACE_S = 0.2
+
+
+def default_config_dir() -> Path:
+    """OBS's configuration folder on this platform."""
+    home = Path.home()
+    if sys.platform == "win32":
+        return Path(os.environ.get("APPDATA", home / "AppData" / "Roaming")) / "obs-studio"
+    if sys.platform == "darwin":
+        return home / "Library" / "Application Support" / "obs-studio"
+    return Path(os.environ.get("XDG_CONFIG_HOME", home / ".config")) / "obs-studio"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a run left behind. ``memory_leaks`` is the number OBS would print last; ``hook_s`` the longest run of
+    each hook in seconds; ``log`` the script log as (level, line)."""
+
+    violations: tuple[str, ...]
+    memory_leaks: int
+    leftover_threads: tuple[str, ...]
+    timeline: tuple[str, ...]
+    log: tuple[tuple[int, str], ...]
+    hook_s: Mapping[str, float]
+
+    @property
+    def ok(self) -> bool:
+        return not self.violations
+
+    def check(self) -> Self:
+        """AssertionError with every violation, else the report."""
+        if self.violations:
+            raise AssertionError("OBS would not have survived this:\n" + "\n".join(f"- {v}" for v in self.violations))
+        return self
+
+
+class MockObs:
+    """One fake OBS with one script. As a context manager it starts, stops, and fails if anything was violated.
+
+    Parameters:
+        script: the script's file.
+        scenario: a name of ``SCENARIOS`` or a ``Scenario``; may be set again at any time.
+        settings: the script's saved settings.
+        config_dir: stands for OBS's ``obs-studio`` configuration folder.
+        timings: how long OBS takes; ``Timings().scaled(0.05)`` for fast tests.
+        collections: scene collections, and whether each lists the script. The first one is loaded.
+        echo: gets each line of the script log at once.
+    """
+
+    def __init__(
+        self,
+        script: Path | str,
+        scenario: Scenario | str = "good",
+        settings: Mapping[str, Any] | None = None,
+        config_dir: Path | None = None,
+        timings: Timings | None = None,
+        scenes: tuple[str, ...] = ("Main", "BRB"),
+        collections: Mapping[str, bool] | None = None,
+        echo: TextIO | None = None,
+    ) -> None:
+        self.script = Path(script).resolve()
+        self.config_dir = config_dir or default_config_dir()
+        self.recorder = Recorder()
+        self._settings = Data(dict(settings or {}))
+        self._collections = dict(collections or {"Untitled": True, "Other": False})
+        self._ledger = Ledger(self.recorder)
+        self._log = ScriptLog(self.recorder, echo)
+        self._scripting = Scripting(self.recorder, self._log.error)
+        self._ui, self._outputs, self._deferred = (
+            Loop("fake OBS UI"),
+            Loop("fake OBS output"),
+            Loop("fake OBS scripting"),
+        )
+        timings = timings or Timings()
+        self._events = Events(self._ui, self._deferred, self._scripting, self.recorder)
+        self._scenes = Scenes(self._ui, self._events, scenes, timings.transition_s)
+        self._boxes = Boxes(self._ui, self.recorder)
+        self.stream = Stream(
+            self._ui,
+            self._outputs,
+            self.recorder,
+            self._boxes,
+            timings,
+            self._new_signals,
+            self._events.emit,
+            self._save,
+        )
+        self.scenario = scenario
+        self._hotkeys = Hotkeys(self._deferred, self._scripting)
+        self._frontend = FrontendApi(
+            self._ui,
+            self._ledger,
+            self.recorder,
+            self._scripting,
+            self._events,
+            self._scenes,
+            self.stream,
+            self._collections,
+            self._switch_collection,
+        )
+        self._streams = script_streams(self._log)
+        loops = (self._ui, self._outputs, self._deferred)
+        self._threads = Threads(lambda: any(loop.is_current() for loop in loops))
+        self._process = contextlib.ExitStack()
+        self._module: ModuleType | None = None
+        self._obspython: ModuleType | None = None
+        self._panel: Handle | None = None
+        self._left: list[str] = []
+        self._stopping = threading.Event()
+        self._report: Report | None = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        report = self.stop()
+        if kind is None:
+            report.check()
+
+    # Life
+
+    def start(self) -> Self:
+        """Start OBS and load the script; returns when OBS has finished loading."""
+        native = Native(self._ui, self.stream, self.recorder, self.config_dir)
+        self._obspython = self._build_obspython()
+        for loop in (self._ui, self._outputs, self._deferred):
+            loop.start()
+        self._process.enter_context(modules_of(self.script.parent))
+        self._process.enter_context(patched(native, lambda: self.stream.scenario.libobs))
+        self._process.enter_context(hooks(self.recorder.violation))
+        self._process.enter_context(self._threads.watched())
+        sys.modules["obspython"] = self._obspython
+        self._process.callback(sys.modules.pop, "obspython", None)
+        for stream in self._streams:
+            self._process.callback(stream.restore)
+        try:
+            self._ui.call(self._finish_loading)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> Report:
+        """The clean exit: save, unload, and count what is left. A second call gives the same report."""
+        self._stopping.set()
+        if self._report is not None:
+            return self._report
+        with self._process:
+            try:
+                self._boxes.click_all()
+                self._ui.call(self._exit)
+            finally:
+                for loop in (self._outputs, self._deferred, self._ui):
+                    loop.stop()
+        leaks = self._ledger.leaks()
+        for leak in leaks:
+            self.recorder.violation(f"memory leak: {leak}")
+        self._report = Report(
+            self.recorder.violations(),
+            len(leaks),
+            tuple(self._left),
+            self.recorder.timeline(),
+            tuple(self._log.lines),
+            dict(self._scripting.hook_s),
+        )
+        return self._report
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Until somebody calls ``stop`` or ``end``; False after the timeout."""
+        return self._stopping.wait(timeout_s)
+
+    def end(self) -> None:
+        """Wake ``wait``."""
+        self._stopping.set()
+
+    # What the user does
+
+    def reload(self) -> None:
+        """The "Reload Scripts" button."""
+        self._ui.call(self._reload)
+
+    def switch_collection(self, name: str) -> None:
+        self._ui.call(lambda: self._switch_collection(name))
+
+    def press_stream_button(self) -> None:
+        """Start or Stop Streaming, by the user."""
+        self._ui.call(self.stream.press_button)
+
+    def press_hotkey(self, name: str) -> None:
+        """Down and up; the script is called on OBS's scripting thread."""
+        number = self._hotkeys.number(name)
+        for pressed in (True, False):
+            self._hotkeys.trigger(number, pressed)
+        self._deferred.call(lambda: None)
+
+    def open_panel(self) -> dict[str, Property]:
+        """Select the script in Tools, Scripts: its properties by name, in order."""
+        return self._ui.call(self._open_panel)
+
+    def close_panel(self) -> None:
+        self._ui.call(self._destroy_panel)
+
+    def click(self, name: str) -> bool:
+        """A button of the open panel; True if the script asks for a refresh."""
+        return self._ui.call(lambda: self._click(name))
+
+    def change(self, name: str, value: Any) -> None:
+        """A value of the open panel: script_update, then the property's modified callback."""
+        self._ui.call(lambda: self._change(name, value))
+
+    def type_text(self, name: str, text: str) -> None:
+        """Key by key, as OBS updates."""
+        for end in range(1, len(text) + 1):
+            self.change(name, text[:end])
+
+    def click_box(self) -> None:
+        """OK in the topmost error box."""
+        self._boxes.click()
+
+    # What happens to OBS
+
+    @property
+    def scenario(self) -> Scenario:
+        return self.stream.scenario
+
+    @scenario.setter
+    def scenario(self, scenario: Scenario | str) -> None:
+        self.stream.scenario = SCENARIOS[scenario] if isinstance(scenario, str) else scenario
+
+    def disconnect(self) -> None:
+        """The server goes away."""
+        self.stream.disconnect()
+
+    def hang_ui(self, seconds: float) -> None:
+        """The UI thread does nothing for so long. Returns at once."""
+        self._ui.post(lambda: self._ui.hang(seconds))
+
+    # What can be seen
+
+    def wait_for(self, happened: str, timeout_s: float = 10, after: int = 0) -> None:
+        """Until the timeline has this entry: ``event STREAMING_STARTED``, ``signal stop -2``, ``box …``."""
+        self.recorder.wait_for(happened, timeout_s, after)
+
+    def timeline(self) -> tuple[str, ...]:
+        """Events, signals, hooks and boxes so far, in order."""
+        return self.recorder.timeline()
+
+    def boxes(self) -> tuple[str, ...]:
+        """The open error boxes, the oldest first."""
+        return self._boxes.open
+
+    def scene(self) -> str:
+        return self._ui.call(lambda: self._scenes.current.name)
+
+    def saved_settings(self) -> dict[str, Any]:
+        """The script's settings as the scene collection's file has them after a save."""
+
+        def saved() -> dict[str, Any]:
+            self._save()
+            return self._settings.to_dict()
+
+        return self._ui.call(saved)
+
+    def log_lines(self) -> list[str]:
+        return [line for _level, line in self._log.lines]
+
+    # On the UI thread
+
+    def _finish_loading(self) -> None:
+        if self._collections[self._frontend.collection]:
+            self._load()
+        for name in ("SCENE_CHANGED", "PREVIEW_SCENE_CHANGED", "FINISHED_LOADING"):
+            self._events.emit(EVENTS[name])
+
+    def _load(self, reload: bool = False) -> None:
+        self._watch_streams()
+        self._scripting.alive = True
+        folder = str(self.script.parent)
+        if folder not in sys.path:
+            sys.path.append(folder)
+        assert self._obspython is not None
+        try:
+            if reload and self._module is not None:
+                self._module = importlib.reload(self._module)
+            else:  # a new scene collection finds the module of before, as in OBS
+                self._module = importlib.import_module(self.script.stem)
+        except Exception:  # OBS prints it, and the script stays unloaded
+            self._scripting.alive = False
+            raise
+        module, settings = self._module, self._ledger.borrow(self._settings)
+        vars(module).update(obspython=self._obspython, script_path=lambda: folder + "/")
+        if hasattr(module, "script_tick"):
+            self.recorder.violation("script_tick: Python on the graphics thread, rendering waits for it")
+        self._scripting.hook(module, "script_defaults", settings)
+        self._scripting.hook(module, "script_description")
+        self._scripting.hook(module, "script_load", settings)
+        self._scripting.hook(module, "script_update", settings)
+        self._deferred.call(lambda: None)  # so that callbacks are registered before the next event
+
+    def _unload(self) -> None:
+        if not self._scripting.alive or self._module is None:
+            return
+        self._watch_streams()
+        self._scripting.remove_all()
+        self._scripting.hook(self._module, "script_unload")
+        left = self._threads.left(THREAD_GRACE_S)
+        self._left += left
+        for name in left:
+            self.recorder.violation(f"thread {name!r} left after unload: OBS may not exit")
+        self._destroy_panel()
+        self._scripting.alive = False
+
+    def _reload(self) -> None:
+        self._unload()
+        self._load(reload=True)
+
+    def _switch_collection(self, name: str) -> None:
+        self._events.emit(EVENTS["SCENE_COLLECTION_CHANGING"])
+        self._save()
+        self._events.emit(EVENTS["SCENE_COLLECTION_CLEANUP"])
+        self._unload()
+        self._frontend.collection = name
+        if self._collections[name]:
+            self._load()
+        for event in ("SCENE_CHANGED", "PREVIEW_SCENE_CHANGED", "SCENE_COLLECTION_CHANGED"):
+            self._events.emit(EVENTS[event])
+
+    def _exit(self) -> None:
+        self._save()
+        self._events.emit(EVENTS["SCRIPTING_SHUTDOWN"])
+        self._events.emit(EVENTS["SCENE_COLLECTION_CLEANUP"])
+        self._unload()
+        self._events.emit(EVENTS["EXIT"])
+
+    def _save(self) -> None:
+        self._watch_streams()
+        if self._scripting.alive and self._module is not None:
+            self._scripting.hook(self._module, "script_save", self._ledger.borrow(self._settings))
+
+    def _open_panel(self) -> dict[str, Property]:
+        self._destroy_panel()
+        assert self._module is not None
+        handle = self._scripting.hook(self._module, "script_properties")
+        if handle is None:
+            return {}
+        panel = self._ledger.get(handle, Properties)
+        self._ledger.release(handle, Properties)  # it is OBS's now
+        self._panel = self._ledger.borrow(panel)
+        return {prop.name: prop for prop in panel}
+
+    def _destroy_panel(self) -> None:
+        if self._panel is not None:
+            self._panel.released = True
+            self._panel = None
+
+    def _property(self, name: str) -> tuple[Handle, Property]:
+        if self._panel is None:
+            raise LookupError("no panel is open")
+        found = self._ledger.get(self._panel, Properties).find(name)
+        if found is None or not found.visible or not found.enabled:
+            raise LookupError(f"the panel shows no usable {name!r}")
+        return self._panel, found
+
+    def _click(self, name: str) -> bool:
+        panel, prop = self._property(name)
+        if prop.clicked is None:
+            raise LookupError(f"{name!r} is no button")
+        return self._scripting.run(prop.clicked, panel, self._ledger.borrow(prop)) is True
+
+    def _change(self, name: str, value: Any) -> None:
+        panel, prop = self._property(name)
+        self._settings.apply({name: value})
+        settings = self._ledger.borrow(self._settings)
+        assert self._module is not None
+        self._scripting.hook(self._module, "script_update", settings)
+        if prop.modified is not None:
+            self._scripting.run(prop.modified, panel, self._ledger.borrow(prop), settings)
+
+    # Parts
+
+    def _new_signals(self, names: tuple[str, ...]) -> SignalHandler:
+        return SignalHandler(names, self._scripting, self._ledger, self.recorder)
+
+    def _build_obspython(self) -> ModuleType:
+        apis = (
+            DataApi(self._ledger),
+            PropertiesApi(self._ledger, self.recorder, self._scripting),
+            SignalsApi(self._ledger),
+            self._frontend,
+            OutputApi(self._ledger, self.recorder, self.stream),
+            SystemApi(self._ledger, self.recorder, self._scripting, self._hotkeys, self._log, self.config_dir),
+        )
+        return obspython.build(apis, self._scripting, self._watch_streams)
+
+    def _watch_streams(self) -> None:
+        for stream in self._streams:
+            stream.ensure()

@@ -1,0 +1,146 @@
+"""The fake native libraries: what a script reaches with ctypes, past obspython.
+
+``ctypes.CDLL`` gives a fake for the process itself and for libobs and obs-frontend-api by their names on each
+platform; everything else is the real thing. Native calls release the GIL, so starting a stream from a UI task is
+legal here, and an error box in it leaves Python running.
+"""
+
+import contextlib
+import ctypes
+import re
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from obs_mock.constants import OBS_TASK_UI
+from obs_mock.loops import Loop
+from obs_mock.scenarios import Scenario
+from obs_mock.stream import Stream
+from obs_mock.system import VERSION, config_path
+from obs_mock.violations import Recorder
+
+FUNCTION_POINTER = ctypes.CFUNCTYPE(None).__mro__[1]
+OBS_LIBRARY = re.compile(r"(^|[/\\])(lib)?(obs|obs-frontend-api)(\.\d+)?(\.(dll|dylib|so)[.\d]*)?$")
+
+
+class Function:
+    """A native function: callable, with ctypes' settable ``argtypes``, ``restype`` and ``errcheck``."""
+
+    def __init__(self, name: str, fn: Callable[..., Any]) -> None:
+        self.__name__ = name
+        self._fn = fn
+        self.argtypes: Any = None
+        self.restype: Any = ctypes.c_int
+
+    def __call__(self, *args: Any) -> Any:
+        if self.argtypes is not None and len(args) < len(self.argtypes):
+            raise TypeError(f"{self.__name__} takes {len(self.argtypes)} arguments, {len(args)} given")
+        return self._fn(*args)
+
+
+class Native:
+    """The functions of libobs and obs-frontend-api."""
+
+    def __init__(self, ui: Loop, stream: Stream, recorder: Recorder, config_dir: Path) -> None:
+        self._ui = ui
+        self._stream = stream
+        self._recorder = recorder
+        self._config_dir = config_dir
+
+    def functions(self) -> dict[str, Callable[..., Any]]:
+        return {
+            "obs_queue_task": self.obs_queue_task,
+            "obs_frontend_streaming_start": self._stream.request_start,
+            "obs_frontend_streaming_stop": self._stream.request_stop,
+            "obs_frontend_streaming_active": lambda: self._stream.streaming,
+            "obs_get_version_string": lambda: VERSION.encode(),
+            "os_get_config_path": self.os_get_config_path,
+            # Qt's QCoreApplication::sendPostedEvents(QObject *, int)
+            "_ZN16QCoreApplication16sendPostedEventsEP7QObjecti": lambda _receiver=None, _kind=0: self._ui.drain(),
+        }
+
+    def obs_queue_task(self, kind: int, task: Any, param: Any, wait: Any) -> None:
+        """Qt's AutoConnection: at once on the UI thread, else queued; with ``wait`` until it has run."""
+        if kind != OBS_TASK_UI:
+            raise self._recorder.violation(f"obs_queue_task of type {kind}: Python on a thread that must not wait")
+        if not isinstance(task, FUNCTION_POINTER):
+            raise TypeError(f"obs_queue_task needs a ctypes callback, not {task!r}")
+        scenario = self._stream.scenario
+        if scenario.user_starts:
+            self._stream.scenario = scenario.but(user_starts=False)
+            self._ui.post(self._stream.press_button)
+        run = self._task(task, param)
+        if self._ui.is_current():
+            run()
+        elif wait:
+            self._ui.call(lambda: self._late(run), timeout_s=60)
+        else:
+            self._ui.post(lambda: self._late(run))
+
+    def os_get_config_path(self, buffer: Any, size: int, name: bytes) -> int:
+        value = config_path(self._config_dir, name.decode()).encode()
+        if len(value) >= size:
+            return -1
+        buffer.value = value
+        return len(value)
+
+    def _task(self, task: Any, param: Any) -> Callable[[], None]:
+        """OBS keeps an address only: a callback that Python freed meanwhile is a crash."""
+        alive = weakref.ref(task)
+        del task
+
+        def run() -> None:
+            callback = alive()
+            if callback is None:
+                self._recorder.violation("a task ran whose ctypes callback was freed: crash")
+                return
+            callback(param)
+
+        return run
+
+    def _late(self, run: Callable[[], None]) -> None:
+        scenario: Scenario = self._stream.scenario
+        if scenario.ui_hang_s:
+            self._stream.scenario = scenario.but(ui_hang_s=0.0)
+        self._ui.hang(scenario.ui_delay_s + scenario.ui_hang_s)
+        run()
+
+
+class Library:
+    """What ``ctypes.CDLL`` gives: the fake functions first, then the real process."""
+
+    def __init__(self, name: str | None, native: Native, real: ctypes.CDLL) -> None:
+        self._name = name
+        self._native = native
+        self._real = real
+        self._functions: dict[str, Function] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        fn = self._native.functions().get(name)
+        if fn is None:
+            return getattr(self._real, name)
+        return self._functions.setdefault(name, Function(name, fn))
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self, name)
+
+
+@contextlib.contextmanager
+def patched(native: Native, available: Callable[[], bool]) -> Iterator[None]:
+    """``ctypes`` finds the fake libraries while ``available``."""
+    real = ctypes.CDLL
+
+    class CDLL(real):  # type: ignore[misc, valid-type]
+        def __new__(cls, name: Any = None, *args: Any, **kwargs: Any) -> Any:
+            if cls is CDLL and available() and (name is None or OBS_LIBRARY.search(str(name))):
+                return Library(name, native, real(None))
+            return real(name, *args, **kwargs) if cls is CDLL else super().__new__(cls)
+
+    ctypes.CDLL = CDLL  # type: ignore[misc]
+    vars(ctypes.cdll)["_dlltype"] = CDLL
+    try:
+        yield
+    finally:
+        ctypes.CDLL = real  # type: ignore[misc]
+        vars(ctypes.cdll)["_dlltype"] = real

@@ -1,0 +1,104 @@
+"""The threads of the fake OBS: UI, output and scripting. Each is a real thread with a queue."""
+
+import heapq
+import itertools
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Loop:
+    """One thread that runs what is posted to it, in order of time. Nested runs are Qt's nested event loops."""
+
+    def __init__(self, name: str) -> None:
+        self._news = threading.Condition()
+        self._queue: list[tuple[float, int, Callable[[], object]]] = []
+        self._numbers = itertools.count()
+        self._ended = False
+        self._hurry = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 10) -> None:
+        """End the thread; what is still queued is dropped, as at the end of a process."""
+        self._hurry.set()
+        self.post(self._end)
+        self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            raise TimeoutError(f"{self._thread.name} still runs")
+
+    @property
+    def thread(self) -> threading.Thread:
+        return self._thread
+
+    def is_current(self) -> bool:
+        return threading.current_thread() is self._thread
+
+    def post(self, fn: Callable[[], object], delay_s: float = 0.0) -> None:
+        with self._news:
+            heapq.heappush(self._queue, (time.monotonic() + delay_s, next(self._numbers), fn))
+            self._news.notify_all()
+
+    def call(self, fn: Callable[[], T], timeout_s: float = 30) -> T:
+        """``fn``'s result or exception; run here and now if this is the loop's own thread."""
+        if self.is_current():
+            return fn()
+        done = threading.Event()
+        results: list[T] = []
+        errors: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                results.append(fn())
+            except BaseException as error:  # noqa: BLE001 - handed to the caller
+                errors.append(error)
+            done.set()
+
+        self.post(run)
+        if not done.wait(timeout_s):
+            raise TimeoutError(f"{self._thread.name} did not run {fn} within {timeout_s} s")
+        if errors:
+            raise errors[0]
+        return results[0]
+
+    def run_until(self, done: Callable[[], bool]) -> None:
+        """A nested event loop: posted work goes on while the caller waits. Only on the loop's own thread."""
+        while (fn := self._next(done)) is not None:
+            fn()
+
+    def hang(self, seconds: float) -> None:
+        """Do nothing for so long, or until the end."""
+        if seconds > 0:
+            self._hurry.wait(seconds)
+
+    def drain(self) -> None:
+        """Run what is due now: Qt's sendPostedEvents."""
+        limit = time.monotonic()
+        while (fn := self._pop_due(limit)) is not None:
+            fn()
+
+    def _run(self) -> None:
+        self.run_until(lambda: self._ended)
+
+    def _end(self) -> None:
+        self._ended = True
+
+    def _next(self, done: Callable[[], bool]) -> Callable[[], object] | None:
+        with self._news:
+            while not done() and not self._ended:
+                wait_s = self._queue[0][0] - time.monotonic() if self._queue else None
+                if wait_s is not None and wait_s <= 0:
+                    return heapq.heappop(self._queue)[2]
+                self._news.wait(wait_s)
+        return None
+
+    def _pop_due(self, limit: float) -> Callable[[], object] | None:
+        with self._news:
+            if self._queue and self._queue[0][0] <= limit:
+                return heapq.heappop(self._queue)[2]
+        return None

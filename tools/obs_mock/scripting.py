@@ -1,0 +1,109 @@
+"""The script inside the fake OBS: what it registered, and which thread is inside one of its hooks or callbacks."""
+
+import threading
+import time
+import traceback
+import types
+from collections.abc import Callable
+from typing import Any
+
+from obs_mock.violations import Recorder
+
+ScriptFunction = Callable[..., Any]
+
+
+class Callback:
+    """A function of the script that OBS holds. OBS marks it removed before script_unload."""
+
+    def __init__(self, fn: ScriptFunction, what: str) -> None:
+        self.fn = fn
+        self.what = what
+        self.removed = False
+
+
+class Scripting:
+    """OBS keeps one "current script", set while a hook or callback runs. Here it belongs to the thread, so that what
+    works in OBS by the luck of another thread being inside a hook is a violation."""
+
+    def __init__(self, recorder: Recorder, on_error: Callable[[str, str], None]) -> None:
+        self._recorder = recorder
+        self._on_error = on_error
+        self._local = threading.local()
+        self._callbacks: list[Callback] = []
+        self._lock = threading.Lock()
+        self.alive = False
+        self.hook_s: dict[str, float] = {}
+
+    def may_call(self, function: str) -> None:
+        """Every obspython function asks first."""
+        if not self.alive:
+            raise self._recorder.violation(f"{function} called after unload")
+
+    def require_context(self, function: str) -> None:
+        if not getattr(self._local, "inside", False):
+            raise self._recorder.violation(f"{function} outside a hook or callback: OBS has no active script")
+
+    def add(self, fn: object, what: str, function: str) -> Callback:
+        """Register ``fn`` as a ``what``."""
+        self.require_context(function)
+        if not isinstance(fn, types.FunctionType):
+            raise self._recorder.violation(f"{function}: OBS ignores a callback that is no plain function: {fn!r}")
+        callback = Callback(fn, what)
+        with self._lock:
+            self._callbacks.append(callback)
+        return callback
+
+    def remove(self, fn: object, what: str, function: str) -> Callback | None:
+        """Take back what ``add`` registered; None if there is no such callback."""
+        self.require_context(function)
+        with self._lock:
+            for callback in self._callbacks:
+                if callback.what == what and callback.fn is fn and not callback.removed:
+                    callback.removed = True
+                    return callback
+        return None
+
+    def remove_current(self) -> None:
+        callback = getattr(self._local, "callback", None)
+        if callback is not None:
+            callback.removed = True
+
+    def remove_all(self) -> None:
+        with self._lock:
+            for callback in self._callbacks:
+                callback.removed = True
+            self._callbacks.clear()
+
+    def run(self, callback: Callback, *args: object) -> Any:
+        """Call it as OBS does from its own code: an exception is printed, and the answer is None."""
+        if callback.removed:
+            return None
+        before = getattr(self._local, "inside", False), getattr(self._local, "callback", None)
+        self._local.callback = callback
+        try:
+            return self._enter(callback.what, callback.fn, args)
+        finally:
+            # After a frontend event OBS forgets the current script instead of restoring the one before.
+            self._local.inside = before[0] and callback.what != "event callback"
+            self._local.callback = before[1]
+
+    def hook(self, module: types.ModuleType, name: str, *args: object) -> Any:
+        """Call a hook of the script, if it has that one."""
+        fn = getattr(module, name, None)
+        if fn is None:
+            return None
+        self._recorder.note(f"hook {name}")
+        started = time.monotonic()
+        try:
+            return self._enter(name, fn, args)
+        finally:
+            self._local.inside = False
+            self.hook_s[name] = max(self.hook_s.get(name, 0.0), time.monotonic() - started)
+
+    def _enter(self, what: str, fn: ScriptFunction, args: tuple[object, ...]) -> Any:
+        self._local.inside = True
+        try:
+            return fn(*args)
+        except BaseException as error:  # noqa: BLE001 - OBS prints any exception, which opens its window
+            self._on_error(f"exception out of {what}: {type(error).__name__}: {error}", traceback.format_exc())
+            return None

@@ -1,0 +1,86 @@
+"""Signal handlers, their calldata, and connecting to them."""
+
+import threading
+from typing import Any, ClassVar
+
+from obs_mock.handles import Handle, Ledger
+from obs_mock.scripting import Callback, Scripting
+from obs_mock.violations import Recorder
+
+
+class Calldata:
+    """What a signal carries; gone when the callback returns."""
+
+    c_type: ClassVar[str] = "calldata_t *"
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.values = values
+
+
+class SignalHandler:
+    """The signals of one output."""
+
+    c_type: ClassVar[str] = "signal_handler_t *"
+
+    def __init__(self, names: tuple[str, ...], scripting: Scripting, ledger: Ledger, recorder: Recorder) -> None:
+        self._scripting = scripting
+        self._ledger = ledger
+        self._recorder = recorder
+        self._lock = threading.Lock()
+        self._connected: dict[str, list[Callback]] = {name: [] for name in names}
+        # From obs_output_start to the end of the stream a signal can come at any moment, from another thread.
+        self.emitting = False
+
+    def connect(self, signal: str, fn: object) -> None:
+        if signal not in self._connected:
+            raise self._recorder.violation(f"signal_handler_connect: no signal {signal!r}")
+        if self.emitting:
+            raise self._recorder.violation(f"signal_handler_connect({signal!r}) while the output runs: lock inversion")
+        callback = self._scripting.add(fn, f"signal {signal}", "signal_handler_connect")
+        with self._lock:
+            if any(known.fn is fn and not known.removed for known in self._connected[signal]):
+                raise self._recorder.violation(f"signal_handler_connect({signal!r}) twice: it would be called twice")
+            self._connected[signal].append(callback)
+
+    def disconnect(self, signal: str, fn: object) -> None:
+        self._scripting.remove(fn, f"signal {signal}", "signal_handler_disconnect")
+
+    def emit(self, signal: str, **values: Any) -> None:
+        """On the thread that calls: the UI thread or an output thread."""
+        self._recorder.note(f"signal {signal}" + (f" {values['code']}" if "code" in values else ""))
+        with self._lock:
+            callbacks = list(self._connected[signal])
+        for callback in callbacks:
+            handle = self._ledger.borrow(Calldata(values))
+            self._scripting.run(callback, handle)
+            handle.released = True
+
+
+class SignalsApi:
+    """``signal_handler_*`` and ``calldata_*``."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def signal_handler_connect(self, handler: Handle, signal: str, callback: object, /) -> None:
+        self._ledger.get(handler, SignalHandler).connect(signal, callback)
+
+    def signal_handler_disconnect(self, handler: Handle, signal: str, callback: object, /) -> None:
+        self._ledger.get(handler, SignalHandler).disconnect(signal, callback)
+
+    def calldata_int(self, data: Handle, name: str) -> int:
+        return int(self._value(data, name, int, 0))
+
+    def calldata_bool(self, data: Handle, name: str) -> bool:
+        return bool(self._value(data, name, bool, False))
+
+    def calldata_float(self, data: Handle, name: str) -> float:
+        return float(self._value(data, name, float, 0.0))
+
+    def calldata_string(self, data: Handle, name: str) -> str | None:
+        found = self._value(data, name, str, None)
+        return None if found is None else str(found)
+
+    def _value(self, data: Handle, name: str, kind: type, default: object) -> Any:
+        value = self._ledger.get(data, Calldata).values.get(name)
+        return value if isinstance(value, kind) else default

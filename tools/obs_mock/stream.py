@@ -1,0 +1,323 @@
+"""The streaming output and the frontend around it: start, stop, disconnect, and the boxes OBS shows.
+
+The order of events and signals, and the threads they come on, are those of OBS 29 (tests/contract_obs holds both to
+them). ``starting`` and ``stopping`` come on the UI thread, ``start``, ``stop`` and ``reconnect`` on an output thread.
+"""
+
+import enum
+import threading
+import time
+from collections.abc import Callable
+from typing import ClassVar
+
+from obs_mock.constants import EVENTS
+from obs_mock.loops import Loop
+from obs_mock.scenarios import DISCONNECTED, Scenario, Timings
+from obs_mock.signals import SignalHandler
+from obs_mock.violations import Recorder
+
+SIGNALS = ("start", "stop", "starting", "stopping", "activate", "deactivate", "reconnect", "reconnect_success")
+BYTES_PER_S, FRAMES_PER_S = 37_500, 30
+
+
+class State(enum.Enum):
+    IDLE = enum.auto()
+    CONNECTING = enum.auto()
+    LIVE = enum.auto()
+    RECONNECTING = enum.auto()
+    STOPPING = enum.auto()
+
+
+class Output:
+    """OBS's streaming output. It exists from the first start on."""
+
+    c_type: ClassVar[str] = "obs_output_t *"
+    name = "simple_stream"
+
+    def __init__(self, signals: SignalHandler) -> None:
+        self.signals = signals
+        self.active = False
+        self.last_error: str | None = None
+        self.dropped_frames = 0
+        self.congestion = 0.0
+        self._connected_at: float | None = None
+        self._sent_s = 0.0
+
+    def connected(self) -> None:
+        """The counters begin anew, at the start and at each reconnect."""
+        self.active = True
+        self._connected_at, self._sent_s = time.monotonic(), 0.0
+
+    def disconnected(self) -> None:
+        """The counters stay where they are."""
+        self._sent_s, self._connected_at = self.sent_s, None
+
+    @property
+    def sent_s(self) -> float:
+        return self._sent_s if self._connected_at is None else time.monotonic() - self._connected_at
+
+
+def _nothing() -> None:
+    pass
+
+
+class Boxes:
+    """Modal boxes of OBS: each runs a nested event loop on the UI thread until it is clicked."""
+
+    def __init__(self, ui: Loop, recorder: Recorder) -> None:
+        self._ui = ui
+        self._recorder = recorder
+        self._open: list[str] = []
+
+    def show(self, text: str) -> None:
+        depth = len(self._open)
+        self._open.append(text)
+        self._recorder.note(f"box {text}")
+        self._ui.run_until(lambda: len(self._open) <= depth)
+
+    def click(self) -> None:
+        """The user clicks the topmost box away; nothing happens if there is none."""
+        self._ui.call(lambda: self._open and self._open.pop())
+
+    def click_all(self) -> None:
+        self._ui.call(self._open.clear)
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        return tuple(self._open)
+
+
+class Stream:
+    """What OBS does with its Start Streaming button. UI thread, unless a method says otherwise."""
+
+    def __init__(
+        self,
+        ui: Loop,
+        outputs: Loop,
+        recorder: Recorder,
+        boxes: Boxes,
+        timings: Timings,
+        new_signals: Callable[[tuple[str, ...]], SignalHandler],
+        emit_event: Callable[[int], None],
+        save: Callable[[], None],
+    ) -> None:
+        self._ui = ui
+        self._outputs = outputs
+        self._recorder = recorder
+        self._boxes = boxes
+        self._timings = timings
+        self._new_signals = new_signals
+        self._emit_event = emit_event
+        self._save = save
+        self._lock = threading.Lock()
+        self._queued = 0
+        self._run = 0
+        self._retries = 0
+        self.state = State.IDLE
+        self.output: Output | None = None
+        self.streaming = False
+        self.scenario = Scenario("good")
+
+    # The way in
+
+    def request_start(self) -> None:
+        """``obs_frontend_streaming_start`` of the script, any thread: at once on the UI thread, else queued."""
+        if self._ui.is_current():
+            self._start(by_script=True)
+            return
+        with self._lock:
+            second = self._queued > 0 or self._busy()
+            self._queued += 0 if second else 1
+        if second:
+            raise self._recorder.violation(self._second_start())
+        self._ui.post(self._queued_start)
+
+    def request_stop(self) -> None:
+        """``obs_frontend_streaming_stop``, any thread."""
+        if self._ui.is_current():
+            self._stop(by_script=True)
+        else:
+            self._ui.post(lambda: self._stop(by_script=True))
+
+    def press_button(self) -> None:
+        """The user's Start/Stop button: disabled while connecting."""
+        if not self._busy():
+            self._start(by_script=False)
+        elif self.state in (State.LIVE, State.RECONNECTING):
+            self._stop(by_script=False)
+
+    def disconnect(self) -> None:
+        """Any thread: the server goes away; while connecting, the connection fails."""
+        run = self._run
+        self._outputs.post(lambda: self._disconnected(run))
+
+    def _busy(self) -> bool:
+        return self.state is not State.IDLE or (self.output is not None and self.output.active)
+
+    def _second_start(self) -> str:
+        return f"second start while {self.state.name.lower()}: crashes OBS 29, two connections in 30, ends in 32"
+
+    def _queued_start(self) -> None:
+        with self._lock:
+            self._queued -= 1
+        if self._busy():  # the user was faster; the caller is gone, so nobody can catch it
+            self._recorder.violation(self._second_start())
+            return
+        self._start(by_script=True)
+
+    # Start
+
+    def _start(self, by_script: bool) -> None:
+        if self._busy():
+            if by_script:
+                raise self._recorder.violation(self._second_start())
+            return
+        self.state = State.CONNECTING
+        self._run += 1
+        self._retries = 0
+        scenario, run = self.scenario, self._run
+        if self.output is None:
+            self.output = Output(self._new_signals(SIGNALS))
+        self.output.last_error = None
+        self._emit_event(EVENTS["STREAMING_STARTING"])
+        self._ui.post(self._save)
+        if scenario.encoder_fails:
+            self.state = State.IDLE
+            self._boxes.show("Failed to start streaming")
+            return
+        self.output.signals.emitting = True
+        self.output.signals.emit("starting")
+        if scenario.silent:
+            return
+        if scenario.stop_code is None:
+            self._outputs.post(lambda: self._connected(run), self._timings.connect_s)
+        else:
+            code, error = scenario.stop_code, scenario.last_error
+            delay_s = self._timings.fail_s if code == -2 else self._timings.refuse_s
+            self._outputs.post(lambda: self._fail(run, code, error), delay_s)
+
+    def _connected(self, run: int) -> None:
+        if run != self._run or self.state is not State.CONNECTING:
+            return
+        scenario, output = self.scenario, self._existing()
+        self.state = State.LIVE
+        output.connected()
+        output.signals.emit("activate")
+        self.streaming = True
+        self._signal("start", "STREAMING_STARTED", self.press_button if scenario.user_stops else _nothing)
+        if scenario.live_s is not None:
+            self._outputs.post(lambda: self._disconnected(run), scenario.live_s)
+
+    def _fail(self, run: int, code: int, error: str | None) -> None:
+        """The output thread: the stream ends with an error."""
+        if run != self._run or self.state in (State.IDLE, State.STOPPING):
+            return
+        output = self._existing()
+        output.last_error = error
+        output.disconnected()
+        output.active = False
+        self._ended(code)
+
+    # Stop
+
+    def _stop(self, by_script: bool) -> None:
+        self._ui.post(self._save)
+        output = self.output
+        if output is None or not output.active:
+            return  # also while connecting: OBS cannot stop then
+        if self.state is State.STOPPING:
+            if by_script:
+                raise self._recorder.violation("second stop while stopping: OBS takes it as a forced stop")
+            return
+        if self.state is State.IDLE:
+            return  # the encoders of the stream before are still ending
+        reconnecting = self.state is State.RECONNECTING
+        self.state = State.STOPPING
+        self._emit_event(EVENTS["STREAMING_STOPPING"])
+        output.signals.emit("stopping")
+        if reconnecting:
+            output.active = False
+            self._ended(0)
+        else:
+            self._outputs.post(self._stopped_output, self._timings.stop_s)
+
+    def _stopped_output(self) -> None:
+        output = self._existing()
+        output.disconnected()
+        self._ended(0)
+        self._outputs.post(self._deactivated, self._timings.deactivate_s)
+
+    def _deactivated(self) -> None:
+        output = self._existing()
+        output.signals.emit("deactivate")
+        output.active = False
+
+    def _ended(self, code: int) -> None:
+        """The UI thread after a stop while reconnecting, else the output thread."""
+        self.streaming = False
+        self.state = State.IDLE
+        if self._ui.is_current():
+            self._emit_event(EVENTS["STREAMING_STOPPED"])
+            self._existing().signals.emit("stop", code=code)
+        else:
+            self._signal("stop", "STREAMING_STOPPED", lambda: self._show_failure(code), code=code)
+        self._existing().signals.emitting = self.state is not State.IDLE
+
+    def _show_failure(self, code: int) -> None:
+        if code and self.scenario.window_visible:
+            self._boxes.show(f"Failed to connect to server ({code})")
+
+    # Disconnect
+
+    def _disconnected(self, run: int) -> None:
+        if run != self._run:
+            return
+        if self.state is State.CONNECTING:
+            self._fail(run, -2, None)
+        elif self.state is State.LIVE:
+            self._existing().disconnected()
+            self.state = State.RECONNECTING
+            self._reconnect(run)
+
+    def _reconnect(self, run: int) -> None:
+        """One attempt: 2, 2, 4 … seconds later."""
+        delay_s = self._timings.reconnect_s * 2 ** max(0, self._retries - 1)
+        self._retries += 1
+        self._existing().signals.emit("reconnect", timeout_sec=round(delay_s))
+        self._outputs.post(lambda: self._retried(run), delay_s)
+
+    def _retried(self, run: int) -> None:
+        if run != self._run or self.state is not State.RECONNECTING:
+            return
+        fails = self.scenario.retries_fail
+        if fails is None and self._retries > 2:
+            self._fail(run, DISCONNECTED, None)
+        elif fails is None or self._retries <= fails:
+            self._reconnect(run)
+        else:
+            self._retries = 0
+            self._existing().connected()
+            self.state = State.LIVE
+            self._existing().signals.emit("reconnect_success")
+
+    # Both
+
+    def _signal(self, name: str, event: str, then: Callable[[], None], **values: int) -> None:
+        """On the output thread: the output's signal and OBS's own event, in the order the scenario says."""
+        emitted = threading.Event()
+
+        def on_ui() -> None:
+            self._emit_event(EVENTS[event])
+            emitted.set()
+            then()
+
+        if self.scenario.event_first:
+            self._ui.post(on_ui)
+            emitted.wait(5)
+        self._existing().signals.emit(name, **values)
+        if not self.scenario.event_first:
+            self._ui.post(on_ui)
+
+    def _existing(self) -> Output:
+        assert self.output is not None
+        return self.output
