@@ -62,6 +62,10 @@ class ObsPort(Protocol):
         screen."""
         ...
 
+    def version(self) -> str:
+        """Any thread. OBS's version, such as 30.2.3."""
+        ...
+
     def snapshot(self) -> ObsSnapshot:
         """UI thread."""
         ...
