@@ -170,8 +170,8 @@ class DataApi:
     def obs_data_array_release(self, array: Handle | None) -> None:
         self._ledger.release(array, DataArray)
 
-    def obs_data_array_count(self, array: Handle) -> int:
-        return len(self._ledger.get(array, DataArray).items)
+    def obs_data_array_count(self, array: Handle | None) -> int:
+        return 0 if array is None else len(self._ledger.get(array, DataArray).items)
 
     def obs_data_array_item(self, array: Handle, idx: int) -> Handle | None:
         items = self._ledger.get(array, DataArray).items

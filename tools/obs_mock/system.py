@@ -132,8 +132,8 @@ class SystemApi:
         bindings = self._hotkeys.bindings.get(id)
         return None if bindings is None else self._ledger.take(DataArray(bindings))
 
-    def obs_hotkey_load(self, id: int, data: Handle) -> None:  # noqa: A002 - OBS's name
-        items = self._ledger.get(data, DataArray).items
+    def obs_hotkey_load(self, id: int, data: Handle | None) -> None:  # noqa: A002 - OBS's name
+        items = [] if data is None else self._ledger.get(data, DataArray).items
         if id in self._hotkeys.bindings:
             self._hotkeys.bindings[id] = list(items)
 
