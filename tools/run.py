@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""Runs the service without OBS: makes its environment, loads the script into a fake OBS, and says how to call it.
+
+Ends at Ctrl-C or SIGTERM; the exit status is 1 if the script did anything that a real OBS would not survive.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import re
+import shlex
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import _venv
+
+if TYPE_CHECKING:
+    from clawcraft.settings import Settings
+    from obs_mock import MockObs
+
+PLUGIN = _venv.ROOT / "obs_plugin"
+SCRIPT = PLUGIN / "twitch_clawcraft.py"
+SERVICE_FOLDER = Path("plugin_config", "twitch-clawcraft")
+SIM_DATA = _venv.ROOT / "build" / "twitch-sim"
+"""Not OBS's own folder: tokens of the local Twitch must never get among the streamer's."""
+FOLLOW_S = 0.1
+
+
+def main() -> int:
+    options = _options()
+    _venv.enter("requirements.txt")
+    sys.path.insert(0, str(PLUGIN))
+    from obs_mock import SCENARIOS, MockObs
+
+    if options.scenario not in SCENARIOS:
+        print(f"error: there is no scenario {options.scenario!r}; there are: {', '.join(SCENARIOS)}", file=sys.stderr)
+        return 2
+    if options.port is not None:
+        os.environ["PORT"] = str(options.port)
+    data_dir = options.data_dir or (SIM_DATA if options.twitch_sim else None)
+    with contextlib.ExitStack() as parts:
+        if options.twitch_sim:
+            from twitch_sim import TwitchSim
+
+            sim = parts.enter_context(TwitchSim())
+            os.environ.update(sim.environment())
+            print(f"The local Twitch is at {sim.url} (what happened there: {sim.control_url})")
+        host = MockObs(SCRIPT, options.scenario, config_dir=data_dir and data_dir.expanduser().absolute())
+        return _run(host)
+
+
+def _run(host: MockObs) -> int:
+    ended: list[int] = []
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+        if number := getattr(signal, name, None):
+            signal.signal(number, lambda received, _frame: ended.append(received))
+    terminal = sys.stdout  # The fake OBS takes the standard streams for the script log, as OBS does.
+    host.start()
+    shown = 0
+    while not ended:
+        host.wait(FOLLOW_S)
+        for line in host.log_lines()[shown:]:
+            shown += 1
+            print(line, file=terminal)
+            if match := re.search(r"(?<!not )listening (http://\S+)", line):
+                print(_how_to_call(match[1], host.config_dir / SERVICE_FOLDER), file=terminal)
+        terminal.flush()
+    report = host.stop()
+    for violation in report.violations:
+        print(f"error: a real OBS would not have survived this: {violation}", file=sys.stderr)
+    print("Stopped.")
+    return 1 if report.violations else 0
+
+
+def _how_to_call(url: str, folder: Path) -> str:
+    from clawcraft.secrets import SecretStore
+    from clawcraft.settings import load_settings
+
+    settings = load_settings(os.environ, SecretStore(folder), {}, folder)
+    call = _powershell(url, settings) if os.name == "nt" else _curl(url, settings)
+    return f"""
+URL:    {url}
+Token:  {_token_place(settings)}
+Call it from another terminal:
+
+{call}
+
+Then ask for the job it names: GET {url}/tools/jobs/<job_id>?wait=30. Ctrl-C ends the service.
+"""
+
+
+def _token_place(settings: Settings) -> str:
+    origin = settings.origins["TOOL_SERVICE_TOKEN"]
+    if origin == "environment":
+        return "what the environment variable TOOL_SERVICE_TOKEN says"
+    if origin == "file":
+        return f"in {os.environ['TOOL_SERVICE_TOKEN_FILE']}"
+    return f"in {_store(settings)}, under TOOL_SERVICE_TOKEN"
+
+
+def _store(settings: Settings) -> Path:
+    from clawcraft.secrets import SecretStore
+
+    return SecretStore(settings.data_dir).path
+
+
+def _body() -> str:
+    return f'{{"agent_id": "me", "request_id": "first-{int(time.time())}", "action": "twitch.start_stream"}}'
+
+
+def _curl(url: str, settings: Settings) -> str:
+    """A line for a POSIX shell; the token is read where it lies and never shown."""
+    origin = settings.origins["TOOL_SERVICE_TOKEN"]
+    if origin == "environment":
+        token = "$TOOL_SERVICE_TOKEN"
+    elif origin == "file":
+        token = f"$(cat {shlex.quote(os.environ['TOOL_SERVICE_TOKEN_FILE'])})"
+    else:
+        code = f"import json; print(json.load(open({str(_store(settings))!r}))['TOOL_SERVICE_TOKEN'])"
+        token = f"$(python3 -c {shlex.quote(code)})"
+    authorized = f'curl -sS -H "Authorization: Bearer {token}"'
+    if settings.signature_secret:  # A POST would have to be signed.
+        return f"{authorized} {url}/status"
+    return f"{authorized} -H 'Content-Type: application/json' -d '{_body()}' {url}/tools/execute"
+
+
+def _powershell(url: str, settings: Settings) -> str:
+    """The same for Windows PowerShell, whose curl is not curl."""
+    origin = settings.origins["TOOL_SERVICE_TOKEN"]
+    if origin == "environment":
+        token = "$env:TOOL_SERVICE_TOKEN"
+    elif origin == "file":
+        token = f"(Get-Content '{_quoted(os.environ['TOOL_SERVICE_TOKEN_FILE'])}')"
+    else:
+        token = f"(Get-Content '{_quoted(str(_store(settings)))}' | ConvertFrom-Json).TOOL_SERVICE_TOKEN"
+    authorized = f'Invoke-RestMethod -Headers @{{Authorization = "Bearer $({token})"}}'
+    if settings.signature_secret:
+        return f"{authorized} {url}/status"
+    return f"{authorized} -Method Post -ContentType application/json -Body '{_body()}' {url}/tools/execute"
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError("must be a whole number from 1 to 65535")
+    return int(text)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description="Run the service in a fake OBS. Settings come from the environment, as in the README."
+    )
+    parser.add_argument("--port", type=_port, help="TCP port (default: PORT, else 3040)")
+    parser.add_argument("--scenario", default="good", metavar="NAME", help="how streaming goes, such as dead_server")
+    parser.add_argument(
+        "--data-dir", type=Path, metavar="DIR", help="in place of OBS's configuration folder, for token and jobs"
+    )
+    parser.add_argument("--twitch-sim", action="store_true", help="with a local Twitch in place of the real one")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
