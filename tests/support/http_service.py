@@ -61,6 +61,7 @@ class ScriptedDispatcher:
         return self.script(envelope)
 
     def usual(self, envelope: Envelope) -> Answer:
+        result: dict[str, Any]
         if CONTRACT.kind(envelope.action) == "sync":
             result = {"status": "updated", "request_id": envelope.request_id}
             return Answer(200, {"ok": True, "action": envelope.action, "result": result})

@@ -136,7 +136,7 @@ class Contract:
         return _Validator({"$ref": f"{_ROOT}{name}"}, registry=self._referencing)
 
 
-_ROOT: Final = "clawcraft://schemas/"
+_ROOT: Final = "https://schemas.invalid/"
 
 
 def _folder(files: Mapping[str, Schema], folder: str) -> dict[str, Schema]:
