@@ -1,0 +1,112 @@
+// Speaks the tool API. Never throws for what a network or a service can do: each call gives
+// {body, replayed} or {failure}, a failure in the shape of the contract's error object.
+
+import * as failures from "./failures.js";
+import { signatureHeaders } from "./signature.js";
+
+const MAX_ATTEMPTS = 4;
+const RETRY_BUDGET_S = 30;
+const FIRST_DELAY_S = 0.5;
+const MAX_ANSWER_CHARS = 4 * 1024 * 1024;
+
+export class ServiceClient {
+  /**
+   * @param config  of readConfig
+   * @param {(seconds: number, signal?: AbortSignal) => Promise<void>} sleep  rejects when the signal aborts
+   */
+  constructor(config, sleep) {
+    this.config = config;
+    this.sleep = sleep;
+  }
+
+  /**
+   * Run an action. Sent again, with the same request_id, only while the service itself says that this is safe
+   * (`retryable`), a few times and within half a minute; `onRetry(failure, delayS)` tells of each.
+   */
+  async execute(envelope, { signal, onRetry = () => {} } = {}) {
+    const body = JSON.stringify(envelope);
+    let waitedS = 0;
+    for (let attempt = 1; ; attempt += 1) {
+      const answer = await this.#request("POST", "/tools/execute", { body, signal, doing: `it ran ${envelope.action}` });
+      if (!answer.failure?.retryable || !answer.answered || attempt === MAX_ATTEMPTS) {
+        return answer;
+      }
+      const delayS = answer.retryAfterS ?? FIRST_DELAY_S * 2 ** (attempt - 1);
+      if (waitedS + delayS > RETRY_BUDGET_S) {
+        return answer;
+      }
+      waitedS += delayS;
+      onRetry(answer.failure, delayS);
+      try {
+        await this.sleep(delayS, signal);
+      } catch {
+        return { failure: failures.cancelled() };
+      }
+    }
+  }
+
+  /** One GET; `waitS` is how long the service may hold it. */
+  get(path, { signal, waitS = 0, doing = "it was asked" } = {}) {
+    return this.#request("GET", path, { signal, extraS: waitS, doing });
+  }
+
+  async #request(method, path, { body, signal, extraS = 0, doing }) {
+    const { baseUrl, token, signatureSecret, problem, requestTimeoutS } = this.config;
+    if (problem !== null) {
+      return { failure: failures.notConfigured(problem) };
+    }
+    const headers = { Authorization: `Bearer ${token}`, Accept: "application/json" };
+    if (body !== undefined) {
+      headers["Content-Type"] = "application/json";
+      if (signatureSecret !== null) {
+        Object.assign(headers, signatureHeaders(signatureSecret, body, Date.now()));
+      }
+    }
+    const timeoutS = requestTimeoutS + extraS;
+    const timeout = AbortSignal.timeout(timeoutS * 1000);
+    const both = signal ? AbortSignal.any([signal, timeout]) : timeout;
+    try {
+      const response = await fetch(baseUrl + path, {
+        method,
+        headers,
+        body,
+        signal: both,
+        // A redirect would carry the token to somebody else.
+        redirect: "manual",
+      });
+      return this.#answer(response, await response.text());
+    } catch (error) {
+      return { failure: failures.fromNetwork(error, { baseUrl, signal, timeoutS, doing }) };
+    }
+  }
+
+  #answer(response, text) {
+    const body = text.length <= MAX_ANSWER_CHARS ? parsed(this.#withoutSecrets(text)) : null;
+    if (body?.ok === true && response.ok) {
+      return { body, answered: true, replayed: response.headers.get("Idempotent-Replayed") === "true" };
+    }
+    if (body?.ok !== false || typeof body.error?.code !== "string") {
+      return { failure: failures.unexpectedAnswer(this.config.baseUrl, response.status), answered: true };
+    }
+    return { failure: body.error, answered: true, retryAfterS: seconds(response.headers.get("Retry-After")) };
+  }
+
+  // The service never repeats a secret. Should anything else at that address do so, it stops here.
+  #withoutSecrets(text) {
+    const { token, signatureSecret } = this.config;
+    return [token, signatureSecret].filter(Boolean).reduce((clean, one) => clean.replaceAll(one, "***"), text);
+  }
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function seconds(header) {
+  const value = header === null || header.trim() === "" ? NaN : Number(header);
+  return Number.isFinite(value) && value >= 0 ? value : undefined;
+}

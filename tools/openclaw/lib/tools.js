@@ -1,0 +1,133 @@
+// The tools, bound to one OpenClaw session. `execute` returns a result whatever happens: a throw would reach the
+// agent without code and hint, and could end its turn.
+
+import { askFirst } from "./approval.js";
+import * as failures from "./failures.js";
+import { agentId, requestId, textId } from "./ids.js";
+import { followJob, hasEnded, readJob } from "./jobs.js";
+import { judge } from "./precheck.js";
+import { failed, jobOutcome, progressUpdate, toolResult } from "./results.js";
+
+export class Tools {
+  /**
+   * @param config       of readConfig
+   * @param client       ServiceClient
+   * @param watcher      JobWatcher
+   * @param calls        Calls: run ids and approvals by tool call id
+   */
+  constructor(config, client, watcher, calls) {
+    this.config = config;
+    this.client = client;
+    this.watcher = watcher;
+    this.calls = calls;
+    this.askFirst = askFirst(config);
+  }
+
+  /** The OpenClaw tool for an entry of tools.json. `session` is what OpenClaw knows of who calls. */
+  build(entry, session) {
+    return {
+      name: entry.name,
+      label: entry.label,
+      description: entry.description,
+      parameters: entry.parameters,
+      execute: async (toolCallId, params, signal, onUpdate) => {
+        try {
+          return toolResult(await this.#run(entry, session, { toolCallId, params: params ?? {}, signal, onUpdate }));
+        } catch (error) {
+          return toolResult(failed(failures.internal(error)));
+        }
+      },
+    };
+  }
+
+  #run(entry, session, call) {
+    const facts = this.calls.take(call.toolCallId);
+    if (this.askFirst.has(entry.name) && facts.approved !== true) {
+      return failed(failures.confirmationMissing(entry.name), { action: entry.action });
+    }
+    switch (entry.name) {
+      case "twitch_pre_show_check":
+        return this.#preShowCheck(call);
+      case "twitch_job_status":
+        return this.#jobStatus(call);
+      default:
+        return this.#action(entry, session, { ...call, runId: facts.runId });
+    }
+  }
+
+  async #action(entry, session, { toolCallId, params, signal, onUpdate, runId }) {
+    const { wait = true, ...args } = params;
+    const id = requestId(toolCallId, runId);
+    const envelope = {
+      request_id: id,
+      agent_id: agentId(session.agentId),
+      action: entry.action,
+      args: entry.kind === "async" ? args : params,
+      // The session key can hold a phone number or a name; the session id is only an id.
+      mission_id: textId(session.sessionId ?? session.sessionKey),
+      correlation_id: textId(runId),
+    };
+    const answer = await this.client.execute(envelope, {
+      signal,
+      onRetry: (failure, delayS) => onUpdate?.(retryUpdate(entry.action, failure, delayS)),
+    });
+    if (answer.failure) {
+      const { failure, retryAfterS } = answer;
+      const more = { action: entry.action, request_id: id };
+      return failed(failure, retryAfterS === undefined ? more : { ...more, retry_after_s: retryAfterS });
+    }
+    if (entry.kind === "sync") {
+      return { ok: true, action: entry.action, result: answer.body.result };
+    }
+    const { job_id: jobId, status } = answer.body.result;
+    return wait
+      ? this.#outcome(jobId, entry, session, { signal, onUpdate })
+      : this.#later({ ok: true, action: entry.action, job_id: jobId, job_status: status, request_id: id }, session);
+  }
+
+  async #outcome(jobId, entry, session, { signal, onUpdate }) {
+    const { job, failure } = await followJob(this.client, jobId, {
+      limitS: this.config.jobWaitS,
+      signal,
+      onProgress: (now) => onUpdate?.(progressUpdate(now)),
+    });
+    if (failure?.code === "cancelled") {
+      const hint = "The job goes on in OBS: twitch_job_status tells its outcome, twitch_stop_stream ends the stream.";
+      return failed({ ...failure, hint }, { action: entry.action, job_id: jobId });
+    }
+    if (failure) {
+      return failed(failure, { action: entry.action, job_id: jobId });
+    }
+    return hasEnded(job) ? jobOutcome(job) : this.#later(jobOutcome(job), session);
+  }
+
+  // The answer while a job goes on, with a promise to tell its end where that can be kept.
+  #later(payload, session) {
+    const woken = this.watcher.watch(payload.job_id, session);
+    const note = woken
+      ? "The job goes on; you will be told when it ends."
+      : "The job goes on; ask twitch_job_status for its outcome.";
+    return { ...payload, note };
+  }
+
+  async #jobStatus({ params, signal }) {
+    const { job_id: jobId, wait_s: waitS = 0 } = params;
+    const { job, failure } = await readJob(this.client, String(jobId), { waitS, signal });
+    return job ? jobOutcome(job) : failed(failure, { job_id: jobId });
+  }
+
+  async #preShowCheck({ params, signal }) {
+    const answers = await Promise.all(["/status", "/tools"].map((path) => this.client.get(path, { signal })));
+    const failure = answers.find((answer) => answer.failure)?.failure;
+    if (failure) {
+      return failed(failure, { ready: false });
+    }
+    const [{ ok: _ok, ...status }, { tools }] = answers.map((answer) => answer.body);
+    return { ok: true, ...judge(status, tools, params, Date.now()), status };
+  }
+}
+
+function retryUpdate(action, failure, delayS) {
+  const text = `${action}: ${failure.code}, trying again in ${delayS} s`;
+  return { content: [{ type: "text", text }], details: { retry_in_s: delayS, code: failure.code } };
+}

@@ -1,0 +1,52 @@
+// OpenClaw's side of the plugin: registers it and calls its tools and hooks as the gateway does.
+
+import { register } from "../lib/register.js";
+import { deferred, TOKEN } from "./service.js";
+
+export const SESSION = { agentId: "main", sessionKey: "agent:main:main", sessionId: "session-1" };
+
+export class Gateway {
+  tools = new Map();
+  hooks = [];
+  events = [];
+  heartbeats = [];
+  warnings = [];
+  #woken = deferred();
+
+  constructor(t, pluginConfig) {
+    const services = [];
+    register({
+      pluginConfig,
+      logger: { warn: (text) => this.warnings.push(text) },
+      registerTool: (create, { name }) => this.tools.set(name, create),
+      registerService: (service) => services.push(service),
+      on: (hook, handler, options) => this.hooks.push({ hook, handler, options }),
+      runtime: {
+        system: {
+          enqueueSystemEvent: (text, options) => this.events.push({ text, ...options }),
+          requestHeartbeat: (request) => {
+            this.heartbeats.push(request);
+            this.#woken.resolve();
+          },
+        },
+      },
+    });
+    t.after(() => Promise.all(services.map((service) => service.stop({}))));
+  }
+
+  /** What a before_tool_call hook answers. */
+  before(toolName, { params = {}, toolCallId = "call_1", runId = "run-1" } = {}) {
+    return this.hooks.map(({ handler }) => handler({ toolName, params, toolCallId, runId }, {})).find(Boolean);
+  }
+
+  async call(toolName, params = {}, { toolCallId = "call_1", signal, onUpdate, session = SESSION } = {}) {
+    const result = await this.tools.get(toolName)(session).execute(toolCallId, params, signal, onUpdate);
+    return result.details;
+  }
+
+  woken() {
+    return this.#woken.promise;
+  }
+}
+
+export const gatewayFor = (t, service, config = {}) => new Gateway(t, { baseUrl: service.url, token: TOKEN, ...config });
