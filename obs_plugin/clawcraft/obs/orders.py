@@ -51,12 +51,19 @@ class Orders:
         """Why OBS's UI thread is out of reach; empty when it is not."""
         return self._ui.unavailable
 
+    def check_scene(self, wanted: str | None, default: str) -> None:
+        """Raises what ``show_scene`` would raise for this scene, and changes nothing."""
+        name = wanted or default
+        if self._ui.unavailable:
+            self._refuse_scene(wanted)
+        elif name:
+            self._on_ui(lambda: _require_scene(name, self._obs.snapshot()), UI_TIMEOUT_S)
+
     def show_scene(self, wanted: str | None, default: str) -> tuple[str | None, list[str]]:
         """Switch to the scene asked for, else to the default one; the scene then shown, and warnings."""
         name = wanted or default
         if self._ui.unavailable:
-            if wanted:
-                raise ObsUnavailable(f"The scene cannot be switched: {self._ui.unavailable}.", retryable=False)
+            self._refuse_scene(wanted)
             return None, [f"The default scene was not shown: {self._ui.unavailable}."] if name else []
 
         def show() -> str | None:
@@ -64,8 +71,8 @@ class Orders:
             if not name or name == now.current_scene:
                 return now.current_scene
             self._refuse_while_changing()
-            if not self._obs.set_scene(name):
-                raise SceneNotFound(f"There is no scene named {name!r}.", details={"scenes": list(now.scenes)})
+            _require_scene(name, now)
+            self._obs.set_scene(name)
             return name
 
         return self._on_ui(show, UI_TIMEOUT_S), []
@@ -99,6 +106,10 @@ class Orders:
             return self._ui.call(lambda: self._obs.snapshot().stream.last_error, UI_TIMEOUT_S)
         except ClawcraftError:
             return None
+
+    def _refuse_scene(self, wanted: str | None) -> None:
+        if wanted:
+            raise ObsUnavailable(f"The scene cannot be switched: {self._ui.unavailable}.", retryable=False)
 
     # --- checks ---------------------------------------------------------------------------------------------------
 
@@ -166,3 +177,8 @@ class Orders:
             return self._ui.call(fn, max(0.0, timeout_s), after=after)
         except Stopping as error:
             raise Interrupted("The service stopped before OBS was asked.") from error
+
+
+def _require_scene(name: str, now: ObsSnapshot) -> None:
+    if name not in now.scenes:
+        raise SceneNotFound(f"There is no scene named {name!r}.", details={"scenes": list(now.scenes)})

@@ -122,6 +122,10 @@ class StreamController:
 
     # --- the stream worker ----------------------------------------------------------------------------------------
 
+    def check_scene(self, scene: str | None) -> None:
+        """See StreamControl."""
+        self._orders.check_scene(scene, self._config().default_scene)
+
     def start(self, scene: str | None, progress: ProgressSink) -> Mapping[str, Any]:
         """Put the stream on air; returns once OBS says so. See StreamControl."""
         config = self._config()
