@@ -37,6 +37,8 @@ class ObsAdapter:
 
     def data_dir(self) -> Path:
         """The script's own folder in OBS's configuration."""
+        if isinstance(self.libobs, Libobs) and self.libobs.config_path is not None:
+            return Path(self.libobs.config_path(CONFIG_FOLDER))
         return Path(self._obs.os_get_config_path_ptr(CONFIG_FOLDER))
 
     def event(self, code: int) -> FrontendEvent | None:

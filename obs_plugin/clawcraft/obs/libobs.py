@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 OBS_TASK_UI: Final = 0
+PATH_BYTES: Final = 4096
 TASK: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 _NAMES: Final = {
@@ -27,9 +28,11 @@ _NAMES: Final = {
 @dataclass(frozen=True, slots=True)
 class Libobs:
     """``queue_task(callback, param)`` runs ``callback(param)`` on the UI thread: later, or at once when called there.
-    ``start_streaming`` and ``stop_streaming`` are the frontend's own, or None where only libobs was found."""
+    ``config_path(name)`` is ``name`` in the user's configuration folder; obspython's twin leaks the string, which
+    OBS counts. ``start_streaming`` and ``stop_streaming`` are the frontend's own. None where it was not found."""
 
     queue_task: Callable[[Any, int], None]
+    config_path: Callable[[str], str] | None = None
     start_streaming: Callable[[], None] | None = None
     stop_streaming: Callable[[], None] | None = None
 
@@ -51,6 +54,10 @@ def find_libobs() -> Libobs | LibobsMissing:
         )
     queue_task.argtypes = [ctypes.c_int, TASK, ctypes.c_void_p, ctypes.c_bool]
     queue_task.restype = None
+    config_path = _function("os_get_config_path", obs_names)
+    if config_path is not None:
+        config_path.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p]
+        config_path.restype = ctypes.c_int
     frontend = [_function(f"obs_frontend_streaming_{verb}", frontend_names) for verb in ("start", "stop")]
     for function in frontend:
         if function is not None:
@@ -60,7 +67,13 @@ def find_libobs() -> Libobs | LibobsMissing:
     def queue(callback: Any, param: int) -> None:
         queue_task(OBS_TASK_UI, callback, param, False)
 
-    return Libobs(queue, *frontend)
+    def path(name: str) -> str:
+        buffer = ctypes.create_string_buffer(PATH_BYTES)
+        if config_path(buffer, PATH_BYTES, name.encode()) <= 0:
+            raise OSError(f"OBS knows no configuration folder for {name}")
+        return os.fsdecode(buffer.value)
+
+    return Libobs(queue, None if config_path is None else path, *frontend)
 
 
 def _function(name: str, libraries: tuple[str, ...]) -> Any:
