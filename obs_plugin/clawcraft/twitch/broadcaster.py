@@ -49,22 +49,14 @@ class Broadcasters:
 
     def check(self, channel: str, helix: Callable[[], Helix], identity: Identity | None) -> None:
         """Whether an agent may name ``channel``, asking Twitch only if nothing known here decides it.
-        Raises ChannelNotAllowed."""
+        Raises ChannelNotAllowed; TwitchNotConfigured, TwitchUnavailable and the like where only Twitch could tell."""
         login, config = channel.lower(), self._config()
         if login in config.allowed_channels:
             return
         own = config.broadcaster_login if not config.broadcaster_id else ""
         if not own and identity is not None and config.broadcaster_id in ("", identity.user_id):
             own = identity.login
-        if not own:
-            try:
-                own = self._own(helix()).login
-            except TwitchNotConfigured:
-                raise ChannelNotAllowed(
-                    "without Twitch credentials the service does not know which channel is its own",
-                    details={"channel": login},
-                ) from None
-        self._refuse_stranger(login, own)
+        self._refuse_stranger(login, own or self._own(helix()).login)
 
     def _own(self, helix: Helix) -> Broadcaster:
         config, identity = self._config(), helix.identity

@@ -141,8 +141,8 @@ class Twitch:
         return self._broadcasters.resolve(helix, channel)
 
     def check_channel(self, channel: str) -> None:
-        """Whether an agent may name ``channel``. Raises ChannelNotAllowed, or TwitchUnavailable and the like if only
-        Twitch could tell."""
+        """Whether an agent may name ``channel``. Raises ChannelNotAllowed; TwitchNotConfigured, TwitchUnavailable and
+        the like where only Twitch could tell."""
 
         def helix() -> Helix:
             return self.helix("", Deadline(self._clock, _CHECK_TIMEOUT_S))
@@ -159,7 +159,7 @@ class StreamMetadata:
         self._live_check = live_check
 
     def check_channel(self, channel: str) -> None:
-        """Raises ChannelNotAllowed for a stranger's channel."""
+        """See ``Twitch.check_channel``."""
         self._twitch.check_channel(channel)
 
     def apply(self, args: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,6 +36,11 @@ class CallRetry(Retry):
         self._call = call
         self._now = now
 
+    @classmethod
+    def of(cls, call: Call, retries: int, now: Callable[[], float]) -> "CallRetry":
+        """At most ``retries`` further tries. All methods: it is the call that says whether it is repeatable."""
+        return cls(retries, redirect=False, allowed_methods=None, raise_on_status=False, call=call, now=now)
+
     def new(self, **changes: Any) -> "CallRetry":
         return super().new(call=self._call, now=self._now, **changes)
 

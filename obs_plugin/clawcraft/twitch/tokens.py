@@ -81,6 +81,9 @@ class TokenKeeper:
         self._publish()
 
     def start(self) -> None:
+        """Read the store and begin to watch over the token."""
+        with self._changed:
+            self._look_at_store()
         self._thread.start()
 
     def stop(self, grace_s: float) -> None:
@@ -124,6 +127,8 @@ class TokenKeeper:
                 token = self._token
                 if token.credentials is None:
                     raise TwitchNotConfigured(self._store_error or "Twitch is not connected")
+                # Whatever is due by the clock is done now, at the latest; nobody waits for it here.
+                self._changed.notify_all()
                 if token.revoked is not None:
                     raise _again(token.revoked)
                 if token.usable(self._clock.time()) and token.access is not None and token.identity is not None:
@@ -252,7 +257,8 @@ class TokenKeeper:
             if self._unsaved:
                 self._save()
             now, token = self._clock.time(), self._token
-            check = self._check_wanted or token.check_due(now) or token.access == token.refused
+            doubted = token.revoked is None and token.access == token.refused
+            check = self._check_wanted or token.check_due(now) or doubted
             self._check_wanted = False
             refresh = token.revoked is None and token.refreshable and token.refresh_due(now)
             over = token.access is None or token.expires_within(0, now)
@@ -276,17 +282,17 @@ class TokenKeeper:
             now = self._clock.time()
             token.checked_at = now
             if identity is not None:
-                if token.identity is None or token.revoked is not None:
-                    self._log.event("twitch_connected", login=identity.login, scopes=sorted(identity.scopes))
+                name = "twitch_validated" if token.usable(now) else "twitch_connected"
                 token.identity = identity
                 token.refused = token.revoked = token.last_error = None
                 token.live_for(identity.expires_in_s, now)
+                self._log.event(name, login=identity.login, scopes=sorted(identity.scopes))
                 return
             token.refused = token.access
-            if not token.refreshable:
+            if token.revoked is None and not token.refreshable:
                 self._revoke("Twitch says that the token is not valid: revoked, or expired without a refresh token")
+            if token.revoked is not None:
                 return
-            token.revoked = None
         self._refresh()
 
     def _refresh(self) -> None:
@@ -352,8 +358,10 @@ class TokenKeeper:
         try:
             self._store.save(found.access, found.refresh, found.client_id, self._config())
             self._seen = self._token.credentials = self._store.current(self._config())
-            self._unsaved = False
             self._token.last_error = None
+            if self._unsaved:
+                self._log.event("twitch_token_stored")
+            self._unsaved = False
         except SecretStoreError as error:
             self._unsaved = True
             self._token.last_error = InternalError(f"the new Twitch token is in use but not stored: {error}")

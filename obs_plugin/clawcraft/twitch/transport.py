@@ -84,11 +84,12 @@ class Transport:
         outcome = "error"
         try:
             with self._calls.open(plan) as call:
-                call.retry = CallRetry(
-                    total=plan.retries, redirect=False, raise_on_status=False, call=call, now=self._clock.time
-                )
+                call.retry = CallRetry.of(call, plan.retries, self._clock.time)
                 try:
                     reply = self._exchange(request, call)
+                    if call.cut_by is not None:
+                        # http.client takes a head that ends in the middle for a whole one.
+                        raise OSError("cut")
                 except (requests.RequestException, HTTPError, OSError, ValueError) as error:
                     # Without its cause: requests' exceptions carry the request, headers included.
                     raise _failure(request, call, error) from None

@@ -1,0 +1,345 @@
+"""Deadlines and the end of the service, in real time: whatever Twitch does, a call ends when it has to."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clawcraft.clock import SystemClock
+from clawcraft.errors import Busy, ClawcraftError, Interrupted, Stopping, Timeout, TwitchUnavailable
+from clawcraft.secrets import SecretStore
+from clawcraft.twitch import connection
+from clawcraft.twitch.calls import OpenCalls, Plan
+from clawcraft.twitch.config import TwitchConfig
+from clawcraft.twitch.deadline import Deadline
+from clawcraft.twitch.facade import Twitch
+from clawcraft.twitch.transport import Request, Transport
+from tests.support.twitch_rig import EventList, Rig, TurnedClock, connected
+from twitch_sim import TwitchSim
+
+CHAT = ("post_chat_message", {"message": "x"})
+TITLE = ("set_title", {"title": "x"})
+
+
+class RealClock(SystemClock):
+    """The machine's clock, in the shape the rig wants."""
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        return event.wait(seconds)
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Iterator[Rig]:
+    clock: Any = RealClock()
+    with TwitchSim(clock) as sim:
+        rig = connected(sim, tmp_path, clock)
+        rig.start()
+        rig.twitch.helix("").ready()
+        yield rig
+        rig.close()
+
+
+def timed(call: Any) -> tuple[float, BaseException | None]:
+    began = time.monotonic()
+    try:
+        call()
+    except ClawcraftError as error:
+        return time.monotonic() - began, error
+    return time.monotonic() - began, None
+
+
+@pytest.mark.parametrize(
+    ("run", "endpoint", "retryable"),
+    [
+        (TITLE, "PATCH /channels", True),
+        (TITLE, "GET /channels", True),
+        (("set_game", {"game": "Rust"}), "GET /games", True),
+        (CHAT, "POST /chat/messages", False),
+        (("create_clip", {}), "POST /clips", False),
+    ],
+)
+def test_a_twitch_that_hangs_ends_as_timeout_at_the_actions_deadline(
+    real: Rig, run: tuple[str, dict[str, Any]], endpoint: str, retryable: bool
+) -> None:
+    real.change(action_timeout_s=0.4)
+    real.sim.fault(endpoint, hang=True, times=9)
+    seconds, error = timed(lambda: real.run(*run))
+    assert isinstance(error, Timeout)
+    assert error.retryable is retryable
+    assert error.details["endpoint"] == endpoint
+    assert 0.39 <= seconds < 0.8
+
+
+def test_an_answer_that_trickles_ends_at_the_deadline_although_bytes_keep_coming(real: Rig) -> None:
+    real.change(action_timeout_s=0.4)
+    real.sim.fault("GET /channels", trickle=True, times=9)
+    seconds, error = timed(lambda: real.run(*TITLE))
+    assert isinstance(error, Timeout)
+    assert 0.39 <= seconds < 0.8
+
+
+def test_one_call_has_a_limit_of_its_own_and_a_repeatable_one_is_tried_again_within_the_deadline(real: Rig) -> None:
+    real.change(call_timeout_s=0.15)
+    real.sim.fault("PATCH /channels", hang=True)
+    seconds, error = timed(lambda: real.run(*TITLE))
+    assert error is None
+    assert seconds >= 0.15
+    assert real.sim.world.count("PATCH /channels") == 2
+
+
+def test_a_chat_message_whose_answer_does_not_come_is_never_sent_again(real: Rig) -> None:
+    real.change(call_timeout_s=0.15)
+    real.sim.fault("POST /chat/messages", hang=True, applies=True)
+    _, error = timed(lambda: real.run(*CHAT))
+    assert isinstance(error, Timeout)
+    assert error.retryable is False
+    assert len(real.sim.world.chat) == real.sim.world.count("POST /chat/messages") == 1
+
+
+def test_a_slow_answer_within_the_limits_is_no_failure(real: Rig) -> None:
+    real.sim.fault("POST /chat/messages", delay_s=0.2)
+    seconds, error = timed(lambda: real.run(*CHAT))
+    assert error is None
+    assert seconds >= 0.2
+
+
+def test_close_ends_a_hanging_action_a_hanging_check_and_a_hanging_login_in_under_200_ms(real: Rig) -> None:
+    for endpoint in ("POST /chat/messages", "GET /oauth2/validate", "POST /oauth2/device"):
+        real.sim.fault(endpoint, hang=True)
+    with ThreadPoolExecutor(1) as pool:
+        action: Future[Any] = pool.submit(real.run, *CHAT)
+        real.sim.world.wait_for("POST /chat/messages", 1)
+        real.twitch.recheck()
+        real.twitch.login.start()
+        real.sim.world.wait_for("GET /oauth2/validate", 2)
+        real.sim.world.wait_for("POST /oauth2/device", 1)
+        seconds, _ = timed(real.twitch.close)
+        error = action.exception(timeout=5)
+    assert seconds < 0.2
+    assert isinstance(error, Stopping)
+    assert error.retryable is False
+    assert real.twitch.status()["login"]["state"] == "cancelled"
+
+
+def test_close_ends_the_wait_between_two_tries(real: Rig) -> None:
+    real.sim.fault("PATCH /channels", times=9, status=429, headers={"Retry-After": "20"})
+    with ThreadPoolExecutor(1) as pool:
+        action: Future[Any] = pool.submit(real.run, *TITLE)
+        real.sim.world.wait_for("PATCH /channels", 1)
+        seconds, _ = timed(real.twitch.close)
+        error = action.exception(timeout=5)
+    assert seconds < 0.2
+    assert isinstance(error, Stopping)
+    assert error.retryable is True
+
+
+def test_close_ends_the_wait_for_live_as_interrupted(real: Rig) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        waiting: Future[Any] = pool.submit(real.twitch.metadata.wait_until_live, lambda *_: None)
+        real.sim.world.wait_for("GET /streams", 1)
+        seconds, _ = timed(real.twitch.close)
+        error = waiting.exception(timeout=5)
+    assert seconds < 0.2
+    assert isinstance(error, Interrupted)
+
+
+def test_close_gives_a_refresh_that_is_being_answered_time_to_be_stored(real: Rig) -> None:
+    real.sim.world.expire_all()
+    real.sim.fault("POST /oauth2/token", delay_s=0.03)
+    with ThreadPoolExecutor(1) as pool:
+        action: Future[Any] = pool.submit(real.run, *CHAT)
+        real.sim.world.wait_for("POST /oauth2/token", 1)
+        seconds, _ = timed(real.twitch.close)
+        assert action.exception(timeout=5) is not None
+    assert seconds < 0.2
+    found = SecretStore(real.folder).get("TWITCH_REFRESH_TOKEN")
+    assert found is not None
+    assert found.reveal() == real.sim.world.tokens[-1].refresh
+
+
+def test_nothing_is_accepted_after_close_and_closing_twice_is_nothing(real: Rig) -> None:
+    real.twitch.close()
+    real.twitch.close()
+    with pytest.raises(Stopping):
+        real.run(*CHAT)
+    assert real.twitch.login.start()["state"] == "idle"
+
+
+def test_one_more_action_than_slots_is_busy_at_once(real: Rig) -> None:
+    real.sim.fault("POST /chat/messages", hang=True, times=4)
+    with ThreadPoolExecutor(4) as pool:
+        hanging = [pool.submit(real.run, *CHAT) for _ in range(4)]
+        real.sim.world.wait_for("POST /chat/messages", 4)
+        seconds, error = timed(lambda: real.run(*TITLE))
+        assert isinstance(error, Busy)
+        assert error.retryable
+        assert seconds < 0.1
+        real.twitch.close()
+        assert all(isinstance(action.exception(timeout=5), Stopping) for action in hanging)
+
+
+# --- the transport alone ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def transport() -> Iterator[Transport]:
+    transport = Transport(SystemClock(), threading.Event.wait, lambda *_: None, "test")
+    yield transport
+    transport.close()
+
+
+def get(url: str) -> Request:
+    return Request("GET", url, "GET /x")
+
+
+def plan(seconds: float = 0.4, *, repeatable: bool = False) -> Plan:
+    return Plan(Deadline(SystemClock(), seconds), timeout_s=5.0, retries=2, repeatable=repeatable)
+
+
+@pytest.fixture
+def silent() -> Iterator[socket.socket]:
+    """A port that accepts connections and never says anything, so that a TLS handshake never ends."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server
+
+
+def port_of(server: socket.socket) -> int:
+    return int(server.getsockname()[1])
+
+
+def test_a_tls_handshake_that_never_ends_is_cut_at_the_deadline(transport: Transport, silent: socket.socket) -> None:
+    seconds, error = timed(lambda: transport.send(get(f"https://127.0.0.1:{port_of(silent)}/"), plan()))
+    assert isinstance(error, Timeout)
+    assert error.retryable is True
+    assert 0.39 <= seconds < 0.8
+
+
+def test_a_tls_handshake_that_never_ends_is_cut_by_close(transport: Transport, silent: socket.socket) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(transport.send, get(f"https://127.0.0.1:{port_of(silent)}/"), plan(30))
+        hello, _ = silent.accept()
+        with hello:
+            assert hello.recv(1)
+            seconds, _ = timed(transport.close)
+            assert isinstance(call.exception(timeout=5), Stopping)
+    assert seconds < 0.2
+
+
+def test_a_connection_that_is_never_accepted_is_given_up_at_the_deadline(transport: Transport) -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        port = port_of(server)
+        fillers = []
+        for _ in range(4):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", port))
+            fillers.append(filler)
+        seconds, error = timed(lambda: transport.send(get(f"http://127.0.0.1:{port}/"), plan()))
+        for filler in fillers:
+            filler.close()
+    assert isinstance(error, Timeout)
+    assert error.retryable is True
+    assert 0.39 <= seconds < 0.8
+
+
+def test_a_resolver_that_hangs_is_given_up_at_the_deadline(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = threading.Event()
+    asked = socket.getaddrinfo
+
+    def hanging(host: str, *args: Any, **kwargs: Any) -> Any:
+        answer.wait(10)
+        return asked("127.0.0.1", *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", hanging)
+    seconds, error = timed(lambda: transport.send(get("https://twitch.invalid/"), plan()))
+    answer.set()
+    for thread in threading.enumerate():
+        if thread.name == "twitch-resolve":
+            thread.join()
+    assert isinstance(error, Timeout)
+    assert 0.39 <= seconds < 0.8
+
+
+def test_an_unknown_name_says_so_and_may_be_tried_again(transport: Transport, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    _, error = timed(lambda: transport.send(get("https://twitch.invalid/"), plan(20)))
+    assert isinstance(error, TwitchUnavailable)
+    assert error.details["reason"] == "its name cannot be resolved"
+    assert error.retryable is True
+
+
+def test_a_refused_connection_may_be_tried_again_even_for_a_chat_message(transport: Transport) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = port_of(server)
+    _, error = timed(lambda: transport.send(get(f"http://127.0.0.1:{port}/"), plan(20)))
+    assert isinstance(error, TwitchUnavailable)
+    assert error.details["reason"] == "cannot connect"
+    assert error.retryable is True
+
+
+def test_a_connection_idle_for_too_long_is_not_used_again(real: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+    resolve = connection._resolve
+
+    def counted(*args: Any) -> Any:
+        opened.append(args)
+        return resolve(*args)
+
+    monkeypatch.setattr(connection, "_resolve", counted)
+    real.run(*CHAT)
+    real.run(*CHAT)
+    assert opened == []
+    monkeypatch.setattr(connection, "MAX_IDLE_S", 0.0)
+    real.run(*CHAT)
+    assert len(opened) == 1
+
+
+def test_an_answer_without_end_is_cut_short(real: Rig) -> None:
+    real.sim.fault("POST /chat/messages", status=200, body={"data": ["x" * (1 << 21)]})
+    _, error = timed(lambda: real.run(*CHAT))
+    assert isinstance(error, TwitchUnavailable)
+    assert error.details["reason"] == "the answer is too long"
+    assert error.retryable is False
+
+
+def test_a_proxy_of_the_environment_is_not_used(real: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "")
+    assert real.run(*CHAT)["status"] == "sent"
+
+
+def test_a_redirect_is_not_followed(real: Rig, silent: socket.socket) -> None:
+    real.sim.fault("POST /chat/messages", status=307, headers={"Location": f"http://127.0.0.1:{port_of(silent)}/"})
+    seconds, error = timed(lambda: real.run(*CHAT))
+    assert isinstance(error, TwitchUnavailable)
+    assert error.details["twitch_status"] == 307
+    assert seconds < 1
+
+
+@pytest.mark.parametrize("url", ["http://api.twitch.tv/helix", "http://192.168.1.5/helix", "ftp://127.0.0.1/", "x"])
+def test_plain_http_is_for_this_machine_only(url: str, transport: Transport) -> None:
+    with pytest.raises(ValueError, match="https"):
+        TwitchConfig(api_url=url)
+    with pytest.raises(ValueError, match="https"):
+        transport.send(get(url), plan())
+
+
+def test_the_watcher_thread_begins_with_the_first_call_only(tmp_path: Path) -> None:
+    calls = OpenCalls(threading.Event.wait)
+    assert not [thread for thread in threading.enumerate() if thread.name == "twitch-deadline"]
+    calls.close()
+    twitch = Twitch(TwitchConfig, SecretStore(tmp_path), TurnedClock(), EventList(), lambda *_: None, version="x")
+    twitch.close()
