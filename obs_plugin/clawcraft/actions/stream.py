@@ -58,6 +58,7 @@ class StreamActions:
             result["metadata"] = self._apply_metadata(args, warnings)
         context.progress(OBS_FROM, "starting the stream in OBS")
         result.update(self._stream.start(scene, _within(context, OBS_FROM, OBS_TO)))
+        warnings += result.pop("warnings", [])
         if args.get("wait_until_live"):
             context.progress(OBS_TO + 1, "connected; waiting for Twitch to show the channel live")
             live = self._metadata.wait_until_live(context.progress, args.get("channel"))

@@ -34,6 +34,7 @@ class StatusPage:
         self._one_asks = threading.Lock()
         self._page: Mapping[str, Any] = {}
         self._valid_until_s = float("-inf")
+        self._expired = 0
         self._last: ObsSnapshot | None = None
         self._bitrate = _Bitrate()
 
@@ -42,9 +43,16 @@ class StatusPage:
         for, or did not answer, is null; a list of scenes is the last one known."""
         with self._one_asks:
             if self._clock.monotonic() >= self._valid_until_s:
+                expired = self._expired
                 self._page = self._read()
-                self._valid_until_s = self._clock.monotonic() + CACHE_S
+                if expired == self._expired:
+                    self._valid_until_s = self._clock.monotonic() + CACHE_S
             return self._page
+
+    def expire(self) -> None:
+        """Something changed in OBS: who hears that a job is done must not be shown the moment before."""
+        self._expired += 1
+        self._valid_until_s = float("-inf")
 
     def _read(self) -> Mapping[str, Any]:
         problem = ""

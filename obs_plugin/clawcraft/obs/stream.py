@@ -82,18 +82,24 @@ class StreamController:
 
     def on_frontend_event(self, code: int) -> None:
         """Notes the event and returns."""
+        self._page.expire()
         event = self._obs.event(code)
         if event is None or self._state.snapshot().closed:
             return
         self._state.on_event(event)
         if event is FrontendEvent.STREAMING_STARTING:
-            self._state.set(signals=self._obs.connect_signals(self._state.on_signal))
+            self._state.set(signals=self._obs.connect_signals(self._on_signal))
         elif event is FrontendEvent.STREAMING_STARTED and self._must_stop():
             # Not here: OBS is in the middle of its own start.
             self._late_stop = threading.Thread(target=self._stop_late, name="clawcraft-late-stop", daemon=True)
             self._late_stop.start()
         elif event is FrontendEvent.SHUTDOWN:
             self._state.set(closed=True)
+
+    def _on_signal(self, name: str, code: int) -> None:
+        """Any thread of OBS."""
+        self._state.on_signal(name, code)
+        self._page.expire()
 
     def close(self) -> None:
         """At script_unload. Ends a waiting start or stop as Interrupted, and all calls to OBS; idempotent."""
@@ -133,6 +139,7 @@ class StreamController:
         try:
             progress(30, "preparing the scene")
             shown, warnings = self._orders.show_scene(scene, config.default_scene)
+            self._page.expire()
             progress(40, "starting the stream")
             found, attempts = self._attempts(start, config, progress)
         finally:
