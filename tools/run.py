@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import re
 import shlex
@@ -62,13 +63,16 @@ def _run(host: MockObs) -> int:
     terminal = sys.stdout  # The fake OBS takes the standard streams for the script log, as OBS does.
     host.start()
     shown = 0
+    url = ""
     while not ended:
         host.wait(FOLLOW_S)
         for line in host.log_lines()[shown:]:
             shown += 1
             print(line, file=terminal)
-            if match := re.search(r"(?<!not )listening (http://\S+)", line):
-                print(_how_to_call(match[1], host.config_dir / SERVICE_FOLDER), file=terminal)
+            match = re.search(r"(?<!not )listening (http://\S+)", line)
+            if match and match[1] != url:
+                url = match[1]
+                print(_how_to_call(url, host.config_dir / SERVICE_FOLDER), file=terminal)
         terminal.flush()
     report = host.stop()
     for violation in report.violations:
@@ -121,7 +125,8 @@ def _curl(url: str, settings: Settings) -> str:
     elif origin == "file":
         token = f"$(cat {shlex.quote(os.environ['TOOL_SERVICE_TOKEN_FILE'])})"
     else:
-        code = f"import json; print(json.load(open({str(_store(settings))!r}))['TOOL_SERVICE_TOKEN'])"
+        path = json.dumps(str(_store(settings)), ensure_ascii=False)
+        code = f'import json; print(json.load(open({path}))["TOOL_SERVICE_TOKEN"])'
         token = f"$(python3 -c {shlex.quote(code)})"
     authorized = f'curl -sS -H "Authorization: Bearer {token}"'
     if settings.signature_secret:  # A POST would have to be signed.
