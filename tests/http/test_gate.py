@@ -132,7 +132,7 @@ def test_64_kib_is_accepted_and_one_byte_more_is_not(service: HttpService) -> No
     assert service.post(padded(65_536)).status == 200
     answer = service.post(padded(65_537))
     assert (answer.status, answer.code) == (413, "payload_too_large")
-    assert answer.json["error"]["details"] == {"length_bytes": 65_537, "limit_bytes": 65_536}
+    assert answer.json["error"]["details"] == {"limit_bytes": 65_536}
 
 
 def test_a_chunked_body_has_the_same_limit(service: HttpService) -> None:
@@ -147,13 +147,9 @@ def test_a_chunked_body_has_the_same_limit(service: HttpService) -> None:
     assert (chunked(65_536), chunked(65_537)) == (200, 413)
 
 
-def test_an_oversized_body_is_read_to_its_end_so_that_the_connection_lives_on(service: HttpService) -> None:
-    with service.connection() as connection:
-        for body, status in ((b"x" * 900_000, 413), (padded(100), 200)):
-            connection.request("POST", "/tools/execute", body, {**JSON, "Authorization": f"Bearer {TOKEN}"})
-            response = connection.getresponse()
-            response.read()
-            assert response.status == status
+def test_a_refused_body_is_read_on_for_a_while_so_that_the_client_sees_the_answer(service: HttpService) -> None:
+    for size in (70_000, 900_000, 1_900_000):
+        assert service.post(b"x" * size).code == "payload_too_large"
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
@@ -385,11 +381,10 @@ def test_the_checks_come_in_the_contracts_order(service: HttpService) -> None:
         return service.post(body, **extra, **headers).code
 
     wrong = {"Authorization": "Bearer wrong"}
-    assert (
-        code(b"x" * 65_537, sign=False, Host="evil.example", Content_Type="text/plain", **wrong) == "client_not_allowed"
-    )
-    assert code(b"x" * 65_537, sign=False, Content_Type="text/plain", **wrong) == "payload_too_large"
-    assert code(bad_json, sign=False, Content_Type="text/plain", **wrong) == "unsupported_media_type"
+    wrong_type = {"Content_Type": "text/plain", **wrong}
+    assert code(b"x" * 65_537, sign=False, Host="evil.example", **wrong_type) == "client_not_allowed"
+    assert code(b"x" * 65_537, sign=False, **wrong_type) == "payload_too_large"
+    assert code(bad_json, sign=False, **wrong_type) == "unsupported_media_type"
     assert code(bad_json, sign=False, **wrong) == "unauthorized"
     assert code(bad_json, sign=False) == "invalid_signature"
     assert code(bad_json) == "invalid_json"

@@ -23,10 +23,10 @@ from clawcraft.errors import (
     UnsupportedMediaType,
 )
 from clawcraft.http import signature
+from clawcraft.http.wire import MAX_BODY_BYTES
 from clawcraft.secrets import Secret
 from clawcraft.settings import IpNetwork, Settings
 
-MAX_BODY_BYTES: Final = 64 * 1024
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 Environ = Mapping[str, Any]
 
@@ -112,7 +112,7 @@ class Gate:
         if length > MAX_BODY_BYTES:
             raise PayloadTooLarge(
                 f"the body has {length} bytes; at most {MAX_BODY_BYTES} are allowed",
-                details={"length_bytes": length, "limit_bytes": MAX_BODY_BYTES},
+                details={"limit_bytes": MAX_BODY_BYTES},
             )
 
     def check_json_type(self, environ: Environ) -> None:

@@ -16,8 +16,7 @@ from clawcraft.errors import (
     PayloadTooLarge,
     Unauthorized,
 )
-from clawcraft.http.gate import MAX_BODY_BYTES
-from clawcraft.http.wire import MAX_HEADER_BYTES
+from clawcraft.http.wire import MAX_BODY_BYTES, MAX_HEADER_BYTES
 
 ALWAYS: Final[Mapping[str, str]] = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 JSON: Final = "application/json"
@@ -58,7 +57,8 @@ def of_waitress(refusal: Any) -> ClawcraftError:
     """The contract's error for a request that waitress itself could not accept."""
     match refusal.code:
         case 413:
-            return PayloadTooLarge(f"the body is larger than {MAX_BODY_BYTES} bytes")
+            message = f"the body is larger than {MAX_BODY_BYTES} bytes"
+            return PayloadTooLarge(message, details={"limit_bytes": MAX_BODY_BYTES})
         case 431:
             return HeadersTooLarge(f"the request line and headers are larger than {MAX_HEADER_BYTES} bytes")
         case 500:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 
-from clawcraft.http.wire import MAX_HEADER_BYTES, READ_AT_MOST_BYTES, Listener
+from clawcraft.http.wire import MAX_BODY_BYTES, MAX_HEADER_BYTES, Listener
 from clawcraft.http.workers import WaitSlots, WorkerPool
 
 WORKERS: Final = 4
@@ -85,7 +85,7 @@ class HttpServer:
             ident=None,
             connection_limit=self._connection_limit,
             max_request_header_size=MAX_HEADER_BYTES,
-            max_request_body_size=READ_AT_MOST_BYTES,
+            max_request_body_size=2 * MAX_BODY_BYTES,  # waitress counts chunk headers too; the gate counts exactly
             log_socket_errors=False,
         )
         self._listener = Listener(self._app, sock, map=self._map, dispatcher=self._pool, adj=adjustments)

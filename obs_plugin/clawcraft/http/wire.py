@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from io import BytesIO
 from typing import Any, Final
 
 from waitress.channel import HTTPChannel
@@ -16,41 +15,17 @@ from waitress.server import TcpWSGIServer
 from waitress.task import WSGITask
 from waitress.utilities import RequestEntityTooLarge
 
-from clawcraft.http.gate import MAX_BODY_BYTES
-
+MAX_BODY_BYTES: Final = 64 * 1024
 MAX_HEADER_BYTES: Final = 16 * 1024
-READ_AT_MOST_BYTES: Final = 1024 * 1024
-"""A body between the contract's limit and this is read to its end and thrown away: closing a connection with unread
-bytes resets it, and the client would never see the 413."""
+LINGER_S: Final = 2.0
+LINGER_BYTES: Final = 2 * 1024 * 1024
+"""How long and how much of a refused request is still read and thrown away: closing a connection with unread bytes
+resets it, and the client would never see why it was refused."""
 
 REFUSED: Final = "clawcraft.refused"
 """environ key: waitress's own error, for a request that is no valid HTTP."""
 CLIENT_GONE: Final = "clawcraft.client_gone"
 """environ key: ``() -> bool``, True once the client closed its side."""
-
-
-class BoundedBody:
-    """A request body in memory that keeps no more than the gate can accept, yet counts every byte."""
-
-    def __init__(self) -> None:
-        self._file = BytesIO()
-        self._length = 0
-
-    def append(self, data: bytes) -> None:
-        room = MAX_BODY_BYTES - self._length
-        if room > 0:
-            self._file.write(data[:room])
-        self._length += len(data)
-
-    def __len__(self) -> int:
-        return self._length
-
-    def getfile(self) -> BytesIO:
-        self._file.seek(0)
-        return self._file
-
-    def close(self) -> None:
-        self._file.close()
 
 
 class StrictParser(HTTPRequestParser):  # type: ignore[misc]
@@ -77,15 +52,12 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]
             raise ParsingError("both Content-Length and Transfer-Encoding")
         if self.proxy_netloc:
             self.headers["HOST"] = self.proxy_netloc
-        if self.body_rcv is None:
-            # waitress would send 100 and then wait for a body that never comes.
-            self.expect_continue = False
-            return
-        self.body_rcv.buf = BoundedBody()
-        if self.expect_continue and self.content_length > MAX_BODY_BYTES:
-            self.expect_continue = False
+        if self.content_length > MAX_BODY_BYTES:
             self.error = RequestEntityTooLarge("")
             self.completed = True
+        if self.body_rcv is None or self.error is not None:
+            # No 100 for a body that does not come or is not wanted: waitress would then wait for it.
+            self.expect_continue = False
 
 
 class Task(WSGITask):  # type: ignore[misc]
@@ -106,6 +78,7 @@ class RefusedTask(Task):
         return environ
 
     def execute(self) -> None:
+        self.channel.refused = True
         self.set_close_on_finish()
         super().execute()
 
@@ -118,18 +91,50 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     error_task_class = RefusedTask
 
     def __init__(self, *args: Any, **named: Any) -> None:
+        self.refused = False
         self._reading: Any = None
-        self.reading_since = 0.0
+        self._reading_since = 0.0
+        self._lingering_since: float | None = None
+        self._lingered_bytes = 0
         super().__init__(*args, **named)
 
     def received(self, data: bytes) -> bool:
         answer: bool = super().received(data)
         if self.request is not self._reading:
-            self._reading, self.reading_since = self.request, time.time()
+            self._reading, self._reading_since = self.request, time.time()
         return answer
 
     def readable(self) -> bool:
+        if self._lingering_since is not None:
+            return True
         return not self.server.draining and bool(super().readable())
+
+    def handle_read(self) -> None:
+        if self._lingering_since is None:
+            super().handle_read()
+            return
+        # recv closes the channel once the client has closed its side.
+        self._lingered_bytes += len(self.recv(self.adj.recv_bytes))
+        if self._lingered_bytes > LINGER_BYTES:
+            self.handle_close()
+
+    def handle_write(self) -> None:
+        if not (self.refused and self.close_when_flushed):
+            super().handle_write()
+            return
+        self._flush_exception(self._flush_some)
+        if self.will_close:
+            self.handle_close()
+        elif not self.total_outbufs_len:
+            self._linger()
+
+    def _linger(self) -> None:
+        self.close_when_flushed = False
+        self._lingering_since = time.time()
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.handle_close()
 
     def client_gone(self) -> bool:
         """A worker, while it runs this channel's request. A client that closed only its sending side counts as
@@ -154,7 +159,9 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         waitress's own rule, a byte now and then does not keep a half-sent request alive."""
         if self.requests:
             return False
-        if self.request is not None and now - self.reading_since > request_timeout_s:
+        if self._lingering_since is not None:
+            return now - self._lingering_since > LINGER_S
+        if self.request is not None and now - self._reading_since > request_timeout_s:
             return True
         limit_s = request_timeout_s if self.total_outbufs_len else idle_timeout_s
         return bool(now - self.last_activity > limit_s)

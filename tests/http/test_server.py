@@ -1,0 +1,195 @@
+"""Start and stop: the port taken and freed at once, no thread and no connection left."""
+
+import gc
+import os
+import socket
+import sys
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from clawcraft.http.server import HttpServer, ListenError, PortInUse, WaitSlots
+from tests.support.http_service import Answer, HttpService, request
+
+HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+HALF_SENT = b"POST /tools/execute HTTP/1.1\r\nContent-Length: 9\r\n\r\nx"
+
+
+def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    start_response("200 OK", [("Content-Length", "2")])
+    return [b"ok"]
+
+
+def everything(sock: socket.socket) -> bytes:
+    """What the server sends until it closes."""
+    return b"".join(iter(lambda: sock.recv(65536), b""))
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+
+
+def test_50_starts_and_stops_on_one_port_leave_nothing() -> None:
+    first = HttpServer(app, "127.0.0.1", 0, WaitSlots())
+    first.start()
+    port = first.port
+    assert first.stop(2) == []
+    threads, begun_s = set(threading.enumerate()), time.monotonic()
+    slots = WaitSlots()
+    files = open_files() if sys.platform == "linux" else 0
+    for _ in range(50):
+        server = HttpServer(app, "127.0.0.1", port, slots)
+        server.start()
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as kept:
+            kept.sendall(HEALTH)
+            assert kept.recv(1) == b"H"
+            assert server.stop(2) == []
+            assert everything(kept).endswith(b"ok")
+        assert set(threading.enumerate()) == threads
+    assert time.monotonic() - begun_s < 10
+    gc.collect()
+    if sys.platform == "linux":
+        assert open_files() == files
+
+
+def test_stop_waits_for_no_idle_or_half_sent_connection() -> None:
+    with HttpService() as service:
+        address = ("127.0.0.1", service.server.port)
+        connections = [socket.create_connection(address, timeout=5) for _ in range(20)]
+        for number, sock in enumerate(connections):
+            sock.sendall(
+                (HEALTH, HEALTH[:20], b"POST /tools/execute HTTP/1.1\r\nContent-Length: 9\r\n\r\nx", b"")[number % 4]
+            )
+        assert service.get("/health").status == 200
+        begun_s = time.monotonic()
+        assert service.server.stop(2.0) == []
+        assert time.monotonic() - begun_s < 0.5
+        for sock in connections:
+            sock.close()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address, timeout=5)
+
+
+def test_a_running_request_is_finished_before_the_stop() -> None:
+    running, go_on = threading.Event(), threading.Event()
+
+    def slow(_: Any) -> Answer:
+        running.set()
+        go_on.wait(10)
+        return Answer(200, {"ok": True})
+
+    service = HttpService()
+    service.dispatcher.script = slow
+    answers: list[object] = []
+    with service:
+        client = threading.Thread(target=lambda: answers.append(service.post(request()).status))
+        client.start()
+        assert running.wait(10)
+        stopper = threading.Thread(target=lambda: answers.append(service.server.stop(10)))
+        stopper.start()
+        go_on.set()
+        stopper.join()
+        client.join()
+    assert sorted(answers, key=str) == [200, []]
+
+
+def test_a_request_that_hangs_is_named_and_does_not_hold_the_stop() -> None:
+    running, go_on = threading.Event(), threading.Event()
+
+    def hangs(_: Any) -> Answer:
+        running.set()
+        go_on.wait(30)
+        return Answer(200, {"ok": True})
+
+    service = HttpService()
+    service.dispatcher.script = hangs
+    service.server.start()
+    cut_off = []
+
+    def ask() -> None:
+        with pytest.raises(OSError) as caught:  # noqa: PT011 - whichever way the connection ends
+            service.post(request())
+        cut_off.append(caught.value)
+
+    client = threading.Thread(target=ask)
+    client.start()
+    assert running.wait(10)
+    begun_s = time.monotonic()
+    (name,) = service.server.stop(0.6)
+    assert name.startswith("clawcraft-http-")
+    assert time.monotonic() - begun_s < 2
+    client.join()
+    assert len(cut_off) == 1
+    go_on.set()
+    assert service.server.stop(10) == []
+
+
+def test_stop_may_come_twice_and_before_any_start() -> None:
+    server = HttpServer(app, "127.0.0.1", 0, WaitSlots())
+    assert server.stop(1) == []
+    server.start()
+    assert [server.stop(1), server.stop(1)] == [[], []]
+
+
+def test_a_taken_port_is_told_to_the_caller_and_nothing_is_left() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(PortInUse) as caught:
+            HttpServer(app, "127.0.0.1", port, WaitSlots()).start()
+        assert str(caught.value) == (
+            f"port {port} on 127.0.0.1 is in use by another program: close that program or choose another PORT"
+        )
+    server = HttpServer(app, "127.0.0.1", port, WaitSlots())
+    server.start()
+    with pytest.raises(PortInUse):
+        HttpServer(app, "127.0.0.1", port, WaitSlots()).start()
+    assert server.stop(1) == []
+
+
+def test_an_address_of_another_machine_is_told_to_the_caller() -> None:
+    with pytest.raises(ListenError, match=r"192\.0\.2\.1 is not an address of this machine"):
+        HttpServer(app, "192.0.2.1", 0, WaitSlots()).start()
+
+
+def test_a_connection_that_breaks_the_loop_costs_only_itself(service: HttpService, caplog: Any) -> None:
+    with socket.create_connection(("127.0.0.1", service.server.port), timeout=5) as sock:
+        sock.sendall(HEALTH)
+        assert sock.recv(4096)
+        (channel,) = service.server._listener.active_channels.values()  # type: ignore[union-attr]
+        broken = threading.Event()
+
+        def writable() -> bool:
+            if not broken.is_set():
+                broken.set()
+                raise RuntimeError("provoked")
+            return False
+
+        channel.writable = writable
+        service.server._listener.pull_trigger()  # type: ignore[union-attr]
+        assert broken.wait(5)
+        assert service.get("/health").status == 200
+    assert "the HTTP loop stumbled" in caplog.text
+
+
+def test_a_burst_beyond_the_workers_is_served_without_a_warning(service: HttpService, caplog: Any) -> None:
+    threads = [threading.Thread(target=service.get, args=("/health",)) for _ in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(service.events.named("request")) == 40
+    assert caplog.text == ""
+
+
+def test_places_to_wait_are_counted_and_bounded() -> None:
+    slots, heard = WaitSlots(limit=2), list[int]()
+    with slots.waiting() as first, slots.waiting() as second, slots.waiting() as third:
+        assert (first, second, third) == (True, True, False)
+        slots.follow(heard.append)
+    assert slots.in_use == 0
+    assert heard == [2, 1, 0]
+    with pytest.raises(ZeroDivisionError), slots.waiting():
+        raise ZeroDivisionError
+    assert slots.in_use == 0
