@@ -25,7 +25,7 @@ MIGRATIONS: Sequence[Sequence[str]] = (
             agent_id TEXT NOT NULL, request_id TEXT, mission_id TEXT, correlation_id TEXT, fingerprint TEXT NOT NULL,
             status TEXT NOT NULL, percent INTEGER NOT NULL, message TEXT NOT NULL, updated_at REAL NOT NULL,
             created_at REAL NOT NULL, started_at REAL, finished_at REAL, result TEXT, error TEXT)""",
-        "CREATE UNIQUE INDEX jobs_by_request ON jobs (request_id) WHERE request_id IS NOT NULL",
+        "CREATE UNIQUE INDEX jobs_by_request ON jobs (request_id)",
         """CREATE INDEX jobs_without_request ON jobs (agent_id, action, mission_id, correlation_id)
             WHERE request_id IS NULL""",
         "CREATE INDEX jobs_of_agent_mission ON jobs (agent_id, mission_id) WHERE mission_id IS NOT NULL",
@@ -109,8 +109,7 @@ class Database:
     def start_over(self, reason: str) -> None:
         """Move the file aside and begin an empty one; the log says what is lost. Raises StorageUnavailable."""
         self.close()
-        stamp = int(self._clock.time())
-        moved_to = self.path.with_name(f"{self.path.name}.unreadable-{stamp}")
+        moved_to = self._place_aside()
         try:
             for suffix in ("", "-wal", "-shm"):
                 part = self.path.with_name(self.path.name + suffix)
@@ -161,6 +160,12 @@ class Database:
             connection.close()
             raise
         self._connection = connection
+
+    def _place_aside(self) -> Path:
+        stamp = int(self._clock.time())
+        while (place := self.path.with_name(f"{self.path.name}.unreadable-{stamp}")).exists():
+            stamp += 1
+        return place
 
     def _unavailable(self, error: Exception) -> StorageUnavailable:
         code = _primary_code(error) if isinstance(error, sqlite3.Error) else None

@@ -25,7 +25,9 @@ from clawcraft.jobs.signatures import SignatureTable
 FILE_NAME: Final = "jobs.sqlite3"
 MAX_ACTIVE: Final = 1024
 QUEUE_FULL_RETRY_S: Final = 5.0
-SWEEP_BATCH: Final = 200
+SWEEP_BATCH: Final = 50
+SWEEP_PAUSE_S: Final = 0.005
+SWEEP_AT_MOST: Final = 5_000
 QUEUED_MESSAGE: Final = "queued"
 
 Jobs = list[Job]
@@ -197,18 +199,20 @@ class JobStore:
         return self._signatures.seen(signature, expires_at_s)
 
     def sweep(self) -> int:
-        """Delete what is past its TTL; returns the number of jobs. Small batches: between two of them every other
-        thread gets its turn."""
+        """Delete what is past its TTL, at most SWEEP_AT_MOST jobs, for about a second; returns how many. Small
+        batches with a pause between, in which every other thread gets its turn; close() ends it."""
         swept = 0
-        while True:
+        while swept < SWEEP_AT_MOST and not self._woken:
             with self._database.transaction() as connection:
                 jobs = connection.execute(
                     "DELETE FROM jobs WHERE seq IN (SELECT seq FROM jobs WHERE finished_at < ? LIMIT ?)",
                     (self._oldest_kept(), SWEEP_BATCH),
                 ).rowcount
             swept += jobs
-            if jobs < SWEEP_BATCH and self.answers.sweep(SWEEP_BATCH) < SWEEP_BATCH:
+            if jobs + self.answers.sweep(SWEEP_BATCH) == 0:
                 break
+            with self._changed:
+                self._changed.wait_for(lambda: self._woken, SWEEP_PAUSE_S)
         return swept
 
     def close(self) -> None:

@@ -1,0 +1,465 @@
+"""From a valid envelope to its answer: the order of checks, what answers say, and that nothing runs twice."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clawcraft.actions.dispatch import Answer
+from clawcraft.actions.registry import Envelope
+from clawcraft.clock import rfc3339
+from clawcraft.contract.idempotency import FALLBACK_WINDOW_S
+from clawcraft.errors import (
+    ActionDisabled,
+    Busy,
+    ClawcraftError,
+    IdempotencyConflict,
+    InternalError,
+    Interrupted,
+    PausedByOperator,
+    QueueFull,
+    RateLimited,
+    Stopping,
+    StorageUnavailable,
+    Timeout,
+    TwitchNotConfigured,
+    TwitchRejected,
+    TwitchUnavailable,
+)
+from clawcraft.jobs.store import MAX_ACTIVE
+from tests.support.job_rig import PATIENCE_S, TTL_S, JobRig, Places, TurnedClock, envelope, start, stop, together
+
+
+def title(request_id: str | None = "t", text: str = "hello", **fields: Any) -> Envelope:
+    return envelope("twitch.set_title", request_id, args={"title": text}, **fields)
+
+
+def reopened(rig: JobRig, folder: Path, clock: TurnedClock) -> JobRig:
+    rig.close()
+    return JobRig(folder, clock=clock)
+
+
+# --- async answers ----------------------------------------------------------------------------------------------------
+
+
+def test_an_accepted_job_is_answered_in_the_contracts_words(rig: JobRig, clock: TurnedClock) -> None:
+    answer = rig.execute(start("r"))
+    job_id = answer.body["result"]["job_id"]
+    assert answer == Answer(
+        202,
+        {
+            "ok": True,
+            "action": "twitch.start_stream",
+            "result": {
+                "job_id": job_id,
+                "status": "queued",
+                "progress": {"percent": 0, "message": "queued", "updated_at": rfc3339(clock.now_s)},
+                "request_id": "r",
+            },
+        },
+        {"Location": f"/tools/jobs/{job_id}"},
+    )
+
+
+def test_a_repeat_gets_the_first_answer_again_while_the_job_is_kept(
+    rig: JobRig, tmp_path: Path, clock: TurnedClock
+) -> None:
+    first = rig.execute(start("r", args={"title": "a"}))
+    rig.ended(first.body["result"]["job_id"])
+    clock.turn(TTL_S - 1)
+    rig = reopened(rig, tmp_path, clock)
+    again = rig.execute(start("r", args={"title": "a"}))
+    assert again.body == first.body
+    assert (again.status, again.headers["Idempotent-Replayed"]) == (202, "true")
+    clock.turn(2)
+    assert rig.accept(start("r", args={"title": "a"})) != first.body["result"]["job_id"]
+    rig.close()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        start("r", args={"title": "b"}),
+        start("r", args={"title": "a"}, agent_id="someone"),
+        stop("r"),
+        envelope("twitch.set_title", "r", args={"title": "a"}),
+    ],
+    ids=["args", "agent", "action", "sync action"],
+)
+def test_a_request_id_used_otherwise_conflicts_whatever_became_of_the_job(rig: JobRig, other: Envelope) -> None:
+    rig.ended(rig.accept(start("r", args={"title": "a"})))
+    with pytest.raises(IdempotencyConflict) as conflict:
+        rig.execute(other)
+    assert conflict.value.details["first_action"] == "twitch.start_stream"
+    assert len(rig.store.list({}, 10)[0]) == 1
+
+
+def test_a_sync_request_id_conflicts_with_an_async_one(rig: JobRig) -> None:
+    rig.execute(title("r"))
+    with pytest.raises(IdempotencyConflict):
+        rig.execute(start("r"))
+
+
+def test_a_mission_is_not_part_of_what_a_request_id_stands_for(rig: JobRig) -> None:
+    assert rig.accept(start("r", mission_id="m")) == rig.accept(start("r", mission_id="n"))
+
+
+def test_sixteen_equal_requests_at_once_are_one_job(rig: JobRig) -> None:
+    ids = together([lambda: rig.accept(start("same"))] * 16)
+    assert len(set(ids)) == 1
+    rig.ended(ids[0])
+    assert rig.stream.calls.count("start None") == 1
+    assert rig.limiter.taken == ["twitch.start_stream"]
+
+
+# --- the fallback key -------------------------------------------------------------------------------------------------
+
+
+def test_without_request_id_the_mission_recognises_a_repeat_for_a_while(rig: JobRig, clock: TurnedClock) -> None:
+    rig.stream.connects.clear()
+    request = start(mission_id="m", args={"title": "a"})
+    first = rig.accept(request)
+    assert rig.accept(request) == first
+    rig.stream.let(rig.stream.connects)
+    rig.ended(first)
+    clock.turn(FALLBACK_WINDOW_S - 0.1)
+    assert rig.accept(request) == first
+    clock.turn(0.2)
+    assert rig.accept(request) != first
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        start(mission_id="n"),
+        start(mission_id="m", agent_id="someone"),
+        start(mission_id="m", correlation_id="c"),
+        start(correlation_id="m"),
+        stop(mission_id="m"),
+        start("r", mission_id="m"),
+    ],
+    ids=["mission", "agent", "correlation", "kind of id", "action", "request_id"],
+)
+def test_a_different_key_is_a_different_job(rig: JobRig, other: Envelope) -> None:
+    first = rig.accept(start(mission_id="m"))
+    assert rig.accept(other) != first
+
+
+@pytest.mark.parametrize(
+    "ids", [{"mission_id": "m"}, {"correlation_id": "c"}, {"mission_id": "m", "correlation_id": "c"}]
+)
+def test_start_stop_start_again_is_three_jobs(rig: JobRig, ids: dict[str, str]) -> None:
+    jobs = [rig.run(request) for request in (start(**ids), stop(**ids), start(**ids), stop(**ids))]
+    assert len({job.id for job in jobs}) == 4
+    assert [(job.result or {})["status"] for job in jobs] == ["started", "stopped"] * 2
+
+
+def test_a_stop_of_another_agent_or_mission_does_not_count_as_between(rig: JobRig) -> None:
+    first = rig.run(start(mission_id="m"))
+    rig.run(stop("s", mission_id="m", agent_id="someone"))
+    rig.run(stop(mission_id="n"))
+    assert rig.accept(start(mission_id="m")) == first.id
+
+
+def test_a_stop_with_a_request_id_of_its_own_counts_as_between(rig: JobRig) -> None:
+    first = rig.run(start(mission_id="m"))
+    rig.run(stop("s", mission_id="m", correlation_id="other"))
+    assert rig.accept(start(mission_id="m")) != first.id
+
+
+def test_with_other_args_the_mission_conflicts_only_while_its_job_is_active(rig: JobRig) -> None:
+    rig.stream.connects.clear()
+    first = rig.accept(start(mission_id="m", args={"title": "a"}))
+    with pytest.raises(IdempotencyConflict) as conflict:
+        rig.execute(start(mission_id="m", args={"title": "b"}))
+    assert conflict.value.details == {"job_id": first}
+    rig.stream.let(rig.stream.connects)
+    rig.ended(first)
+    assert rig.accept(start(mission_id="m", args={"title": "b"})) != first
+
+
+def test_a_clock_set_back_does_not_stretch_the_window(rig: JobRig, clock: TurnedClock) -> None:
+    first = rig.run(start(mission_id="m"))
+    clock.turn(-3600)
+    assert rig.accept(start(mission_id="m")) != first.id
+
+
+# --- the order of checks ----------------------------------------------------------------------------------------------
+
+
+def test_paused_comes_before_everything_even_a_repeat(rig: JobRig) -> None:
+    rig.accept(start("r"))
+    rig.pause.pause(survive_restart=False)
+    with pytest.raises(PausedByOperator) as paused:
+        rig.execute(start("r"))
+    assert paused.value.details["since"] is not None
+    rig.pause.resume()
+    assert rig.execute(start("r")).status == 202
+
+
+def test_a_disabled_action_is_refused_until_it_is_on_again(rig: JobRig) -> None:
+    rig.disabled.add("twitch.set_title")
+    with pytest.raises(ActionDisabled):
+        rig.execute(title())
+    assert rig.limiter.taken == []
+    rig.disabled.clear()
+    assert rig.execute(title()).status == 200
+
+
+def test_a_replay_takes_nothing_of_the_rate_limit_and_passes_when_it_is_used_up(rig: JobRig) -> None:
+    rig.accept(start("r"))
+    rig.execute(title("t"))
+    taken = list(rig.limiter.taken)
+    rig.limiter.refuses_with = RateLimited("too many", retry_after_s=3.0)
+    assert rig.execute(start("r")).status == 202
+    assert rig.execute(title("t")).status == 200
+    assert rig.limiter.taken == taken
+    for refused in (start("s"), title("u"), title(None)):
+        with pytest.raises(RateLimited):
+            rig.execute(refused)
+    with pytest.raises(IdempotencyConflict):  # idempotency comes first
+        rig.execute(stop("r"))
+    rig.limiter.refuses_with = None
+    assert rig.execute(start("s")).status == 202  # a refusal leaves no trace
+    assert rig.execute(title("u")).status == 200
+
+
+def test_a_full_queue_refuses_new_jobs_and_still_knows_the_old(tmp_path: Path, clock: TurnedClock) -> None:
+    rig = JobRig(tmp_path, clock=clock, working=False)
+    first = rig.accept(start("r0"))
+    for n in range(1, MAX_ACTIVE):
+        rig.accept(start(f"r{n}"))
+    with pytest.raises(QueueFull):
+        rig.execute(start("more"))
+    assert rig.accept(start("r0")) == first
+    rig.close()
+
+
+def test_a_stopped_dispatcher_refuses_everything(rig: JobRig) -> None:
+    rig.dispatcher.stop()
+    for request in (start("r"), title()):
+        with pytest.raises(Stopping):
+            rig.execute(request)
+    assert rig.sync.runs == []
+
+
+# --- sync answers -----------------------------------------------------------------------------------------------------
+
+
+def test_a_sync_result_carries_request_id_and_status(rig: JobRig) -> None:
+    answer = rig.execute(title("t"))
+    assert answer == Answer(
+        200,
+        {
+            "ok": True,
+            "action": "twitch.set_title",
+            "result": {"request_id": "t", "status": "updated", "run": 1},
+        },
+    )
+
+
+def test_a_sync_answer_is_given_again_also_after_a_restart(rig: JobRig, tmp_path: Path, clock: TurnedClock) -> None:
+    first = rig.execute(title("t"))
+    rig = reopened(rig, tmp_path, clock)
+    again = rig.execute(title("t"))
+    assert (again.status, again.body) == (first.status, first.body)
+    assert (dict(first.headers), dict(again.headers)) == ({}, {"Idempotent-Replayed": "true"})
+    assert rig.sync.runs == []
+    with pytest.raises(IdempotencyConflict):
+        rig.execute(title("t", text="other"))
+    clock.turn(TTL_S + 1)
+    assert rig.execute(title("t")).headers == {}
+    rig.close()
+
+
+def test_equal_numbers_are_equal_args(rig: JobRig) -> None:
+    rig.execute(envelope("twitch.set_title", "t", args={"duration": 30, "deep": [{"n": 1.0}]}))
+    again = rig.execute(envelope("twitch.set_title", "t", args={"deep": [{"n": 1}], "duration": 30.0}))
+    assert "Idempotent-Replayed" in again.headers
+
+
+def test_a_sync_request_without_request_id_runs_each_time(rig: JobRig) -> None:
+    for run in (1, 2):
+        answer = rig.execute(title(None))
+        assert answer.body["result"] == {"request_id": None, "status": "updated", "run": run}
+
+
+KEPT = [
+    TwitchRejected("no"),
+    Timeout("late"),
+    Interrupted("cut off"),
+    TwitchUnavailable("sent, then nothing", retryable=False),
+]
+NOT_KEPT = [
+    TwitchNotConfigured("no credentials"),
+    TwitchUnavailable("down"),
+    Busy("busy", retry_after_s=2.2),
+    TwitchRejected("wait", retryable=True, retry_after_s=7),
+]
+
+
+@pytest.mark.parametrize("error", [*KEPT, *NOT_KEPT], ids=lambda error: f"{error.code}-{error.retryable}")
+def test_a_failure_is_replayed_only_if_the_action_may_have_taken_effect(rig: JobRig, error: ClawcraftError) -> None:
+    rig.sync.fails_with = error
+    first = rig.execute(title("t"))
+    assert first.status == error.status
+    assert first.body == {
+        "ok": False,
+        "action": "twitch.set_title",
+        "request_id": "t",
+        "error": error.to_json(),
+    }
+    assert ("Retry-After" in first.headers) == (error.retry_after_s is not None)
+    rig.sync.fails_with = None
+    second = rig.execute(title("t"))
+    if error in KEPT:
+        assert (second.status, second.body) == (first.status, first.body)
+        assert second.headers["Idempotent-Replayed"] == "true"
+        assert len(rig.sync.runs) == 1
+    else:
+        assert (second.status, second.headers, len(rig.sync.runs)) == (200, {}, 2)
+
+
+def test_retry_after_is_whole_seconds_rounded_up(rig: JobRig) -> None:
+    rig.sync.fails_with = Busy("busy", retry_after_s=2.2)
+    assert rig.execute(title("t")).headers == {"Retry-After": "3"}
+
+
+def test_a_defect_in_a_sync_handler_is_an_internal_error_and_kept(rig: JobRig) -> None:
+    rig.sync.fails_with = ZeroDivisionError("secret detail")
+    answer = rig.execute(title("t"))
+    assert (answer.status, answer.body["error"]["code"]) == (500, InternalError.code)
+    assert "secret detail" not in str(answer.body)
+    assert rig.log.named("incident")[0]["incident_id"] == answer.body["error"]["details"]["incident"]
+    assert rig.execute(title("t")).body == answer.body
+
+
+# --- twins ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", [None, TwitchRejected("no"), TwitchUnavailable("down")])
+def test_twins_wait_for_the_first_and_it_runs_once(rig: JobRig, error: ClawcraftError | None) -> None:
+    rig.sync.gate.clear()
+    rig.sync.fails_with = error
+
+    def let_go() -> None:
+        for _ in range(15):
+            assert rig.places.taken.acquire(timeout=PATIENCE_S)
+        rig.sync.gate.set()
+
+    *answers, _ = together([*[lambda: rig.execute(title("t"))] * 16, let_go])
+    assert len(rig.sync.runs) == 1
+    assert all(answer.body == answers[0].body for answer in answers)
+    assert sum("Idempotent-Replayed" in answer.headers for answer in answers) == 15
+    assert rig.limiter.taken == ["twitch.set_title"]
+
+
+def test_a_twin_that_asks_for_something_else_conflicts_at_once(rig: JobRig) -> None:
+    rig.sync.gate.clear()
+
+    def other() -> None:
+        assert rig.sync.entered.acquire(timeout=PATIENCE_S)
+        try:
+            with pytest.raises(IdempotencyConflict):
+                rig.execute(title("t", text="other"))
+            with pytest.raises(IdempotencyConflict):
+                rig.execute(envelope("twitch.set_game", "t"))
+        finally:
+            rig.sync.gate.set()
+
+    first, second = together([lambda: rig.execute(title("t")), other])
+    assert (first.status, second) == (200, None)
+
+
+def test_a_twin_without_a_place_to_wait_is_told_to_come_back(rig: JobRig) -> None:
+    rig.sync.gate.clear()
+    rig.places = Places(0)
+    rig.dispatcher._waiting = rig.places
+
+    def twin() -> None:
+        assert rig.sync.entered.acquire(timeout=PATIENCE_S)
+        try:
+            with pytest.raises(Busy) as busy:
+                rig.execute(title("t"))
+            assert busy.value.retry_after_s
+        finally:
+            rig.sync.gate.set()
+
+    assert together([lambda: rig.execute(title("t")), twin])[1] is None
+
+
+def test_stopping_lets_go_of_twins_at_once(rig: JobRig) -> None:
+    rig.sync.gate.clear()
+
+    def stop_all() -> None:
+        for _ in range(3):
+            assert rig.places.taken.acquire(timeout=PATIENCE_S)
+        rig.dispatcher.stop()
+
+    def twin() -> None:
+        assert rig.sync.entered.acquire(timeout=PATIENCE_S)
+        rig.sync.entered.release()
+        with pytest.raises(Stopping):
+            rig.execute(title("t"))
+        twins_done.append(None)
+        if len(twins_done) == 3:  # only now may the first end: no twin has waited for it
+            rig.sync.gate.set()
+
+    twins_done: list[None] = []
+    first, *rest = together([lambda: rig.execute(title("t")), twin, twin, twin, stop_all])
+    assert (first.status, rest) == (200, [None] * 4)
+
+
+# --- bounds and the disk ----------------------------------------------------------------------------------------------
+
+
+def test_sync_actions_beyond_their_share_of_the_workers_are_busy(tmp_path: Path, clock: TurnedClock) -> None:
+    rig = JobRig(tmp_path, clock=clock, sync_slots=2)
+    rig.sync.gate.clear()
+
+    def third() -> None:
+        for _ in range(2):
+            assert rig.sync.entered.acquire(timeout=PATIENCE_S)
+        try:
+            with pytest.raises(Busy) as busy:
+                rig.execute(title("c"))
+            assert busy.value.retry_after_s
+            assert rig.execute(start("job")).status == 202  # jobs need no such place
+        finally:
+            rig.sync.gate.set()
+
+    outcomes = together([lambda: rig.execute(title("a")), lambda: rig.execute(title("b")), third])
+    assert [outcome.status for outcome in outcomes[:2]] == [200, 200]
+    assert outcomes[2] is None
+    assert rig.execute(title("c")).status == 200
+    for n in range(5):  # each gave its place back, whatever it ended as
+        rig.sync.fails_with = TwitchRejected("no")
+        assert rig.execute(title(f"e{n}")).status == 502
+    rig.close()
+
+
+def test_what_cannot_be_recorded_is_not_begun(rig: JobRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise StorageUnavailable("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.store.answers, "begin", full)
+        for _ in range(5):  # more than there are places for sync actions
+            with pytest.raises(StorageUnavailable):
+                rig.execute(title("t"))
+    assert rig.sync.runs == []
+    assert rig.execute(title("t")).status == 200
+
+
+def test_an_outcome_that_cannot_be_recorded_is_given_once_and_the_action_never_again(
+    rig: JobRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StorageUnavailable("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.store.answers, "finish", full)
+        assert rig.execute(title("t")).status == 200
+    assert rig.log.named("answer_not_stored")[0]["request_id"] == "t"
+    assert rig.execute(title("t")).body["error"]["code"] == "interrupted"
+    assert len(rig.sync.runs) == 1
