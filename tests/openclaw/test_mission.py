@@ -1,0 +1,213 @@
+"""The mission bridge check passes on a sound service, and fails at the right step on one that breaks the contract."""
+
+import json
+import os
+import socketserver
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.support.real_obs import free_port
+from tests.support.studio import ROOT, TOKEN, Studio
+
+Body = dict[str, Any]
+Change = Callable[[str, str, Body, int, Body], int]
+"""(method, path, request, status, answer) → status; changes the answer in place."""
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    with Studio(tmp_path_factory.mktemp("studio")) as studio:
+        yield studio
+
+
+def mission(url: str, *options: str, token: str | None = TOKEN, **environment: str) -> subprocess.CompletedProcess[str]:
+    env = {name: value for name, value in os.environ.items() if not name.startswith("TOOL_")} | environment
+    if token is not None:
+        env["TOOL_SERVICE_TOKEN"] = token
+    command = [sys.executable, str(ROOT / "tools" / "mission.py"), "--url", url, "--job-timeout", "30", *options]
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=90)
+
+
+def report(done: subprocess.CompletedProcess[str]) -> dict[str, bool]:
+    """Which checks passed, by name."""
+    assert done.stdout, done.stderr
+    return {check["name"]: check["passed"] for check in json.loads(done.stdout)["checks"]}
+
+
+@contextmanager
+def changed(studio: Studio, change: Change) -> Iterator[str]:
+    """The address of a server in front of the studio that breaks the contract in one way."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._pass_on(b"")
+
+        def do_POST(self) -> None:
+            self._pass_on(self.rfile.read(int(self.headers["Content-Length"])))
+
+        def _pass_on(self, body: bytes) -> None:
+            headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
+            answer = requests.request(self.command, studio.url + self.path, headers=headers, data=body, timeout=40)
+            content = answer.json()
+            status = change(self.command, self.path, json.loads(body or "{}"), answer.status_code, content)
+            text = json.dumps(content).encode()
+            self.send_response(status)
+            for name in ("Location", "Idempotent-Replayed"):
+                if name in answer.headers:
+                    self.send_header(name, answer.headers[name])
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *_args: object) -> None:
+            """Nothing to tell."""
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), name="changed service")
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_sound_service_passes_every_check(studio: Studio) -> None:
+    done = mission(studio.url, "--json", "--title", "A mission")
+    assert done.returncode == 0, done.stdout
+    assert len(report(done)) == 15
+    assert studio.stream_state() == "offline"
+    assert studio.twitch is not None
+    changes = [call for call in studio.twitch.world.calls if call.method == "PATCH"]
+    assert len(changes) == 1, "the repeated set_title must not reach Twitch twice"
+
+
+def test_the_table_names_each_check(studio: Studio) -> None:
+    done = mission(studio.url)
+    assert done.returncode == 0
+    assert done.stdout.count("\nok  ") == 14
+    assert "queued → running → done, result started" in done.stdout
+
+
+def test_signed_and_without_twitch(tmp_path: Path) -> None:
+    settings = {"TOOL_SERVICE_SIGNATURE_SECRET": "s3cret-of-the-studio", "TOOL_SERVICE_REQUIRE_TIMESTAMP": "1"}
+    secret = tmp_path / "secret"
+    secret.write_text(settings["TOOL_SERVICE_SIGNATURE_SECRET"] + "\n")
+    with Studio(tmp_path / "studio", settings, with_twitch=False) as studio:
+        signed = mission(studio.url, "--json", "--without-twitch", "--signature-secret-file", str(secret))
+        assert signed.returncode == 0, signed.stdout
+        with_twitch = mission(studio.url, "--json", "--signature-secret-file", str(secret))
+        assert with_twitch.returncode == 1
+        assert not report(with_twitch)["set title"]
+        assert report(with_twitch)["off air at the end"]
+        unsigned = mission(studio.url, "--json", "--without-twitch")
+        assert unsigned.returncode == 1
+        assert not report(unsigned)["start: 202 and a job"]
+
+
+def _start(path: str, request: Mapping[str, Any]) -> bool:
+    return path == "/tools/execute" and str(request.get("request_id", "")).endswith(":start")
+
+
+def _not_202(_method: str, path: str, request: Body, status: int, _answer: Body) -> int:
+    return 200 if _start(path, request) and status == 202 else status
+
+
+def _new_job_for_a_repeat() -> Change:
+    seen: list[str] = []
+
+    def change(_method: str, path: str, request: Body, status: int, answer: Body) -> int:
+        if _start(path, request) and status == 202:
+            seen.append(answer["result"]["job_id"])
+            if len(seen) == 2:
+                answer["result"]["job_id"] = "job_other"
+        return status
+
+    return change
+
+
+def _percent_falls() -> Change:
+    seen: list[str] = []
+
+    def change(_method: str, path: str, _request: Body, status: int, answer: Body) -> int:
+        if path.startswith("/tools/jobs/"):
+            seen.append(path)
+            answer["job"]["progress"]["percent"] = 60 if len(seen) == 1 else 50
+            if len(seen) == 1:
+                answer["job"]["status"] = "running"
+        return status
+
+    return change
+
+
+def _done_becomes_running_again() -> Change:
+    seen: list[str] = []
+
+    def change(_method: str, path: str, _request: Body, status: int, answer: Body) -> int:
+        if path.startswith("/tools/jobs/"):
+            seen.append(path)
+            if len(seen) <= 2:
+                answer["job"]["status"] = ("running", "queued")[len(seen) - 1]
+        return status
+
+    return change
+
+
+def _bare_string_error(_method: str, _path: str, _request: Body, status: int, answer: Body) -> int:
+    if "error" in answer:
+        answer["error"] = "something went wrong"
+    return status
+
+
+def _failure_ends_the_stream(_method: str, path: str, _request: Body, status: int, answer: Body) -> int:
+    if path == "/status" and answer["obs"]["stream"]["live"]:
+        answer["obs"]["stream"] |= {"live": False, "state": "stopping"}
+    return status
+
+
+@pytest.mark.parametrize(
+    ("change", "failing"),
+    [
+        (_not_202, "start: 202 and a job"),
+        (_new_job_for_a_repeat(), "start again, same request_id: same job"),
+        (_percent_falls(), "start: every transition to done"),
+        (_done_becomes_running_again(), "start: every transition to done"),
+        (_bare_string_error, "failing call in the middle"),
+        (_failure_ends_the_stream, "still live after the failures"),
+    ],
+)
+def test_a_broken_contract_fails_its_check_and_no_stream_is_left(studio: Studio, change: Change, failing: str) -> None:
+    with changed(studio, change) as url:
+        done = mission(url, "--json")
+    assert done.returncode == 1, done.stdout
+    assert report(done)[failing] is False
+    assert studio.stream_state() == "offline"
+
+
+def test_a_live_stream_is_not_touched(studio: Studio) -> None:
+    studio.client.run("twitch.start_stream", "before-the-mission")
+    done = mission(studio.url)
+    assert done.returncode == 2
+    assert "this check would end it" in done.stderr
+    assert studio.stream_state() == "live"
+    studio.client.run("twitch.stop_stream", "after-the-mission")
+
+
+def test_what_cannot_begin_says_why(studio: Studio) -> None:
+    nobody = mission(f"http://127.0.0.1:{free_port()}")
+    assert (nobody.returncode, "no answer from" in nobody.stderr) == (2, True)
+    stranger = mission(studio.url, token="not-the-right-token")
+    assert (stranger.returncode, "unauthorized" in stranger.stderr) == (2, True)
+    tokenless = mission(studio.url, "--json", token=None)
+    assert (tokenless.returncode, json.loads(tokenless.stderr)["ok"]) == (2, False)
+    for done in (nobody, stranger, tokenless):
+        assert TOKEN not in done.stdout + done.stderr

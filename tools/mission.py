@@ -1,0 +1,367 @@
+#!/usr/bin/env python3
+"""The mission bridge check: a whole agent mission against a running service, through nothing but its HTTP contract.
+
+It starts the stream, changes the title, makes calls that must fail, repeats requests, and stops the stream; and
+asserts 202 for async actions, every transition of a job, idempotency, and that a failed call does not end the mission.
+It goes live for real: use it on a staging channel, or with a bandwidth-test stream key. It refuses to run while the
+stream is live, and stops what it started whatever goes wrong. Standard library only.
+
+Exit status: 0 all checks passed, 1 a check failed, 2 the mission could not begin.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+AGENT_ID: Final = "mission-check"
+POLL_S: Final = 5
+REQUEST_TIMEOUT_S: Final = 60.0
+LEGAL_NEXT: Final = {
+    "queued": {"queued", "running", "done", "failed"},
+    "running": {"running", "done", "failed"},
+}
+
+
+class CheckFailed(Exception):
+    """Raised when the service does not do what the contract says; the text says what it did."""
+
+
+class CannotBegin(Exception):
+    """Raised when there is nothing to check: no service, no access, or a stream that must not be touched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One HTTP answer, its body decoded."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: dict[str, Any]
+
+    def result(self) -> dict[str, Any]:
+        """``result`` of a success, otherwise raises CheckFailed with the service's own words."""
+        result = self.body.get("result")
+        check(self.body.get("ok") is True and isinstance(result, dict), f"expected a result, got {self.short()}")
+        assert isinstance(result, dict)
+        return result
+
+    def code(self) -> str | None:
+        error = self.body.get("error")
+        return error.get("code") if isinstance(error, dict) else None
+
+    def short(self) -> str:
+        return f"{self.status} {json.dumps(self.body, ensure_ascii=False)[:300]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the report. ``seconds`` is how long the step took."""
+
+    name: str
+    passed: bool
+    seen: str
+    seconds: float
+
+
+def check(condition: object, otherwise: str) -> None:
+    if not condition:
+        raise CheckFailed(otherwise)
+
+
+class Service:
+    """The HTTP API at ``url``. Follows no redirect and uses no proxy: the token goes there and nowhere else."""
+
+    def __init__(self, url: str, token: str, signature_secret: str | None) -> None:
+        self._url = url.rstrip("/")
+        self._token = token
+        self._secret = signature_secret
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
+
+    def get(self, path: str, **query: object) -> Reply:
+        return self._send(urllib.request.Request(self._url + path + _query(query)))
+
+    def execute(self, action: str, request_id: str, mission_id: str, args: Mapping[str, object]) -> Reply:
+        envelope = {"request_id": request_id, "agent_id": AGENT_ID, "action": action, "args": args}
+        body = json.dumps(envelope | {"mission_id": mission_id}).encode()
+        request = urllib.request.Request(self._url + "/tools/execute", data=body)
+        request.add_header("Content-Type", "application/json")
+        if self._secret is not None:
+            timestamp = str(int(time.time()))
+            signed = timestamp.encode() + b"." + body
+            digest = hmac.new(self._secret.encode(), signed, hashlib.sha256).hexdigest()
+            request.add_header("X-Tool-Timestamp", timestamp)
+            request.add_header("X-Tool-Signature", f"sha256={digest}")
+        return self._send(request)
+
+    def _send(self, request: urllib.request.Request) -> Reply:
+        request.add_header("Authorization", f"Bearer {self._token}")
+        try:
+            with self._opener.open(request, timeout=REQUEST_TIMEOUT_S) as response:
+                return _reply(response.status, response.headers, response.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return _reply(error.code, error.headers, error.read())
+        except (OSError, http.client.HTTPException) as error:
+            reason = getattr(error, "reason", error)
+            raise CheckFailed(f"no answer from {self._url}: {reason}") from None
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_args: object, **_more: object) -> None:
+        return None
+
+
+class Mission:
+    """The steps, in order. Each returns what it saw; what a later step needs is kept in fields."""
+
+    def __init__(self, service: Service, title: str, with_twitch: bool, job_timeout_s: float) -> None:
+        self._service = service
+        self._title = title
+        self._with_twitch = with_twitch
+        self._job_timeout_s = job_timeout_s
+        self._id = f"mission-{uuid.uuid4()}"
+        self._start_job = ""
+        self._stop_job = ""
+        self.checks: list[Check] = []
+
+    def run(self) -> bool:
+        """True if all passed. Raises CannotBegin."""
+        self._begin()
+        try:
+            self._step("start: 202 and a job", self._start)
+            self._step("start again, same request_id: same job", self._start_again)
+            self._step("failing call while the job runs", self._unknown_action)
+            self._step("same request_id, other args: 409", self._conflict)
+            self._step("start: every transition to done", lambda: self._follow(self._start_job))
+            self._step("set title", self._set_title)
+            self._step("set title again, same request_id: replayed", self._set_title_again)
+            self._step("failing call in the middle", self._bad_title)
+            self._step("failing job in the middle", self._bad_scene)
+            self._step("still live after the failures", lambda: self._stream_is(True))
+            self._step("the mission's jobs are listed", self._listed)
+            self._step("stop: 202 and a job", self._stop)
+            self._step("stop: every transition to done", lambda: self._follow(self._stop_job))
+            self._step("stop again, same request_id: same job", self._stop_again)
+            self._step("off air at the end", lambda: self._stream_is(False))
+        finally:
+            if self._start_job and not (self._stop_job and self.checks[-1].passed):
+                self._clean_up()
+        return all(one.passed for one in self.checks)
+
+    def _begin(self) -> None:
+        try:
+            health, status = self._service.get("/health"), self._service.get("/status")
+        except CheckFailed as error:
+            raise CannotBegin(str(error)) from None
+        if health.body.get("ok") is not True or status.body.get("ok") is not True:
+            raise CannotBegin(f"the service does not let us in: {status.short()}")
+        if status.body["obs"]["stream"]["state"] != "offline":
+            raise CannotBegin("the stream is not offline: this check would end it")
+
+    def _step(self, name: str, step: Callable[[], str]) -> None:
+        begun = time.monotonic()
+        try:
+            passed, seen = True, step()
+        except CheckFailed as error:
+            passed, seen = False, str(error)
+        except (KeyError, TypeError, AttributeError) as error:
+            passed, seen = False, f"the answer lacks a part of the contract: {error!r}"
+        self.checks.append(Check(name, passed, seen, round(time.monotonic() - begun, 3)))
+
+    def _execute(self, action: str, request: str, **args: object) -> Reply:
+        return self._service.execute(f"twitch.{action}", f"{self._id}:{request}", self._id, args)
+
+    def _accepted(self, action: str, request: str, **args: object) -> str:
+        reply = self._execute(action, request, **args)
+        check(reply.status == 202, f"expected 202, got {reply.short()}")
+        job_id = str(reply.result()["job_id"])
+        location = reply.headers.get("location", "")
+        check(location.endswith(f"/tools/jobs/{job_id}"), f"Location is {location!r}, the job is {job_id}")
+        return job_id
+
+    def _start(self) -> str:
+        self._start_job = self._accepted("start_stream", "start")
+        return self._start_job
+
+    def _start_again(self) -> str:
+        again = self._accepted("start_stream", "start")
+        check(again == self._start_job, f"another job: {again}")
+        return again
+
+    def _unknown_action(self) -> str:
+        return _refused(self._execute("start_everything", "unknown"), 400, "unknown_action")
+
+    def _conflict(self) -> str:
+        return _refused(self._execute("start_stream", "start", title="other"), 409, "idempotency_conflict")
+
+    def _follow(self, job_id: str) -> str:
+        check(job_id, "there is no job to follow")
+        job = self._ended(job_id)
+        error = job.get("error", {})
+        check(job["status"] == "done", f"{job['seen']}: {error.get('code')}, {error.get('message')}")
+        times = [job["created_at"], job["started_at"], job["finished_at"]]
+        check(None not in times and times == sorted(times), f"times out of order: {times}")
+        return f"{job['seen']}, result {job['result']['status']}"
+
+    def _ended(self, job_id: str) -> dict[str, Any]:
+        """The job at its end, with ``seen``: its states in order. Raises CheckFailed for an illegal move."""
+        deadline = time.monotonic() + self._job_timeout_s
+        states, percent = ["queued"], 0
+        while time.monotonic() < deadline:
+            reply = self._service.get(f"/tools/jobs/{job_id}", wait=POLL_S if len(states) > 1 else 0)
+            check(reply.status == 200, f"expected the job, got {reply.short()}")
+            job: dict[str, Any] = reply.body["job"]
+            state, now = job["status"], job["progress"]["percent"]
+            check(state in LEGAL_NEXT[states[-1]], f"{states[-1]} was followed by {state}")
+            check(now >= percent, f"percent fell from {percent} to {now}")
+            percent = now
+            if state != states[-1]:
+                states.append(state)
+            if state in ("done", "failed"):
+                return job | {"seen": " → ".join(states)}
+            if len(states) == 1:
+                time.sleep(0.02)
+        raise CheckFailed(f"the job did not end within {self._job_timeout_s:g} s: {' → '.join(states)}")
+
+    def _set_title(self) -> str:
+        reply = self._execute("set_title", "title", title=self._title)
+        if not self._with_twitch:
+            return _refused(reply, 503, "twitch_not_configured")
+        check(reply.status == 200, f"expected 200, got {reply.short()}")
+        return str(reply.result()["status"])
+
+    def _set_title_again(self) -> str:
+        first = self._execute("set_title", "title", title=self._title)
+        if not self._with_twitch:
+            return _refused(first, 503, "twitch_not_configured")
+        check(first.status == 200, f"expected 200, got {first.short()}")
+        check(first.headers.get("idempotent-replayed") == "true", "the answer is not marked Idempotent-Replayed")
+        return "replayed"
+
+    def _bad_title(self) -> str:
+        return _refused(self._execute("set_title", "bad-title", title=""), 400, "invalid_request")
+
+    def _bad_scene(self) -> str:
+        job = self._ended(self._accepted("start_stream", "bad-scene", obs_scene=f"no such scene {self._id}"))
+        check(job["status"] == "failed", f"the job ended as {job['status']}")
+        check(job["error"]["code"] == "scene_not_found", f"expected scene_not_found, got {job['error']}")
+        return f"{job['seen']}, {job['error']['code']}"
+
+    def _stream_is(self, live: bool) -> str:
+        stream = self._service.get("/status").body["obs"]["stream"]
+        check(stream["live"] is live, f"the stream is {stream['state']}")
+        return str(stream["state"])
+
+    def _listed(self) -> str:
+        jobs = self._service.get("/tools/jobs", mission_id=self._id, limit=200).body["jobs"]
+        check(self._start_job in [job["id"] for job in jobs], f"the start job is not among {len(jobs)}")
+        check(len(jobs) == 2, f"expected the start and the failed job, got {len(jobs)}")
+        return f"{len(jobs)} jobs"
+
+    def _stop(self) -> str:
+        self._stop_job = self._accepted("stop_stream", "stop", reason="mission check")
+        return self._stop_job
+
+    def _stop_again(self) -> str:
+        again = self._accepted("stop_stream", "stop", reason="mission check")
+        check(again == self._stop_job, f"another job: {again}")
+        return again
+
+    def _clean_up(self) -> None:
+        """Never leave a stream behind that this check started."""
+        self._step("clean up: stop the stream", lambda: self._follow(self._accepted("stop_stream", "clean-up")))
+
+
+def _refused(reply: Reply, status: int, code: str) -> str:
+    check((reply.status, reply.code()) == (status, code), f"expected {status} {code}, got {reply.short()}")
+    check(reply.body.get("ok") is False, "ok is not false")
+    error = reply.body["error"]
+    check({"code", "message", "retryable", "hint", "details"} <= set(error), f"the error lacks fields: {error}")
+    check(error["message"] and error["hint"], "the error has no message or no hint")
+    return f"{status} {code}"
+
+
+def _query(query: Mapping[str, object]) -> str:
+    return f"?{urllib.parse.urlencode({key: str(value) for key, value in query.items()})}" if query else ""
+
+
+def _reply(status: int, headers: Any, text: bytes) -> Reply:
+    try:
+        body = json.loads(text)
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise CheckFailed(f"{status} with a body that is not a JSON object: {text[:80]!r}")
+    return Reply(status, {key.lower(): value for key, value in headers.items()}, body)
+
+
+def _table(checks: list[Check]) -> str:
+    width = max(len(one.name) for one in checks)
+    return "\n".join(
+        f"{'ok  ' if one.passed else 'FAIL'}  {one.name:<{width}}  {one.seconds:>7.2f} s  {one.seen}" for one in checks
+    )
+
+
+def _secret(path: Path | None, given: str | None, name: str) -> str | None:
+    if path is not None:
+        return path.read_text("utf-8").strip()
+    return given or os.environ.get(name) or None
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description="Run an agent mission against a twitch-clawcraft service and check the contract. Goes live!"
+    )
+    parser.add_argument("--url", default="http://127.0.0.1:3040", help="the service (default: %(default)s)")
+    parser.add_argument("--token", help="its token (default: TOOL_SERVICE_TOKEN; safer than an argument)")
+    parser.add_argument("--token-file", type=Path, help="file with the token")
+    parser.add_argument("--signature-secret", help="its signature secret (default: TOOL_SERVICE_SIGNATURE_SECRET)")
+    parser.add_argument("--signature-secret-file", type=Path, help="file with the signature secret")
+    parser.add_argument("--title", default="Mission check", help="title to set (default: %(default)s)")
+    parser.add_argument(
+        "--without-twitch", action="store_true", help="the service has no Twitch account: expect it to say so"
+    )
+    parser.add_argument(
+        "--job-timeout", type=float, default=120, metavar="S", help="longest job (default: %(default)s)"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = _options()
+    try:
+        token = _secret(options.token_file, options.token, "TOOL_SERVICE_TOKEN")
+        secret = _secret(options.signature_secret_file, options.signature_secret, "TOOL_SERVICE_SIGNATURE_SECRET")
+        if token is None:
+            raise CannotBegin("no token: give --token-file, --token or TOOL_SERVICE_TOKEN")
+        service = Service(options.url, token, secret)
+        mission = Mission(service, options.title, not options.without_twitch, options.job_timeout)
+        passed = mission.run()
+    except (CannotBegin, OSError, ValueError) as error:
+        print(json.dumps({"ok": False, "error": str(error)}) if options.json else f"error: {error}", file=sys.stderr)
+        return 2
+    if options.json:
+        print(json.dumps({"ok": passed, "checks": [asdict(one) for one in mission.checks]}, ensure_ascii=False))
+    else:
+        print(_table(mission.checks))
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
