@@ -21,7 +21,7 @@ def next_start_succeeds(show: Show) -> Iterator[None]:
     done = show.client.run("twitch.start_stream", name)
     assert done["status"] == "done", done
     assert show.client.run("twitch.stop_stream", name + "-stop")["result"]["status"] == "stopped"
-    assert show.rtmp.publishers() == []
+    wait_until(lambda: not show.rtmp.publishers(), 5, "the server sees no publisher")
 
 
 def health_answers(show: Show) -> None:
