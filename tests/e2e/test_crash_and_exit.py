@@ -65,16 +65,18 @@ def test_exit_is_quick_and_clean_with_everything_in_flight(own_show: Show) -> No
 
         poller = threading.Thread(target=poll)
         poller.start()
-        show.gate.dead()
-        show.gate.cut()  # else OBS itself waits for the silent server at exit
         began = time.monotonic()
-        assert show.obs.quit() == 0
+        show.obs.click("exit")
+        show.obs.process.wait_for_line(r"=+ Shutting down|Freeing OBS context data", 10)
+        show.gate.dead()
+        show.gate.cut()  # OBS itself joins its connecting thread, whatever the scripts do
+        assert show.obs.process.wait(20) == 0
         took_s = time.monotonic() - began
         poller.join(5)
         idle.close()
         assert not poller.is_alive()
         assert show.obs.memory_leaks() == 0
-        assert took_s < 10, "OBS hangs at exit"
+        assert took_s < 2
         assert show.obs.warnings() == []
 
 
