@@ -7,11 +7,21 @@ import contextlib
 import json
 import os
 import secrets
+import sys
 import tempfile
 import threading
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+
+LOCK_PATIENCE_S: Final = 2.0
 
 
 class Secret:
@@ -45,7 +55,7 @@ class SecretStoreError(OSError):
 
 
 class SecretStore:
-    """Named secrets in one JSON file, mode 0600, replaced atomically.
+    """Named secrets in one JSON file, mode 0600, replaced atomically; several processes may use it at once.
 
     On Windows the file inherits the access list of the user's profile, which is the user's own.
     """
@@ -68,7 +78,7 @@ class SecretStore:
 
     def update(self, changes: Mapping[str, Secret | None]) -> None:
         """Set (or with None remove) several secrets in one atomic, durable replacement. Raises SecretStoreError."""
-        with self._lock:
+        with self._lock, self._alone():
             values = self._read()
             for name, secret in changes.items():
                 if secret:
@@ -76,6 +86,22 @@ class SecretStore:
                 else:
                     values.pop(name, None)
             self._write(values)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """No other process writes meanwhile: the login tool runs beside OBS, and an update reads before it writes."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            file = self.path.with_suffix(".lock").open("a+b")
+        except OSError as error:
+            raise SecretStoreError(f"cannot write the secrets to {self.path}: {error.strerror or error}") from error
+        with file:
+            patience_until = time.monotonic() + LOCK_PATIENCE_S
+            while not _try_lock(file.fileno()):
+                if time.monotonic() > patience_until:
+                    raise SecretStoreError(f"another program keeps {file.name} locked; close it and try again")
+                time.sleep(0.005)
+            yield
 
     def _read(self) -> dict[str, str]:
         try:
@@ -94,7 +120,6 @@ class SecretStore:
     def _write(self, values: Mapping[str, str]) -> None:
         temporary: str | None = None
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             # mkstemp creates with 0600, so the secret is never readable by others, not even for a moment.
             handle, temporary = tempfile.mkstemp(prefix=".secrets-", dir=self.path.parent)
             with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -107,6 +132,20 @@ class SecretStore:
                 with contextlib.suppress(OSError):
                     Path(temporary).unlink()
             raise SecretStoreError(f"cannot write the secrets to {self.path}: {error.strerror or error}") from error
+
+
+def _try_lock(handle: int) -> bool:
+    """Lock an open file until it is closed; False if another process has it. Closing releases it, however that comes
+    about."""
+    try:
+        if sys.platform == "win32":
+            os.lseek(handle, 0, os.SEEK_SET)
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def new_token() -> Secret:

@@ -8,7 +8,6 @@ from twitch_sim.world import CLIENT_ID, CLIENT_SECRET, CONFIDENTIAL_CLIENT_ID, T
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 DEVICE_LIFE_S = 1800
-DEVICE_INTERVAL_S = 5
 
 
 def answer(world: World, asked: Asked) -> Answer:
@@ -97,7 +96,7 @@ def _device(world: World, asked: Asked) -> Answer:
         {
             "device_code": device.device_code,
             "expires_in": DEVICE_LIFE_S,
-            "interval": DEVICE_INTERVAL_S,
+            "interval": world.device_interval_s,
             "user_code": user_code,
             "verification_uri": f"https://www.twitch.tv/activate?device-code={user_code}",
         },

@@ -161,9 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
             shown = Answer(fault.status, fault.body, fault.headers) if fault is not None and fault.status else real
             silent = fault is not None and (fault.hang or fault.drop or fault.trickle)
             status = 0 if silent or shown is None else shown.status
-            sim.world.calls.append(
-                Received(record.method, record.path, record.query, record.body, record.headers, status)
-            )
+            sim.world.record(Received(record.method, record.path, record.query, record.body, record.headers, status))
         if fault is not None and silent:
             self._misbehave(fault)
             return

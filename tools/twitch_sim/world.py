@@ -105,6 +105,7 @@ class World:
 
     clock: Clock = field(default_factory=WallClock)
     clip_delay_s: float = 5.0
+    device_interval_s: int = 5
     live_delay_s: float = 0.0
     apply_changes: bool = True
     stale_reads: int = 0
@@ -114,6 +115,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.lock = threading.RLock()
+        self._called = threading.Condition(self.lock)
         self.users = [
             User("1001", "clawstreamer", "ClawStreamer"),
             User("1002", "friendlyneighbour", "FriendlyNeighbour"),
@@ -196,6 +198,17 @@ class World:
     def go_offline(self, user_id: str = "1001") -> None:
         with self.lock:
             self.channels[user_id].live_since = None
+
+    def record(self, call: Received) -> None:
+        with self._called:
+            self.calls.append(call)
+            self._called.notify_all()
+
+    def wait_for(self, endpoint: str, number: int, timeout_s: float = 10.0) -> None:
+        """Until ``endpoint`` was called that often. Raises TimeoutError with what was called instead."""
+        with self._called:
+            if not self._called.wait_for(lambda: self.count(endpoint) >= number, timeout_s):
+                raise TimeoutError(f"{endpoint} was not called {number} times: {self.endpoints()}")
 
     def endpoints(self) -> list[str]:
         """The calls received so far, in order, such as ``["GET /oauth2/validate", "PATCH /channels"]``."""

@@ -4,11 +4,13 @@ Shared by the OBS panel (through ``login.py``) and ``tools/twitch_login.py``. Ne
 client, and no browser on the streaming machine.
 """
 
+import contextlib
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
 from clawcraft.clock import Clock
-from clawcraft.errors import TwitchRejected
+from clawcraft.errors import Timeout, TwitchRejected, TwitchUnavailable
 from clawcraft.twitch.deadline import Deadline
 from clawcraft.twitch.oauth import DeviceCode, Grant, GrantRefused, OAuth
 from clawcraft.twitch.scopes import LOGIN_SCOPES
@@ -26,7 +28,7 @@ class LoginState(StrEnum):
 
 
 class DeviceLogin:
-    """One login. ``start`` it, show ``code``, then ``poll`` every ``interval_s`` seconds until it is not pending."""
+    """One login. ``start`` it, show the code, ``wait`` (or ``poll`` every ``interval_s`` seconds)."""
 
     def __init__(self, oauth: OAuth, clock: Clock, client_id: str) -> None:
         self._oauth = oauth
@@ -45,9 +47,17 @@ class DeviceLogin:
         self.interval_s = code.interval_s
         return code
 
+    def wait(self, pause: Callable[[float], bool]) -> LoginState:
+        """Poll until the login ends. ``pause`` waits so many seconds and is true if the waiting shall end: then the
+        login is still PENDING. Raises as ``start`` does, but bears with a Twitch that does not answer."""
+        state = LoginState.PENDING
+        while state is LoginState.PENDING and not pause(self.interval_s):
+            with contextlib.suppress(TwitchUnavailable, Timeout):
+                state = self.poll()
+        return state
+
     def poll(self) -> LoginState:
-        """Ask once. With DONE, ``grant`` has the tokens. Raises as ``start`` does; TwitchUnavailable and Timeout are
-        worth another poll."""
+        """Ask once. With DONE, ``grant`` has the tokens. Raises as ``start`` does."""
         if self._code is None:
             raise RuntimeError("poll before start")
         if self._clock.time() >= self._expires_at:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from clawcraft.clock import Clock, rfc3339
-from clawcraft.errors import ClawcraftError, Stopping, Timeout, TwitchUnavailable
+from clawcraft.errors import ClawcraftError, Stopping
 from clawcraft.secrets import SecretStoreError
 from clawcraft.twitch.calls import Wait
 from clawcraft.twitch.config import TwitchConfig
@@ -92,14 +92,10 @@ class PanelLogin:
             "expires_at": rfc3339(self._clock.time() + code.expires_in_s),
         }
         self._status = {"state": "pending", **shown}
-        state = LoginState.PENDING
-        while state is LoginState.PENDING:
-            if self._wait(stop, login.interval_s):
-                return {"state": "cancelled"}
-            try:
-                state = login.poll()
-            except (TwitchUnavailable, Timeout):
-                continue
+        self._log.event("twitch_login_code", expires_at=shown["expires_at"])
+        state = login.wait(lambda seconds: self._wait(stop, seconds))
+        if state is LoginState.PENDING:
+            return {"state": "cancelled"}
         if login.grant is not None:
             self._tokens.adopt(login.grant, login.client_id)
         return {"state": str(state)}

@@ -173,11 +173,12 @@ class TokenKeeper:
     def _look_at_store(self) -> None:
         """Take over a pair that somebody else stored, or that the operator set, since the last look."""
         try:
-            found = self._store.current(self._config())
-            self._store_error = ""
+            found, trouble = self._store.current(self._config()), ""
         except SecretStoreError as error:
-            self._store_error = str(error)
-            return
+            found, trouble = self._seen, str(error)
+        if trouble != self._store_error:
+            self._store_error = trouble
+            self._publish()
         if found != self._seen:
             self._seen = found
             self._unsaved = False

@@ -1,0 +1,269 @@
+"""Logging in with a code: as a function, from the panel, and with the command line tool."""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from clawcraft.errors import TwitchNotConfigured, TwitchRejected, TwitchUnavailable
+from clawcraft.secrets import Secret, SecretStore, SecretStoreError
+from clawcraft.twitch.device_flow import DeviceLogin, LoginState
+from clawcraft.twitch.oauth import OAuth
+from clawcraft.twitch.transport import Transport
+from tests.support.twitch_rig import Rig, TurnedClock
+from twitch_sim import TwitchSim
+from twitch_sim.world import CLIENT_ID
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def login(rig: Rig) -> Iterator[DeviceLogin]:
+    transport = Transport(rig.clock, rig.clock.wait, lambda *_: None, "test")
+    yield DeviceLogin(OAuth(transport, lambda: rig.settings), rig.clock, CLIENT_ID)
+    transport.close()
+
+
+def decide(rig: Rig, state: str) -> None:
+    with rig.sim.world.lock:
+        for device in rig.sim.world.devices:
+            device.state = state
+
+
+# --- the function -------------------------------------------------------------------------------------------------
+
+
+def test_pending_until_the_person_agrees_then_done_with_all_scopes(rig: Rig, login: DeviceLogin) -> None:
+    code = login.start()
+    assert code.user_code in code.verification_uri
+    assert login.interval_s == 5
+    assert [login.poll() for _ in range(3)] == [LoginState.PENDING] * 3
+    decide(rig, "approved")
+    assert login.poll() is LoginState.DONE
+    assert login.grant is not None
+    found = rig.sim.world.valid(login.grant.access.reveal())
+    assert found is not None
+    assert set(found.scopes) == {"channel:manage:broadcast", "user:write:chat", "clips:edit"}
+
+
+def test_a_refused_login_is_denied(rig: Rig, login: DeviceLogin) -> None:
+    login.start()
+    decide(rig, "denied")
+    assert login.poll() is LoginState.DENIED
+
+
+def test_a_code_that_nobody_enters_expires_without_a_further_call(rig: Rig, login: DeviceLogin) -> None:
+    login.start()
+    assert login.wait(lambda seconds: rig.clock.wait(threading.Event(), seconds)) is LoginState.EXPIRED
+    assert rig.sim.world.count("POST /oauth2/token") == 1800 / 5 - 1
+
+
+def test_slow_down_is_obeyed(rig: Rig, login: DeviceLogin) -> None:
+    login.start()
+    rig.sim.fault("POST /oauth2/token", status=400, body={"status": 400, "message": "slow_down"})
+    assert login.poll() is LoginState.PENDING
+    assert login.interval_s == 10
+
+
+def test_an_unknown_client_id_is_refused_at_the_start(rig: Rig, login: DeviceLogin) -> None:
+    login.client_id = "nobody"
+    with pytest.raises(TwitchRejected, match="invalid client"):
+        login.start()
+
+
+def test_a_poll_that_fails_is_tried_again(rig: Rig, login: DeviceLogin) -> None:
+    login.start()
+    decide(rig, "approved")
+    rig.sim.fault("POST /oauth2/token", status=502, body="<html>")
+    with pytest.raises(TwitchUnavailable):
+        login.poll()
+    assert login.wait(lambda _: False) is LoginState.DONE
+
+
+# --- the panel ----------------------------------------------------------------------------------------------------
+
+
+class Panel:
+    """A panel whose login waits for the test between polls, not for the clock."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.rig = rig
+        self.go_on = threading.Semaphore(0)
+        rig.change(access_token=None, refresh_token=None)
+        rig.clock.wait = self._wait  # type: ignore[method-assign]
+        rig.twitch = rig.build()
+        rig.start()
+
+    def _wait(self, event: threading.Event, seconds: float) -> bool:
+        if threading.current_thread().name == "twitch-login":
+            self.go_on.acquire(timeout=10)
+        self.rig.clock.turn(seconds)
+        return event.is_set()
+
+    def shown(self) -> dict[str, str]:
+        """Start the login and wait until its code is there."""
+        self.rig.twitch.login.start()
+        self.rig.log.wait_for("twitch_login_code", 1)
+        return self.rig.twitch.login.status()
+
+    def end(self) -> str:
+        self.go_on.release(1000)
+        self.rig.log.wait_for("twitch_login", 1)
+        self.rig.twitch.login.join()
+        return str(self.rig.twitch.status()["login"]["state"])
+
+
+def test_the_panel_connects_and_actions_work_at_once(rig: Rig) -> None:
+    panel = Panel(rig)
+    with pytest.raises(TwitchNotConfigured):
+        rig.run("set_title", {"title": "x"})
+    shown = panel.shown()
+    assert shown["state"] == "pending"
+    assert shown["user_code"] == rig.sim.world.devices[0].user_code
+    assert shown["verification_uri"].startswith("https://www.twitch.tv/activate")
+    assert rig.twitch.login.start()["user_code"] == shown["user_code"]
+    decide(rig, "approved")
+    assert panel.end() == "done"
+    assert rig.run("set_title", {"title": "x"})["verified"] is True
+    assert len(rig.sim.world.devices) == 1
+
+
+@pytest.mark.parametrize("state", ["denied", "expired"])
+def test_the_panel_says_how_a_login_failed(rig: Rig, state: str) -> None:
+    panel = Panel(rig)
+    panel.shown()
+    if state == "denied":
+        decide(rig, "denied")
+    assert panel.end() == state
+    assert rig.twitch.status()["state"] == "not_configured"
+
+
+def test_the_panel_cancels(rig: Rig) -> None:
+    panel = Panel(rig)
+    panel.shown()
+    rig.twitch.login.cancel()
+    assert panel.end() == "cancelled"
+
+
+def test_the_panel_says_what_is_missing(rig: Rig) -> None:
+    rig.change(client_id="").start()
+    assert "client id" in rig.twitch.login.start()["message"]
+
+
+def test_the_panel_says_that_the_tokens_could_not_be_stored(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    panel = Panel(rig)
+    panel.shown()
+    decide(rig, "approved")
+
+    def refuse(*_: object) -> None:
+        raise SecretStoreError("no space left")
+
+    monkeypatch.setattr(rig.store, "update", refuse)
+    assert panel.end() == "failed"
+    assert "no space left" in rig.twitch.login.status()["message"]
+
+
+def test_a_login_takes_the_place_of_the_environments_pair(rig: Rig) -> None:
+    given = rig.settings
+    panel = Panel(rig)
+    rig.settings = given
+    rig.sim.world.revoke_all()
+    panel.shown()
+    decide(rig, "approved")
+    assert panel.end() == "done"
+    assert rig.run("set_title", {"title": "x"})["verified"] is True
+
+
+def test_disconnect_forgets_the_tokens_and_revokes_them_at_twitch(rig: Rig) -> None:
+    token = rig.token
+    rig.change(access_token=None, refresh_token=None)
+    SecretStore(rig.folder).update(
+        {"TWITCH_OAUTH_TOKEN": Secret(token.access), "TWITCH_REFRESH_TOKEN": Secret(token.refresh)}
+    )
+    rig.start().run("set_title", {"title": "x"})
+    rig.twitch.disconnect()
+    rig.sim.world.wait_for("POST /oauth2/revoke", 1)
+    assert token.revoked
+    assert "TWITCH" not in rig.store.path.read_text()
+    assert rig.twitch.status()["state"] == "not_configured"
+    with pytest.raises(TwitchNotConfigured):
+        rig.run("set_title", {"title": "x"})
+
+
+# --- the command line tool ----------------------------------------------------------------------------------------
+
+
+class Tool:
+    """A running ``tools/twitch_login.py`` in the environment of the tests."""
+
+    START = "import runpy, _venv; _venv.enter = lambda _: None; runpy.run_path({path!r}, run_name='__main__')"
+
+    def __init__(self, data_dir: Path, *arguments: str) -> None:
+        start = self.START.format(path=str(ROOT / "tools" / "twitch_login.py"))
+        kept = {name: text for name, text in os.environ.items() if not name.startswith(("TWITCH_", "TOOL_"))}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", start, "--data-dir", str(data_dir), *arguments],
+            env={**kept, "PYTHONPATH": str(ROOT / "tools"), "HOME": str(data_dir)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def ended(self) -> tuple[int, str, str]:
+        out, err = self.process.communicate(timeout=60)
+        return self.process.returncode, out, err
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Iterator[TwitchSim]:
+    with TwitchSim() as sim:
+        sim.world.device_interval_s = 1
+        yield sim
+
+
+def test_the_tool_prints_the_code_waits_and_stores_where_the_service_finds_it(
+    local: TwitchSim, tmp_path: Path, clock: TurnedClock
+) -> None:
+    tool = Tool(tmp_path / "data", "--client-id", CLIENT_ID, "--auth-url", local.auth_url)
+    local.world.wait_for("POST /oauth2/token", 1, 60)
+    with local.world.lock:
+        local.world.devices[0].state = "approved"
+    status, out, err = tool.ended()
+    assert (status, err) == (0, "")
+    assert local.world.devices[0].user_code in out
+    assert re.search(r"Open {2}https://www.twitch.tv/activate", out)
+    assert "The account is clawstreamer." in out
+    newest = local.world.tokens[-1]
+    assert newest.access not in out
+    assert newest.refresh not in out
+    found = SecretStore(tmp_path / "data").get("TWITCH_REFRESH_TOKEN")
+    assert found is not None
+    assert found.reveal() == newest.refresh
+
+
+def test_the_tool_says_that_the_login_was_refused(local: TwitchSim, tmp_path: Path) -> None:
+    tool = Tool(tmp_path / "data", "--client-id", CLIENT_ID, "--auth-url", local.auth_url)
+    local.world.wait_for("POST /oauth2/device", 1, 60)
+    with local.world.lock:
+        local.world.devices[0].state = "denied"
+    status, _, err = tool.ended()
+    assert status == 1
+    assert "refused" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "a client id is needed"),
+        (["--client-id", "x", "--auth-url", "http://twitch.invalid/oauth2"], "must use https"),
+    ],
+)
+def test_the_tool_names_what_is_wrong_before_any_call(tmp_path: Path, arguments: list[str], said: str) -> None:
+    status, _, err = Tool(tmp_path / "data", *arguments).ended()
+    assert status == 2
+    assert said in err

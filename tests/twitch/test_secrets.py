@@ -1,0 +1,210 @@
+"""Secrets at rest, and secrets nowhere else."""
+
+import json
+import os
+import subprocess
+import sys
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clawcraft.errors import ClawcraftError, TwitchNotConfigured
+from clawcraft.secrets import Secret, SecretStore, SecretStoreError
+from clawcraft.twitch.config import TwitchConfig
+from clawcraft.twitch.credentials import CredentialStore, fingerprint
+from tests.support.twitch_rig import Rig
+from twitch_sim.world import CLIENT_SECRET, CONFIDENTIAL_CLIENT_ID, TOKEN_LIFE_S
+
+OBS_PLUGIN = Path(__file__).resolve().parents[2] / "obs_plugin"
+
+
+# --- the store ----------------------------------------------------------------------------------------------------
+
+
+def test_a_secret_shows_nothing_of_itself() -> None:
+    secret = Secret("hush")
+    shown = (repr(secret), str(secret), f"{secret}", f"{[secret]}", json.dumps(secret, default=str))
+    assert "hush" not in "".join(shown)
+    assert secret.reveal() == "hush"
+    assert (secret == Secret("hush"), secret == Secret("other"), secret == "hush") == (True, False, False)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has access lists of the profile instead of modes")
+def test_the_file_is_the_users_alone_from_its_first_moment(tmp_path: Path) -> None:
+    old = os.umask(0)
+    try:
+        store = SecretStore(tmp_path / "new" / "folder")
+        store.update({"TWITCH_OAUTH_TOKEN": Secret("a")})
+        store.update({"TWITCH_OAUTH_TOKEN": Secret("b")})
+    finally:
+        os.umask(old)
+    assert store.path.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in store.path.parent.iterdir() if path.suffix != ".lock"] == ["secrets.json"]
+
+
+def test_updates_keep_what_they_do_not_name(tmp_path: Path) -> None:
+    store = SecretStore(tmp_path)
+    store.update({"A": Secret("1"), "B": Secret("2")})
+    store.update({"A": None, "C": Secret("3")})
+    assert {name: secret.reveal() for name, secret in store.get_all("ABC").items()} == {"B": "2", "C": "3"}
+
+
+def test_an_update_that_fails_leaves_the_old_file_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = SecretStore(tmp_path)
+    store.update({"A": Secret("1")})
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(SecretStoreError, match="No space left"):
+            store.update({"A": Secret("2")})
+    found = store.get("A")
+    assert found is not None
+    assert found.reveal() == "1"
+    assert not list(tmp_path.glob(".secrets-*"))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"A": '])
+def test_a_file_that_cannot_be_read_is_named_and_never_overwritten(tmp_path: Path, text: str) -> None:
+    store = SecretStore(tmp_path)
+    store.path.write_text(text, "utf-8")
+    with pytest.raises(SecretStoreError, match=r"secrets\.json"):
+        store.get("A")
+    with pytest.raises(SecretStoreError, match=r"secrets\.json"):
+        store.update({"A": Secret("1")})
+    assert store.path.read_text("utf-8") == text
+
+
+def test_two_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from clawcraft.secrets import Secret, SecretStore\n"
+        "store = SecretStore(Path(sys.argv[1]))\n"
+        "for number in range(50): store.update({f'{sys.argv[2]}{number}': Secret('x')})"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(OBS_PLUGIN)}
+    running = [
+        subprocess.Popen([sys.executable, "-c", program, str(tmp_path), name], env=environment) for name in ("A", "B")
+    ]
+    assert [process.wait(60) for process in running] == [0, 0]
+    names = [f"{name}{number}" for name in "AB" for number in range(50)]
+    assert len(SecretStore(tmp_path).get_all(names)) == 100
+
+
+def test_threads_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
+    store = SecretStore(tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: store.update({f"N{number}": Secret("x")}), range(40)))
+    assert len(store.get_all(f"N{number}" for number in range(40))) == 40
+
+
+# --- which pair counts --------------------------------------------------------------------------------------------
+
+GIVEN = TwitchConfig(client_id="c", access_token=Secret("env-a"), refresh_token=Secret("env-r"))
+OTHER = TwitchConfig(client_id="c", access_token=Secret("new-a"), refresh_token=Secret("env-r"))
+NONE = TwitchConfig(client_id="c")
+
+
+@pytest.mark.parametrize(
+    ("saved_under", "now", "counts"),
+    [
+        (None, NONE, None),
+        (None, GIVEN, "env-a"),
+        (NONE, NONE, "stored"),
+        (GIVEN, GIVEN, "stored"),
+        (GIVEN, NONE, "stored"),
+        (GIVEN, OTHER, "new-a"),
+        (NONE, GIVEN, "env-a"),
+    ],
+)
+def test_which_pair_counts(
+    tmp_path: Path, saved_under: TwitchConfig | None, now: TwitchConfig, counts: str | None
+) -> None:
+    credentials = CredentialStore(SecretStore(tmp_path))
+    if saved_under is not None:
+        credentials.save(Secret("stored"), Secret("r"), "c", saved_under)
+    found = credentials.current(now)
+    shown = found.access.reveal() if found is not None and found.access is not None else None
+    assert shown == counts
+
+
+def test_the_fingerprint_does_not_contain_the_tokens() -> None:
+    assert "env" not in fingerprint(GIVEN)
+    assert fingerprint(GIVEN) != fingerprint(OTHER) != fingerprint(NONE)
+
+
+def test_a_client_secret_goes_only_to_the_client_it_belongs_to(tmp_path: Path) -> None:
+    credentials = CredentialStore(SecretStore(tmp_path))
+    config = TwitchConfig(client_id="mine", client_secret=Secret("s"))
+    credentials.save(Secret("a"), Secret("r"), "another", config)
+    found = credentials.current(config)
+    assert found is not None
+    assert (found.client_id, found.client_secret) == ("another", None)
+
+
+def test_a_store_that_cannot_be_read_is_not_configured_with_the_reason(rig: Rig) -> None:
+    rig.change(access_token=None, refresh_token=None)
+    rig.store.path.write_text("{", "utf-8")
+    with pytest.raises(TwitchNotConfigured, match=r"secrets\.json"):
+        rig.start().run("set_title", {"title": "x"})
+    assert "secrets.json" in rig.twitch.status()["last_error"]["message"]
+
+
+# --- nowhere else -------------------------------------------------------------------------------------------------
+
+
+def test_no_secret_in_any_log_error_traceback_or_status(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    """Every kind of failure once, and then a search of everything that came out."""
+    caplog.set_level(0)
+    token = rig.sim.world.issue(client_id=CONFIDENTIAL_CLIENT_ID)
+    rig.change(
+        client_id=CONFIDENTIAL_CLIENT_ID,
+        client_secret=Secret(CLIENT_SECRET),
+        access_token=Secret(token.access),
+        refresh_token=Secret(token.refresh),
+    )
+    rig.start()
+    out: list[str] = []
+
+    def try_once() -> None:
+        try:
+            rig.run("set_title", {"title": "x"})
+        except ClawcraftError as error:
+            out.extend([json.dumps(error.to_json()), repr(error), "".join(traceback.format_exception(error))])
+        out.append(json.dumps(rig.twitch.status()))
+
+    at_helix: tuple[dict[str, Any], ...] = (
+        {"status": 500, "body": "<html>", "times": 9},
+        {"drop": True, "times": 9},
+        {"status": 400, "body": {"status": 400, "message": f"no {token.access}"}},
+        {"status": 302, "headers": {"Location": "http://127.0.0.1:9/"}},
+        {"status": 429, "times": 9, "headers": {"Retry-After": "3"}},
+    )
+    for fault in at_helix:
+        rig.sim.fault("PATCH /channels", **fault)
+        try_once()
+        rig.sim.faults.clear()
+    at_refresh: tuple[dict[str, Any], ...] = (
+        {"status": 500, "body": "<html>"},
+        {"drop": True},
+        {"status": 400, "body": {"status": 400, "message": f"no {token.refresh} for {CLIENT_SECRET}"}},
+    )
+    for fault in at_refresh:
+        rig.clock.turn(TOKEN_LIFE_S)
+        rig.sim.fault("POST /oauth2/token", **fault)
+        try_once()
+        try_once()
+    out += [repr(rig.log.events), caplog.text, repr(rig.settings), repr(rig.calls)]
+    everything = "\n".join(out)
+    for code in ("twitch_rejected", "twitch_unavailable", "twitch_token_invalid", "twitch_token_refreshed"):
+        assert code in everything
+    secrets = [
+        CLIENT_SECRET,
+        *(text for found in rig.sim.world.tokens for text in (found.access, found.refresh) if text),
+    ]
+    assert len(secrets) > 3
+    assert [secret for secret in secrets if secret in everything] == []

@@ -1,0 +1,128 @@
+"""What a start of the stream asks of Twitch: channel, title and game before, live or not afterwards."""
+
+import pytest
+
+from clawcraft.errors import ChannelNotAllowed, ClawcraftError, Interrupted, TwitchNotConfigured, TwitchUnavailable
+from tests.support.twitch_rig import Rig
+
+
+class Progress:
+    """What a job would show."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[int, str]] = []
+
+    def __call__(self, percent: int, message: str) -> None:
+        self.seen.append((percent, message))
+
+
+def test_title_and_game_go_out_in_one_change(rig: Rig) -> None:
+    rig.start()
+    result = rig.twitch.metadata.apply({"title": "Tonight", "game": "minecraft", "obs_scene": "Main"})
+    assert result["current"] == {"title": "Tonight", "game_id": "27471", "game": "Minecraft"}
+    assert result["verified"] is True
+    [patch] = [call for call in rig.sim.world.calls if call.endpoint == "PATCH /channels"]
+    assert dict(patch.body) == {"title": "Tonight", "game_id": "27471"}
+
+
+def test_a_start_without_title_and_game_asks_twitch_nothing(rig: Rig) -> None:
+    assert rig.twitch.metadata.apply({"obs_scene": "Main", "channel": "clawstreamer"}) == {}
+    assert rig.sim.world.endpoints() == []
+
+
+def test_live_is_confirmed_as_soon_as_helix_shows_it(rig: Rig) -> None:
+    rig.sim.world.live_delay_s = 61
+    rig.sim.world.go_live()
+    progress = Progress()
+    result = rig.start().twitch.metadata.wait_until_live(progress)
+    assert result["live"] is True
+    assert 61 <= result["waited_s"] <= 64
+    assert result["started_at"] == "2026-05-28T20:26:40Z"
+    percents = [percent for percent, _ in progress.seen]
+    assert percents == sorted(percents)
+    assert percents[0] == 80
+    assert percents[-1] <= 99
+    assert "61 s" in progress.seen[-1][1] or "63 s" in progress.seen[-1][1]
+
+
+def test_after_180_s_not_live_is_a_warning_and_no_failure(rig: Rig) -> None:
+    began = rig.clock.monotonic()
+    result = rig.start().twitch.metadata.wait_until_live(Progress())
+    assert result["live"] is False
+    assert "does not show the channel live" in result["warning"]
+    assert 175 <= rig.clock.monotonic() - began <= 181
+    assert rig.sim.world.count("GET /streams") <= 60
+
+
+def test_waiting_for_live_bears_with_a_twitch_that_fails(rig: Rig) -> None:
+    rig.sim.world.go_live()
+    rig.sim.fault("GET /streams", times=7, status=500, body="<html>")
+    assert rig.start().twitch.metadata.wait_until_live(Progress())["live"] is True
+
+
+@pytest.mark.parametrize("how", ["revoked", "not configured"])
+def test_waiting_for_live_ends_at_once_when_it_is_hopeless(rig: Rig, how: str) -> None:
+    if how == "revoked":
+        rig.sim.world.revoke_all()
+    else:
+        rig.change(access_token=None, refresh_token=None)
+    result = rig.start().twitch.metadata.wait_until_live(Progress())
+    assert result["live"] is False
+    assert result["waited_s"] == 0
+
+
+def test_what_progress_raises_ends_the_wait(rig: Rig) -> None:
+    def progress(*_: object) -> None:
+        raise Interrupted("OBS closes")
+
+    with pytest.raises(Interrupted):
+        rig.start().twitch.metadata.wait_until_live(progress)
+
+
+# --- which channel a start or stop may name -------------------------------------------------------------------------
+
+
+def test_own_channel_and_allowlisted_ones_pass_without_a_call(rig: Rig) -> None:
+    rig.change(allowed_channels=("friendlyneighbour",)).start().twitch.helix("").ready()
+    rig.sim.world.calls.clear()
+    rig.twitch.check_channel("ClawStreamer")
+    rig.twitch.check_channel("FriendlyNeighbour")
+    with pytest.raises(ChannelNotAllowed):
+        rig.twitch.check_channel("stranger")
+    assert rig.sim.world.endpoints() == []
+
+
+def test_the_configured_login_decides_without_credentials(rig: Rig) -> None:
+    rig.change(access_token=None, refresh_token=None, broadcaster_login="clawstreamer").start()
+    rig.twitch.check_channel("clawstreamer")
+    with pytest.raises(ChannelNotAllowed):
+        rig.twitch.check_channel("stranger")
+
+
+def test_without_credentials_and_settings_nobody_knows_the_own_channel(rig: Rig) -> None:
+    rig.change(access_token=None, refresh_token=None).start()
+    with pytest.raises(TwitchNotConfigured):
+        rig.twitch.check_channel("clawstreamer")
+
+
+def test_a_configured_id_is_looked_up_once(rig: Rig) -> None:
+    rig.change(broadcaster_id="1002").start()
+    rig.twitch.check_channel("friendlyneighbour")
+    rig.twitch.check_channel("friendlyneighbour")
+    with pytest.raises(ChannelNotAllowed):
+        rig.twitch.check_channel("clawstreamer")
+    assert rig.sim.world.count("GET /users") == 1
+
+
+def test_a_channel_that_only_twitch_could_tell_is_unknown_while_twitch_fails(rig: Rig) -> None:
+    rig.sim.fault("*", times=99, status=500, body="<html>")
+    with pytest.raises(TwitchUnavailable):
+        rig.start().twitch.check_channel("clawstreamer")
+
+
+def test_a_configured_channel_that_does_not_exist_is_a_matter_of_the_settings(rig: Rig) -> None:
+    rig.change(broadcaster_id="999").start()
+    with pytest.raises(ClawcraftError) as raised:
+        rig.run("set_title", {"title": "x"})
+    assert raised.value.code == "twitch_not_configured"
+    assert "TWITCH_BROADCASTER_ID" in raised.value.hint

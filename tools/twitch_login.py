@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""Connects the streamer's Twitch account: prints a code, waits until it is entered on twitch.tv, stores the tokens
+where the service in OBS finds them. OBS may run meanwhile; it takes them over by itself.
+
+Exit status: 0 connected, 1 refused, expired or failed, 2 a setting is wrong or missing, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import _venv
+
+if TYPE_CHECKING:
+    from clawcraft.secrets import SecretStore
+    from clawcraft.twitch.config import TwitchConfig
+
+PLUGIN = _venv.ROOT / "obs_plugin"
+
+
+def main() -> int:
+    options = _options()
+    _venv.enter("requirements.txt")
+    sys.path.insert(0, str(PLUGIN))
+    from clawcraft.secrets import SecretStore, SecretStoreError
+    from clawcraft.settings import SettingsError, load_settings
+    from clawcraft.twitch.config import TwitchConfig
+
+    folder = _data_dir(options)
+    given = {"TWITCH_CLIENT_ID": options.client_id, "TWITCH_AUTH_BASE_URL": options.auth_url}
+    store = SecretStore(folder)
+    try:
+        environment = {**os.environ, **{name: text for name, text in given.items() if text}}
+        config = TwitchConfig.from_settings(load_settings(environment, store, {}, folder))
+        if not config.client_id:
+            return _failed("a client id is needed: --client-id, or TWITCH_CLIENT_ID (dev.twitch.tv/console/apps)", 2)
+        return _log_in(config, store)
+    except SettingsError as error:
+        return _failed(str(error), 2)
+    except SecretStoreError as error:
+        return _failed(str(error), 1)
+    except KeyboardInterrupt:
+        print("\nNot connected.")
+        return 130
+
+
+def _log_in(config: TwitchConfig, store: SecretStore) -> int:
+    from clawcraft import VERSION
+    from clawcraft.clock import SystemClock
+    from clawcraft.errors import ClawcraftError
+    from clawcraft.twitch.credentials import CredentialStore
+    from clawcraft.twitch.deadline import Deadline
+    from clawcraft.twitch.device_flow import CALL_TIMEOUT_S, DeviceLogin, LoginState
+    from clawcraft.twitch.oauth import OAuth
+    from clawcraft.twitch.transport import Transport
+
+    clock = SystemClock()
+    transport = Transport(clock, threading.Event.wait, lambda *_: None, f"twitch-clawcraft-login/{VERSION}")
+    try:
+        oauth = OAuth(transport, lambda: config)
+        login = DeviceLogin(oauth, clock, config.client_id)
+        code = login.start()
+        print(f"Open  {code.verification_uri}\nand enter the code  {code.user_code}\n")
+        print(f"Waiting, at most {code.expires_in_s / 60:.0f} minutes; Ctrl-C ends it.", flush=True)
+        state = login.wait(threading.Event().wait)
+        if login.grant is None:
+            why = "the code has expired" if state is LoginState.EXPIRED else "the login was refused"
+            return _failed(f"{why}; run this again for a new code", 1)
+        # Stored before anything else can fail: the tokens exist nowhere else.
+        CredentialStore(store).save(login.grant.access, login.grant.refresh, login.client_id, config)
+        print(f"Connected; the tokens are in {store.path}")
+        identity = oauth.validate(login.grant.access, Deadline(clock, CALL_TIMEOUT_S))
+        print(f"The account is {identity.login}." if identity else "But Twitch does not accept the new token.")
+        return 0 if identity else 1
+    except ClawcraftError as error:
+        return _failed(f"{error.message}. {error.hint}", 1)
+    finally:
+        transport.close()
+
+
+def _data_dir(options: argparse.Namespace) -> Path:
+    if options.data_dir:
+        return Path(options.data_dir).expanduser().absolute()
+    from installer import homes
+
+    found = homes.homes_of(sys.platform, os.environ, Path.home())
+    for other in found[1:]:
+        print(f"note: there is another OBS ({other.kind}); for it: --data-dir {other.own_folder}", file=sys.stderr)
+    return found[0].own_folder
+
+
+def _failed(message: str, status: int) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return status
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--client-id", default="", help="client id of your Twitch application (TWITCH_CLIENT_ID)")
+    parser.add_argument("--data-dir", default="", help="the service's folder (plugin_config/twitch-clawcraft of OBS)")
+    parser.add_argument("--auth-url", default="", help="another OAuth server, for a local mock (TWITCH_AUTH_BASE_URL)")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
