@@ -40,12 +40,17 @@ class TypedSecrets:
     def waiting(self, name: str) -> bool:
         return name in self._typed
 
+    def problem(self, field: Field) -> str:
+        """What is wrong with what is typed, which keeps it from being stored."""
+        secret = self._typed.get(field.name)
+        return problem(field, secret.reveal()) if secret is not None else ""
+
     def store(self, chosen: tuple[Field, ...]) -> None:
         """Store the valid ones of ``chosen`` and empty their fields."""
         changes: dict[str, Secret | None] = {}
         for field in chosen:
             secret = self._typed.get(field.name)
-            if secret is not None and not problem(field, secret.reveal()):
+            if secret is not None and not self.problem(field):
                 del self._typed[field.name]
                 self._context.obs.obs_data_erase(self._context.settings, field.key)
                 changes[field.name] = secret
@@ -99,8 +104,7 @@ class SecretRows:
         editable = any(not environment_origin(field) for field in self._chosen)
         view.show(f"{self._button}_store", editable)
         for field in self._chosen:
-            typed = self._context.obs.obs_data_get_string(self._context.settings, field.key)
-            view.problem(field, problem(field, typed))
+            view.problem(field, self._typed.problem(field))
             view.info(f"{field.key}_known", self._known(field))
             view.show(f"{field.key}_remove", field.name != TOKEN and self._origin(field.name) == "secret store")
 

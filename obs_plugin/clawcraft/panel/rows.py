@@ -76,7 +76,9 @@ class Rows:
             kind = self._obs.OBS_TEXT_PASSWORD if field.kind is Kind.SECRET else self._obs.OBS_TEXT_DEFAULT
             row = self.text(field.key, field.label, kind, field.help_text)
             self.info(field.key + _PROBLEM)
-            self._check_while_typing(row, field)
+            # A redraw gives the focus back to the field that had it, but not to a password field.
+            if field.kind is Kind.TEXT:
+                self._check_while_typing(row, field)
 
     def text(self, name: str, label: str, kind: int, help_text: str = "") -> Any:
         row = self._obs.obs_properties_add_text(self.properties, name, label, kind)

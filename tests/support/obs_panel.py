@@ -1,0 +1,146 @@
+"""OBS's Scripts window, driven as the streamer drives it: with the keyboard and the mouse. Test's own thread."""
+
+import os
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.support.real_obs import RealObs, wait_until
+
+# What can have the focus, in the order of the Tab key; a password field has its Show button behind it.
+BEFORE = ("list", "add", "remove", "reload", "defaults", "edit", "log", "close", "scroll area")
+PANEL = (
+    *("refresh", "pause", "keep_paused"),
+    *("client_id", "connect", "client_secret", "client_secret_show", "twitch_store", "channels"),
+    *("token_show", "token_new", "own_token", "own_token_show", "signing", "signing_show", "access_store", "timestamp"),
+    *("start_stream", "stop_stream", "set_title", "set_game", "post_chat_message", "create_clip"),
+    *("rate", "limit_start", "limit_stop", "limit_title", "limit_game", "limit_chat", "limit_clip"),
+    *("scene", "start_timeout", "retries"),
+    *("port", "bind", "clients"),
+)
+
+
+class ScriptsWindow:
+    """``artefacts`` is where the screenshots go."""
+
+    def __init__(self, obs: RealObs, artefacts: Path) -> None:
+        self._obs = obs
+        self._display = obs.display
+        self._artefacts = artefacts
+        self._shots = 0
+        self.widgets = list(PANEL)
+        self.window = ""
+
+    def open(self) -> None:
+        """Tools → Scripts, made as large as the screen."""
+        main = self._obs.window()
+        self._display.xdotool("windowactivate", "--sync", main)
+        self._display.xdotool("key", "--delay", "150", "alt+t", "Down", "Down", "Down", "Return")
+        self.window = self._display.wait_window("^Scripts$")
+        self._display.xdotool("windowmove", self.window, "0", "0")
+        self._display.xdotool("windowsize", "--sync", self.window, "1270", "770")
+        self.settle()
+
+    def close(self) -> None:
+        self._display.press(self.window, "Escape")
+        wait_until(lambda: not self._display.windows("^Scripts$"), 10, "the Scripts window closes")
+
+    def add_script(self, path: Path) -> None:
+        """The + button, and the path typed into the file dialog."""
+        self._click(37, 687)
+        dialog = self._wait_dialog()
+        self._display.xdotool("windowactivate", "--sync", dialog)
+        self._display.xdotool("type", "--delay", "5", str(path))
+        self._display.xdotool("key", "Return")
+        wait_until(lambda: self._dialogs() == [], 10, "the file dialog closes")
+        self.settle()
+
+    def select_first_script(self) -> None:
+        self._click(120, 67)
+        self.settle()
+
+    def focus(self, name: str) -> None:
+        """Tab to a widget; OBS scrolls it into view."""
+        self._display.xdotool("windowactivate", "--sync", self.window)
+        self._click(120, 67)
+        index = len(BEFORE) + self.widgets.index(name)
+        self._display.xdotool("key", "--delay", "8", *["Tab"] * index)
+
+    def press(self, name: str) -> None:
+        """Press a button, or switch a check box."""
+        self.focus(name)
+        self._display.xdotool("key", "space")
+        self.settle()
+
+    def type(self, name: str, *texts: str) -> None:
+        """Replace what stands in a field; several texts one after the other, without a pause."""
+        self.focus(name)
+        for text in texts:
+            self._display.xdotool("key", "ctrl+a", "type", "--delay", "12", text)
+
+    def go_on_typing(self, text: str) -> None:
+        """Into the field that had the focus last."""
+        self._display.xdotool("windowactivate", "--sync", self.window)
+        self._display.xdotool("key", "End")
+        self._display.xdotool("type", "--delay", "12", text)
+
+    def add_scene(self) -> None:
+        """The + button of the Scenes dock, and the name it proposes; then back to the Scripts window."""
+        main = self._obs.window()
+        self._display.xdotool("windowactivate", "--sync", main)
+        self._display.xdotool("mousemove", "--window", main, "22", "685", "click", "1")
+        dialog = self._display.wait_window("^Add Scene$")
+        self._display.press(dialog, "Return")
+        wait_until(lambda: not self._display.windows("^Add Scene$"), 10, "the scene is added")
+        self._display.xdotool("windowactivate", "--sync", self.window)
+
+    def choose(self, name: str, steps: int) -> None:
+        """Go down a list by so many entries."""
+        self.focus(name)
+        self._display.xdotool("key", "--delay", "30", *["Down"] * steps)
+
+    def appeared(self, names: Iterable[str], before: str) -> None:
+        """Further widgets stand before this one now."""
+        at = self.widgets.index(before)
+        self.widgets[at:at] = list(names)
+
+    def vanished(self, *names: str) -> None:
+        self.widgets = [name for name in self.widgets if name not in names]
+
+    def settle(self) -> None:
+        """Until the window stands still, that is until OBS has drawn everything."""
+        pictures: list[bytes] = []
+
+        def still() -> bool:
+            pictures.append(self._picture())
+            return len(pictures) > 1 and pictures[-1] == pictures[-2]
+
+        wait_until(still, 15, "the Scripts window stands still")
+
+    def screenshot(self, name: str) -> Path:
+        """The window as PNG among the artefacts, numbered in the order of the session."""
+        self.settle()
+        self._shots += 1
+        path = self._artefacts / f"{self._shots:02d}-{name}.png"
+        path.write_bytes(self._picture("png"))
+        return path
+
+    def _picture(self, kind: str = "ppm") -> bytes:
+        command = ["import", "-window", self.window, f"{kind}:-"]
+        return subprocess.run(command, env=self._display.env(), capture_output=True, check=True, timeout=20).stdout
+
+    def _click(self, x: int, y: int) -> None:
+        self._display.xdotool("mousemove", "--window", self.window, str(x), str(y), "click", "1")
+
+    def _wait_dialog(self) -> str:
+        return str(wait_until(self._dialogs, 15, "the file dialog")[0])
+
+    def _dialogs(self) -> list[str]:
+        return self._display.windows("^(Add Scripts|Open|Open File|Open Files)$")
+
+
+def artefacts_folder(default: Path) -> Path:
+    """Where screenshots are kept: CLAWCRAFT_ARTEFACTS, else the test's own folder."""
+    folder = Path(os.environ.get("CLAWCRAFT_ARTEFACTS") or default)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
