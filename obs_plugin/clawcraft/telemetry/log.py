@@ -28,7 +28,7 @@ LIBRARY_LOGGERS: Final = ("clawcraft", "waitress", "urllib3", "requests")
 _IDS: Final = ("action", "request_id", "job_id", "agent_id", "mission_id", "correlation_id")
 _CREDENTIAL: Final = re.compile(
     r"(?i)(\b(?:bearer|oauth)[ :]+(?=\S{16})"
-    r"""|\b(?:access_token|refresh_token|client_secret|device_code|token|secret)["']?\s*[=:]\s*["']?)"""
+    r"""|(?:token|secret|device_code)(?:["']\s*:\s*|\s?=\s?)["']?)"""
     r"""[^\s"'&,;}]+"""
 )
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Collection
-from functools import partial
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -11,7 +10,7 @@ OTHER: Final = "unknown"
 _FAST_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _JOB_S: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 60.0, 120.0, 240.0)
 _UI_S: Final = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.05, 0.25, 1.0, 5.0)
-STREAM_STATES: Final = ("offline", "starting", "live", "reconnecting", "stopping", "unavailable")
+STREAM_STATES: Final = ("offline", "starting", "live", "reconnecting", "stopping")
 
 
 class Metrics:
@@ -69,6 +68,10 @@ class Metrics:
         self._auth_failures = Counter(
             "clawcraft_auth_failures", "Requests that failed to authenticate.", ("code",), registry=registry
         )
+        self._stream = Gauge(
+            "clawcraft_stream_state", "1 for the state the stream is in.", ("state",), registry=registry
+        )
+        self._stream_state: Callable[[], str] | None = None
         build = Gauge("clawcraft_build_info", "Always 1; the label tells the version.", ("version",), registry=registry)
         build.labels(version).set(1)
 
@@ -108,15 +111,18 @@ class Metrics:
         self._watch("clawcraft_http_waiting", "Requests that wait for a job or a running twin.", waiting)
 
     def watch_stream(self, state: Callable[[], str]) -> None:
-        """Ask ``state`` for one of STREAM_STATES at each scrape; it must not block."""
-        gauge = Gauge(
-            "clawcraft_stream_state", "1 for the state the stream is in.", ("state",), registry=self._registry
-        )
-        for name in STREAM_STATES:
-            gauge.labels(name).set_function(_safely(partial(_equals, state, name)))
+        """Ask ``state`` for one of STREAM_STATES, once at each scrape."""
+        self._stream_state = state
 
     def render(self) -> bytes:
         """All metrics in Prometheus's text format (version 0.0.4)."""
+        if self._stream_state is not None:
+            try:
+                now = self._stream_state()
+            except Exception:  # noqa: BLE001 - see _safely
+                now = OTHER
+            for name in STREAM_STATES:
+                self._stream.labels(name).set(float(name == now))
         return generate_latest(self._registry)
 
     def _watch(self, name: str, help_text: str, value: Callable[[], float]) -> None:
@@ -126,10 +132,6 @@ class Metrics:
         if action is None:
             return ""
         return action if action in self._actions else OTHER
-
-
-def _equals(state: Callable[[], str], name: str) -> float:
-    return float(state() == name)
 
 
 def _safely(value: Callable[[], float]) -> Callable[[], float]:
