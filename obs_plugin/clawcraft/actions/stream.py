@@ -45,7 +45,8 @@ class StreamActions:
 
     def start(self, context: JobContext, args: Mapping[str, Any]) -> Result:
         """Gives ``{"status": "started" | "already_running", "scene", …, "metadata"?, "live"?, "channel"?,
-        "warnings": [code, …]}``. A warning's full error stands where its step's result would."""
+        "warnings": […]}``. A warning of a Twitch step is its error's code, and the full error stands where the step's
+        result would; OBS's warnings are sentences."""
         warnings: list[str] = []
         result: Result = {}
         scene = args.get("obs_scene")
@@ -57,7 +58,9 @@ class StreamActions:
             context.progress(5, "setting title and game on Twitch")
             result["metadata"] = self._apply_metadata(args, warnings)
         context.progress(OBS_FROM, "starting the stream in OBS")
-        result.update(self._stream.start(scene, _within(context, OBS_FROM, OBS_TO)))
+        started = dict(self._stream.start(scene, _within(context, OBS_FROM, OBS_TO)))
+        warnings += started.pop("warnings", [])
+        result.update(started)
         warnings += result.pop("warnings", [])
         if args.get("wait_until_live"):
             context.progress(OBS_TO + 1, "connected; waiting for Twitch to show the channel live")

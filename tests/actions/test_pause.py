@@ -1,0 +1,85 @@
+"""The pause switch: it acts at once, outlives a restart only if the streamer chose so, and errs towards paused."""
+
+from pathlib import Path
+
+import pytest
+
+from clawcraft.actions.pause import PauseSwitch
+from clawcraft.clock import rfc3339
+from tests.support.job_rig import TurnedClock, together
+
+
+def test_it_is_off_at_first_and_says_since_when_it_is_on(tmp_path: Path, clock: TurnedClock) -> None:
+    switch = PauseSwitch(tmp_path, clock)
+    assert switch.status() == {"paused": False, "since": None, "survives_restart": False}
+    begun_s = clock.now_s
+    switch.pause(survive_restart=False)
+    clock.turn(10)
+    switch.pause(survive_restart=False)  # a second press does not begin it anew
+    assert switch.paused
+    assert switch.status() == {"paused": True, "since": rfc3339(begun_s), "survives_restart": False}
+    switch.resume()
+    assert not switch.paused
+    assert switch.status()["since"] is None
+
+
+@pytest.mark.parametrize("survive", [True, False])
+def test_it_survives_a_restart_only_if_chosen(tmp_path: Path, clock: TurnedClock, survive: bool) -> None:
+    switch = PauseSwitch(tmp_path / "data", clock)
+    switch.pause(survive_restart=survive)
+    before = switch.status()
+    clock.turn(3600)
+    after = PauseSwitch(tmp_path / "data", clock).status()
+    assert after == (before if survive else {"paused": False, "since": None, "survives_restart": False})
+    assert before["survives_restart"] is survive
+
+
+def test_resuming_also_ends_a_pause_kept_for_a_restart(tmp_path: Path, clock: TurnedClock) -> None:
+    switch = PauseSwitch(tmp_path, clock)
+    switch.pause(survive_restart=True)
+    switch.resume()
+    assert not PauseSwitch(tmp_path, clock).paused
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_choosing_otherwise_while_paused_changes_only_that(tmp_path: Path, clock: TurnedClock) -> None:
+    switch = PauseSwitch(tmp_path, clock)
+    switch.pause(survive_restart=True)
+    switch.pause(survive_restart=False)
+    assert switch.paused
+    assert not PauseSwitch(tmp_path, clock).paused
+
+
+@pytest.mark.parametrize("content", [b"", b"yesterday", b"\xff\xfe", b"nan", b"1e400", b"-1e300"])
+def test_a_damaged_file_still_pauses(tmp_path: Path, clock: TurnedClock, content: bytes) -> None:
+    (tmp_path / PauseSwitch.FILE_NAME).write_bytes(content)
+    assert PauseSwitch(tmp_path, clock).status() == {
+        "paused": True,
+        "since": rfc3339(clock.now_s),
+        "survives_restart": True,
+    }
+
+
+def test_a_pause_that_cannot_be_kept_still_pauses_and_says_so(tmp_path: Path, clock: TurnedClock) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    switch = PauseSwitch(tmp_path / "file", clock)
+    with pytest.raises(OSError, match="file"):
+        switch.pause(survive_restart=True)
+    assert switch.status() == {"paused": True, "since": rfc3339(clock.now_s), "survives_restart": False}
+
+
+def test_a_failed_write_leaves_no_litter(tmp_path: Path, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / PauseSwitch.FILE_NAME).mkdir()
+    switch = PauseSwitch(tmp_path, clock)
+    assert switch.paused
+    with pytest.raises(OSError, match="paused"):
+        switch.pause(survive_restart=True)
+    assert [path.name for path in tmp_path.iterdir()] == [PauseSwitch.FILE_NAME]
+
+
+def test_toggling_from_many_threads_ends_where_an_even_number_leads(tmp_path: Path, clock: TurnedClock) -> None:
+    switch = PauseSwitch(tmp_path, clock)
+    together([lambda: switch.toggle(survive_restart=True)] * 16)
+    assert not switch.paused
+    assert switch.toggle(survive_restart=True)
+    assert PauseSwitch(tmp_path, clock).paused

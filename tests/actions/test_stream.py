@@ -1,0 +1,187 @@
+"""The steps of a start and a stop: in which order they take effect, what each failure means, what the result says."""
+
+import pytest
+
+from clawcraft.actions.stream import (
+    CHANNEL_NOT_VERIFIED,
+    LIVE_NOT_CONFIRMED,
+    METADATA_NOT_VERIFIED,
+    OBS_FROM,
+    OBS_TO,
+    StreamActions,
+)
+from clawcraft.errors import (
+    ChannelNotAllowed,
+    GameNotFound,
+    Interrupted,
+    SceneNotFound,
+    Stopping,
+    Superseded,
+    TwitchNotConfigured,
+    TwitchUnavailable,
+)
+from tests.support.job_rig import Journal, MetadataDouble, StreamDouble
+
+
+class Steps:
+    """The doubles with one common list of what took effect, and the job's progress."""
+
+    def __init__(self) -> None:
+        self.stream = StreamDouble()
+        self.metadata = MetadataDouble()
+        self.stream.calls = self.metadata.calls = self.effects = []
+        self.log = Journal()
+        self.actions = StreamActions(self.stream, self.metadata, self.log)
+        self.percents: list[int] = []
+        self.messages: list[str] = []
+        self.ends_at: tuple[int, Exception] | None = None
+
+    effects: list[str]
+    job_id = "job_1"
+
+    def progress(self, percent: int, message: str) -> None:
+        self.percents.append(percent)
+        self.messages.append(message)
+        if self.ends_at is not None and len(self.percents) == self.ends_at[0]:
+            raise self.ends_at[1]
+
+    def start(self, **args: object) -> dict[str, object]:
+        return self.actions.start(self, args)
+
+    def stop(self, **args: object) -> dict[str, object]:
+        return self.actions.stop(self, args)
+
+
+@pytest.fixture
+def steps() -> Steps:
+    return Steps()
+
+
+def test_a_start_takes_effect_in_the_contracts_order(steps: Steps) -> None:
+    result = steps.start(channel="streamer", title="t", game="g", obs_scene="Game", wait_until_live=True)
+    assert steps.effects == ["check streamer", "check_scene Game", "apply", "start Game", "wait"]
+    assert result == {
+        "status": "started",
+        "scene": "Game",
+        "attempts": 1,
+        "metadata": {"status": "updated", "verified": True},
+        "live": {"live": True, "waited_s": 3.0},
+        "warnings": [],
+    }
+
+
+def test_progress_rises_over_all_steps_and_is_said_in_words(steps: Steps) -> None:
+    steps.start(title="t", wait_until_live=True)
+    assert steps.percents == sorted(set(steps.percents))
+    assert OBS_FROM < steps.percents[3] < OBS_TO
+    assert steps.percents[-1] < 100
+    assert all(steps.messages)
+
+
+@pytest.mark.parametrize("args", [{}, {"wait_until_live": False}])
+def test_a_plain_start_needs_nothing_of_twitch(steps: Steps, args: dict[str, bool]) -> None:
+    assert steps.start(**args) == {"status": "started", "scene": None, "attempts": 1, "warnings": []}
+    assert steps.effects == ["check_scene None", "start None"]
+
+
+@pytest.mark.parametrize("args", [{"title": "t"}, {"game": "g"}, {"game_id": "1"}])
+def test_each_of_title_game_and_game_id_is_metadata(steps: Steps, args: dict[str, str]) -> None:
+    assert "metadata" in steps.start(**args)
+
+
+def test_an_unknown_scene_changes_nothing_not_even_the_title(steps: Steps) -> None:
+    with pytest.raises(SceneNotFound) as unknown:
+        steps.start(title="t", obs_scene="Nowhere")
+    assert unknown.value.details["scenes"] == ["Game", "Chat"]
+    assert steps.effects == ["check_scene Nowhere"]
+
+
+def test_a_strangers_channel_changes_nothing(steps: Steps) -> None:
+    for act in (steps.start, steps.stop):
+        steps.effects.clear()
+        with pytest.raises(ChannelNotAllowed):
+            act(channel="stranger")
+        assert steps.effects == ["check stranger"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [TwitchNotConfigured("no credentials"), TwitchUnavailable("down"), GameNotFound("?", details={"suggestions": []})],
+)
+def test_a_metadata_failure_is_a_warning_and_the_stream_starts(steps: Steps, error: TwitchNotConfigured) -> None:
+    steps.metadata.fails_with = error
+    result = steps.start(title="t")
+    assert (result["status"], result["warnings"]) == ("started", [error.code])
+    assert result["metadata"] == {"error": error.to_json()}
+    assert steps.stream.live
+
+
+def test_even_a_defect_in_metadata_does_not_keep_the_stream_from_starting(steps: Steps) -> None:
+    steps.metadata.fails_with = KeyError("boom")
+    result = steps.start(title="t")
+    assert (result["status"], result["warnings"]) == ("started", ["internal_error"])
+    assert "boom" not in str(result)
+    assert "boom" in steps.log.named("incident")[0]["traceback"]
+
+
+def test_metadata_that_twitch_does_not_show_yet_is_a_warning(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps.metadata, "apply", lambda args: {"status": "updated", "verified": False})
+    assert steps.start(title="t")["warnings"] == [METADATA_NOT_VERIFIED]
+
+
+def test_a_channel_that_twitch_cannot_confirm_now_is_a_warning(steps: Steps) -> None:
+    error = steps.metadata.check_fails_with = TwitchUnavailable("down")
+    for act, status in ((steps.start, "started"), (steps.stop, "stopped")):
+        result = act(channel="streamer")
+        assert (result["status"], result["warnings"]) == (status, [CHANNEL_NOT_VERIFIED])
+        assert result["channel"] == {"error": error.to_json()}
+
+
+def test_already_live_gets_title_and_scene_and_says_so(steps: Steps) -> None:
+    steps.stream.live = True
+    result = steps.start(title="t", obs_scene="Chat")
+    assert result["status"] == "already_running"
+    assert steps.effects == ["check_scene Chat", "apply", "start Chat"]
+
+
+def test_not_shown_live_in_time_is_a_warning(steps: Steps) -> None:
+    steps.metadata.shown_live = False
+    result = steps.start(wait_until_live=True)
+    assert (result["status"], result["warnings"]) == ("started", [LIVE_NOT_CONFIRMED])
+
+
+def test_obs_own_warnings_stand_beside_those_of_twitch(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps.metadata.fails_with = TwitchNotConfigured("no credentials")
+    monkeypatch.setattr(steps.stream, "start", lambda *_: {"status": "started", "warnings": ["no scene switching"]})
+    assert steps.start(title="t")["warnings"] == ["twitch_not_configured", "no scene switching"]
+
+
+@pytest.mark.parametrize("end", [Interrupted("the service stops"), Superseded("a stop came")])
+def test_a_job_that_is_to_end_goes_no_further(steps: Steps, end: Exception) -> None:
+    for after in range(1, 7):
+        steps.effects.clear()
+        steps.percents.clear()
+        steps.stream.live = False
+        steps.ends_at = (after, end)
+        with pytest.raises(type(end)):
+            steps.start(title="t", wait_until_live=True)
+        assert len(steps.percents) == after
+    assert steps.effects == ["check_scene None", "apply", "start None", "wait"]
+
+
+def test_the_end_of_the_service_while_at_twitch_is_no_mere_warning(steps: Steps) -> None:
+    steps.metadata.fails_with = Stopping("closing")
+    with pytest.raises(Interrupted):
+        steps.start(title="t")
+    steps.metadata.check_fails_with = Stopping("closing")
+    for act in (steps.start, steps.stop):
+        with pytest.raises(Interrupted):
+            act(channel="streamer")
+    assert "start None" not in steps.effects
+
+
+def test_a_stop_carries_its_reason_and_says_whether_anything_ran(steps: Steps) -> None:
+    steps.stream.live = True
+    assert steps.stop(reason="bedtime") == {"status": "stopped", "reason": "bedtime", "warnings": []}
+    assert steps.stop() == {"status": "already_stopped", "reason": None, "warnings": []}
+    assert steps.percents == sorted(steps.percents[:3]) * 2
