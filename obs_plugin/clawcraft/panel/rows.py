@@ -11,7 +11,6 @@ from types import ModuleType
 from typing import Any, Final, Self
 
 from clawcraft.panel.fields import Field, Kind
-from clawcraft.panel.values import problem
 
 GREEN, AMBER, RED, GREY = "#3fb950", "#d29922", "#f85149", "#8b949e"
 _PROBLEM: Final = "_problem"
@@ -74,17 +73,15 @@ class Rows:
             self._obs.obs_property_set_long_description(row, field.help_text)
         else:
             kind = self._obs.OBS_TEXT_PASSWORD if field.kind is Kind.SECRET else self._obs.OBS_TEXT_DEFAULT
-            row = self.text(field.key, field.label, kind, field.help_text)
+            self.text(field.key, field.label, kind, field.help_text)
+            # Filled in at the next redraw, not while somebody types: a redraw takes the focus, and what is typed
+            # after it would be lost.
             self.info(field.key + _PROBLEM)
-            # A redraw gives the focus back to the field that had it, but not to a password field.
-            if field.kind is Kind.TEXT:
-                self._check_while_typing(row, field)
 
-    def text(self, name: str, label: str, kind: int, help_text: str = "") -> Any:
+    def text(self, name: str, label: str, kind: int, help_text: str = "") -> None:
         row = self._obs.obs_properties_add_text(self.properties, name, label, kind)
         if help_text:
             self._obs.obs_property_set_long_description(row, help_text)
-        return row
 
     def switch(self, name: str, label: str, help_text: str = "") -> None:
         row = self._obs.obs_properties_add_bool(self.properties, name, label)
@@ -95,21 +92,6 @@ class Rows:
         step = 1000 if suffix == " ms" else 1
         row = self._obs.obs_properties_add_int(self.properties, name, label, minimum, maximum, step)
         self._obs.obs_property_int_set_suffix(row, suffix)
-
-    def _check_while_typing(self, row: Any, field: Field) -> None:
-        def callback(properties: Any, _row: Any, settings: Any) -> bool:
-            changed = False
-
-            def check() -> None:
-                # True only if the sentence changes: a redraw at each keystroke would move the cursor.
-                nonlocal changed
-                found = problem(field, self._obs.obs_data_get_string(settings, field.key))
-                changed = View(self._obs, properties).problem(field, found)
-
-            self._guarded(check)
-            return changed
-
-        self._obs.obs_property_set_modified_callback(row, callback)
 
     def _guarded(self, step: Callable[[], None]) -> None:
         try:
@@ -140,17 +122,10 @@ class View:
     def label(self, name: str, text: str) -> None:
         self._obs.obs_property_set_description(self.row(name), text)
 
-    def problem(self, field: Field, text: str) -> bool:
-        """The sentence below a field, or none; whether that is a change."""
-        name = field.key + _PROBLEM
-        row = self.row(name)
-        if row is None:
-            return False
-        new = f'<span style="color:{AMBER}">{escape(text)}</span>' if text else ""
-        if new == (self._obs.obs_property_long_description(row) or ""):
-            return False
-        self.info(name, new)
-        return True
+    def problem(self, field: Field, text: str) -> None:
+        """The sentence below a field, or none."""
+        if not environment_origin(field):
+            self.info(field.key + _PROBLEM, f'<span style="color:{AMBER}">{escape(text)}</span>' if text else "")
 
     def choices(self, name: str, labels_and_values: list[tuple[str, str]]) -> None:
         row = self.row(name)

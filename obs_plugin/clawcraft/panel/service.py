@@ -51,5 +51,5 @@ def add_fields(rows: Rows, chosen: tuple[Field, ...]) -> None:
 def check_fields(context: Context, view: View, chosen: tuple[Field, ...]) -> None:
     """Show what is wrong with the texts that stand in the fields."""
     for field in chosen:
-        if field.kind is Kind.TEXT and not environment_origin(field):
+        if field.kind is Kind.TEXT:
             view.problem(field, problem(field, context.obs.obs_data_get_string(context.settings, field.key)))
