@@ -62,15 +62,17 @@ class Contract:
             # Meeting $schema, jsonschema changes over to its own validator of that draft, without our two keywords.
             del schema["$schema"]
         # Files name each other relative to themselves, so each is known by its path beneath one made-up root.
-        self._referencing: Referencing[Any] = Referencing().with_resources(
+        referencing: Referencing[Any] = Referencing().with_resources(
             (f"{_ROOT}{name}", DRAFT202012.create_resource(schema)) for name, schema in files.items()
         )
         self.envelope: Schema = files["envelope.json"]
         self.responses: Mapping[str, Schema] = _folder(files, "responses")
         self._args: Mapping[str, Schema] = _folder(files, "actions")
-        self._check_envelope = self._validator("envelope.json")
-        self._check_args = {name: self._validator(f"actions/{name}.json") for name in self._args}
-        self._check_responses = {name: self._validator(f"responses/{name}.json") for name in self.responses}
+        self._check_envelope = _Validator(self.envelope)
+        self._check_args = {name: _Validator(schema) for name, schema in self._args.items()}
+        self._check_responses = {
+            name: _Validator({"$ref": f"{_ROOT}responses/{name}.json"}, registry=referencing) for name in self.responses
+        }
         self._check_fields = {name: _Validator(schema) for name, schema in self.envelope["properties"].items()}
 
     @property
@@ -131,9 +133,6 @@ class Contract:
     def check_response(self, name: str, body: Any) -> list[str]:
         """How ``body`` differs from ``responses/<name>.json``, a sentence for each difference."""
         return [f"{error.json_path}: {error.message}" for error in self._check_responses[name].iter_errors(body)]
-
-    def _validator(self, name: str) -> Validator:
-        return _Validator({"$ref": f"{_ROOT}{name}"}, registry=self._referencing)
 
 
 _ROOT: Final = "https://schemas.invalid/"

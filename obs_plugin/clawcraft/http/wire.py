@@ -63,10 +63,22 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]
 class Task(WSGITask):  # type: ignore[misc]
     """One request on its way through the application."""
 
+    wrote_header: bool
+
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()
         environ[CLIENT_GONE] = self.channel.client_gone
         return environ
+
+    def write(self, data: bytes) -> None:
+        # Head and body in one packet, where waitress makes two: a client is woken once.
+        if self.wrote_header or not data or self.content_length != len(data):
+            super().write(data)
+            return
+        head = self.build_response_header()
+        self.wrote_header = True
+        self.content_bytes_written = len(data)
+        self.channel.write_soon(head + data)
 
 
 class RefusedTask(Task):

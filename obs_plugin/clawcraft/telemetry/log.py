@@ -20,11 +20,13 @@ FILE_NAME: Final = "service.log"
 MAX_PENDING: Final = 5_000
 MAX_TEXT: Final = 500
 MAX_TRACEBACK: Final = 16_000
+BATCH_S: Final = 0.02
 OBS_LINES_PER_S: Final = 5
 OBS_BURST: Final = 20
 CLOSE_TIMEOUT_S: Final = 1.0
 LIBRARY_LOGGERS: Final = ("clawcraft", "waitress", "urllib3", "requests")
 
+_ENCODER: Final = json.JSONEncoder(default=str, allow_nan=False)
 _IDS: Final = ("action", "request_id", "job_id", "agent_id", "mission_id", "correlation_id")
 _CREDENTIAL: Final = re.compile(
     r"(?i)(\b(?:bearer|oauth)[ :]+(?=\S{16})"
@@ -57,9 +59,7 @@ class ServiceLog:
     def event(self, name: str, /, **fields: Any) -> None:
         """Record one event. Fields that are None are left out; texts are cut, credentials in them blanked."""
         try:
-            line = json.dumps(
-                {"time": rfc3339(self._clock.time()), "event": name, **_clean(fields)}, default=str, allow_nan=False
-            )
+            line = _ENCODER.encode({"time": rfc3339(self._clock.time()), "event": name, **_clean(fields)})
             entry = (line.encode("ascii") + b"\n", _short(name, fields))
         except Exception as error:  # noqa: BLE001 - a field that cannot be written must not fail the request
             entry = (
@@ -73,7 +73,8 @@ class ServiceLog:
                 self._dropped += 1
                 return
             self._pending.append(entry)
-            self._changed.notify()
+            if len(self._pending) == 1:
+                self._changed.notify()
 
     def close(self) -> None:
         """Write what is pending, end the thread, give the loggers back. Idempotent."""
@@ -87,6 +88,9 @@ class ServiceLog:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._pending or self._closed, self._obs.summary_due_s())
+                if not self._closed:
+                    # One write for many events: waking this thread for each would cost the requests dear.
+                    self._changed.wait_for(lambda: self._closed, BATCH_S)
                 entries, self._pending = self._pending, deque()
                 dropped, self._dropped = self._dropped, 0
                 closed = self._closed
@@ -214,6 +218,6 @@ def _short(name: str, fields: dict[str, Any]) -> str | None:
     else:
         words = [name, status, fields.get("outcome"), fields.get("message")]
     words += [f"{key}={fields[key]}" for key in _IDS if fields.get(key) is not None]
-    text = " ".join(str(word) for word in words if word is not None)
+    text = scrubbed(" ".join(str(word) for word in words if word is not None))[:MAX_TEXT]
     # One line is one line: nothing an agent sends may start another or colour a terminal.
-    return "".join(character if character.isprintable() else "?" for character in scrubbed(text))[:MAX_TEXT]
+    return text if text.isprintable() else "".join(letter if letter.isprintable() else "?" for letter in text)
