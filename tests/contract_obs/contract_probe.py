@@ -5,6 +5,7 @@ there as one JSON line, and each line from there names a step, run on the probe'
 """
 
 import ctypes
+import functools
 import json
 import socket
 import threading
@@ -22,6 +23,7 @@ class Wire:
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._lock = threading.Lock()
         self.lines = self._socket.makefile("r", encoding="utf-8")
 
@@ -30,8 +32,12 @@ class Wire:
         with self._lock:
             self._socket.sendall(json.dumps(record).encode() + b"\n")
 
-    def close(self) -> None:
+    def hang_up(self) -> None:
+        """The reader of ``lines`` ends."""
         self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self.lines.close()
         self._socket.close()
 
 
@@ -43,8 +49,12 @@ class Probe:
     connected = False
     hotkey = 0
 
+    def __init__(self) -> None:
+        self.at_save: list[Callable[[], None]] = []
+
 
 probe = Probe()
+generation = globals().get("generation", 0) + 1
 tasks: list[Callable[[], None]] = []
 
 
@@ -54,7 +64,7 @@ def run_task(_param: object) -> None:
 
 
 def on_ui(fn: Callable[[], Any], timeout_s: float = 15) -> Any:
-    """``fn`` on OBS's UI thread; ``"TIMEOUT"`` if it has not returned in time."""
+    """``fn`` on OBS's UI thread; ``"TIMEOUT"`` if it has not returned in time. Without a timeout nobody waits."""
     libobs = ctypes.CDLL(None)
     libobs.obs_queue_task.argtypes = [ctypes.c_int, TASK, ctypes.c_void_p, ctypes.c_bool]
     libobs.obs_queue_task.restype = None
@@ -69,6 +79,8 @@ def on_ui(fn: Callable[[], Any], timeout_s: float = 15) -> Any:
 
     tasks.append(task)
     libobs.obs_queue_task(0, run_task, None, False)
+    if not timeout_s:
+        return None
     return box[0] if done.wait(timeout_s) else "TIMEOUT"
 
 
@@ -95,18 +107,31 @@ def script_load(settings: object) -> None:
 
 
 def script_update(settings: object) -> None:
-    probe.wire.tell("hook", name="update", text=obs.obs_data_get_string(settings, "text"))
+    flag = obs.obs_data_get_bool(settings, "flag")
+    probe.wire.tell("hook", name="update", text=obs.obs_data_get_string(settings, "text"), flag=flag)
 
 
 def script_save(settings: object) -> None:
     probe.wire.tell("hook", name="save")
+    while probe.at_save:
+        probe.at_save.pop()()
     obs.obs_data_set_string(settings, "saved", "äöü — ✓")
+
+
+def script_properties() -> Any:
+    probe.wire.tell("hook", name="properties")
+    panel = obs.obs_properties_create()
+    obs.obs_properties_add_button(panel, "button", "Press", on_button)
+    flag = obs.obs_properties_add_bool(panel, "flag", "Flag")
+    obs.obs_property_set_modified_callback(flag, on_modified)
+    return panel
 
 
 def script_unload() -> None:
     probe.wire.tell("hook", name="unload")
-    probe.wire.close()
+    probe.wire.hang_up()
     probe.worker.join(5)
+    probe.wire.close()
 
 
 def on_event(code: int) -> None:
@@ -118,6 +143,17 @@ def on_event(code: int) -> None:
             obs.signal_handler_connect(handler, name, listener)
         obs.obs_output_release(output)
         probe.connected = True
+
+
+def on_button(_panel: object, prop: object) -> bool:
+    probe.wire.tell("button", name=obs.obs_property_name(prop))
+    return False
+
+
+def on_modified(_panel: object, prop: object, settings: object) -> bool:
+    flag = obs.obs_data_get_bool(settings, "flag")
+    probe.wire.tell("modified", name=obs.obs_property_name(prop), flag=flag)
+    return False
 
 
 def on_hotkey(pressed: bool) -> None:
@@ -270,6 +306,39 @@ def save_hotkey() -> int:
     return int(count)
 
 
+def native_config_path() -> str:
+    function = ctypes.CDLL(None).os_get_config_path
+    function.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p]
+    buffer = ctypes.create_string_buffer(1024)
+    function(buffer, len(buffer), b"obs-studio/plugin_config/contract")
+    return buffer.value.decode()
+
+
+class Listener:
+    def on_event(self, code: int) -> None:
+        probe.wire.tell("method", code=code)
+
+
+def register_method() -> str:
+    """Done inside a hook's context, on the UI thread: the next script_save does it."""
+    saved = threading.Event()
+    answer: list[str] = []
+
+    def register() -> None:
+        answer.append(refuses("obs_frontend_add_event_callback", [Listener().on_event]))
+        saved.set()
+
+    probe.at_save.append(register)
+    obs.obs_frontend_streaming_stop()  # not live: OBS only saves
+    return answer[0] if saved.wait(10) else "TIMEOUT"
+
+
+def switch_collection(*names: str) -> None:
+    """The native call: the first switch unloads this script, which must not use obspython after that."""
+    for name in names:
+        ctypes.CDLL(None).obs_frontend_set_current_scene_collection(name.encode())
+
+
 def api(names: list[str]) -> dict[str, Any]:
     """Each name in this OBS's obspython: parameters, a value, or how it is missing."""
     found: dict[str, Any] = {}
@@ -305,6 +374,11 @@ STEPS: dict[str, Callable[..., Any]] = {
     "press_hotkey": lambda: obs.obs_hotkey_trigger_routed_callback(probe.hotkey, True),
     "hotkey_id": lambda: probe.hotkey,
     "version": lambda: obs.obs_get_version_string(),
+    "native_config_path": native_config_path,
+    "leak": lambda: obs.obs_data_create() and None,
+    "register_method": register_method,
+    "post.switch_collection": switch_collection,
+    "generation": lambda: generation,
     "config_path": lambda: obs.os_get_config_path_ptr("obs-studio/plugin_config/contract"),
     "log": lambda: obs.script_log(obs.LOG_INFO, "contract probe speaks"),
     "api": api,
@@ -319,8 +393,11 @@ def work() -> None:
             step = json.loads(line)
             fn = STEPS[step["do"]]
             arguments = step.get("with", [])
-            on_ui_thread = step["do"].startswith("ui.")
-            answer = on_ui(lambda: fn(*arguments)) if on_ui_thread else fn(*arguments)  # noqa: B023
+            place = step["do"].partition(".")[0]
+            if place in ("ui", "post"):
+                answer = on_ui(functools.partial(fn, *arguments), 15 if place == "ui" else 0)
+            else:
+                answer = fn(*arguments)
             probe.wire.tell("answer", step=step["do"], value=answer)
     except OSError:
         return  # script_unload closed the socket

@@ -5,6 +5,7 @@ Everything here is called from the test's thread (or the command line's); the sc
 
 import contextlib
 import importlib
+import inspect
 import os
 import sys
 import threading
@@ -135,7 +136,7 @@ class MockObs:
         self._threads = Threads(lambda: any(loop.is_current() for loop in loops))
         self._process = contextlib.ExitStack()
         self._module: ModuleType | None = None
-        self._obspython: ModuleType | None = None
+        self._obspython = self._build_obspython()
         self._panel: Handle | None = None
         self._left: list[str] = []
         self._stopping = threading.Event()
@@ -154,9 +155,10 @@ class MockObs:
     # Life
 
     def start(self) -> Self:
-        """Start OBS and load the script; returns when OBS has finished loading."""
-        native = Native(self._ui, self.stream, self.recorder, self.config_dir)
-        self._obspython = self._build_obspython()
+        """Start OBS and load the script; returns when OBS has finished loading. One at a time in a process."""
+        if "obspython" in sys.modules:
+            raise RuntimeError("there is an obspython in this process already: one fake OBS at a time")
+        native = Native(self._ui, self.stream, self.recorder, self.config_dir, self.switch_collection)
         for loop in (self._ui, self._outputs, self._deferred):
             loop.start()
         self._process.enter_context(modules_of(self.script.parent))
@@ -215,6 +217,10 @@ class MockObs:
 
     def switch_collection(self, name: str) -> None:
         self._ui.call(lambda: self._switch_collection(name))
+
+    def save(self) -> None:
+        """OBS writes the scene collection: script_save."""
+        self._ui.call(self._save)
 
     def press_stream_button(self) -> None:
         """Start or Stop Streaming, by the user."""
@@ -286,14 +292,17 @@ class MockObs:
     def scene(self) -> str:
         return self._ui.call(lambda: self._scenes.current.name)
 
-    def saved_settings(self) -> dict[str, Any]:
-        """The script's settings as the scene collection's file has them after a save."""
+    def settings(self) -> dict[str, Any]:
+        """The script's settings, as the scene collection's file has them after ``save`` or ``stop``."""
+        return self._settings.to_dict()
 
-        def saved() -> dict[str, Any]:
-            self._save()
-            return self._settings.to_dict()
-
-        return self._ui.call(saved)
+    def api(self) -> dict[str, Any]:
+        """Every public name of the fake obspython: its parameters, or a constant's value."""
+        return {
+            name: list(inspect.signature(value).parameters) if callable(value) else value
+            for name, value in vars(self._obspython).items()
+            if not name.startswith("_")
+        }
 
     def log_lines(self) -> list[str]:
         return [line for _level, line in self._log.lines]
@@ -312,7 +321,6 @@ class MockObs:
         folder = str(self.script.parent)
         if folder not in sys.path:
             sys.path.append(folder)
-        assert self._obspython is not None
         try:
             if reload and self._module is not None:
                 self._module = importlib.reload(self._module)

@@ -42,11 +42,19 @@ class Function:
 class Native:
     """The functions of libobs and obs-frontend-api."""
 
-    def __init__(self, ui: Loop, stream: Stream, recorder: Recorder, config_dir: Path) -> None:
+    def __init__(
+        self,
+        ui: Loop,
+        stream: Stream,
+        recorder: Recorder,
+        config_dir: Path,
+        switch_collection: Callable[[str], None],
+    ) -> None:
         self._ui = ui
         self._stream = stream
         self._recorder = recorder
         self._config_dir = config_dir
+        self._switch_collection = switch_collection
 
     def functions(self) -> dict[str, Callable[..., Any]]:
         return {
@@ -54,6 +62,7 @@ class Native:
             "obs_frontend_streaming_start": self._stream.request_start,
             "obs_frontend_streaming_stop": self._stream.request_stop,
             "obs_frontend_streaming_active": lambda: self._stream.streaming,
+            "obs_frontend_set_current_scene_collection": lambda name: self._switch_collection(name.decode()),
             "obs_get_version_string": lambda: VERSION.encode(),
             "os_get_config_path": self.os_get_config_path,
             # Qt's QCoreApplication::sendPostedEvents(QObject *, int)
