@@ -179,6 +179,15 @@ class FrontendApi:
             )
 
 
+class WeakOutput:
+    """A reference that does not keep the output alive; the output here lives as long as OBS."""
+
+    c_type: ClassVar[str] = "obs_weak_output_t *"
+
+    def __init__(self, output: Output) -> None:
+        self.output = output
+
+
 class OutputApi:
     """``obs_output_*``. Any thread."""
 
@@ -229,6 +238,18 @@ class OutputApi:
     def obs_output_get_signal_handler(self, output: Handle) -> Handle:
         found: SignalHandler = self._output(output).signals
         return self._ledger.borrow(found)
+
+    def obs_output_get_weak_output(self, output: Handle) -> Handle:
+        return self._ledger.take(WeakOutput(self._output(output)))
+
+    def obs_weak_output_get_output(self, weak: Handle) -> Handle:
+        return self._ledger.take(self._ledger.get(weak, WeakOutput).output)
+
+    def obs_weak_output_references_output(self, weak: Handle, output: Handle) -> bool:
+        return self._ledger.get(weak, WeakOutput).output is self._output(output)
+
+    def obs_weak_output_release(self, weak: Handle | None) -> None:
+        self._ledger.release(weak, WeakOutput)
 
     def obs_output_start(self, output: Handle) -> bool:
         self._output(output)
