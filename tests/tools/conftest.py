@@ -14,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+DETECT = "detect"
 OWN_TAG = f"cp{sys.version_info.major}{sys.version_info.minor}"
 
 
@@ -39,9 +40,13 @@ class Clone:
         return self.user_home / ".config" / "obs-studio"
 
     def command(self, *arguments: str) -> list[str]:
-        """``install.py`` for the Python that runs the tests, unless the arguments name another."""
+        """``install.py`` for the Python that runs the tests, unless the arguments name another. With ``DETECT`` for
+        the Python of the OBS installed here."""
+        tool = [sys.executable, str(self.folder / "tools" / "install.py")]
+        if DETECT in arguments:
+            return [*tool, *(word for word in arguments if word != DETECT)]
         which = [] if any(word.startswith("--python") for word in arguments) else ["--python-version", OWN_VERSION]
-        return [sys.executable, str(self.folder / "tools" / "install.py"), *which, *arguments]
+        return [*tool, *which, *arguments]
 
     def env(self) -> dict[str, str]:
         hidden = ("XDG_CONFIG_HOME", "PYTHONPATH")
@@ -71,7 +76,7 @@ class Clone:
 
 
 def copy_project(target: Path) -> None:
-    for name in ("tools", "obs_plugin"):
+    for name in ("tools", "obs_plugin", "schemas"):
         shutil.copytree(
             ROOT / name, target / name, ignore=shutil.ignore_patterns("lib", "__pycache__", "node_modules", ".*")
         )

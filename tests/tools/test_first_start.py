@@ -1,0 +1,55 @@
+"""The very first start of a real OBS, after ``tools/install.py`` into a home where OBS never ran."""
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.real_obs import Display, RealObs, free_port, obs_missing, obs_required, wait_until
+from tests.support.tool_client import ToolClient, stored_token, wait_for_service
+from tests.tools.conftest import DETECT, Clone
+
+pytestmark = pytest.mark.real_obs
+
+
+@pytest.fixture
+def display(tmp_path: Path) -> Iterator[Display]:
+    if reason := obs_missing():
+        (pytest.fail if obs_required() else pytest.skip)(reason)
+    with Display(tmp_path / "display") as display:
+        yield display
+
+
+def test_the_service_answers_at_the_first_start_and_is_gone_after_uninstalling(clone: Clone, display: Display) -> None:
+    done = clone.install(DETECT)
+    assert done.returncode == 0, done.stderr
+    port = free_port()
+
+    with RealObs(display, clone.user_home, {"PORT": str(port)}) as obs:
+        wait_for_service(port)
+        client = ToolClient(port, stored_token(clone.config))
+        # It answers before OBS has loaded its scenes.
+        wait_until(lambda: client.status()["obs"]["current_scene"] == "Scene", 20, "the scene that was made is loaded")
+        client.close()
+        assert clone.install("--uninstall").returncode == 3, "OBS still runs"
+        # OBS's own assistant for the first start is open and modal, beneath which the service has answered.
+        display.press(display.wait_window("Auto-Configuration Wizard"), "Escape")
+        assert obs.quit() == 0
+
+    collection = clone.config / "basic/scenes/Untitled.json"
+    saved = json.loads(collection.read_bytes())
+    assert [Path(entry["path"]) for entry in saved["modules"]["scripts-tool"]] == [clone.script]
+    assert clone.install("--uninstall").returncode == 0
+    left = json.loads(collection.read_bytes())
+    assert left == saved | {"modules": saved["modules"] | {"scripts-tool": []}}
+
+
+def test_an_obs_that_was_killed_is_no_running_obs(clone: Clone, display: Display) -> None:
+    assert clone.install(DETECT).returncode == 0
+    with RealObs(display, clone.user_home, {"PORT": str(free_port())}) as obs:
+        obs.process.signal_group(signal.SIGKILL)
+        obs.process.wait(10)
+
+    assert clone.install(DETECT).returncode == 0
