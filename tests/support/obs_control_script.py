@@ -115,6 +115,9 @@ class Driver:
     def do_press_stop(self) -> None:
         obs.obs_frontend_streaming_stop()
 
+    def do_use_profile(self, name: str) -> None:
+        self.ui.call(lambda: obs.obs_frontend_set_current_profile(name), 10.0)
+
     def do_log(self, line: str) -> None:
         self.obs.log(line)
 

@@ -399,14 +399,21 @@ class RealObs:
         """Close every error box, the topmost first; how many there were."""
         closed = 0
         while boxes := self.display.windows(ERROR_BOX):
-            box = boxes[-1]
-            self.display.press(box, "Return")
-            self._wait_closed(box)
+            self._close_box(boxes[-1])
             closed += 1
         return closed
 
-    def _wait_closed(self, window: str) -> None:
-        wait_until(lambda: window not in self.display.windows(ERROR_BOX), 10, "the error box closes")
+    def _close_box(self, box: str) -> None:
+        def closed() -> bool:
+            return box not in self.display.windows(ERROR_BOX)
+
+        for _ in range(10):  # a key that comes before the box has the focus is lost
+            with contextlib.suppress(RuntimeError):  # it closed while we looked
+                self.display.press(box, "Return")
+            with contextlib.suppress(TimeoutError):
+                wait_until(closed, 1, "the error box closes")
+                return
+        raise TimeoutError("an error box stays open")
 
     def quit(self, timeout_s: float = 20) -> int:
         """The clean exit, by the Exit button; the exit status. (SIGTERM would skip script_unload.)"""
@@ -537,7 +544,7 @@ class RtmpGate:
     """The one address OBS streams to; what waits behind it changes during a test, without touching OBS.
 
     ``forward(port)`` passes connections on, ``silent()`` accepts and never writes, ``dead()`` accepts nothing,
-    ``cut()`` ends the connections there are.
+    ``cut()`` ends the connections there are, ``release(port)`` passes on those that were kept in silence.
     """
 
     def __init__(self) -> None:
@@ -547,6 +554,9 @@ class RtmpGate:
         self._threads: list[threading.Thread] = []
         self._sockets: set[socket.socket] = set()
         self._lock = threading.Lock()
+        self._silence = threading.Condition()
+        self._released: int | None = None
+        self._cuts = 0
         self.accepted = 0
 
     def __enter__(self) -> Self:
@@ -568,7 +578,7 @@ class RtmpGate:
         self._listen()
 
     def silent(self) -> None:
-        self._target = None
+        self._target = self._released = None
         self._listen()
 
     def dead(self) -> None:
@@ -580,11 +590,21 @@ class RtmpGate:
 
     def cut(self) -> None:
         """End every connection; OBS sees a disconnect."""
+        with self._silence:
+            self._cuts += 1
+            self._silence.notify_all()
         with self._lock:
             sockets = list(self._sockets)
         for sock in sockets:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
+
+    def release(self, port: int) -> None:
+        """The silent server wakes up: its connections, and new ones, now reach ``port``."""
+        self.forward(port)
+        with self._silence:
+            self._released = port
+            self._silence.notify_all()
 
     def wait_accepted(self, count: int, timeout_s: float = 10) -> None:
         """Until ``count`` connections in all have been accepted."""
@@ -612,9 +632,14 @@ class RtmpGate:
             self._spawn(self._hold, client) if target is None else self._spawn(self._pump, client, target)
 
     def _hold(self, client: socket.socket) -> None:
-        with client, self._tracked(client), contextlib.suppress(OSError):
-            while client.recv(65536):
-                pass
+        """What the client says meanwhile stays in the socket, for the server behind to read."""
+        with self._silence:
+            cuts = self._cuts
+            self._silence.wait_for(lambda: self._released is not None or self._cuts != cuts)
+            port = self._released
+        if self._cuts == cuts and port is not None:
+            self._pump(client, port)
+        client.close()
 
     def _pump(self, client: socket.socket, port: int) -> None:
         with client, contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)) as server:

@@ -89,7 +89,7 @@ class ObsAdapter:
         with self._output() as output:
             if output is None:
                 return False
-            if self._connected and self._obs.obs_weak_output_references_output(self._connected, output):
+            if self._is_connected(output):
                 return True
             self.forget_output()
             handler = self._obs.obs_output_get_signal_handler(output)
@@ -97,6 +97,17 @@ class ObsAdapter:
                 self._obs.signal_handler_connect(handler, name, self._callback(name, listener))
             self._connected = self._obs.obs_output_get_weak_output(output)
             return True
+
+    def _is_connected(self, output: Any) -> bool:
+        """Whether this is the output whose signals are connected. OBS compares addresses only, and gives that of a
+        destroyed output to the next one: so it must still be alive, too."""
+        if not self._connected:
+            return False
+        alive = self._obs.obs_weak_output_get_output(self._connected)
+        if not alive:
+            return False
+        self._obs.obs_output_release(alive)
+        return bool(self._obs.obs_weak_output_references_output(self._connected, output))
 
     def forget_output(self) -> None:
         connected, self._connected = self._connected, None

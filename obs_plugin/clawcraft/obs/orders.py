@@ -51,15 +51,15 @@ class Orders:
         """Why OBS's UI thread is out of reach; empty when it is not."""
         return self._ui.unavailable
 
-    def check_scene(self, wanted: str | None, default: str) -> None:
+    def check_scene(self, wanted: str | None, default: str, timeout_s: float) -> None:
         """Raises what ``show_scene`` would raise for this scene, and changes nothing."""
         name = wanted or default
         if self._ui.unavailable:
             self._refuse_scene(wanted)
         elif name:
-            self._on_ui(lambda: _require_scene(name, self._obs.snapshot()), UI_TIMEOUT_S)
+            self._on_ui(lambda: _require_scene(name, self._obs.snapshot()), timeout_s)
 
-    def show_scene(self, wanted: str | None, default: str) -> tuple[str | None, list[str]]:
+    def show_scene(self, wanted: str | None, default: str, timeout_s: float) -> tuple[str | None, list[str]]:
         """Switch to the scene asked for, else to the default one; the scene then shown, and warnings."""
         name = wanted or default
         if self._ui.unavailable:
@@ -75,7 +75,7 @@ class Orders:
             self._obs.set_scene(name)
             return name
 
-        return self._on_ui(show, UI_TIMEOUT_S), []
+        return self._on_ui(show, timeout_s), []
 
     def start(self, timeout_s: float) -> StartOrder:
         """Start unless something is starting, up or stopping. A stop that was armed is taken back."""
@@ -88,7 +88,7 @@ class Orders:
     def settle(self, timeout_s: float) -> None:
         """Bring the state in line with what OBS says of itself. On return OBS is through with the start before, or
         sits in its error box."""
-        self._on_ui(self.settle_now, timeout_s)
+        self._call(self.settle_now, timeout_s)
 
     def settle_now(self, seen: ObsSnapshot | None = None) -> None:
         """UI thread, inside a task; any thread without libobs."""
@@ -165,7 +165,6 @@ class Orders:
             finally:
                 self._state.set(in_call=False)
 
-        timeout_s = min(UI_TIMEOUT_S, timeout_s)
         if not self._ui.unavailable and self._obs.starts_on_ui_thread:
             return self._on_ui(check, timeout_s, act_if_clear)
         checked = check() if self._ui.unavailable else self._on_ui(check, timeout_s)
@@ -173,6 +172,9 @@ class Orders:
         return checked
 
     def _on_ui(self, fn: Callable[[], T], timeout_s: float, after: Callable[[T], None] | None = None) -> T:
+        return self._call(fn, min(UI_TIMEOUT_S, timeout_s), after)
+
+    def _call(self, fn: Callable[[], T], timeout_s: float, after: Callable[[T], None] | None = None) -> T:
         try:
             return self._ui.call(fn, max(0.0, timeout_s), after=after)
         except Stopping as error:

@@ -130,7 +130,8 @@ class StreamController:
 
     def check_scene(self, scene: str | None) -> None:
         """See StreamControl."""
-        self._orders.check_scene(scene, self._config().default_scene)
+        config = self._config()
+        self._orders.check_scene(scene, config.default_scene, config.operation_timeout_s)
 
     def start(self, scene: str | None, progress: ProgressSink) -> Mapping[str, Any]:
         """Put the stream on air; returns once OBS says so. See StreamControl."""
@@ -138,7 +139,7 @@ class StreamController:
         start = self._running = _Start()
         try:
             progress(30, "preparing the scene")
-            shown, warnings = self._orders.show_scene(scene, config.default_scene)
+            shown, warnings = self._orders.show_scene(scene, config.default_scene, config.operation_timeout_s)
             self._page.expire()
             progress(40, "starting the stream")
             found, attempts = self._attempts(start, config, progress)
@@ -177,9 +178,9 @@ class StreamController:
             attempts += 1
             try:
                 return self._attempt(start, config.operation_timeout_s, progress), attempts
-            except StreamConnectFailed as error:
+            except StreamStartFailed as error:
                 error.details["attempts"] = attempts
-                if attempts > config.retries:
+                if not isinstance(error, StreamConnectFailed) or attempts > config.retries:
                     raise
             delay_s = config.retry_delay_s * 2 ** (attempts - 1)
             progress(45, f"OBS cannot connect; attempt {attempts + 1} follows in {delay_s:g} s")
