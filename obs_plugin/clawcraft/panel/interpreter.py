@@ -27,6 +27,14 @@ def find_interpreter() -> Path | None:
     return None
 
 
+def interpreter_of(version: tuple[int, int]) -> Path | None:
+    """A Python program of exactly this version."""
+    found = shutil.which(f"python{version[0]}.{version[1]}")
+    candidates = [Path(found)] if found else []
+    candidates += list(_candidates())
+    return next((candidate for candidate in candidates if _version(candidate) == version), None)
+
+
 def child_environment() -> dict[str, str]:
     """This process's environment, without what would bend another Python."""
     return {name: value for name, value in os.environ.items() if name not in ("PYTHONHOME", "PYTHONPATH")} | {

@@ -1,0 +1,123 @@
+"""The pre-show check: what in the running service would keep an agent from its work, and what to do about it.
+
+Pure: judges a ``GET /status`` body and the settings. Behind ``GET /status?check=1`` and in ``tools/doctor.py``.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from clawcraft.settings import ACTION_NAMES, Settings
+
+
+class Outcome(StrEnum):
+    """FAILED: an action would be refused or fail. WARNING: something works less than it could."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at. ``fix`` says what to do; empty where all is well."""
+
+    name: str
+    outcome: Outcome
+    message: str
+    fix: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        return {key: str(value) for key, value in asdict(self).items()}
+
+
+def ok(name: str, message: str) -> Check:
+    return Check(name, Outcome.OK, message)
+
+
+def warning(name: str, message: str, fix: str) -> Check:
+    return Check(name, Outcome.WARNING, message, fix)
+
+
+def failed(name: str, message: str, fix: str) -> Check:
+    return Check(name, Outcome.FAILED, message, fix)
+
+
+def run(status: Mapping[str, Any], settings: Settings) -> list[dict[str, str]]:
+    """``[{"name", "outcome": "ok" | "warning" | "failed", "message", "fix"}]`` for a ``GET /status`` body."""
+    checks = [
+        _obs(status["obs"]),
+        *_stream(status["obs"]),
+        _scene(status["obs"], settings.default_scene),
+        _pause(bool(status["paused"])),
+        _actions(settings.disabled_actions),
+        *_twitch(status["twitch"]),
+    ]
+    return [check.to_json() for check in checks]
+
+
+def _obs(obs: Mapping[str, Any]) -> Check:
+    if obs["responsive"]:
+        return ok("obs", f"OBS {obs['version']} answers")
+    return failed("obs", obs.get("problem") or "OBS does not answer", "Look at OBS: its window is busy or blocked.")
+
+
+def _stream(obs: Mapping[str, Any]) -> Iterator[Check]:
+    stream = obs["stream"]
+    if stream["reconnecting"]:
+        yield warning(
+            "stream",
+            "OBS has lost the connection and is reconnecting",
+            "Check the network; stop the stream if it stays.",
+        )
+    else:
+        yield ok("stream", "live" if stream["live"] else f"{stream['state']}, ready to start")
+
+
+def _scene(obs: Mapping[str, Any], default_scene: str) -> Check:
+    if not default_scene:
+        return ok("scene", "a start keeps the scene that is on")
+    if default_scene in obs["scenes"]:
+        return ok("scene", f"a start switches to {default_scene!r}")
+    return failed(
+        "scene",
+        f"the scene at start, {default_scene!r}, is not in this scene collection",
+        f"Choose one of {', '.join(map(repr, obs['scenes']))} in the panel, or set OBS_STREAM_SCENE.",
+    )
+
+
+def _pause(paused: bool) -> Check:
+    if paused:
+        return failed("pause", "the streamer has paused the agent", "Press 'Let the agent go on' in the panel.")
+    return ok("pause", "the agent may act")
+
+
+def _actions(disabled: frozenset[str]) -> Check:
+    if not disabled:
+        return ok("actions", f"all {len(ACTION_NAMES)} actions are on")
+    names = ", ".join(name for name in ACTION_NAMES if name in disabled)
+    return warning("actions", f"switched off: {names}", "Switch them on in the panel, Actions, if the show needs them.")
+
+
+def _twitch(twitch: Mapping[str, Any]) -> Iterator[Check]:
+    state, error = twitch["state"], twitch.get("last_error") or {}
+    connect = "Connect Twitch in the panel, or run tools/twitch_login.py."
+    if state == "not_configured":
+        yield warning("twitch", "not connected: title, game, chat and clips will be refused; a stream starts", connect)
+        return
+    if state == "revoked":
+        yield failed("twitch", error.get("message", "the token is not valid any more"), error.get("hint") or connect)
+        return
+    if state != "ok":
+        message = error.get("message", f"the token is {state}")
+        yield warning("twitch", message, error.get("hint") or "Wait a moment and check again.")
+    else:
+        yield ok("twitch", f"connected as {twitch['identity']['login']}")
+    for missing in twitch["scopes_missing"]:
+        blocked = ", ".join(missing["blocks"])
+        yield warning("twitch_scopes", f"the token lacks {missing['scope']}, which {blocked} needs", connect)
+    if twitch["identity"] and not twitch["scopes_missing"]:
+        yield ok("twitch_scopes", "the token has every scope")
+    if twitch["expires_at"] and not twitch["refreshable"]:
+        yield warning("twitch_token", f"the token ends at {twitch['expires_at']} and cannot be renewed", connect)

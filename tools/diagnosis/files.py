@@ -1,0 +1,130 @@
+"""What the files on this machine say: OBS's configuration, the scene collections, the packages, the settings."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import _venv
+from clawcraft.checks import Check, failed, ok, warning
+from clawcraft.dependencies import REQUIRED
+from clawcraft.panel.interpreter import child_environment, interpreter_of
+from clawcraft.panel.values import service_values
+from clawcraft.secrets import Secret, SecretStore, SecretStoreError
+from clawcraft.settings import Settings, SettingsError, load_settings
+from installer import Problem, collection, embedded, homes
+
+SCRIPT: Final = _venv.ROOT / "obs_plugin" / "twitch_clawcraft.py"
+LIBRARY: Final = _venv.ROOT / "obs_plugin" / "lib"
+INSTALL: Final = f'Close OBS and run: python3 "{_venv.ROOT / "tools" / "install.py"}"'
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """``settings`` as the service would load them, with this shell's environment; None if it could not."""
+
+    checks: list[Check]
+    settings: Settings | None
+    token_given: bool
+
+
+class _ReadOnlyStore(SecretStore):
+    """The streamer's secrets, to look at: the token that the loader makes up where there is none is not stored."""
+
+    def update(self, changes: Mapping[str, Secret | None]) -> None:
+        pass
+
+
+def look(obs_config_dir: Path | None) -> Found:
+    """Everything that can be told without the service."""
+    known = homes.homes_of(sys.platform, os.environ, Path.home())
+    home = homes.given_home(obs_config_dir) if obs_config_dir else known[0]
+    checks = [_obs(home)]
+    panel: dict[str, Any] = {}
+    if home.folder.is_dir():
+        listing, panel = _listing(home)
+        checks.append(listing)
+    checks += _packages(home)
+    store = _ReadOnlyStore(home.own_folder)
+    try:
+        settings = load_settings(os.environ, store, service_values(panel), home.own_folder)
+    except (SettingsError, SecretStoreError) as error:
+        checks.append(failed("settings", str(error), "Correct it in the panel or in the environment."))
+        return Found(checks, None, False)
+    checks.append(ok("settings", f"the service is to listen on {settings.bind}, port {settings.port}"))
+    given = settings.origins["TOOL_SERVICE_TOKEN"] != "secret store" or store.get("TOOL_SERVICE_TOKEN") is not None
+    return Found(checks, settings, given)
+
+
+def _obs(home: homes.ObsHome) -> Check:
+    if home.folder.is_dir():
+        return ok("obs_found", f"OBS's configuration is in {home.folder} ({home.kind})")
+    return failed(
+        "obs_found", f"no OBS configuration in {home.folder}", "Install and start OBS once, or use --obs-config-dir."
+    )
+
+
+def _listing(home: homes.ObsHome) -> tuple[Check, dict[str, Any]]:
+    """Whether the scene collections list the script; and the panel's settings in one that does."""
+    panel: dict[str, Any] = {}
+    lacking: list[str] = []
+    listing: list[str] = []
+    for path in home.collection_files():
+        try:
+            raw = path.read_bytes()
+            data = collection.parse(raw)
+        except (OSError, collection.BrokenCollection) as error:
+            return failed(
+                "script_listed", f"{path} cannot be read: {error}", "Restore it from the .bak beside it."
+            ), panel
+        name = homes.collection_name(path, data)
+        if collection.lists(raw, SCRIPT):
+            listing.append(name)
+            if not panel or name == home.setting("Basic", "SceneCollection"):
+                panel = _settings_in(data)
+        else:
+            lacking.append(name)
+    if not listing:
+        return failed("script_listed", f"no scene collection lists {SCRIPT}", INSTALL), panel
+    if lacking:
+        names = ", ".join(lacking)
+        message = f"{names} does not list the script: OBS ends the service when it switches there"
+        return warning("script_listed", message, f"{INSTALL} (or press the panel's button)"), panel
+    return ok("script_listed", f"every scene collection lists the script ({len(listing)})"), panel
+
+
+def _settings_in(data: Mapping[str, Any]) -> dict[str, Any]:
+    for entry in data[collection.MODULES][collection.SCRIPTS]:
+        if Path(str(entry.get("path"))).name == SCRIPT.name:
+            settings: dict[str, Any] = entry.get("settings") or {}
+            return settings
+    return {}
+
+
+def _packages(home: homes.ObsHome) -> Iterator[Check]:
+    try:
+        python = embedded.detect(home, sys.platform)
+    except Problem as problem:
+        yield failed("python", str(problem), "Install a Python that fits, and choose it in OBS.")
+        return
+    version = f"{python.version[0]}.{python.version[1]}"
+    yield ok("python", f"OBS uses Python {version} ({python.origin})")
+    folder = LIBRARY / python.tag
+    interpreter = interpreter_of(python.version)
+    if interpreter is None:
+        there = folder.is_dir()
+        found = ok("packages", f"{folder} is there") if there else failed("packages", f"{folder} is not there", INSTALL)
+        yield found
+        return
+    code = f"import sys; sys.path.insert(0, {str(folder)!r}); import {', '.join(REQUIRED)}"
+    done = subprocess.run(
+        [str(interpreter), "-c", code], env=child_environment(), capture_output=True, text=True, timeout=60
+    )
+    if done.returncode == 0:
+        yield ok("packages", f"the packages import in Python {version}")
+    else:
+        said = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
+        yield failed("packages", f"the packages do not import in Python {version}: {said[0]}", INSTALL)
