@@ -6,7 +6,7 @@ import pytest
 
 from clawcraft import VERSION, errors
 from clawcraft.jobs.model import JobStatus
-from tests.support.http_service import CONTRACT, Answer, HttpService, job, request
+from tests.support.http_service import CONTRACT, OBS_STATUS, Answer, HttpService, job, request
 
 
 def fits(name: str, body: Any) -> bool:
@@ -123,12 +123,13 @@ def test_tools_are_the_registry_with_its_schemas(service: HttpService) -> None:
 
 
 def test_status_is_what_the_service_says(service: HttpService) -> None:
-    service.status = lambda: {"paused": True, "queue_length": 2, "obs": {"scene": "\udce4"}, "twitch": {}}
+    usual = service.status()
+    service.status = lambda: {**usual, "paused": True, "obs": {**OBS_STATUS, "current_scene": "\udce4"}}
     answer = service.get("/status")
     assert answer.status == 200
     assert fits("status", answer.json)
     assert answer.json["paused"] is True
-    assert answer.json["obs"] == {"scene": "?"}, "a scene name that is no text must not cost the whole answer"
+    assert answer.json["obs"]["current_scene"] == "?", "a name that is no text must not cost the whole answer"
 
 
 def test_openapi_is_public_json(service: HttpService) -> None:

@@ -2,12 +2,14 @@
 
 import hashlib
 import hmac
+import http.client
 import json
 from ipaddress import ip_network
 from typing import Any
 
 import pytest
 
+from clawcraft.http.gate import _plain_address
 from clawcraft.secrets import Secret
 from tests.support.http_service import SECRET, TOKEN, HttpService, request
 
@@ -94,13 +96,9 @@ def test_an_address_that_is_not_allowed_is_refused_before_anything_else(service:
 
 
 def test_ipv6_and_mapped_ipv4_clients_are_compared_by_their_meaning() -> None:
-    from clawcraft.http.gate import _plain_address
-
     assert _plain_address("::ffff:127.0.0.1") in ip_network("127.0.0.0/8")
     assert _plain_address("fe80::1%eth0") in ip_network("fe80::/10")
     with HttpService(bind="::1") as service:
-        import http.client
-
         connection = http.client.HTTPConnection("::1", service.server.port, timeout=10)
         connection.request("GET", "/health")
         assert connection.getresponse().status == 200

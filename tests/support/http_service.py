@@ -28,6 +28,23 @@ CONTRACT = Contract(SCHEMAS)
 TOKEN = "a-token-of-the-tests"
 SECRET = "a-signature-secret"
 
+OBS_STATUS = {
+    "version": "32.0.0",
+    "responsive": True,
+    "current_scene": "Main",
+    "scenes": ["Main", "Break"],
+    "stream": {
+        "state": "offline",
+        "live": False,
+        "reconnecting": False,
+        "uptime_s": None,
+        "bitrate_kbps": None,
+        "dropped_frames": None,
+        "total_frames": None,
+        "congestion": None,
+    },
+}
+
 
 def _not_run(*_: Any) -> dict[str, Any]:
     raise AssertionError("the scripted dispatcher answers")
@@ -215,8 +232,8 @@ class HttpService:
         self.status: Callable[[], Mapping[str, Any]] = lambda: {
             "paused": False,
             "queue_length": 0,
-            "obs": {},
-            "twitch": {},
+            "obs": OBS_STATUS,
+            "twitch": {"state": "not_configured"},
         }
         self.slots = WaitSlots(server.pop("wait_slots", 64))
         gate = Gate(lambda: self.config, self.signatures, AuthFailureLimiter(self.clock), self.clock)
