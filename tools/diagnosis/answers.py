@@ -116,10 +116,10 @@ def _call(url: str, body: bytes | None = None, headers: Mapping[str, str] | None
     request = urllib.request.Request(url, body, dict(headers or {}))
     try:
         with opener.open(request, timeout=TIMEOUT_S) as reply:
-            return Answer(reply.status, reply.headers, _object(reply.read()))
+            return Answer(reply.status, dict(reply.headers), _object(reply.read()))
     except urllib.error.HTTPError as error:
         with error:
-            return Answer(error.code, error.headers, _object(error.read()))
+            return Answer(error.code, dict(error.headers), _object(error.read()))
     except (OSError, ValueError) as error:
         return str(getattr(error, "reason", error))
 
