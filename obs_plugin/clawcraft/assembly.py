@@ -35,6 +35,7 @@ from clawcraft.secrets import SecretStore
 from clawcraft.settings import Settings
 from clawcraft.telemetry.log import ServiceLog
 from clawcraft.telemetry.metrics import Metrics
+from clawcraft.telemetry.recent import Recent
 from clawcraft.twitch.config import TwitchConfig
 from clawcraft.twitch.facade import Twitch
 
@@ -62,6 +63,7 @@ class Assembly:
         with contextlib.ExitStack() as parts:
             self.log = ServiceLog(settings.data_dir, obs_line, clock)
             parts.callback(self.log.close)
+            self.recent = Recent(self.log, clock)
             self.contract = Contract(SCHEMA_FOLDER)
             self.twitch = Twitch(
                 lambda: TwitchConfig.from_settings(self._settings),
@@ -75,7 +77,7 @@ class Assembly:
             self.registry = self._registry()
             self.metrics = Metrics(self.registry.names, VERSION)
             self.jobs = JobStore(
-                settings.data_dir / FILE_NAME, clock, lambda: self._settings.job_ttl_s, self.log, self._count_job
+                settings.data_dir / FILE_NAME, clock, lambda: self._settings.job_ttl_s, self.recent, self._count_job
             )
             parts.callback(self.jobs.close)
             self.pause = PauseSwitch(settings.data_dir, clock)
@@ -157,7 +159,8 @@ class Assembly:
             "uptime_s": round(self._clock.monotonic() - self._begun_s, 1),
             "obs": self._stream.status(),
             "twitch": self.twitch.status(),
-            "paused": self.pause.status(),
+            "paused": self.pause.paused,
+            "paused_since": self.pause.status()["since"],
             "queue_length": self.jobs.queue_length(),
         }
 
@@ -192,7 +195,7 @@ class Assembly:
             job_store=self.jobs,
             status=self.status,
             metrics=self.metrics,
-            log=self.log,
+            log=self.recent,
             slots=self.slots,
             clock=self._clock,
         )

@@ -204,6 +204,8 @@ class Service:
         view = View(phase, url, problems, missing)
         if view != self._view:
             self._view = view
+            if phase is Phase.LISTENING:
+                return  # the service's own log has said so, with more detail
             self.obs.log(f"{phase} {url}".rstrip() + "".join(f"; {problem}" for problem in problems))
 
     def _record_crash(self) -> None:

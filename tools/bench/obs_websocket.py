@@ -37,6 +37,11 @@ class ObsWebsocket:
         self._send(6, {"requestType": kind, "requestId": str(next(self._numbers)), "requestData": data})
         return self._answers.get(timeout=30)
 
+    def forget_states(self) -> None:
+        """Drop the events so far: OBS reports what anybody does."""
+        while not self._states.empty():
+            self._states.get()
+
     def wait_state(self, state: str, timeout_s: float = 30) -> None:
         """Until the event StreamStateChanged names this state (OBS_WEBSOCKET_OUTPUT_STARTED …)."""
         deadline = time.monotonic() + timeout_s

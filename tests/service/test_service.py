@@ -1,0 +1,171 @@
+"""The whole service in the fake OBS: its life, its answers against the schemas, and settings changed while it runs."""
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from referencing import Registry, Resource
+
+from obs_mock import MockObs
+from tests.support.real_obs import free_port, wait_until
+from tests.support.tool_client import ToolClient, stored_token, wait_for_service
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "obs_plugin" / "twitch_clawcraft.py"
+SCHEMAS = ROOT / "schemas"
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith(("TOOL_", "TWITCH_", "OBS_")) or name == "PORT":
+            monkeypatch.delenv(name)
+
+
+class Studio:
+    """One fake OBS with the real script."""
+
+    def __init__(self, folder: Path, **panel: object) -> None:
+        self.port = free_port()
+        self.folder = folder
+        limits = {"tool_action_rate_limit_per_min": "100000"}
+        self.obs = MockObs(SCRIPT, settings={"port": self.port, **limits, **panel}, config_dir=folder)
+
+    def client(self, port: int | None = None) -> ToolClient:
+        wait_for_service(port or self.port)
+        return ToolClient(port or self.port, stored_token(self.folder))
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Iterator[Studio]:
+    made = Studio(tmp_path)
+    with made.obs:
+        yield made
+
+
+@pytest.fixture
+def client(studio: Studio) -> Iterator[ToolClient]:
+    made = studio.client()
+    yield made
+    made.close()
+
+
+def check(body: Any, schema: str) -> None:
+    """``body`` against one of the response schemas."""
+    documents = [(path.name, json.loads(path.read_text())) for path in (SCHEMAS / "responses").glob("*.json")]
+    registry: Registry[Any] = Registry().with_resources(
+        [(name, Resource.from_contents(document)) for name, document in documents]
+    )
+    jsonschema.Draft202012Validator({"$ref": f"{schema}.json"}, registry=registry).validate(body)
+
+
+def test_every_answer_has_the_form_its_schema_says(client: ToolClient) -> None:
+    accepted = client.post("twitch.start_stream", "forms-1")
+    check(accepted.json(), "accepted")
+    job_id = accepted.json()["result"]["job_id"]
+    assert accepted.headers["Location"] == f"/tools/jobs/{job_id}"
+    client.ended(job_id)
+    check(client.get(f"/tools/jobs/{job_id}").json(), "job_answer")
+    check(client.get("/tools/jobs").json(), "job_list")
+    check(client.get("/tools").json(), "tools")
+    check(client.get("/status").json(), "status")
+    check(client.get("/health").json(), "health")
+    refused = client.post("twitch.set_title", "forms-2", title="Hello")
+    check(refused.json(), "failure")
+    client.run("twitch.stop_stream", "forms-3")
+
+
+def test_the_status_tells_of_a_live_stream(client: ToolClient) -> None:
+    client.run("twitch.start_stream", "status-1", obs_scene="BRB")
+    obs = client.status()["obs"]
+    assert (obs["stream"]["state"], obs["stream"]["live"]) == ("live", True)
+    assert (obs["current_scene"], obs["scenes"]) == ("BRB", ["Main", "BRB"])
+    client.run("twitch.stop_stream", "status-2")
+    assert client.status()["obs"]["stream"]["state"] == "offline"
+
+
+def test_a_repeated_request_id_gives_the_same_job_after_a_restart(tmp_path: Path) -> None:
+    with Studio(tmp_path).obs as first:
+        del first
+    one = Studio(tmp_path)
+    with one.obs:
+        client = one.client()
+        job_id = client.accept("twitch.stop_stream", "kept")
+        client.ended(job_id)
+        client.close()
+    two = Studio(tmp_path)
+    with two.obs:
+        client = two.client()
+        assert client.accept("twitch.stop_stream", "kept") == job_id
+        client.close()
+
+
+def test_reload_scripts_leaves_no_thread_and_frees_the_port(studio: Studio) -> None:
+    studio.client().close()
+    before = sorted(thread.name for thread in threading.enumerate())
+    for _ in range(20):
+        studio.obs.reload()
+        studio.client().close()
+    wait_until(lambda: sorted(thread.name for thread in threading.enumerate()) == before, 5, "the same threads")
+
+
+def test_a_wrong_setting_is_told_and_nothing_listens(tmp_path: Path) -> None:
+    studio = Studio(tmp_path, twitch_api_base_url="http://example.org")
+    with studio.obs as obs:
+        wait_until(lambda: any("TWITCH_API_BASE_URL" in line for line in obs.log_lines()), 10, "the problem is told")
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", studio.port)) != 0
+
+
+def test_a_port_in_use_is_told_and_taken_once_it_is_free(tmp_path: Path) -> None:
+    studio = Studio(tmp_path)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", studio.port))
+        other.listen()
+        studio.obs.start()
+        wait_until(lambda: any("in use" in line for line in studio.obs.log_lines()), 10, "the problem is told")
+    client = studio.client()
+    client.close()
+    studio.obs.stop().check()
+
+
+def test_a_changed_port_moves_the_service_and_a_running_job_survives(studio: Studio, client: ToolClient) -> None:
+    studio.obs.scenario = "silent_server"
+    job_id = client.accept("twitch.start_stream", "survives")
+    wait_until(lambda: client.job(job_id)["status"] == "running", 5, "the job runs")
+    studio.obs.open_panel()
+    new_port = free_port()
+    studio.obs.change("port", new_port)
+    moved = studio.client(new_port)
+    assert moved.job(job_id)["status"] == "running"
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", studio.port)) != 0
+    moved.close()
+
+
+def test_two_hundred_keystrokes_restart_once(studio: Studio, client: ToolClient) -> None:
+    studio.obs.open_panel()
+    for _ in range(66):
+        studio.obs.type_text("obs_stream_scene", "BRB")
+    new_port = free_port()
+    studio.obs.change("port", new_port)
+    studio.client(new_port).close()
+    report = studio.obs.stop()
+    assert sum("listening" in line for _level, line in report.log) == 2
+
+
+def test_the_token_never_reaches_the_log_or_the_settings(studio: Studio, client: ToolClient) -> None:
+    client.run("twitch.stop_stream", "secret-1")
+    token = stored_token(studio.folder)
+    report = studio.obs.stop()
+    assert token not in json.dumps(studio.obs.settings())
+    assert token not in repr(report)
+    log = (studio.folder / "plugin_config" / "twitch-clawcraft" / "service.log").read_text("utf-8")
+    assert "secret-1" in log
+    assert token not in log
