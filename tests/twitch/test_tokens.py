@@ -9,6 +9,8 @@ import pytest
 
 from clawcraft.errors import ClawcraftError, TwitchNotConfigured, TwitchRejected, TwitchTokenInvalid
 from clawcraft.secrets import Secret, SecretStore, SecretStoreError
+from clawcraft.twitch import tokens
+from clawcraft.twitch.credentials import CredentialStore
 from tests.support.twitch_rig import Rig, TurnedClock, connected
 from twitch_sim import TwitchSim
 from twitch_sim.world import ALL_SCOPES, CLIENT_ID, CLIENT_SECRET, CONFIDENTIAL_CLIENT_ID, TOKEN_LIFE_S
@@ -225,6 +227,61 @@ def test_a_revoked_token_is_looked_at_again_each_hour_and_no_oftener(rig: Rig) -
     assert checked(rig) == "ok"
 
 
+def test_a_static_token_that_expires_shows_in_the_status_without_an_action(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "LOOK_EVERY_S", 0.01)
+    rig.change(refresh_token=None).start()
+    assert checked(rig) == "ok"
+    rig.clock.turn(TOKEN_LIFE_S)
+    rig.log.wait_for("twitch_token_invalid", 1)
+    assert checked(rig) == "revoked"
+
+
+def test_a_pair_that_cannot_be_stored_does_not_keep_the_thread_spinning(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.start().run("set_title", TITLE)
+    rig.clock.turn(TOKEN_LIFE_S)
+
+    def refuse(*_: object) -> None:
+        raise SecretStoreError("no space left")
+
+    monkeypatch.setattr(rig.store, "update", refuse)
+    for _ in range(20):
+        rig.run("post_chat_message", {"message": "x"})
+    assert [name for name, _ in rig.log.events].count("twitch_token_not_stored") <= 2
+
+
+def test_a_token_that_twitch_does_not_accept_although_it_just_gave_it_is_no_reason_for_a_storm(rig: Rig) -> None:
+    rig.sim.fault("GET /oauth2/validate", status=401, times=99)
+    rig.start()
+    assert checked(rig) == "revoked"
+    assert rig.sim.world.count("POST /oauth2/token") == 1
+    assert rig.sim.world.count("GET /oauth2/validate") == 2
+
+
+def test_an_app_token_is_refused_with_the_reason(rig: Rig) -> None:
+    rig.sim.fault("GET /oauth2/validate", status=200, body={"client_id": CLIENT_ID, "scopes": [], "expires_in": 99})
+    rig.start()
+    with pytest.raises(TwitchTokenInvalid, match="app token"):
+        rig.run("set_title", TITLE)
+
+
+def test_a_login_made_while_a_refresh_is_under_way_counts(rig: Rig) -> None:
+    rig.start().run("set_title", TITLE)
+    rig.clock.turn(TOKEN_LIFE_S)
+    rig.sim.fault("POST /oauth2/token", delay_s=0.3)
+    other = rig.sim.world.issue(user_id="1002")
+    with ThreadPoolExecutor(1) as pool:
+        action = pool.submit(rig.run, "set_title", TITLE)
+        rig.sim.world.wait_for("POST /oauth2/token", 1)
+        CredentialStore(rig.store).save(Secret(other.access), Secret(other.refresh), CLIENT_ID, rig.settings)
+        assert rig.run("post_chat_message", {"message": "x"})["sender"] == "friendlyneighbour"
+        assert action.result(timeout=5)["channel"] == "friendlyneighbour"
+    assert stored(rig, "TWITCH_REFRESH_TOKEN") == other.refresh
+
+
 def test_a_401_that_validation_does_not_confirm_is_no_reason_to_refresh(rig: Rig) -> None:
     rig.start()
     rig.sim.fault("POST /chat/messages", status=401, body={"status": 401, "message": "Something new in Twitch's words"})
@@ -302,7 +359,7 @@ def test_a_pair_that_cannot_be_stored_is_used_and_stored_as_soon_as_possible(
 
         full.setattr(rig.store, "update", refuse)
         assert rig.run("set_title", TITLE)["verified"] is True
-        assert "not stored" in rig.twitch.status()["last_error"]["message"]
+        assert "could not be stored" in rig.twitch.status()["last_error"]["message"]
         assert stored(rig, "TWITCH_REFRESH_TOKEN") is None
     rig.twitch.recheck()
     rig.log.wait_for("twitch_token_stored", 1)

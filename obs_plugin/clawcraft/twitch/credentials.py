@@ -7,10 +7,11 @@ the operator the stored pair counts always.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from clawcraft.secrets import Secret, SecretStore
+from clawcraft.secrets import Secret, SecretStore, SecretStoreError
 from clawcraft.twitch.config import TwitchConfig
 
 ACCESS: Final = "TWITCH_OAUTH_TOKEN"
@@ -64,6 +65,40 @@ class CredentialStore:
     def forget(self) -> None:
         """Remove the stored pair. What the operator gave by environment counts again."""
         self._store.update(dict.fromkeys((ACCESS, REFRESH, CLIENT, ORIGIN)))
+
+
+class StoredPair:
+    """The pair that counts, as of the last look or save; tells when somebody else changed it. One lock guards it."""
+
+    def __init__(self, store: CredentialStore, config: Callable[[], TwitchConfig]) -> None:
+        self._store = store
+        self._config = config
+        self.pair: Credentials | None = None
+        self.trouble = ""
+        self.unsaved = False
+
+    def look(self) -> bool:
+        """Look again: true if it is another pair than before. ``trouble`` tells why the store cannot be read."""
+        try:
+            found, self.trouble = self._store.current(self._config()), ""
+        except SecretStoreError as error:
+            self.trouble = str(error)
+            return False
+        if found == self.pair:
+            return False
+        self.pair = found
+        self.unsaved = False
+        return True
+
+    def save(self, pair: Credentials) -> Credentials:
+        """Store ``pair``; gives it as it will be found. Raises SecretStoreError, and ``unsaved`` says so."""
+        if pair.access is None:
+            return pair
+        self.unsaved = True
+        self._store.save(pair.access, pair.refresh, pair.client_id, self._config())
+        self.look()
+        self.unsaved = False
+        return self.pair or pair
 
 
 def fingerprint(config: TwitchConfig) -> str:

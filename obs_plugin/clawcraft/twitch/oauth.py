@@ -19,7 +19,7 @@ _DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What Twitch says a token is. ``expires_in_s`` None: it does not expire."""
+    """What Twitch says a token is. ``user_id`` is empty for an app token; ``expires_in_s`` None: it does not expire."""
 
     client_id: str
     user_id: str
@@ -71,15 +71,9 @@ class OAuth:
         if reply.status == 401:
             return None
         data = _expect_ok(reply).data
-        if not data.get("user_id"):
-            raise TwitchRejected(
-                "the Twitch token is an app token, which belongs to no user",
-                details=reply.evidence,
-                hint="Connect Twitch as the streamer (OBS script panel, or tools/twitch_login.py).",
-            )
         return Identity(
             client_id=str(data.get("client_id") or ""),
-            user_id=str(data["user_id"]),
+            user_id=str(data.get("user_id") or ""),
             login=str(data.get("login") or "").lower(),
             scopes=_scopes(data.get("scopes")) or frozenset(),
             expires_in_s=_lifetime(data.get("expires_in")),

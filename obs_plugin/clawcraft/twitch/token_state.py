@@ -1,13 +1,13 @@
 """What is known of one pair of tokens, and what follows from it. Guarded by ``TokenKeeper``'s lock; no calls."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from clawcraft.clock import rfc3339
 from clawcraft.errors import ClawcraftError, TwitchTokenInvalid
 from clawcraft.secrets import Secret
 from clawcraft.twitch.credentials import Credentials
-from clawcraft.twitch.oauth import Identity
+from clawcraft.twitch.oauth import Grant, Identity
 from clawcraft.twitch.scopes import missing_scopes
 
 VALIDATE_EVERY_S: Final = 3600.0
@@ -18,7 +18,8 @@ REFRESH_EARLY_S: Final = 300.0
 @dataclass
 class TokenState:
     """``refused``: the access token that Twitch calls invalid; ``spent``: the refresh token (with the client secret)
-    that Twitch refused; ``revoked``: the end, until other credentials come. Times are Unix seconds."""
+    that Twitch refused; ``unproved``: a refresh gave the access token, and nothing has confirmed it since;
+    ``revoked``: the end, until other credentials come. Times are Unix seconds."""
 
     credentials: Credentials | None = None
     identity: Identity | None = None
@@ -27,6 +28,7 @@ class TokenState:
     checked_at: float | None = None
     refused: Secret | None = None
     spent: tuple[Secret | None, Secret | None] | None = None
+    unproved: bool = False
     revoked: TwitchTokenInvalid | None = None
     last_error: ClawcraftError | None = None
 
@@ -56,8 +58,39 @@ class TokenState:
     def check_due(self, now_s: float) -> bool:
         return self.checked_at is None or now_s - self.checked_at >= VALIDATE_EVERY_S
 
-    def live_for(self, seconds: float | None, now_s: float) -> None:
-        """The access token lives for ``seconds`` from now; None: for ever."""
+    def validated(self, identity: Identity, now_s: float) -> None:
+        """Twitch stands by the access token."""
+        self.identity = identity
+        self.unproved = False
+        self.refused = self.revoked = self.last_error = None
+        self._lives_for(identity.expires_in_s, now_s)
+
+    def renewed(self, credentials: Credentials, grant: Grant, now_s: float) -> None:
+        """A refresh gave another pair for the same account."""
+        self.credentials = credentials
+        self.unproved = True
+        self.refused = self.last_error = None
+        self._lives_for(grant.expires_in_s, now_s)
+        if self.identity is None:
+            # Whose token it is was never asked: the next check is due at once.
+            self.checked_at = None
+        elif grant.scopes is not None:
+            self.identity = replace(self.identity, scopes=grant.scopes)
+
+    def grant_refused(self, error: TwitchTokenInvalid, now_s: float) -> None:
+        """Twitch refuses the refresh token: the access token may still live for a while."""
+        found = self.credentials
+        self.spent = (found.refresh, found.client_secret) if found else None
+        self.last_error = error
+        if not self.usable(now_s):
+            self.end(error, now_s)
+
+    def end(self, error: TwitchTokenInvalid, now_s: float) -> None:
+        """Neither token works any more."""
+        self.revoked = error
+        self.checked_at = now_s
+
+    def _lives_for(self, seconds: float | None, now_s: float) -> None:
         self.lifetime_s = seconds or 0.0
         self.expires_at = None if seconds is None else now_s + seconds
 

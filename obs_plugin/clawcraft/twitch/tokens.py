@@ -12,7 +12,7 @@ whoever comes second takes over what the first one stored.
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from clawcraft.clock import Clock
@@ -26,7 +26,7 @@ from clawcraft.errors import (
 )
 from clawcraft.secrets import Secret, SecretStoreError
 from clawcraft.twitch.config import TwitchConfig
-from clawcraft.twitch.credentials import Credentials, CredentialStore
+from clawcraft.twitch.credentials import Credentials, CredentialStore, StoredPair
 from clawcraft.twitch.deadline import Deadline
 from clawcraft.twitch.oauth import Grant, GrantRefused, Identity, OAuth
 from clawcraft.twitch.token_state import TokenState
@@ -65,6 +65,7 @@ class TokenKeeper:
     ) -> None:
         self._config = config
         self._store = credentials
+        self._stored = StoredPair(credentials, config)
         self._oauth = oauth
         self._clock = clock
         self._log = log
@@ -72,11 +73,9 @@ class TokenKeeper:
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="twitch-tokens", daemon=True)
         self._begun = self._done = 0
-        self._wanted = self._check_wanted = self._refreshing = self._unsaved = False
+        self._wanted = self._check_wanted = self._refreshing = False
         self._failure: ClawcraftError | None = None
         self._next_try_at = 0.0
-        self._store_error = ""
-        self._seen: Credentials | None = None
         self._token = TokenState()
         self._publish()
 
@@ -126,7 +125,7 @@ class TokenKeeper:
                 self._look_at_store()
                 token = self._token
                 if token.credentials is None:
-                    raise TwitchNotConfigured(self._store_error or "Twitch is not connected")
+                    raise TwitchNotConfigured(self._stored.trouble or "Twitch is not connected")
                 # Whatever is due by the clock is done now, at the latest; nobody waits for it here.
                 self._changed.notify_all()
                 if token.revoked is not None:
@@ -172,20 +171,14 @@ class TokenKeeper:
 
     def _look_at_store(self) -> None:
         """Take over a pair that somebody else stored, or that the operator set, since the last look."""
-        try:
-            found, trouble = self._store.current(self._config()), ""
-        except SecretStoreError as error:
-            found, trouble = self._seen, str(error)
-        if trouble != self._store_error:
-            self._store_error = trouble
-            self._publish()
-        if found != self._seen:
-            self._seen = found
-            self._unsaved = False
-            self._next_try_at = 0.0
-            self._token = TokenState(found)
+        trouble = self._stored.trouble
+        if self._stored.look():
+            self._token = TokenState(self._stored.pair)
             self._failure = None
-            self._publish()
+            self._next_try_at = 0.0
+        elif trouble == self._stored.trouble:
+            return
+        self._publish()
 
     def _await_round(self, deadline: Deadline, number: int) -> None:
         """Wait until the thread ended its round ``number``. Raises what that round failed with."""
@@ -208,8 +201,10 @@ class TokenKeeper:
     def _publish(self) -> None:
         now = self._clock.time()
         self._status: dict[str, Any] = self._token.to_json(now, self._failure, refreshing=self._refreshing)
-        if self._store_error:
-            self._status["last_error"] = {"code": "secret_store", "message": self._store_error, "hint": ""}
+        unsaved = "the new Twitch token is in use but could not be stored" if self._stored.unsaved else ""
+        if trouble := self._stored.trouble or unsaved:
+            hint = "Look at the disk and the permissions of OBS's configuration folder."
+            self._status["last_error"] = {"code": "secret_store", "message": trouble, "hint": hint}
 
     # --- the thread ------------------------------------------------------------------------------------------------
 
@@ -241,7 +236,8 @@ class TokenKeeper:
             return False
         if token.revoked is not None:
             return token.access is not None and not token.expires_within(0, now) and token.check_due(now)
-        return self._unsaved or token.check_due(now) or (token.refreshable and token.refresh_due(now))
+        renewable = token.refreshable and token.refresh_due(now)
+        return self._stored.unsaved or token.check_due(now) or renewable or token.expires_within(0, now)
 
     def _try_round(self) -> ClawcraftError | None:
         try:
@@ -255,8 +251,8 @@ class TokenKeeper:
     def _round(self) -> None:
         with self._changed:
             self._look_at_store()
-            if self._unsaved:
-                self._save()
+            if self._stored.unsaved and self._token.credentials is not None:
+                self._token.credentials = self._save(self._token.credentials)
             now, token = self._clock.time(), self._token
             doubted = token.revoked is None and token.access == token.refused
             check = self._check_wanted or token.check_due(now) or doubted
@@ -282,15 +278,18 @@ class TokenKeeper:
                 return
             now = self._clock.time()
             token.checked_at = now
+            if identity is not None and not identity.user_id:
+                self._revoke("the Twitch token is an app token, which belongs to no streamer")
+                return
             if identity is not None:
                 name = "twitch_validated" if token.usable(now) else "twitch_connected"
-                token.identity = identity
-                token.refused = token.revoked = token.last_error = None
-                token.live_for(identity.expires_in_s, now)
+                token.validated(identity, now)
                 self._log.event(name, login=identity.login, scopes=sorted(identity.scopes))
                 return
             token.refused = token.access
-            if token.revoked is None and not token.refreshable:
+            # If Twitch does not accept what the last refresh gave, the next one gives no better.
+            futile = token.unproved and not token.expires_within(0, now)
+            if token.revoked is None and (futile or not token.refreshable):
                 self._revoke("Twitch says that the token is not valid: revoked, or expired without a refresh token")
             if token.revoked is not None:
                 return
@@ -323,50 +322,35 @@ class TokenKeeper:
             now, current = self._clock.time(), self._token.credentials
             if self._token is not token and (current is None or current.refresh != found.refresh):
                 return
-            token.credentials = Credentials(grant.access, grant.refresh, client_id, found.client_secret)
             self._token = token
-            self._save()
-            token.live_for(grant.expires_in_s, now)
-            token.refused = None
-            if token.identity is None:
-                token.checked_at = None
-            elif grant.scopes is not None:
-                token.identity = replace(token.identity, scopes=grant.scopes)
+            renewed = Credentials(grant.access, grant.refresh, client_id, found.client_secret)
+            token.renewed(self._save(renewed), grant, now)
             self._log.event("twitch_token_refreshed", expires_in_s=grant.expires_in_s)
 
     def _grant_refused(self, token: TokenState, refusal: GrantRefused) -> None:
-        reply, found = refusal.reply, token.credentials
+        reply = refusal.reply
         error = TwitchTokenInvalid(
             f"Twitch refuses to refresh the token: {reply.message or reply.status}", details=reply.evidence
         )
-        token.spent = (found.refresh, found.client_secret) if found else None
-        token.last_error = error
-        if not token.usable(self._clock.time()):
-            token.revoked = error
-            token.checked_at = self._clock.time()
+        token.grant_refused(error, self._clock.time())
         self._log.event("twitch_refresh_refused", status=reply.status, reason=reply.message)
 
     def _revoke(self, message: str) -> None:
-        self._token.revoked = TwitchTokenInvalid(message)
-        self._token.checked_at = self._clock.time()
+        self._token.end(TwitchTokenInvalid(message), self._clock.time())
         self._log.event("twitch_token_invalid", reason=message)
 
-    def _save(self) -> None:
-        """Store the pair in use. If that fails it is used nevertheless, and the next rounds try again."""
-        found = self._token.credentials
-        if found is None or found.access is None:
-            return
+    def _save(self, pair: Credentials) -> Credentials:
+        """Store a pair. If that fails it is used nevertheless, and the next rounds try again."""
+        again = self._stored.unsaved
         try:
-            self._store.save(found.access, found.refresh, found.client_id, self._config())
-            self._seen = self._token.credentials = self._store.current(self._config())
-            self._token.last_error = None
-            if self._unsaved:
-                self._log.event("twitch_token_stored")
-            self._unsaved = False
+            saved = self._stored.save(pair)
         except SecretStoreError as error:
-            self._unsaved = True
-            self._token.last_error = InternalError(f"the new Twitch token is in use but not stored: {error}")
             self._log.event("twitch_token_not_stored", reason=str(error))
+            self._next_try_at = self._clock.time() + RETRY_AFTER_S
+            return pair
+        if again:
+            self._log.event("twitch_token_stored")
+        return saved
 
 
 def _again(error: ClawcraftError) -> ClawcraftError:

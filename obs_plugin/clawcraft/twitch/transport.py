@@ -7,7 +7,7 @@ TwitchUnavailable, Stopping. Whatever Twitch answered, be it an error, arrives a
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
 
@@ -42,7 +42,7 @@ class Request:
     client_id: str = ""
     params: Mapping[str, str] | None = None
     body: Mapping[str, Any] | None = None
-    form: Mapping[str, str] | None = None
+    form: Mapping[str, str] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,200 @@
+"""The local Twitch itself: as strict as the real one, controllable from outside, on loopback only."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from clawcraft.secrets import SecretStore
+from clawcraft.settings import load_settings
+from clawcraft.twitch.config import TwitchConfig
+from tests.support.twitch_rig import TurnedClock
+from twitch_sim import TwitchSim
+from twitch_sim.world import CLIENT_ID, CONFIDENTIAL_CLIENT_ID, Token
+
+TOOLS = Path(__file__).resolve().parents[2] / "tools"
+
+
+class Caller:
+    """A plain HTTP client with a token."""
+
+    def __init__(self, sim: TwitchSim) -> None:
+        self.sim = sim
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self.token = sim.world.issue()
+
+    def helix(self, method: str, path: str, token: Token | None = None, **rest: Any) -> requests.Response:
+        given = token or self.token
+        headers = {"Authorization": f"Bearer {given.access}", "Client-Id": given.client_id}
+        return self.session.request(method, f"{self.sim.api_url}/{path}", headers=headers, timeout=10, **rest)
+
+    def refresh(self, token: Token, **more: str) -> requests.Response:
+        form = {"grant_type": "refresh_token", "refresh_token": token.refresh, "client_id": token.client_id, **more}
+        return self.session.post(f"{self.sim.auth_url}/token", data=form, timeout=10)
+
+    def control(self, name: str, **body: Any) -> requests.Response:
+        return self.session.post(f"{self.sim.control_url}/{name}", json=body, timeout=10)
+
+
+@pytest.fixture
+def caller(sim: TwitchSim) -> Iterator[Caller]:
+    caller = Caller(sim)
+    yield caller
+    caller.session.close()
+
+
+def message(response: requests.Response) -> tuple[int, str]:
+    return response.status_code, str(response.json()["message"])
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.1", "example.com", ""])
+def test_it_refuses_to_listen_anywhere_but_on_loopback(host: str) -> None:
+    with pytest.raises(ValueError, match="loopback"):
+        TwitchSim(host=host)
+
+
+def test_modify_channel_checks_as_twitch_does(caller: Caller) -> None:
+    own = {"broadcaster_id": "1001"}
+    assert caller.helix("PATCH", "channels", params=own, json={"title": "x" * 140}).status_code == 204
+    long = caller.helix("PATCH", "channels", params=own, json={"title": "x" * 141})
+    assert message(long) == (400, "Title is too long.")
+    assert caller.helix("PATCH", "channels", params=own, json={"title": " "}).status_code == 400
+    assert caller.helix("PATCH", "channels", params=own, json={}).status_code == 400
+    assert caller.helix("PATCH", "channels", params={"broadcaster_id": "1002"}, json={"title": "x"}).status_code == 401
+    poor = caller.sim.world.issue(scopes=["clips:edit"])
+    refused = caller.helix("PATCH", "channels", poor, params=own, json={"title": "x"})
+    assert message(refused) == (401, "Missing scope: channel:manage:broadcast")
+
+
+def test_tokens_clients_and_expiry_are_checked(caller: Caller, clock: TurnedClock) -> None:
+    foreign = Token("no-such-token", "", "1001", CLIENT_ID, (), None)
+    assert message(caller.helix("GET", "users", foreign)) == (401, "Invalid OAuth token")
+    mixed = Token(caller.token.access, "", "1001", "another", (), None)
+    assert message(caller.helix("GET", "users", mixed)) == (401, "Client ID and OAuth token do not match")
+    assert caller.helix("GET", "users").status_code == 200
+    clock.turn(4 * 3600)
+    assert message(caller.helix("GET", "users")) == (401, "Invalid OAuth token")
+
+
+def test_a_public_clients_refresh_token_works_once(caller: Caller) -> None:
+    old = Token(**vars(caller.token))
+    new = caller.refresh(old).json()
+    assert new["refresh_token"] != old.refresh
+    assert message(caller.refresh(old)) == (400, "Invalid refresh token")
+
+
+def test_a_confidential_client_needs_its_secret(caller: Caller) -> None:
+    token = caller.sim.world.issue(client_id=CONFIDENTIAL_CLIENT_ID)
+    assert message(caller.refresh(token)) == (400, "missing client secret")
+    assert message(caller.refresh(token, client_secret="wrong")) == (403, "invalid client secret")
+
+
+def test_each_answer_counts_a_point_until_800_are_used(caller: Caller, clock: TurnedClock) -> None:
+    first = caller.helix("GET", "users").headers
+    assert (first["Ratelimit-Limit"], first["Ratelimit-Remaining"]) == ("800", "799")
+    assert float(first["Ratelimit-Reset"]) == clock.time() + 60
+    caller.control("rate-limit", reset_in_s=10)
+    over = caller.helix("GET", "users")
+    assert (over.status_code, over.headers["Ratelimit-Remaining"]) == (429, "0")
+    clock.turn(10)
+    assert caller.helix("GET", "users").status_code == 200
+
+
+def test_everything_can_be_controlled_from_another_process(caller: Caller) -> None:
+    assert caller.control("live", live=True).json() == {"ok": True}
+    assert len(caller.helix("GET", "streams", params={"user_id": "1001"}).json()["data"]) == 1
+    caller.control("live", live=False)
+    assert caller.helix("GET", "streams", params={"user_id": "1001"}).json()["data"] == []
+    caller.control("fault", endpoint="GET /users", status=502, body="<html>")
+    assert caller.helix("GET", "users").headers["Content-Type"] == "text/html"
+    assert caller.helix("GET", "users").status_code == 200
+    caller.control("chat-drop", drop_reason={"code": "c", "message": "m"})
+    body = {"broadcaster_id": "1001", "sender_id": "1001", "message": "hello"}
+    [said] = caller.helix("POST", "chat/messages", json=body).json()["data"]
+    assert (said["is_sent"], said["drop_reason"]) == (False, {"code": "c", "message": "m"})
+    caller.control("channel", apply_changes=False)
+    caller.helix("PATCH", "channels", params={"broadcaster_id": "1001"}, json={"title": "no"})
+    caller.control("clips", clips="restricted")
+    caller.control("live", live=True)
+    assert caller.helix("POST", "clips", params={"broadcaster_id": "1001"}).status_code == 403
+    state = caller.session.get(f"{caller.sim.control_url}/state", timeout=10).json()
+    assert state["channels"]["1001"]["title"] == "My first stream"
+    calls = caller.session.get(f"{caller.sim.control_url}/calls", timeout=10).json()["calls"]
+    assert calls[0] == {"endpoint": "GET /streams", "query": {"user_id": "1001"}, "body": {}, "status": 200}
+    caller.control("tokens", do="revoke")
+    assert caller.helix("GET", "users").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("name", "body"), [("live", {}), ("fault", {"nonsense": 1}), ("tokens", {"do": "nothing"}), ("no-such", {})]
+)
+def test_a_wrong_control_says_so(caller: Caller, name: str, body: dict[str, Any]) -> None:
+    answer = caller.control(name, **body)
+    assert answer.status_code in (400, 404)
+    assert answer.json()["error"]
+
+
+def test_the_list_of_calls_holds_no_secret(caller: Caller) -> None:
+    old = Token(**vars(caller.token))
+    caller.refresh(old)
+    listed = caller.session.get(f"{caller.sim.control_url}/calls", timeout=10).text
+    assert "POST /oauth2/token" in listed
+    assert old.refresh not in listed
+    assert old.access not in listed
+
+
+def test_a_defect_of_the_simulator_is_not_silent(clock: TurnedClock) -> None:
+    sim = TwitchSim(clock).start()
+    token = sim.world.issue()
+    del sim.world.channels["1001"]
+    headers = {"Authorization": f"Bearer {token.access}", "Client-Id": token.client_id}
+    with requests.Session() as session:
+        session.trust_env = False
+        with pytest.raises(requests.ConnectionError):
+            session.get(f"{sim.api_url}/channels?broadcaster_id=1001", headers=headers, timeout=10)
+    with pytest.raises(RuntimeError, match="the local Twitch failed"):
+        sim.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_it_runs_on_its_own_and_prints_what_is_needed_to_connect(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "twitch_sim", "--port", "0", "--live"],
+        env={**os.environ, "PYTHONPATH": str(TOOLS)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        told = json.loads(process.stdout.readline())
+        config = TwitchConfig.from_settings(load_settings(told["environment"], SecretStore(tmp_path), {}, tmp_path))
+        assert config.access_token is not None
+        with requests.Session() as session:
+            session.trust_env = False
+            headers = {"Authorization": f"Bearer {config.access_token.reveal()}", "Client-Id": config.client_id}
+            found = session.get(f"{config.api_url}/streams", params={"user_id": "1001"}, headers=headers, timeout=10)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=20)
+    assert len(found.json()["data"]) == 1
+    assert (process.returncode, out, err) == (0, "", "")
+
+
+def test_it_refuses_another_host_on_the_command_line() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "twitch_sim", "--host", "0.0.0.0"],
+        env={**os.environ, "PYTHONPATH": str(TOOLS)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "loopback" in done.stderr
