@@ -28,7 +28,7 @@ from obs_mock.scripting import Scripting
 from obs_mock.signals import SignalHandler, SignalsApi
 from obs_mock.stream import Boxes, Stream
 from obs_mock.system import Hotkeys, ScriptLog, SystemApi
-from obs_mock.violations import Recorder
+from obs_mock.violations import Recorder, Violation
 from obs_mock.watch import Threads, hooks, modules_of, script_streams
 
 THREAD_GRACE_S = 0.2
@@ -100,9 +100,7 @@ class MockObs:
         self._log = ScriptLog(self.recorder, echo)
         self._scripting = Scripting(self.recorder, self._log.error)
         self._ui, self._outputs, self._deferred = (
-            Loop("fake OBS UI"),
-            Loop("fake OBS output"),
-            Loop("fake OBS scripting"),
+            Loop(f"fake OBS {name}", self._record_error) for name in ("UI", "output", "scripting")
         )
         timings = timings or Timings()
         self._events = Events(self._ui, self._deferred, self._scripting, self.recorder)
@@ -139,6 +137,7 @@ class MockObs:
         self._obspython = self._build_obspython()
         self._panel: Handle | None = None
         self._left: list[str] = []
+        self._started = False
         self._stopping = threading.Event()
         self._report: Report | None = None
 
@@ -159,6 +158,7 @@ class MockObs:
         if "obspython" in sys.modules:
             raise RuntimeError("there is an obspython in this process already: one fake OBS at a time")
         native = Native(self._ui, self.stream, self.recorder, self.config_dir, self.switch_collection)
+        self._started = True
         for loop in (self._ui, self._outputs, self._deferred):
             loop.start()
         self._process.enter_context(modules_of(self.script.parent))
@@ -182,12 +182,8 @@ class MockObs:
         if self._report is not None:
             return self._report
         with self._process:
-            try:
-                self._boxes.click_all()
-                self._ui.call(self._exit)
-            finally:
-                for loop in (self._outputs, self._deferred, self._ui):
-                    loop.stop()
+            if self._started:
+                self._end_obs()
         leaks = self._ledger.leaks()
         for leak in leaks:
             self.recorder.violation(f"memory leak: {leak}")
@@ -200,6 +196,14 @@ class MockObs:
             dict(self._scripting.hook_s),
         )
         return self._report
+
+    def _end_obs(self) -> None:
+        try:
+            self._boxes.click_all()
+            self._ui.call(self._exit)
+        finally:
+            for loop in (self._outputs, self._deferred, self._ui):
+                loop.stop()
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Until somebody calls ``stop`` or ``end``; False after the timeout."""
@@ -223,8 +227,8 @@ class MockObs:
         self._ui.call(self._save)
 
     def press_stream_button(self) -> None:
-        """Start or Stop Streaming, by the user."""
-        self._ui.call(self.stream.press_button)
+        """Start or Stop Streaming, by the user. Returns at once: a box may keep the UI thread."""
+        self._ui.post(self.stream.press_button)
 
     def press_hotkey(self, name: str) -> None:
         """Down and up; the script is called on OBS's scripting thread."""
@@ -433,6 +437,10 @@ class MockObs:
             SystemApi(self._ledger, self.recorder, self._scripting, self._hotkeys, self._log, self.config_dir),
         )
         return obspython.build(apis, self._scripting, self._watch_streams)
+
+    def _record_error(self, error: BaseException) -> None:
+        if not isinstance(error, Violation):  # a violation is recorded where it is made
+            self.recorder.violation(f"defect in the fake OBS: {type(error).__name__}: {error}")
 
     def _watch_streams(self) -> None:
         for stream in self._streams:

@@ -75,10 +75,7 @@ class Native:
             raise self._recorder.violation(f"obs_queue_task of type {kind}: Python on a thread that must not wait")
         if not isinstance(task, FUNCTION_POINTER):
             raise TypeError(f"obs_queue_task needs a ctypes callback, not {task!r}")
-        scenario = self._stream.scenario
-        if scenario.user_starts:
-            self._stream.scenario = scenario.but(user_starts=False)
-            self._ui.post(self._stream.press_button)
+        self._stream.let_user_start()
         run = self._task(task, param)
         if self._ui.is_current():
             run()
@@ -119,8 +116,7 @@ class Native:
 class Library:
     """What ``ctypes.CDLL`` gives: the fake functions first, then the real process."""
 
-    def __init__(self, name: str | None, native: Native, real: ctypes.CDLL) -> None:
-        self._name = name
+    def __init__(self, native: Native, real: ctypes.CDLL) -> None:
         self._native = native
         self._real = real
         self._functions: dict[str, Function] = {}
@@ -142,9 +138,15 @@ def patched(native: Native, available: Callable[[], bool]) -> Iterator[None]:
 
     class CDLL(real):  # type: ignore[misc, valid-type]
         def __new__(cls, name: Any = None, *args: Any, **kwargs: Any) -> Any:
-            if cls is CDLL and available() and (name is None or OBS_LIBRARY.search(str(name))):
-                return Library(name, native, real(None))
-            return real(name, *args, **kwargs) if cls is CDLL else super().__new__(cls)
+            if cls is not CDLL:
+                return super().__new__(cls)
+            if name is not None and not OBS_LIBRARY.search(str(name)):
+                return real(name, *args, **kwargs)
+            if available():
+                return Library(native, real(None))
+            if name is None:
+                return real(None, *args, **kwargs)
+            raise OSError(f"{name}: no OBS in this process")  # never one from this computer's disk
 
     ctypes.CDLL = CDLL  # type: ignore[misc]
     vars(ctypes.cdll)["_dlltype"] = CDLL

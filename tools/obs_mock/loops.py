@@ -13,7 +13,8 @@ T = TypeVar("T")
 class Loop:
     """One thread that runs what is posted to it, in order of time. Nested runs are Qt's nested event loops."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, on_error: Callable[[BaseException], object]) -> None:
+        self._on_error = on_error
         self._news = threading.Condition()
         self._queue: list[tuple[float, int, Callable[[], object]]] = []
         self._numbers = itertools.count()
@@ -69,7 +70,7 @@ class Loop:
     def run_until(self, done: Callable[[], bool]) -> None:
         """A nested event loop: posted work goes on while the caller waits. Only on the loop's own thread."""
         while (fn := self._next(done)) is not None:
-            fn()
+            self._guarded(fn)
 
     def hang(self, seconds: float) -> None:
         """Do nothing for so long, or until the end."""
@@ -80,10 +81,17 @@ class Loop:
         """Run what is due now: Qt's sendPostedEvents."""
         limit = time.monotonic()
         while (fn := self._pop_due(limit)) is not None:
-            fn()
+            self._guarded(fn)
 
     def _run(self) -> None:
         self.run_until(lambda: self._ended)
+
+    def _guarded(self, fn: Callable[[], object]) -> None:
+        """Nobody waits for it: what it raises ends up with ``on_error``, and the thread goes on."""
+        try:
+            fn()
+        except BaseException as error:  # noqa: BLE001 - handed over
+            self._on_error(error)
 
     def _end(self) -> None:
         self._ended = True

@@ -32,7 +32,7 @@ class Scenario:
         encoder_fails: OBS shows an error box instead of starting the output.
         live_s: the server goes away this long after the start; None never.
         retries_fail: how many reconnects fail before one succeeds; None gives up with DISCONNECTED.
-        user_starts: the user presses Start just before the next UI task of the script.
+        user_starts: the user presses Start just before the script's next start or UI task gets its turn.
         user_stops: the user presses Stop as soon as the stream is live.
         ui_delay_s: the UI thread is this late with each task.
         ui_hang_s: the UI thread hangs once for this long, at the next task.

@@ -125,6 +125,7 @@ class Stream:
         if self._ui.is_current():
             self._start(by_script=True)
             return
+        self.let_user_start()
         with self._lock:
             second = self._queued > 0 or self._busy()
             self._queued += 0 if second else 1
@@ -138,6 +139,12 @@ class Stream:
             self._stop(by_script=True)
         else:
             self._ui.post(lambda: self._stop(by_script=True))
+
+    def let_user_start(self) -> None:
+        """Any thread: in the scenario ``user_starts`` the user's click is queued before what the caller queues."""
+        if self.scenario.user_starts:
+            self.scenario = self.scenario.but(user_starts=False)
+            self._ui.post(self.press_button)
 
     def press_button(self) -> None:
         """The user's Start/Stop button: disabled while connecting."""

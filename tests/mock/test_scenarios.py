@@ -1,0 +1,306 @@
+"""What happens in each scenario, in order."""
+
+import sys
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from obs_mock import SCENARIOS, MockObs, Scenario
+
+NewObs = Callable[..., MockObs]
+
+# Starts once from a worker, as a guarded service would; "go" stops it.
+STREAMER = """
+    def listener(name):
+        def listen(data):
+            results.setdefault("signals", []).append((name, obs.calldata_int(data, "code")))
+        return listen
+
+    LISTENERS = {name: listener(name) for name in SIGNALS}
+
+    def on_stream_event(code):
+        on_event(code)
+        if code == obs.OBS_FRONTEND_EVENT_STREAMING_STARTING and "connected" not in results:
+            results["connected"] = True
+            output = obs.obs_frontend_get_streaming_output()
+            handler = obs.obs_output_get_signal_handler(output)
+            for name, listen in LISTENERS.items():
+                obs.signal_handler_connect(handler, name, listen)
+            obs.obs_output_release(output)
+
+    def state():
+        output = obs.obs_frontend_get_streaming_output()
+        found = obs.obs_output_active(output), obs.obs_output_reconnecting(output)
+        results["state"] = found + (obs.obs_frontend_streaming_active(), obs.obs_output_get_last_error(output))
+        obs.obs_output_release(output)
+
+    def script_load(settings):
+        obs.obs_frontend_add_event_callback(on_stream_event)
+        results["start"] = obs.obs_frontend_streaming_start
+        results["stop"] = obs.obs_frontend_streaming_stop
+"""
+
+
+def stream_part(obs: MockObs) -> list[str]:
+    """The timeline without hooks, loading and exit."""
+    kept = ("event STREAMING", "signal", "box")
+    return [entry for entry in obs.timeline() if entry.startswith(kept) and "activate" not in entry]
+
+
+def state(obs: MockObs) -> tuple[bool, bool, bool, str | None]:
+    """active, reconnecting, streaming, last error; as the script sees them."""
+    script = sys.modules["mock_test_script"]
+    script.on_ui(script.state)
+    found: tuple[bool, bool, bool, str | None] = script.results["state"]
+    return found
+
+
+def start(obs: MockObs) -> None:
+    sys.modules["mock_test_script"].results["start"]()
+
+
+def stop(obs: MockObs) -> None:
+    sys.modules["mock_test_script"].results["stop"]()
+
+
+def test_good(new_obs: NewObs) -> None:
+    with new_obs(STREAMER) as obs:
+        start(obs)
+        obs.wait_for("event STREAMING_STARTED")
+        assert state(obs) == (True, False, True, None)
+        stop(obs)
+        obs.wait_for("event STREAMING_STOPPED")
+        assert stream_part(obs) == [
+            "event STREAMING_STARTING",
+            "signal starting",
+            "signal start",
+            "event STREAMING_STARTED",
+            "event STREAMING_STOPPING",
+            "signal stopping",
+            "signal stop 0",
+            "event STREAMING_STOPPED",
+        ]
+        signals = sys.modules["mock_test_script"].results["signals"]
+        assert signals == [("starting", 0), ("start", 0), ("stopping", 0), ("stop", 0)]
+
+
+def test_event_first_is_the_other_order_that_happens(new_obs: NewObs) -> None:
+    with new_obs(STREAMER, scenario="event_first") as obs:
+        start(obs)
+        obs.wait_for("signal start")
+        stop(obs)
+        obs.wait_for("signal stop 0")
+        assert stream_part(obs) == [
+            "event STREAMING_STARTING",
+            "signal starting",
+            "event STREAMING_STARTED",
+            "signal start",
+            "event STREAMING_STOPPING",
+            "signal stopping",
+            "event STREAMING_STOPPED",
+            "signal stop 0",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "code", "error"),
+    [
+        ("dead_server", -2, None),
+        ("refused_key", -3, None),
+        ("disconnect_while_starting", -5, "The server closed the connection."),
+    ],
+)
+def test_a_failure_ends_with_its_code_and_a_box_beneath_which_tasks_run(
+    new_obs: NewObs, scenario: str, code: int, error: str | None
+) -> None:
+    with new_obs(STREAMER, scenario=scenario) as obs:
+        start(obs)
+        box = f"box Failed to connect to server ({code})"
+        obs.wait_for(box)
+        assert stream_part(obs) == [
+            "event STREAMING_STARTING",
+            "signal starting",
+            f"signal stop {code}",
+            "event STREAMING_STOPPED",
+            box,
+        ]
+        assert state(obs) == (False, False, False, error)
+        obs.scenario = "good"
+        start(obs)
+        obs.wait_for("event STREAMING_STARTED")
+        assert len(obs.boxes()) == 1, "the box stays until it is clicked"
+        obs.click_box()
+        assert obs.boxes() == ()
+
+
+def test_without_the_window_there_is_no_box(new_obs: NewObs) -> None:
+    with new_obs(STREAMER, scenario=SCENARIOS["dead_server"].but(window_visible=False)) as obs:
+        start(obs)
+        obs.wait_for("event STREAMING_STOPPED")
+        assert obs.boxes() == ()
+
+
+def test_each_failure_adds_a_box(new_obs: NewObs) -> None:
+    with new_obs(STREAMER, scenario="dead_server") as obs:
+        for count in (1, 2):
+            mark = len(obs.timeline())
+            start(obs)
+            obs.wait_for("box Failed to connect to server (-2)", after=mark)
+            assert len(obs.boxes()) == count
+        obs.click_box()
+        assert len(obs.boxes()) == 1
+
+
+def test_a_silent_server_leaves_it_connecting_and_a_stop_does_nothing(new_obs: NewObs) -> None:
+    with new_obs(STREAMER, scenario="silent_server") as obs:
+        start(obs)
+        obs.wait_for("signal starting")
+        stop(obs)
+        assert state(obs) == (False, False, False, None)
+        assert stream_part(obs) == ["event STREAMING_STARTING", "signal starting"]
+        obs.disconnect()
+        obs.wait_for("signal stop -2")
+
+
+def test_an_encoder_that_fails_shows_its_box_without_starting(new_obs: NewObs) -> None:
+    with new_obs(STREAMER, scenario="encoder_fails") as obs:
+        start(obs)
+        obs.wait_for("box Failed to start streaming")
+        assert state(obs)[:3] == (False, False, False)
+        obs.click_box()
+        assert stream_part(obs) == ["event STREAMING_STARTING", "box Failed to start streaming"]
+
+
+def test_a_native_start_in_a_ui_task_returns_when_the_box_is_clicked(new_obs: NewObs) -> None:
+    body = """
+        def native():
+            results["before"] = True
+            ctypes.CDLL(None).obs_frontend_streaming_start()
+            results["after"] = True
+    """
+    with new_obs(STREAMER, body, scenario="encoder_fails") as obs:
+        script = sys.modules["mock_test_script"]
+        script.on_ui(script.native, wait=False)
+        obs.wait_for("box Failed to start streaming")
+        assert "after" not in script.results
+        obs.click_box()
+        script.on_ui(lambda: None)
+        assert script.results["after"]
+
+
+def test_a_disconnect_reconnects_with_new_counters(new_obs: NewObs) -> None:
+    with new_obs(STREAMER, scenario="disconnect_reconnect") as obs:
+        start(obs)
+        obs.wait_for("signal reconnect")
+        assert state(obs) == (True, True, True, None)
+        obs.wait_for("signal reconnect_success")
+        assert state(obs) == (True, False, True, None)
+        assert stream_part(obs)[-2:] == ["signal reconnect", "signal reconnect_success"]
+
+
+def test_reconnects_that_fail_are_tried_again(new_obs: NewObs) -> None:
+    with new_obs(STREAMER, scenario=Scenario("flaky", live_s=0.0, retries_fail=2)) as obs:
+        start(obs)
+        obs.wait_for("signal reconnect_success")
+        assert stream_part(obs).count("signal reconnect") == 3
+
+
+def test_a_disconnect_that_lasts_ends_with_its_code(new_obs: NewObs) -> None:
+    with new_obs(STREAMER, scenario="disconnect_gives_up") as obs:
+        start(obs)
+        obs.wait_for("event STREAMING_STOPPED")
+        assert "signal stop -5" in stream_part(obs)
+        assert state(obs)[:3] == (False, False, False)
+
+
+def test_a_stop_while_reconnecting_ends_it_at_once(new_obs: NewObs) -> None:
+    with new_obs(STREAMER, scenario=Scenario("gone", live_s=0.0, retries_fail=99)) as obs:
+        start(obs)
+        obs.wait_for("signal reconnect")
+        stop(obs)
+        obs.wait_for("signal stop 0")
+        ended = stream_part(obs)
+        first = ended.index("event STREAMING_STOPPING")
+        assert ended[first:] == [
+            "event STREAMING_STOPPING",
+            "signal stopping",
+            "event STREAMING_STOPPED",
+            "signal stop 0",
+        ]
+
+
+def test_the_user_starts_first(new_obs: NewObs) -> None:
+    with new_obs(STREAMER) as obs:
+        obs.scenario = "user_starts"
+        script = sys.modules["mock_test_script"]
+        script.on_ui(script.state)
+        assert stream_part(obs) == ["event STREAMING_STARTING", "signal starting"]
+        obs.wait_for("event STREAMING_STARTED")
+
+
+def test_the_user_stops_as_soon_as_it_is_live(new_obs: NewObs) -> None:
+    with new_obs(STREAMER, scenario="user_stops") as obs:
+        start(obs)
+        obs.wait_for("event STREAMING_STOPPED")
+        assert "event STREAMING_STOPPING" in stream_part(obs)
+
+
+def test_the_users_button_is_disabled_while_connecting(new_obs: NewObs) -> None:
+    with new_obs(STREAMER, scenario="silent_server") as obs:
+        obs.press_stream_button()
+        obs.press_stream_button()
+        obs.save()
+        assert stream_part(obs) == ["event STREAMING_STARTING", "signal starting"]
+
+
+def test_a_slow_ui_runs_each_task_late(new_obs: NewObs) -> None:
+    with new_obs(STREAMER, scenario=Scenario("slow", ui_delay_s=0.05)) as obs:
+        script = sys.modules["mock_test_script"]
+        ran = threading.Event()
+        script.on_ui(ran.set, wait=False)
+        assert not ran.is_set()
+        assert ran.wait(5)
+        assert obs.scenario.ui_delay_s == 0.05
+
+
+def test_a_busy_ui_hangs_once_and_stop_does_not_wait_for_it(new_obs: NewObs) -> None:
+    with new_obs(STREAMER, scenario=Scenario("busy", ui_hang_s=0.05)) as obs:
+        script = sys.modules["mock_test_script"]
+        ran = threading.Event()
+        script.on_ui(ran.set, wait=False)
+        assert ran.wait(5)
+        assert obs.scenario.ui_hang_s == 0.0
+
+
+def test_without_libobs_ctypes_finds_nothing(new_obs: NewObs) -> None:
+    body = """
+        def look():
+            found = []
+            for name in (None, "libobs.so.0", "obs.dll"):
+                try:
+                    ctypes.CDLL(name).obs_queue_task
+                    found.append(name)
+                except (AttributeError, OSError):
+                    pass
+            return found
+    """
+    with new_obs(STREAMER, body) as obs:
+        look = sys.modules["mock_test_script"].look
+        assert look() == [None, "libobs.so.0", "obs.dll"]
+        obs.scenario = "no_libobs"
+        assert look() == []
+
+
+def test_timings_scale_together() -> None:
+    from obs_mock import Timings
+
+    assert Timings(connect_s=1.0, stop_s=2.0).scaled(0.5).stop_s == 1.0
+
+
+def test_every_scenario_ends_cleanly(new_obs: NewObs) -> None:
+    for name in SCENARIOS:
+        with new_obs(STREAMER, scenario=name) as obs:
+            mark = len(obs.timeline())
+            obs.press_stream_button()
+            obs.wait_for("event STREAMING_STARTING", after=mark)

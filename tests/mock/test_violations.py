@@ -1,0 +1,330 @@
+"""Each thing the real OBS would not survive is raised where it is done, recorded, and fails the run."""
+
+import sys
+import textwrap
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from obs_mock import MockObs, Violation
+
+NewObs = Callable[..., MockObs]
+
+# What the script does in script_load, and what the report says.
+AT_LOAD = {
+    "scene call off the UI thread": (
+        "in_thread(obs.obs_frontend_get_scene_names)",
+        "obs_frontend_get_scene_names on thread 'worker'",
+    ),
+    "scene switch off the UI thread": (
+        """
+        scenes = obs.obs_frontend_get_scenes()
+        in_thread(lambda: obs.obs_frontend_set_current_scene(scenes[1]))
+        obs.source_list_release(scenes)
+        """,
+        "obs_frontend_set_current_scene on thread 'worker'",
+    ),
+    "start through obspython on the UI thread": ("obs.obs_frontend_streaming_start()", "would freeze Python"),
+    "registration in another thread": (
+        "in_thread(lambda: obs.obs_frontend_add_event_callback(on_event))",
+        "obs_frontend_add_event_callback outside a hook or callback",
+    ),
+    "hotkey in another thread": (
+        "in_thread(lambda: obs.obs_hotkey_register_frontend('a', 'A', on_event))",
+        "obs_hotkey_register_frontend outside a hook or callback",
+    ),
+    "timer": ("obs.timer_add(on_event, 10)", "timer_add: its callback runs on the graphics thread"),
+    "graphics task": ("on_ui(on_event, kind=1)", "obs_queue_task of type 1"),
+    "bound method as a callback": (
+        "obs.obs_frontend_add_event_callback(events.append)",
+        "no plain function",
+    ),
+    "forgotten reference": ("obs.obs_frontend_get_current_scene()", "memory leak: obs_source_t *"),
+    "forgotten list": ("obs.obs_frontend_get_scenes()", "memory leak: obs_source_t *"),
+    "forgotten settings": ("obs.obs_data_create()", "memory leak: obs_data_t *"),
+    "forgotten array": ("obs.obs_data_array_create()", "memory leak: obs_data_array_t *"),
+    "forgotten panel": ("obs.obs_properties_create()", "memory leak: obs_properties_t *"),
+    "configuration folder through SWIG": ("obs.os_get_config_path_ptr('obs-studio/x')", "a string that Python cannot"),
+    "settings released that OBS owns": ("obs.obs_data_release(settings)", "released without holding a reference"),
+    "settings used after their release": (
+        "data = obs.obs_data_create(); obs.obs_data_release(data); obs.obs_data_get_string(data, 'a')",
+        "obs_data_t * used after its release",
+    ),
+    "NULL": ("obs.obs_output_active(obs.obs_frontend_get_streaming_output())", "NULL where a obs_output_t *"),
+    "stderr": ("import sys; print('oh', file=sys.stderr)", "stderr: oh"),
+    "warning in the script log": ("obs.script_log(obs.LOG_WARNING, 'careful')", "script_log at level 200"),
+    "error in the script log": ("obs.script_log(obs.LOG_ERROR, 'bad')", "script_log at level 100"),
+    "exception out of a hook": ("1 / 0", "exception out of script_load: ZeroDivisionError"),
+    "exception that ends a thread": (
+        "thread = threading.Thread(target=lambda: 1 / 0); thread.start(); thread.join()",
+        "stderr: exception in thread",
+    ),
+    "exception out of a UI task": ("on_ui(lambda: 1 / 0)", "stderr: exception nobody can raise: ZeroDivisionError"),
+    "freed ctypes callback": (
+        "in_thread(lambda: ctypes.CDLL(None).obs_queue_task(0, TASK(on_event), None, False))",
+        "whose ctypes callback was freed",
+    ),
+    "property twice": (
+        """
+        panel = obs.obs_properties_create()
+        try:
+            obs.obs_properties_add_bool(panel, "a", "A")
+            obs.obs_properties_add_bool(panel, "a", "A")
+        finally:
+            obs.obs_properties_destroy(panel)
+        """,
+        "property 'a' exists already",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", AT_LOAD)
+def test_it_fails_the_run(new_obs: NewObs, name: str) -> None:
+    code, said = AT_LOAD[name]
+    obs = new_obs("def script_load(settings):\n" + textwrap.indent(textwrap.dedent(code), "    "))
+    obs.start()
+    report = obs.stop()
+    assert any(said in violation for violation in report.violations), report.violations
+    assert not report.ok
+    with pytest.raises(AssertionError, match="would not have survived"):
+        report.check()
+
+
+def test_a_script_without_fault_leaves_no_violation(new_obs: NewObs) -> None:
+    obs = new_obs(
+        """
+        def script_load(settings):
+            obs.obs_frontend_add_event_callback(on_event)
+            obs.script_log(obs.LOG_INFO, "hello")
+            print("printed")
+        """
+    )
+    with obs:
+        assert obs.log_lines() == ["hello", "printed"]
+    report = obs.stop()
+    assert (report.violations, report.memory_leaks, report.leftover_threads) == ((), 0, ())
+
+
+def test_the_error_is_raised_where_the_call_is(new_obs: NewObs) -> None:
+    obs = new_obs("def script_load(settings): results['error'] = in_thread(obs.obs_frontend_get_scenes)")
+    obs.start()
+    assert sys.modules["mock_test_script"].results == {"error": "Violation"}
+    assert len(obs.stop().violations) == 1
+
+
+def test_a_violation_that_the_script_swallows_still_fails_the_context_manager(new_obs: NewObs) -> None:
+    body = """
+        def script_load(settings):
+            try:
+                obs.obs_frontend_streaming_start()
+            except Exception:
+                pass
+        """
+    with pytest.raises(AssertionError, match="would freeze Python"), new_obs(body):
+        pass
+
+
+def test_script_tick_is_python_on_the_graphics_thread(new_obs: NewObs) -> None:
+    obs = new_obs("def script_tick(seconds): pass")
+    obs.start()
+    assert "script_tick: Python on the graphics thread" in obs.stop().violations[0]
+
+
+def test_a_second_start_while_the_first_connects_is_raised(new_obs: NewObs) -> None:
+    obs = new_obs(
+        """
+        def script_load(settings):
+            for name in ("first", "second"):
+                results[name] = in_thread(obs.obs_frontend_streaming_start)
+        """
+    )
+    obs.start()
+    assert sys.modules["mock_test_script"].results == {"first": None, "second": "Violation"}
+    obs.wait_for("event STREAMING_STARTED")
+    assert obs.stop().violations[0].startswith("second start while")
+
+
+def test_a_start_that_the_user_has_overtaken_is_seen_though_nobody_can_catch_it(new_obs: NewObs) -> None:
+    obs = new_obs("def script_load(settings): in_thread(obs.obs_frontend_streaming_start)", scenario="user_starts")
+    obs.start()
+    obs.wait_for("event STREAMING_STARTED")
+    assert obs.stop().violations[0].startswith("second start while connecting")
+
+
+def test_a_start_while_live_is_raised(new_obs: NewObs) -> None:
+    obs = new_obs(
+        """
+        def on_started(code):
+            if code == obs.OBS_FRONTEND_EVENT_STREAMING_STARTED:
+                results["again"] = in_thread(obs.obs_frontend_streaming_start)
+
+        def script_load(settings):
+            obs.obs_frontend_add_event_callback(on_started)
+            in_thread(obs.obs_frontend_streaming_start)
+        """
+    )
+    obs.start()
+    obs.wait_for("event STREAMING_STARTED")
+    assert obs.stop().violations[0].startswith("second start while live")
+
+
+def test_a_second_stop_is_a_forced_one(new_obs: NewObs) -> None:
+    obs = new_obs(
+        """
+        def on_stopping(code):
+            if code == obs.OBS_FRONTEND_EVENT_STREAMING_STOPPING:
+                in_thread(obs.obs_frontend_streaming_stop)
+
+        def script_load(settings):
+            obs.obs_frontend_add_event_callback(on_stopping)
+            in_thread(obs.obs_frontend_streaming_start)
+        """
+    )
+    obs.start()
+    obs.wait_for("event STREAMING_STARTED")
+    obs.press_stream_button()
+    obs.wait_for("event STREAMING_STOPPED")
+    assert obs.stop().violations == ("second stop while stopping: OBS takes it as a forced stop",)
+
+
+FORCED = {
+    "obs_output_force_stop": "obs_output_force_stop hangs",
+    "obs_output_start": "goes past OBS's frontend",
+}
+
+
+@pytest.mark.parametrize("function", FORCED)
+def test_the_output_is_not_driven_past_the_frontend(new_obs: NewObs, function: str) -> None:
+    obs = new_obs(
+        f"""
+        def force(code):
+            if code == obs.OBS_FRONTEND_EVENT_STREAMING_STARTED:
+                output = obs.obs_frontend_get_streaming_output()
+                try:
+                    obs.{function}(output)
+                finally:
+                    obs.obs_output_release(output)
+
+        def script_load(settings):
+            obs.obs_frontend_add_event_callback(force)
+            in_thread(obs.obs_frontend_streaming_start)
+        """
+    )
+    obs.start()
+    obs.wait_for("event STREAMING_STARTED")
+    assert any(FORCED[function] in violation for violation in obs.stop().violations)
+
+
+def test_signals_are_connected_before_the_output_runs(new_obs: NewObs) -> None:
+    obs = new_obs(
+        """
+        def listen(data): pass
+
+        def on_started(code):
+            if code == obs.OBS_FRONTEND_EVENT_STREAMING_STARTED:
+                output = obs.obs_frontend_get_streaming_output()
+                handler = obs.obs_output_get_signal_handler(output)
+                obs.obs_output_release(output)
+                obs.signal_handler_connect(handler, "stop", listen)
+
+        def script_load(settings):
+            obs.obs_frontend_add_event_callback(on_started)
+            in_thread(obs.obs_frontend_streaming_start)
+        """
+    )
+    obs.start()
+    obs.wait_for("event STREAMING_STARTED")
+    assert "while the output runs: lock inversion" in obs.stop().violations[0]
+
+
+def test_a_signal_connected_twice_would_be_told_twice(new_obs: NewObs) -> None:
+    obs = new_obs(
+        """
+        def listen(data): pass
+
+        def on_starting(code):
+            if code == obs.OBS_FRONTEND_EVENT_STREAMING_STARTING:
+                output = obs.obs_frontend_get_streaming_output()
+                handler = obs.obs_output_get_signal_handler(output)
+                obs.obs_output_release(output)
+                for _ in range(2):
+                    obs.signal_handler_connect(handler, "stop", listen)
+
+        def script_load(settings):
+            obs.obs_frontend_add_event_callback(on_starting)
+            in_thread(obs.obs_frontend_streaming_start)
+        """
+    )
+    obs.start()
+    obs.wait_for("event STREAMING_STARTED")
+    assert "twice: it would be called twice" in obs.stop().violations[0]
+
+
+def test_what_a_signal_carries_is_gone_after_the_callback(new_obs: NewObs) -> None:
+    obs = new_obs(
+        """
+        def listen(data):
+            results["data"] = data
+
+        def on_stream_event(code):
+            if code == obs.OBS_FRONTEND_EVENT_STREAMING_STARTING:
+                output = obs.obs_frontend_get_streaming_output()
+                obs.signal_handler_connect(obs.obs_output_get_signal_handler(output), "starting", listen)
+                obs.obs_output_release(output)
+            if code == obs.OBS_FRONTEND_EVENT_STREAMING_STARTED:
+                obs.calldata_int(results["data"], "code")
+
+        def script_load(settings):
+            obs.obs_frontend_add_event_callback(on_stream_event)
+            in_thread(obs.obs_frontend_streaming_start)
+        """
+    )
+    obs.start()
+    obs.wait_for("event STREAMING_STARTED")
+    assert "calldata_t * used after its release" in obs.stop().violations[0]
+
+
+def test_a_call_after_unload_is_raised(new_obs: NewObs) -> None:
+    obs = new_obs()
+    obs.start()
+    module = sys.modules["mock_test_script"]
+    assert obs.stop().ok
+    with pytest.raises(Violation, match="obs_get_version_string called after unload"):
+        module.obs.obs_get_version_string()
+
+
+def test_a_thread_left_after_unload_is_named(new_obs: NewObs) -> None:
+    obs = new_obs(
+        """
+        go = threading.Event()
+
+        def script_load(settings):
+            threading.Thread(target=go.wait, name="left behind").start()
+        """
+    )
+    obs.start()
+    module = sys.modules["mock_test_script"]
+    report = obs.stop()
+    module.go.set()
+    assert report.leftover_threads == ("left behind",)
+    assert report.violations == ("thread 'left behind' left after unload: OBS may not exit",)
+
+
+def test_a_thread_of_a_thread_of_the_script_counts_and_the_tests_own_does_not(new_obs: NewObs) -> None:
+    obs = new_obs(
+        """
+        go = threading.Event()
+
+        def script_load(settings):
+            in_thread(lambda: threading.Thread(target=go.wait, name="grandchild").start())
+        """
+    )
+    obs.start()
+    module = sys.modules["mock_test_script"]
+    own = threading.Thread(target=module.go.wait, name="the test's own")
+    own.start()
+    report = obs.stop()
+    module.go.set()
+    own.join(5)
+    assert report.leftover_threads == ("grandchild",)
