@@ -83,23 +83,39 @@ def copy_project(target: Path) -> None:
     shutil.copy(ROOT / "requirements.txt", target)
 
 
+def pin(clone: Clone, requirements: str) -> None:
+    """Give the clone other requirements: few, where a test is not about the packages themselves."""
+    path = clone.folder / "requirements.txt"
+    path.unlink()  # It may be a hard link into another clone.
+    path.write_text(requirements)
+
+
 @pytest.fixture(scope="session")
-def installed_clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project with its packages installed for the Python that runs the tests."""
+def small_clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project with one small package as all its requirements, installed."""
     folder = tmp_path_factory.mktemp("clone") / "twitch clawcraft"  # A blank, as in many a real path.
     copy_project(folder)
     clone = Clone(folder, tmp_path_factory.mktemp("user"))
+    pin(clone, "bottle==0.13.4\n")
     done = clone.install("--deps-only")
     assert done.returncode == 0, done.stderr
     return folder
 
 
 @pytest.fixture
-def clone(installed_clone: Path, tmp_path: Path) -> Clone:
-    """One's own copy of ``installed_clone``, and a user whose OBS never ran."""
+def clone(small_clone: Path, tmp_path: Path) -> Clone:
+    """One's own copy of ``small_clone``, and a user whose OBS never ran."""
     folder = tmp_path / "clone"
-    # Hard links: the packages are many and nothing writes into them.
-    shutil.copytree(installed_clone, folder, copy_function=os.link)
+    shutil.copytree(small_clone, folder, copy_function=os.link)
     user_home = tmp_path / "user"
     user_home.mkdir()
     return Clone(folder, user_home)
+
+
+@pytest.fixture
+def whole_clone(tmp_path: Path) -> Clone:
+    """A copy of the project with all its requirements, not installed yet, and a user whose OBS never ran."""
+    copy_project(tmp_path / "clone")
+    user_home = tmp_path / "user"
+    user_home.mkdir()
+    return Clone(tmp_path / "clone", user_home)

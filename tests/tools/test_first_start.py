@@ -22,26 +22,28 @@ def display(tmp_path: Path) -> Iterator[Display]:
         yield display
 
 
-def test_the_service_answers_at_the_first_start_and_is_gone_after_uninstalling(clone: Clone, display: Display) -> None:
-    done = clone.install(DETECT)
+def test_the_service_answers_at_the_first_start_and_is_gone_after_uninstalling(
+    whole_clone: Clone, display: Display
+) -> None:
+    done = whole_clone.install(DETECT)
     assert done.returncode == 0, done.stderr
     port = free_port()
 
-    with RealObs(display, clone.user_home, {"PORT": str(port)}) as obs:
+    with RealObs(display, whole_clone.user_home, {"PORT": str(port)}) as obs:
         wait_for_service(port)
-        client = ToolClient(port, stored_token(clone.config))
+        client = ToolClient(port, stored_token(whole_clone.config))
         # It answers before OBS has loaded its scenes.
         wait_until(lambda: client.status()["obs"]["current_scene"] == "Scene", 20, "the scene that was made is loaded")
         client.close()
-        assert clone.install("--uninstall").returncode == 3, "OBS still runs"
+        assert whole_clone.install("--uninstall").returncode == 3, "OBS still runs"
         # OBS's own assistant for the first start is open and modal, beneath which the service has answered.
         display.press(display.wait_window("Auto-Configuration Wizard"), "Escape")
         assert obs.quit() == 0
 
-    collection = clone.config / "basic/scenes/Untitled.json"
+    collection = whole_clone.config / "basic/scenes/Untitled.json"
     saved = json.loads(collection.read_bytes())
-    assert [Path(entry["path"]) for entry in saved["modules"]["scripts-tool"]] == [clone.script]
-    assert clone.install("--uninstall").returncode == 0
+    assert [Path(entry["path"]) for entry in saved["modules"]["scripts-tool"]] == [whole_clone.script]
+    assert whole_clone.install("--uninstall").returncode == 0
     left = json.loads(collection.read_bytes())
     assert left == saved | {"modules": saved["modules"] | {"scripts-tool": []}}
 
