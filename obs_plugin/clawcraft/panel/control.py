@@ -60,8 +60,7 @@ class StatusSection:
         view.info("status_service", service_line(service.view))
         view.info("status_obs", obs_line(service.obs.snapshot()))
         view.info("status_twitch", twitch_line(assembly.twitch.status()) if assembly is not None else "")
-        recent = assembly.recent if assembly is not None else None
-        view.info("status_agent", agent_line(self._pause.paused, recent.last_action if recent else None))
-        view.info("status_error", error_line(recent.last_error if recent else None))
+        view.info("status_agent", agent_line(self._pause.paused, assembly.recent.last_action) if assembly else "")
+        view.info("status_error", error_line(assembly.recent.last_error) if assembly else "")
         view.label("pause", "Let the agent go on" if self._pause.paused else "Pause the agent")
         view.show("pause", assembly is not None)

@@ -31,8 +31,7 @@ class PackagesSection:
     def update(self, view: View) -> None:
         missing = self._context.service.view.missing
         view.show("group_packages", bool(missing) or self._running)
-        names = escape(", ".join(missing))
-        view.info("packages_missing", f"{names}<br>Or in a terminal: {escape(dependencies.install_command())}")
+        view.info("packages_missing", f"{escape(', '.join(missing))}, for Python {dependencies.python_version()}")
         view.info("packages_progress", self._line)
         view.label("packages_install", "Look again" if self._running else "Install them")
 

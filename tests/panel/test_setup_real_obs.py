@@ -1,0 +1,102 @@
+"""What a start may lack, and the hotkey, in a real OBS."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support.obs_desk import Desk
+from tests.support.obs_panel import ScriptsWindow
+from tests.support.real_obs import Display, wait_until
+from tests.support.show import ROOT, SCRIPT, install
+from tests.support.tool_client import wait_for_service
+from twitch_sim import TwitchSim
+
+pytestmark = pytest.mark.real_obs
+HOTKEY = [{"key": "OBS_KEY_F8"}]
+
+
+def test_the_hotkey_pauses_while_obs_is_minimised_and_the_pause_outlasts_a_restart(
+    display: Display, twitch: TwitchSim, tmp_path: Path
+) -> None:
+    desk = Desk(tmp_path, display, twitch, SCRIPT, {"pause_hotkey": HOTKEY, "keep_paused": True})
+    with desk.obs:
+        wait_for_service(desk.port)
+        agent = desk.agent()
+        main = desk.obs.window()
+        display.xdotool("windowminimize", main)
+        wait_until(lambda: main not in display.windows("^OBS [0-9]"), 10, "OBS is minimised")
+        display.xdotool("keydown", "F8")
+        wait_until(lambda: agent.status()["paused"], 10, "the hotkey pauses")
+        display.xdotool("keyup", "F8")
+        assert desk.refusal(agent, "twitch.stop_stream") == "paused_by_operator"
+        display.xdotool("windowmap", "--sync", main, "windowactivate", "--sync", main)
+        assert desk.obs.quit() == 0
+        desk.obs.kill()  # what is left of the process here
+        assert desk.saved_settings()["pause_hotkey"] == HOTKEY
+
+        desk.obs.start()
+        wait_for_service(desk.port)
+        assert desk.refusal(agent, "twitch.stop_stream") == "paused_by_operator"
+        display.xdotool("keydown", "F8")
+        wait_until(lambda: not agent.status()["paused"], 10, "the hotkey lets the agent go on")
+        display.xdotool("keyup", "F8")
+        assert desk.obs.quit() == 0
+        assert desk.obs.memory_leaks() == 0
+        assert desk.obs.warnings() == []
+
+
+def test_missing_packages_are_installed_at_a_click(
+    display: Display, twitch: TwitchSim, artefacts: Path, tmp_path: Path
+) -> None:
+    project = tmp_path / "project"
+    for name in ("obs_plugin", "schemas", "tools"):
+        ignored = shutil.ignore_patterns("lib", "__pycache__", ".*_cache", "node_modules")
+        shutil.copytree(ROOT / name, project / name, ignore=ignored)
+    shutil.copy(ROOT / "requirements.txt", project)
+    desk = Desk(tmp_path, display, twitch, project / "obs_plugin" / SCRIPT.name)
+    with desk.obs:
+        desk.obs.process.wait_for_line("packages are missing")
+        window = ScriptsWindow(desk.obs, artefacts)
+        window.open()
+        window.vanished("pause", "connect", "token_show", "token_new")
+        window.appeared(["packages_install"], before="client_id")
+        window.screenshot("packages-missing")
+        window.press("packages_install")
+        window.screenshot("packages-being-installed")
+        wait_for_service(desk.port, timeout_s=100)
+        window.press("refresh")
+        window.screenshot("packages-installed")
+        window.close()
+        assert desk.obs.quit() == 0
+        assert desk.obs.warnings() == []
+
+
+def test_the_script_is_added_to_another_collection_at_a_click(
+    display: Display, twitch: TwitchSim, artefacts: Path, tmp_path: Path
+) -> None:
+    desk = Desk(tmp_path, display, twitch, SCRIPT)
+    other = desk.obs_home.write_collection(desk.config, "Other", [{"path": "/elsewhere/clock.lua", "settings": {}}])
+    before = other.read_bytes()
+    with desk.obs:
+        wait_for_service(desk.port)
+        window = ScriptsWindow(desk.obs, artefacts)
+        window.open()
+        # The panel looked for it when it opened; what it found shows at the next press.
+        window.press("refresh")
+        window.appeared(["collections_add"], before="client_id")
+        window.screenshot("other-collection")
+        window.press("collections_add")
+
+        def listed() -> list[str]:
+            return [entry["path"] for entry in json.loads(other.read_text())["modules"]["scripts-tool"]]
+
+        wait_until(lambda: len(listed()) == 2, 15, "the script is added")
+        assert listed() == ["/elsewhere/clock.lua", str(SCRIPT)]
+        window.close()
+        assert desk.obs.quit() == 0
+        assert desk.obs.warnings() == []
+    done = install("--uninstall", "--obs-config-dir", str(desk.config), "--collection", "Other")
+    assert done.returncode == 0, done.stderr
+    assert other.read_bytes() == before

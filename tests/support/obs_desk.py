@@ -1,0 +1,109 @@
+"""One streamer's desk: an OBS with its files, a local Twitch, and an agent. Test's own thread."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from clawcraft.secrets import SecretStore
+from clawcraft.settings import SECRET_NAMES
+from tests.support.obs_panel import ScriptsWindow
+from tests.support.real_obs import Display, ObsHome, RealObs, free_port, wait_until
+from tests.support.show import SCRIPT
+from tests.support.tool_client import ToolClient, wait_for_service
+from twitch_sim import TwitchSim
+
+SIGNING = "a-signing-secret-typed-by-hand"
+OWN_TOKEN = "an-own-token-of-forty-two-characters-0123"
+
+
+class Desk:
+    """One streamer: a display, a local Twitch, and an OBS. Its only scene collection lists ``script`` with
+    ``settings``, on a free port, or with None nothing yet."""
+
+    def __init__(
+        self,
+        folder: Path,
+        display: Display,
+        twitch: TwitchSim,
+        script: Path | None = None,
+        settings: Mapping[str, Any] | None = None,
+        more_scripts: tuple[Path, ...] = (),
+    ) -> None:
+        self.twitch = twitch
+        self.port = free_port()
+        self.home = folder / "home"
+        listed = {"port": self.port, **(settings or {})}
+        self.obs_home = ObsHome(script=script, script_settings=listed, more_scripts=more_scripts)
+        self.config = self.obs_home.write(self.home)
+        self._requests = 0
+        env = {"TWITCH_API_BASE_URL": twitch.api_url, "TWITCH_AUTH_BASE_URL": twitch.auth_url}
+        # How pip reaches its index on this machine.
+        pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+        self.obs = RealObs(display, self.home, pip | env)
+        self.data_dir = self.config / "plugin_config" / "twitch-clawcraft"
+        self.secrets = SecretStore(self.data_dir)
+        self.collection = self.config / "basic" / "scenes" / "Untitled.json"
+
+    def agent(self) -> ToolClient:
+        token = self.secrets.get("TOOL_SERVICE_TOKEN")
+        assert token is not None
+        return ToolClient(self.port, token.reveal())
+
+    def begin(self, window: ScriptsWindow) -> None:
+        """Add the script, and type the port: the service answers on it."""
+        window.add_script(SCRIPT)
+        # On the default port, or not if something else on this machine has it: both are fine to begin with.
+        self.obs.process.wait_for_line(r"\] (not )?listening")
+        window.press("refresh")
+        window.screenshot("script-added")
+        window.type("port", str(self.port))
+        wait_for_service(self.port)
+        window.press("refresh")
+
+    def refusal(self, agent: ToolClient, action: str, **args: Any) -> str:
+        """The error code of a fresh request; empty if it is accepted."""
+        self._requests += 1
+        body = agent.post(action, f"request-{self._requests}", **args).json()
+        return "" if body["ok"] else str(body["error"]["code"])
+
+    def connect(self, window: ScriptsWindow, agent: ToolClient) -> None:
+        """Press Connect until the typed client id is in force and Twitch gave a code, as an impatient person would."""
+
+        def pending() -> bool:
+            window.press("connect")
+            return bool(agent.status()["twitch"]["login"]["state"] == "pending")
+
+        wait_until(pending, 20, "Twitch gave a code")
+        window.press("connect")
+        window.appeared(["cancel"], before="client_secret")
+
+    def save_while_typing(self, window: ScriptsWindow) -> None:
+        """Make OBS save the collection: a scene is added in the main window."""
+        before = self.collection.stat().st_mtime_ns if self.collection.exists() else 0
+        window.add_scene()
+        wait_until(lambda: self.collection.stat().st_mtime_ns != before, 15, "OBS saves the scene collection")
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        lines = (self.data_dir / "service.log").read_text().splitlines()
+        return [entry for entry in map(json.loads, lines) if entry["event"] == event]
+
+    def leaked(self) -> list[str]:
+        """Files of OBS, besides the secret store, that hold a secret of this session."""
+        texts = [token.access for token in self.twitch.world.tokens] + [SIGNING, OWN_TOKEN]
+        texts += [token.refresh for token in self.twitch.world.tokens if token.refresh]
+        texts += [device.device_code for device in self.twitch.world.devices]
+        texts += [secret.reveal() for name in SECRET_NAMES if (secret := self.secrets.get(name))]
+        found = []
+        for path in self.config.rglob("*"):
+            if path.is_file() and path != self.secrets.path:
+                content = path.read_bytes()
+                found += [f"{path}: {text[:6]}…" for text in texts if text.encode() in content]
+        output = "\n".join(self.obs.process.lines())
+        return found + [f"OBS's log: {text[:6]}…" for text in texts if text in output]
+
+    def saved_settings(self) -> dict[str, Any]:
+        """What the scene collection on disk says of our script."""
+        scripts = json.loads(self.collection.read_text())["modules"]["scripts-tool"]
+        return next((entry["settings"] for entry in scripts if entry["path"].endswith(SCRIPT.name)), {})
