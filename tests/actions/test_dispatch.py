@@ -152,6 +152,7 @@ def test_start_stop_start_again_is_three_jobs(rig: JobRig, ids: dict[str, str]) 
     jobs = [rig.run(request) for request in (start(**ids), stop(**ids), start(**ids), stop(**ids))]
     assert len({job.id for job in jobs}) == 4
     assert [(job.result or {})["status"] for job in jobs] == ["started", "stopped"] * 2
+    assert rig.accept(stop(**ids)) == jobs[-1].id  # and a repeat is one of the last, not of the first
 
 
 def test_a_stop_of_another_agent_or_mission_does_not_count_as_between(rig: JobRig) -> None:

@@ -12,6 +12,7 @@ from clawcraft.actions.stream import (
 )
 from clawcraft.errors import (
     ChannelNotAllowed,
+    ClawcraftError,
     GameNotFound,
     Interrupted,
     SceneNotFound,
@@ -169,15 +170,17 @@ def test_a_job_that_is_to_end_goes_no_further(steps: Steps, end: Exception) -> N
     assert steps.effects == ["check_scene None", "apply", "start None", "wait"]
 
 
-def test_the_end_of_the_service_while_at_twitch_is_no_mere_warning(steps: Steps) -> None:
-    steps.metadata.fails_with = Stopping("closing")
+@pytest.mark.parametrize("end", [Stopping("closing"), Interrupted("closing")])
+def test_the_end_of_the_service_while_at_twitch_is_no_mere_warning(steps: Steps, end: ClawcraftError) -> None:
+    steps.metadata.fails_with = end
     with pytest.raises(Interrupted):
         steps.start(title="t")
-    steps.metadata.check_fails_with = Stopping("closing")
+    steps.metadata.check_fails_with = end
     for act in (steps.start, steps.stop):
         with pytest.raises(Interrupted):
             act(channel="streamer")
     assert "start None" not in steps.effects
+    assert "stop" not in steps.effects
 
 
 def test_a_stop_carries_its_reason_and_says_whether_anything_ran(steps: Steps) -> None:

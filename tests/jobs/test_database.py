@@ -152,6 +152,14 @@ def test_the_file_is_its_owners_alone(tmp_path: Path, store: JobStore) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 
 
+def test_a_refused_statement_leaves_nothing_half_done(store: JobStore) -> None:
+    store.create(start("r"), "f")
+    with pytest.raises(sqlite3.IntegrityError):  # one request_id, one job, whoever asks
+        store.create(start("r"), "f")
+    assert store.queue_length() == len(store.list({}, 10)[0]) == 1
+    assert store.create(start("s"), "f").status == "queued"
+
+
 # --- the disk fills up -----------------------------------------------------------------------------------------------
 
 

@@ -104,6 +104,7 @@ def test_a_start_still_queued_before_a_stop_never_reaches_obs(rig: JobRig) -> No
     assert rig.ended(second).status is JobStatus.DONE
     assert rig.ended(later).status is JobStatus.DONE
     assert [call for call in rig.stream.calls if not call.startswith("check")] == ["stop", "stop", "start None"]
+    assert not rig.log.named("incident")
 
 
 def test_a_stop_while_the_start_is_at_twitch_keeps_it_from_obs(rig: JobRig) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 from clawcraft.actions.registry import JobContext, Result
-from clawcraft.errors import ChannelNotAllowed, ClawcraftError, Interrupted, Stopping, Superseded
+from clawcraft.errors import ChannelNotAllowed, ClawcraftError, Interrupted, Stopping
 from clawcraft.jobs.events import EventLog, incident
 from clawcraft.obs.port import ProgressSink, StreamControl
 
@@ -88,9 +88,9 @@ class StreamActions:
             return
         try:
             self._metadata.check_channel(channel)
-        except Stopping as error:
+        except (Interrupted, Stopping) as error:
             raise Interrupted(error.message) from error
-        except (ChannelNotAllowed, Interrupted, Superseded):
+        except ChannelNotAllowed:
             raise
         except Exception as error:  # noqa: BLE001 - whatever is wrong with Twitch, streaming works while OBS does
             result["channel"] = {"error": self._explained(error).to_json()}
@@ -102,10 +102,8 @@ class StreamActions:
             if applied.get("verified") is False:
                 warnings.append(METADATA_NOT_VERIFIED)
             return applied
-        except Stopping as error:
+        except (Interrupted, Stopping) as error:
             raise Interrupted(error.message) from error
-        except (Interrupted, Superseded):
-            raise
         except Exception as error:  # noqa: BLE001 - whatever is wrong with Twitch, streaming works while OBS does
             explained = self._explained(error)
             warnings.append(explained.code)
