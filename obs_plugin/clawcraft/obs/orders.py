@@ -85,6 +85,15 @@ class Orders:
         """Stop what is up; what is still starting will be stopped once it is up."""
         return self._order(self._check_stop, lambda found: found, self._obs.stop_streaming, timeout_s)
 
+    def stop_armed(self, timeout_s: float) -> None:
+        """Stop what must not be up, unless a new start has adopted it meanwhile."""
+
+        def check() -> Found:
+            armed = self._state.read(lambda now: now.stop_armed)
+            return self._check_stop() if armed else Found.UP
+
+        self._order(check, lambda found: found, self._obs.stop_streaming, timeout_s)
+
     def settle(self, timeout_s: float) -> None:
         """Bring the state in line with what OBS says of itself. On return OBS is through with the start before, or
         sits in its error box."""
@@ -163,7 +172,7 @@ class Orders:
             try:
                 act()
             finally:
-                self._state.set(in_call=False)
+                self._state.leave_call()
 
         if not self._ui.unavailable and self._obs.starts_on_ui_thread:
             return self._on_ui(check, timeout_s, act_if_clear)
@@ -171,10 +180,10 @@ class Orders:
         act_if_clear(checked)
         return checked
 
-    def _on_ui(self, fn: Callable[[], T], timeout_s: float, after: Callable[[T], None] | None = None) -> T:
+    def _on_ui(self, fn: Callable[[], T], timeout_s: float, after: Callable[[T], object] | None = None) -> T:
         return self._call(fn, min(UI_TIMEOUT_S, timeout_s), after)
 
-    def _call(self, fn: Callable[[], T], timeout_s: float, after: Callable[[T], None] | None = None) -> T:
+    def _call(self, fn: Callable[[], T], timeout_s: float, after: Callable[[T], object] | None = None) -> T:
         try:
             return self._ui.call(fn, max(0.0, timeout_s), after=after)
         except Stopping as error:

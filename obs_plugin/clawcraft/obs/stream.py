@@ -258,7 +258,7 @@ class StreamController:
     def _stop_late(self) -> None:
         """Stop a stream that must not be up."""
         try:
-            self._orders.stop(UI_TIMEOUT_S)
+            self._orders.stop_armed(UI_TIMEOUT_S)
         except Interrupted:
             return
         except ClawcraftError as error:

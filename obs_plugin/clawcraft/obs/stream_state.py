@@ -116,6 +116,14 @@ class StreamState:
             if (now.phase is Phase.STARTING or now.phase.is_up) if begun else now.in_call:
                 now.stop_armed = True
 
+    def leave_call(self) -> None:
+        """OBS is out of our call to start or stop. If nothing began in it, nothing is left to be stopped."""
+        with self._changed:
+            self._now.in_call = False
+            if self._now.phase is Phase.OFFLINE:
+                self._now.stop_armed = False
+            self._changed.notify_all()
+
     def refuse(self) -> None:
         """The output of the attempt in hand never started: OBS says nothing more about it."""
         with self._changed:

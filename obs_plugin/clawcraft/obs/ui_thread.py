@@ -21,7 +21,7 @@ POSTING_DEADLINE_S: Final = 0.5
 class _Task(Generic[T]):
     """One call on its way: it runs once, or never when its caller gave up first."""
 
-    def __init__(self, fn: Callable[[], T], after: Callable[[T], None] | None) -> None:
+    def __init__(self, fn: Callable[[], T], after: Callable[[T], object] | None) -> None:
         self._fn = fn
         self._after = after
         self._settled = threading.Event()
@@ -72,7 +72,7 @@ class UiThread:
         """Why calls are impossible in this OBS; empty when they are possible."""
         return self._libobs.reason if isinstance(self._libobs, LibobsMissing) else ""
 
-    def call(self, fn: Callable[[], T], timeout_s: float, *, after: Callable[[T], None] | None = None) -> T:
+    def call(self, fn: Callable[[], T], timeout_s: float, *, after: Callable[[T], object] | None = None) -> T:
         """``fn()``'s result, from OBS's UI thread; what it raises is raised here.
 
         ``after`` gets the result on the UI thread right behind ``fn``, with nothing in between, and this call does

@@ -1,0 +1,194 @@
+"""Calls on OBS's UI thread: result, error, deadline, a caller that gave up, the end of the script."""
+
+import gc
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from clawcraft.errors import ObsUnavailable, ObsUnresponsive, Stopping
+from clawcraft.obs.libobs import Libobs, LibobsMissing
+from clawcraft.obs.ui_thread import UiThread
+from tests.support.fake_obs import Loop
+
+
+@pytest.fixture
+def loop() -> Iterator[Loop]:
+    loop = Loop("fake UI")
+    yield loop
+    loop.close()
+
+
+def libobs(loop: Loop) -> Libobs:
+    def queue_task(callback: Any, param: int) -> None:
+        if loop.is_current():
+            callback(param)
+        else:
+            loop.post(lambda: callback(param))
+
+    return Libobs(queue_task)
+
+
+@pytest.fixture
+def ui(loop: Loop) -> Iterator[UiThread]:
+    ui = UiThread(libobs(loop))
+    yield ui
+    ui.close()
+
+
+class Blocked:
+    """The UI thread busy with something else, as long as the ``with`` lasts."""
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self._go_on = threading.Event()
+
+    def __enter__(self) -> None:
+        blocked = threading.Event()
+
+        def block() -> None:
+            blocked.set()
+            self._go_on.wait(10)
+
+        self._loop.post(block)
+        assert blocked.wait(10)
+
+    def __exit__(self, *_exc: object) -> None:
+        self._go_on.set()
+        self._loop.call(lambda: None)
+
+
+def test_a_call_runs_on_the_ui_thread_and_returns_its_result(loop: Loop, ui: UiThread) -> None:
+    assert ui.call(loop.is_current, 5) is True
+
+
+def test_what_the_call_raises_is_raised_in_the_caller(ui: UiThread) -> None:
+    def broken() -> None:
+        raise LookupError("no such scene")
+
+    with pytest.raises(LookupError, match="no such scene"):
+        ui.call(broken, 5)
+
+
+def test_a_call_on_the_ui_thread_itself_is_a_plain_call(loop: Loop, ui: UiThread) -> None:
+    results: list[int] = []
+    loop.call(lambda: results.append(ui.call(lambda: 7, 5)))
+    assert results == [7]
+
+
+def test_many_callers_each_get_their_own_result(ui: UiThread) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda number: ui.call(lambda: number, 5), range(200))) == list(range(200))
+
+
+def test_a_blocked_ui_thread_is_named_at_the_deadline(loop: Loop, ui: UiThread) -> None:
+    with Blocked(loop), pytest.raises(ObsUnresponsive) as caught:
+        ui.call(lambda: None, 0.02)
+    assert caught.value.details == {"waited_s": 0.02}
+
+
+def test_a_call_whose_caller_gave_up_never_runs(loop: Loop, ui: UiThread) -> None:
+    ran: list[str] = []
+    with Blocked(loop), pytest.raises(ObsUnresponsive):
+        ui.call(lambda: ran.append("given up"), 0.02)
+    assert ui.call(lambda: list(ran), 5) == []
+
+
+def test_a_call_that_has_begun_at_the_deadline_is_unresponsive_too(ui: UiThread) -> None:
+    go_on = threading.Event()
+    with pytest.raises(ObsUnresponsive):
+        ui.call(lambda: go_on.wait(10), 0.02)
+    go_on.set()
+
+
+def test_after_runs_right_behind_and_nobody_waits_for_it(loop: Loop, ui: UiThread) -> None:
+    done, order = threading.Event(), []
+
+    def after(result: str) -> None:
+        assert done.wait(10)
+        order.append(("after", result, loop.is_current()))
+
+    assert ui.call(lambda: "checked", 5, after=after) == "checked"
+    order.append(("caller", "", False))
+    done.set()
+    ui.call(lambda: None, 5)
+    assert order == [("caller", "", False), ("after", "checked", True)]
+
+
+def test_after_does_not_run_when_the_call_raised(ui: UiThread) -> None:
+    ran: list[object] = []
+    with pytest.raises(ZeroDivisionError):
+        ui.call(lambda: 1 // 0, 5, after=ran.append)
+    assert ui.call(lambda: list(ran), 5) == []
+
+
+def test_a_defect_in_after_does_not_reach_stderr(ui: UiThread, capfd: pytest.CaptureFixture[str]) -> None:
+    ui.call(lambda: 0, 5, after=lambda zero: 1 // zero)
+    ui.call(lambda: None, 5)
+    assert capfd.readouterr().err == ""
+
+
+def test_close_wakes_who_waits_at_once_and_their_calls_never_run(
+    loop: Loop, ui: UiThread, seen: Callable[[Callable[[], bool]], None]
+) -> None:
+    ran: list[str] = []
+    with ThreadPoolExecutor(4) as pool:
+        with Blocked(loop):
+            waiting = [pool.submit(ui.call, lambda: ran.append("late"), 60.0) for _ in range(4)]
+            seen(lambda: len(ui._tasks) == 4)
+            ui.close()
+            for call in waiting:
+                with pytest.raises(Stopping):
+                    call.result(5)
+        loop.call(lambda: None)
+    assert ran == []
+
+
+def test_a_call_after_close_is_refused_without_asking_obs() -> None:
+    asked: list[int] = []
+    ui = UiThread(Libobs(lambda _callback, param: asked.append(param)))
+    ui.close()
+    ui.close()
+    with pytest.raises(Stopping):
+        ui.call(lambda: None, 5)
+    assert asked == []
+
+
+def test_tasks_still_in_obs_queue_keep_the_callback_alive_after_close() -> None:
+    queued: list[tuple[Any, int]] = []
+    ui = UiThread(Libobs(lambda callback, param: queued.append((weakref.ref(callback), param))))
+    with pytest.raises(ObsUnresponsive):
+        ui.call(lambda: None, 0.0)
+    ui.close()
+    del ui
+    gc.collect()
+    ((reference, param),) = queued
+    callback = reference()
+    assert callback is not None
+    callback(param)  # as OBS does later, with the address it has
+
+
+def test_without_tasks_in_flight_nothing_is_kept_after_close(loop: Loop) -> None:
+    queued: list[Any] = []
+
+    def queue_task(callback: Any, param: int) -> None:
+        queued.append(weakref.ref(callback))
+        callback(param)
+
+    ui = UiThread(Libobs(queue_task))
+    ui.call(lambda: None, 5)
+    ui.close()
+    del ui
+    gc.collect()
+    assert queued[0]() is None
+
+
+def test_without_libobs_a_call_says_why_it_is_impossible() -> None:
+    ui = UiThread(LibobsMissing("libobs was not found in this process"))
+    assert ui.unavailable == "libobs was not found in this process"
+    with pytest.raises(ObsUnavailable, match="libobs was not found") as caught:
+        ui.call(lambda: None, 5)
+    assert caught.value.retryable is False
