@@ -1,0 +1,158 @@
+"""The whole service against the local Twitch, through its HTTP API: in the fake OBS, and on a real one."""
+
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.real_obs import obs_missing, obs_required
+from tests.support.show import Show
+from tests.support.studio import TOKEN, Studio
+from tests.support.tool_client import ToolClient
+from twitch_sim import TwitchSim
+
+SYNC: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("twitch.set_title", {"title": "Hello"}),
+    ("twitch.set_game", {"game": "Minecraft"}),
+    ("twitch.post_chat_message", {"message": "hello"}),
+    ("twitch.create_clip", {}),
+)
+FAULTS: tuple[dict[str, Any], ...] = (
+    {"status": 500, "body": "<html>", "times": 3},
+    {"drop": True, "times": 3},
+    {"status": 401, "body": {"message": "Invalid OAuth token"}},
+    {"hang": True},
+)
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Iterator[Studio]:
+    with Studio(tmp_path, {"TOOL_SERVICE_TIMEOUT_MS": "1500"}) as studio:
+        yield studio
+
+
+def twitch_of(studio: Studio) -> TwitchSim:
+    assert studio.twitch is not None
+    return studio.twitch
+
+
+def stream_with_everything(client: ToolClient, sim: TwitchSim, state: Callable[[], str]) -> None:
+    """Start with title and game, change the title while live, chat, clip, stop: and in which order it took effect."""
+    sim.world.clip_delay_s = 0.5
+    sim.fault("PATCH /channels", delay_s=0.5)
+    job_id = client.accept("twitch.start_stream", "all-1", title="Tonight", game="minecraft", wait_until_live=True)
+    sim.world.wait_for("PATCH /channels", 1)
+    # Twitch has not answered yet: OBS must not have begun.
+    assert state() == "offline"
+    sim.world.wait_for("GET /streams", 1, 30)
+    sim.world.go_live()
+    started = client.ended(job_id)
+    assert started["status"] == "done", started
+    assert started["result"]["metadata"]["current"] == {"title": "Tonight", "game_id": "27471", "game": "Minecraft"}
+    assert started["result"]["live"]["live"] is True
+    assert started["result"]["warnings"] == []
+    assert state() == "live"
+    for number, (action, args) in enumerate(SYNC):
+        answer = client.post(action, f"all-sync-{number}", **args)
+        assert answer.status_code == 200, answer.text
+        again = client.post(action, f"all-sync-{number}", **args)
+        assert again.headers["Idempotent-Replayed"] == "true"
+    assert client.run("twitch.stop_stream", "all-2")["result"]["status"] == "stopped"
+    assert (len(sim.world.chat), len(sim.world.clips)) == (1, 1)
+    assert sim.world.channels["1001"].title == "Hello"
+
+
+def test_a_whole_stream_in_the_fake_obs(tmp_path: Path) -> None:
+    with Studio(tmp_path) as studio:
+        stream_with_everything(studio.client, twitch_of(studio), studio.stream_state)
+        status = studio.client.status()["twitch"]
+        assert status["state"] == "ok"
+        assert status["identity"]["login"] == "clawstreamer"
+        assert status["scopes_missing"] == []
+
+
+@pytest.mark.real_obs
+def test_a_whole_stream_on_a_real_obs(tmp_path: Path) -> None:
+    reason = obs_missing()
+    if reason is not None:
+        if obs_required():
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with TwitchSim() as sim, Show(tmp_path, sim.environment()) as show:
+        stream_with_everything(show.client, sim, show.stream_state)
+        assert show.obs.warnings() == []
+        found = searched(show.config, secrets_of(sim))
+    assert found == []
+
+
+def test_while_twitch_hangs_polling_and_health_stay_fast_and_actions_end_as_timeout(studio: Studio) -> None:
+    sim = twitch_of(studio)
+    job_id = studio.client.accept("twitch.stop_stream", "hang-job")
+    for endpoint in ("GET /channels", "GET /games", "POST /chat/messages", "POST /clips"):
+        sim.fault(endpoint, hang=True, times=9)
+    began = time.monotonic()
+
+    def act(number: int) -> tuple[float, str]:
+        action, args = SYNC[number]
+        client = ToolClient(studio.port, TOKEN, f"agent-{number}")
+        try:
+            answer = client.post(action, f"hang-{number}", **args)
+            return time.monotonic() - began, answer.json()["error"]["code"]
+        finally:
+            client.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        acting = [pool.submit(act, number) for number in range(4)]
+        for endpoint in ("GET /channels", "GET /games", "POST /chat/messages", "POST /clips"):
+            sim.world.wait_for(endpoint, 1)
+        health = [timed(lambda: studio.client.get("/health")) for _ in range(50)]
+        polls = [timed(lambda: studio.client.job(job_id)) for _ in range(50)]
+        ended = [action.result(timeout=30) for action in acting]
+    assert [code for _, code in ended] == ["timeout"] * 4
+    assert all(1.45 <= seconds < 2.5 for seconds, _ in ended)
+    assert statistics.median(health) < 0.02
+    assert statistics.median(polls) < 0.02
+
+
+def timed(call: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def test_no_secret_in_any_file_or_answer_of_a_whole_run(tmp_path: Path) -> None:
+    """The secret store itself is the one place."""
+    answers: list[str] = []
+    with Studio(tmp_path, {"TOOL_SERVICE_TIMEOUT_MS": "1500"}) as studio:
+        sim, client = twitch_of(studio), studio.client
+        for number, fault in enumerate(FAULTS):
+            for endpoint in ("PATCH /channels", "POST /chat/messages"):
+                sim.fault(endpoint, **fault)
+            answers += [client.post(action, f"search-{number}-{action}", **args).text for action, args in SYNC]
+            sim.faults.clear()
+        assert sim.world.count("POST /oauth2/token") == 2
+        answers.append(json.dumps(client.run("twitch.start_stream", "search-start", title="x")))
+        answers.append(json.dumps(client.run("twitch.stop_stream", "search-stop")))
+        answers += [client.get(path).text for path in ("/status", "/metrics", "/tools", "/tools/jobs", "/openapi.json")]
+        given = [studio.settings[name] for name in ("TWITCH_OAUTH_TOKEN", "TWITCH_REFRESH_TOKEN")]
+        secrets = [*secrets_of(sim), *given, TOKEN]
+        studio.kill()
+    assert [secret for secret in secrets if any(secret in answer for answer in answers)] == []
+    assert searched(tmp_path, secrets) == []
+
+
+def secrets_of(sim: TwitchSim) -> list[str]:
+    with sim.world.lock:
+        return [text for token in sim.world.tokens for text in (token.access, token.refresh) if text]
+
+
+def searched(folder: Path, secrets: list[str]) -> list[tuple[str, str]]:
+    """Every secret found in a file below ``folder``, the secret store excepted."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "secrets.json"]
+    assert any(path.name == "service.log" for path in files)
+    return [(path.name, secret) for path in files for secret in secrets if secret.encode() in path.read_bytes()]
