@@ -7,7 +7,7 @@ disk refuses is not lost to those who poll: it is written with the next one that
 
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -188,6 +188,16 @@ class JobStore:
         """queued or running → failed."""
         return self._move(job_id, JobStatus.FAILED, error=error.to_json())
 
+    def fail_all(self, job_ids: Sequence[str], error: ClawcraftError) -> None:
+        """Each queued or running → failed, in one transaction."""
+        with self._changed:
+            now_s, outcome = self._clock.time(), error.to_json()
+            jobs = [self._active(job_id).moved(JobStatus.FAILED, now_s=now_s, error=outcome) for job_id in job_ids]
+            self._save(*jobs)
+            self._changed.notify_all()
+        for job in jobs:
+            self._announce(job)
+
     def progress(self, job_id: str, percent: int, message: str) -> None:
         """Store a running job's progress. Raises IllegalTransition if it does not run."""
         with self._database.lock:
@@ -246,16 +256,18 @@ class JobStore:
         self._announce(job)
         return job
 
-    def _save(self, job: Job) -> None:
-        """Write the job, and with it whatever the disk refused before; what it refuses now stays in memory."""
-        self._memory[job.id] = job
-        self._unsaved.add(job.id)
+    def _save(self, *jobs: Job) -> None:
+        """Write the jobs, and with them whatever the disk refused before; what it refuses now stays in memory."""
+        for job in jobs:
+            self._memory[job.id] = job
+            self._unsaved.add(job.id)
         try:
             with self._database.transaction() as connection:
                 for job_id in self._unsaved:
                     connection.execute(UPDATE, to_update(self._memory[job_id]))
         except StorageUnavailable as error:
-            self._log.event("job_not_stored", job_id=job.id, status=str(job.status), reason=error.message)
+            for job in jobs:
+                self._log.event("job_not_stored", job_id=job.id, status=str(job.status), reason=error.message)
             return
         for job_id in self._unsaved:
             if self._memory[job_id].status.ended:

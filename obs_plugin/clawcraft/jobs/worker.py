@@ -55,8 +55,8 @@ class StreamWorker:
                 self._changed.notify()
         if stopping:
             self._end(job, Interrupted(_SERVICE_ENDED))
-        for other in superseded:
-            self._end(other, _superseded(job))
+        if superseded:
+            self._store.fail_all([other.id for other in superseded], _superseded(job))
 
     def begin_stop(self) -> None:
         """Any thread, returns at once: from here on no job begins, and the one that runs is told to end. Comes before
@@ -76,8 +76,8 @@ class StreamWorker:
             queued = list(self._queue)
             self._queue.clear()
             current = self._current
-        for job in queued:
-            self._end(job, Interrupted(_SERVICE_ENDED))
+        if queued:
+            self._store.fail_all([job.id for job in queued], Interrupted(_SERVICE_ENDED))
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
         if self._thread.is_alive() and current is not None:
