@@ -60,7 +60,7 @@ def readable(raw: bytes) -> bool:
     return True
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(collections().filter(readable))
 def test_adding_changes_nothing_but_the_list(raw: bytes) -> None:
     new = collection.with_script(raw, SCRIPT)
@@ -76,7 +76,7 @@ def test_adding_changes_nothing_but_the_list(raw: bytes) -> None:
     assert collection.with_script(new, SCRIPT) == new
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(collections().filter(readable))
 def test_removing_takes_back_what_adding_did(raw: bytes) -> None:
     back = collection.without_script(collection.with_script(raw, SCRIPT), SCRIPT)
@@ -88,7 +88,7 @@ def test_removing_takes_back_what_adding_did(raw: bytes) -> None:
     assert json.loads(back) == expected
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.lists(entries, max_size=3), st.lists(entries, max_size=3))
 def test_removing_finds_the_script_anywhere_in_the_list(before: list[Any], after: list[Any]) -> None:
     raw = json.dumps({"modules": {"scripts-tool": [*before, ENTRY, *after]}}, indent=4).encode()
