@@ -60,7 +60,7 @@ def test_a_first_session(desk: Desk, window: ScriptsWindow) -> None:
     window.press("refresh")
 
     window.close()
-    assert desk.obs.quit() == 0
+    assert desk.quit() == 0
     assert desk.obs.memory_leaks() == 0
     assert desk.obs.warnings() == []
     saved = desk.saved_settings()
@@ -86,7 +86,7 @@ def test_a_half_typed_secret_is_neither_saved_nor_used(desk: Desk, window: Scrip
     wait_until(lambda: agent.get("/status").status_code == 401, 15, "the generated token is over")
     assert desk.agent().get("/status").status_code == 200
     window.close()
-    assert desk.obs.quit() == 0
+    assert desk.quit() == 0
     assert OWN_TOKEN[:20] not in desk.collection.read_text()
     assert desk.obs.warnings() == []
 
@@ -98,4 +98,4 @@ def test_two_hundred_keystrokes_are_one_restart(desk: Desk, window: ScriptsWindo
     wait_until(lambda: len(desk.logged("listening")) > len(before), 15, "the service moves")
     assert [event["message"] for event in desk.logged("listening")[len(before) :]] == [f"http://127.0.0.2:{desk.port}"]
     window.close()
-    assert desk.obs.quit() == 0
+    assert desk.quit() == 0

@@ -32,7 +32,7 @@ def test_the_hotkey_pauses_while_obs_is_minimised_and_the_pause_outlasts_a_resta
         display.xdotool("keyup", "F8")
         assert desk.refusal(agent, "twitch.stop_stream") == "paused_by_operator"
         display.xdotool("windowmap", "--sync", main, "windowactivate", "--sync", main)
-        assert desk.obs.quit() == 0
+        assert desk.quit() == 0
         desk.obs.kill()  # what is left of the process here
         assert desk.saved_settings()["pause_hotkey"] == HOTKEY
 
@@ -42,7 +42,7 @@ def test_the_hotkey_pauses_while_obs_is_minimised_and_the_pause_outlasts_a_resta
         display.xdotool("keydown", "F8")
         wait_until(lambda: not agent.status()["paused"], 10, "the hotkey lets the agent go on")
         display.xdotool("keyup", "F8")
-        assert desk.obs.quit() == 0
+        assert desk.quit() == 0
         assert desk.obs.memory_leaks() == 0
         assert desk.obs.warnings() == []
 
@@ -69,7 +69,7 @@ def test_missing_packages_are_installed_at_a_click(
         window.press("refresh")
         window.screenshot("packages-installed")
         window.close()
-        assert desk.obs.quit() == 0
+        assert desk.quit() == 0
         assert desk.obs.warnings() == []
 
 
@@ -95,7 +95,7 @@ def test_the_script_is_added_to_another_collection_at_a_click(
         wait_until(lambda: len(listed()) == 2, 15, "the script is added")
         assert listed() == ["/elsewhere/clock.lua", str(SCRIPT)]
         window.close()
-        assert desk.obs.quit() == 0
+        assert desk.quit() == 0
         assert desk.obs.warnings() == []
     done = install("--uninstall", "--obs-config-dir", str(desk.config), "--collection", "Other")
     assert done.returncode == 0, done.stderr
