@@ -87,7 +87,7 @@ def _panel_only() -> Iterator[str]:
     yield ""
     yield "## Ignored\n"
     names = " and ".join(f"`{name}`" for name in OBSOLETE)
-    yield f"{names} belong to tools that reach OBS over WebSocket. If set, a line in the log says that they are ignored."
+    yield f"{names} belong to tools that reach OBS over WebSocket. If set, the log says that they are ignored."
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ OWN_TOKEN = "an-own-token-of-forty-two-characters-0123"
 
 class Desk:
     """One streamer: a display, a local Twitch, and an OBS. Its only scene collection lists ``script`` with
-    ``settings``, on a free port, or with None nothing yet."""
+    ``settings``, on a free port, or with None nothing yet; ``after`` are scripts that load after it."""
 
     def __init__(
         self,
@@ -29,14 +29,19 @@ class Desk:
         twitch: TwitchSim,
         script: Path | None = None,
         settings: Mapping[str, Any] | None = None,
-        more_scripts: tuple[Path, ...] = (),
+        after: tuple[Path, ...] = (),
     ) -> None:
         self.twitch = twitch
         self.port = free_port()
         self.home = folder / "home"
         listed = {"port": self.port, **(settings or {})}
-        self.obs_home = ObsHome(script=script, script_settings=listed, more_scripts=more_scripts)
+        self.obs_home = ObsHome(script=script, script_settings=listed)
         self.config = self.obs_home.write(self.home)
+        if after:
+            # Scripts load in this order.
+            scripts = [{"path": str(script), "settings": listed}]
+            scripts += [{"path": str(path), "settings": {}} for path in after]
+            self.obs_home.write_collection(self.config, self.obs_home.collection, scripts)
         self._requests = 0
         env = {"TWITCH_API_BASE_URL": twitch.api_url, "TWITCH_AUTH_BASE_URL": twitch.auth_url}
         # How pip reaches its index on this machine.
@@ -61,6 +66,12 @@ class Desk:
         window.type("port", str(self.port))
         wait_for_service(self.port)
         window.press("refresh")
+
+    def quit(self) -> int:
+        """The clean exit; the main window may have been covered or minimised."""
+        main = self.obs.window()
+        self.obs.display.xdotool("windowactivate", "--sync", main)
+        return self.obs.quit()
 
     def refusal(self, agent: ToolClient, action: str, **args: Any) -> str:
         """The error code of a fresh request; empty if it is accepted."""

@@ -63,7 +63,7 @@ class ScriptsWindow:
         """Tab to a widget; OBS scrolls it into view."""
         self._display.xdotool("windowactivate", "--sync", self.window)
         self._click(120, 67)
-        index = len(BEFORE) + self.widgets.index(name)
+        index = (*BEFORE, *self.widgets).index(name)
         self._display.xdotool("key", "--delay", "8", *["Tab"] * index)
 
     def press(self, name: str) -> None:
