@@ -166,7 +166,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--port", type=_port, help="TCP port (default: PORT, else 3040)")
     parser.add_argument("--scenario", default="good", metavar="NAME", help="how streaming goes, such as dead_server")
     parser.add_argument(
-        "--data-dir", type=Path, metavar="DIR", help="in place of OBS's configuration folder, for token and jobs"
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="in place of OBS's configuration folder, which has token and jobs",
     )
     parser.add_argument("--twitch-sim", action="store_true", help="with a local Twitch in place of the real one")
     return parser.parse_args()

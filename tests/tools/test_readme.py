@@ -1,31 +1,40 @@
-"""The README's table of settings is the settings' own."""
+"""What the README names is there."""
 
-from typing import Any
+import re
+import subprocess
+import sys
 
-from clawcraft.settings import SETTINGS, Setting
+import pytest
+
 from tests.tools.conftest import ROOT
 
-BEGIN = "test_readme.py -->\n"
-END = "<!-- end of settings -->"
+README = (ROOT / "README.md").read_text("utf-8")
 
 
-def test_the_table_of_settings_is_the_one_of_the_code() -> None:
-    readme = (ROOT / "README.md").read_text("utf-8")
+def test_every_file_it_names_is_there() -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", README)
+    named = re.findall(r"(?<![/\w])(?:tools|docs|obs_plugin|\.ci)/[\w./-]+\w", README)
 
-    table = readme.partition(BEGIN)[2].partition(END)[0]
-
-    assert table == "".join(expected_lines()), "put this into README.md:\n" + "".join(expected_lines())
-
-
-def expected_lines() -> list[str]:
-    lines = ["| setting | default | what it does |\n", "| --- | --- | --- |\n"]
-    return lines + [f"| `{row.name}` | {shown_default(row)} | {row.help} |\n" for row in SETTINGS]
+    assert [name for name in links + named if not (ROOT / name).exists() and name != "obs_plugin/lib"] == []
+    assert len(named) > 5
 
 
-def shown_default(row: Setting) -> str:
-    value: Any = row.default
-    if row.name == "TOOL_SERVICE_ALLOWED_CLIENTS":
-        return "`loopback`"
-    if value in (None, "", (), {}):
-        return ""
-    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+@pytest.mark.parametrize("tool", sorted(set(re.findall(r"python3 (tools/\w+\.py)", README))))
+def test_every_command_it_names_runs(tool: str) -> None:
+    done = subprocess.run([sys.executable, str(ROOT / tool), "--help"], capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 0, done.stderr
+    assert "usage:" in done.stdout
+
+
+def test_every_option_it_names_is_known() -> None:
+    tools = ("install", "run", "test")
+    options = {tool: set(re.findall(r"--[a-z-]+", _help(f"tools/{tool}.py"))) for tool in tools}
+
+    assert set(re.findall(r"`(--[a-z-]+)", README)) <= set.union(*options.values())
+
+
+def _help(tool: str) -> str:
+    return subprocess.run(
+        [sys.executable, str(ROOT / tool), "--help"], capture_output=True, text=True, timeout=60, check=True
+    ).stdout
