@@ -264,13 +264,20 @@ def test_a_slow_ui_runs_each_task_late(new_obs: NewObs) -> None:
         assert obs.scenario.ui_delay_s == 0.05
 
 
-def test_a_busy_ui_hangs_once_and_stop_does_not_wait_for_it(new_obs: NewObs) -> None:
+def test_a_busy_ui_hangs_once(new_obs: NewObs) -> None:
     with new_obs(STREAMER, scenario=Scenario("busy", ui_hang_s=0.05)) as obs:
         script = sys.modules["mock_test_script"]
         ran = threading.Event()
         script.on_ui(ran.set, wait=False)
         assert ran.wait(5)
         assert obs.scenario.ui_hang_s == 0.0
+
+
+def test_the_end_does_not_wait_for_a_hanging_ui(new_obs: NewObs) -> None:
+    obs = new_obs(STREAMER)
+    obs.start()
+    obs.hang_ui(3600)
+    assert obs.stop().ok
 
 
 def test_without_libobs_ctypes_finds_nothing(new_obs: NewObs) -> None:

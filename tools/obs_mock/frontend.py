@@ -1,15 +1,16 @@
 """OBS's frontend: events, scenes and collections, and the output getters."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from obs_mock.constants import EVENTS
 from obs_mock.handles import Handle, Ledger
 from obs_mock.loops import Loop
+from obs_mock.output import BYTES_PER_S, FRAMES_PER_S, Output
 from obs_mock.scripting import Callback, Scripting
 from obs_mock.signals import SignalHandler
-from obs_mock.stream import BYTES_PER_S, FRAMES_PER_S, Output, State, Stream
+from obs_mock.stream import State, Stream
 from obs_mock.violations import Recorder
 
 NAMES = {code: name for name, code in EVENTS.items()}
@@ -76,6 +77,14 @@ class Scenes:
         self._events.emit(EVENTS["SCENE_CHANGED"])
 
 
+class Collections:
+    """Scene collections. ``listing`` says of each whether it lists the script."""
+
+    def __init__(self, listing: Mapping[str, bool]) -> None:
+        self.listing = dict(listing)
+        self.current = next(iter(self.listing))
+
+
 class FrontendApi:
     """``obs_frontend_*``."""
 
@@ -88,7 +97,7 @@ class FrontendApi:
         events: Events,
         scenes: Scenes,
         stream: Stream,
-        collections: dict[str, bool],
+        collections: Collections,
         switch_collection: Callable[[str], None],
     ) -> None:
         self._ui = ui
@@ -100,7 +109,6 @@ class FrontendApi:
         self._stream = stream
         self._collections = collections
         self._switch_collection = switch_collection
-        self.collection = next(iter(collections))
 
     def obs_frontend_add_event_callback(self, callback: object, /) -> None:
         self._events.add(self._scripting.add(callback, "event callback", "obs_frontend_add_event_callback"))
@@ -142,14 +150,14 @@ class FrontendApi:
         self._scenes.switch(self._ledger.get(scene, Source))
 
     def obs_frontend_get_current_scene_collection(self) -> str:
-        return self.collection
+        return self._collections.current
 
     def obs_frontend_get_scene_collections(self) -> list[str]:
-        return list(self._collections)
+        return list(self._collections.listing)
 
     def obs_frontend_set_current_scene_collection(self, collection: str, /) -> None:
         self._on_ui("obs_frontend_set_current_scene_collection")
-        if collection in self._collections and collection != self.collection:
+        if collection in self._collections.listing and collection != self._collections.current:
             self._switch_collection(collection)
 
     def obs_frontend_get_current_profile(self) -> str:

@@ -4,7 +4,6 @@ Everything here is called from the test's thread (or the command line's); the sc
 """
 
 import contextlib
-import importlib
 import inspect
 import os
 import sys
@@ -16,22 +15,21 @@ from types import ModuleType, TracebackType
 from typing import Any, Self, TextIO
 
 from obs_mock import obspython
-from obs_mock.constants import EVENTS
 from obs_mock.data import Data, DataApi
-from obs_mock.frontend import Events, FrontendApi, OutputApi, Scenes
-from obs_mock.handles import Handle, Ledger
+from obs_mock.frontend import Collections, Events, FrontendApi, OutputApi, Scenes
+from obs_mock.handles import Ledger
 from obs_mock.libobs import Native, patched
+from obs_mock.lifecycle import Script
 from obs_mock.loops import Loop
-from obs_mock.properties import Properties, PropertiesApi, Property
+from obs_mock.output import Boxes
+from obs_mock.properties import PropertiesApi, Property
 from obs_mock.scenarios import SCENARIOS, Scenario, Timings
 from obs_mock.scripting import Scripting
 from obs_mock.signals import SignalHandler, SignalsApi
-from obs_mock.stream import Boxes, Stream
+from obs_mock.stream import Stream
 from obs_mock.system import Hotkeys, ScriptLog, SystemApi
 from obs_mock.violations import Recorder, Violation
 from obs_mock.watch import Threads, hooks, modules_of, script_streams
-
-THREAD_GRACE_S = 0.2
 
 
 def default_config_dir() -> Path:
@@ -94,18 +92,31 @@ class MockObs:
         self.script = Path(script).resolve()
         self.config_dir = config_dir or default_config_dir()
         self.recorder = Recorder()
-        self._settings = Data(dict(settings or {}))
-        self._collections = dict(collections or {"Untitled": True, "Other": False})
+        timings = timings or Timings()
+        loops = [Loop(f"fake OBS {name}", self._record_error) for name in ("UI", "output", "scripting")]
+        self._ui, self._outputs, self._deferred = loops
         self._ledger = Ledger(self.recorder)
         self._log = ScriptLog(self.recorder, echo)
+        self._streams = script_streams(self._log)
+        self._threads = Threads(lambda: any(loop.is_current() for loop in loops))
         self._scripting = Scripting(self.recorder, self._log.error)
-        self._ui, self._outputs, self._deferred = (
-            Loop(f"fake OBS {name}", self._record_error) for name in ("UI", "output", "scripting")
-        )
-        timings = timings or Timings()
         self._events = Events(self._ui, self._deferred, self._scripting, self.recorder)
         self._scenes = Scenes(self._ui, self._events, scenes, timings.transition_s)
         self._boxes = Boxes(self._ui, self.recorder)
+        self._hotkeys = Hotkeys(self._deferred, self._scripting)
+        self._collections = Collections(collections or {"Untitled": True, "Other": False})
+        self._life = Script(
+            self.script,
+            Data(dict(settings or {})),
+            self._collections,
+            self._events,
+            self._scripting,
+            self._deferred,
+            self._ledger,
+            self._threads,
+            self.recorder,
+            self._watch_streams,
+        )
         self.stream = Stream(
             self._ui,
             self._outputs,
@@ -114,29 +125,11 @@ class MockObs:
             timings,
             self._new_signals,
             self._events.emit,
-            self._save,
+            self._life.save,
         )
         self.scenario = scenario
-        self._hotkeys = Hotkeys(self._deferred, self._scripting)
-        self._frontend = FrontendApi(
-            self._ui,
-            self._ledger,
-            self.recorder,
-            self._scripting,
-            self._events,
-            self._scenes,
-            self.stream,
-            self._collections,
-            self._switch_collection,
-        )
-        self._streams = script_streams(self._log)
-        loops = (self._ui, self._outputs, self._deferred)
-        self._threads = Threads(lambda: any(loop.is_current() for loop in loops))
-        self._process = contextlib.ExitStack()
-        self._module: ModuleType | None = None
         self._obspython = self._build_obspython()
-        self._panel: Handle | None = None
-        self._left: list[str] = []
+        self._process = contextlib.ExitStack()
         self._started = False
         self._stopping = threading.Event()
         self._report: Report | None = None
@@ -170,7 +163,7 @@ class MockObs:
         for stream in self._streams:
             self._process.callback(stream.restore)
         try:
-            self._ui.call(self._finish_loading)
+            self._ui.call(self._life.finish_loading)
         except BaseException:
             self.stop()
             raise
@@ -190,7 +183,7 @@ class MockObs:
         self._report = Report(
             self.recorder.violations(),
             len(leaks),
-            tuple(self._left),
+            tuple(self._life.left_threads),
             self.recorder.timeline(),
             tuple(self._log.lines),
             dict(self._scripting.hook_s),
@@ -199,8 +192,9 @@ class MockObs:
 
     def _end_obs(self) -> None:
         try:
+            self._ui.hurry()
             self._boxes.click_all()
-            self._ui.call(self._exit)
+            self._ui.call(self._life.exit)
         finally:
             for loop in (self._outputs, self._deferred, self._ui):
                 loop.stop()
@@ -217,14 +211,14 @@ class MockObs:
 
     def reload(self) -> None:
         """The "Reload Scripts" button."""
-        self._ui.call(self._reload)
+        self._ui.call(self._life.reload)
 
     def switch_collection(self, name: str) -> None:
-        self._ui.call(lambda: self._switch_collection(name))
+        self._ui.call(lambda: self._life.switch_collection(name))
 
     def save(self) -> None:
         """OBS writes the scene collection: script_save."""
-        self._ui.call(self._save)
+        self._ui.call(self._life.save)
 
     def press_stream_button(self) -> None:
         """Start or Stop Streaming, by the user. Returns at once: a box may keep the UI thread."""
@@ -239,18 +233,18 @@ class MockObs:
 
     def open_panel(self) -> dict[str, Property]:
         """Select the script in Tools, Scripts: its properties by name, in order."""
-        return self._ui.call(self._open_panel)
+        return self._ui.call(self._life.open_panel)
 
     def close_panel(self) -> None:
-        self._ui.call(self._destroy_panel)
+        self._ui.call(self._life.close_panel)
 
     def click(self, name: str) -> bool:
         """A button of the open panel; True if the script asks for a refresh."""
-        return self._ui.call(lambda: self._click(name))
+        return self._ui.call(lambda: self._life.click(name))
 
     def change(self, name: str, value: Any) -> None:
         """A value of the open panel: script_update, then the property's modified callback."""
-        self._ui.call(lambda: self._change(name, value))
+        self._ui.call(lambda: self._life.change(name, value))
 
     def type_text(self, name: str, text: str) -> None:
         """Key by key, as OBS updates."""
@@ -298,7 +292,7 @@ class MockObs:
 
     def settings(self) -> dict[str, Any]:
         """The script's settings, as the scene collection's file has them after ``save`` or ``stop``."""
-        return self._settings.to_dict()
+        return self._life.settings.to_dict()
 
     def api(self) -> dict[str, Any]:
         """Every public name of the fake obspython: its parameters, or a constant's value."""
@@ -311,128 +305,28 @@ class MockObs:
     def log_lines(self) -> list[str]:
         return [line for _level, line in self._log.lines]
 
-    # On the UI thread
-
-    def _finish_loading(self) -> None:
-        if self._collections[self._frontend.collection]:
-            self._load()
-        for name in ("SCENE_CHANGED", "PREVIEW_SCENE_CHANGED", "FINISHED_LOADING"):
-            self._events.emit(EVENTS[name])
-
-    def _load(self, reload: bool = False) -> None:
-        self._watch_streams()
-        self._scripting.alive = True
-        folder = str(self.script.parent)
-        if folder not in sys.path:
-            sys.path.append(folder)
-        try:
-            if reload and self._module is not None:
-                self._module = importlib.reload(self._module)
-            else:  # a new scene collection finds the module of before, as in OBS
-                self._module = importlib.import_module(self.script.stem)
-        except Exception:  # OBS prints it, and the script stays unloaded
-            self._scripting.alive = False
-            raise
-        module, settings = self._module, self._ledger.borrow(self._settings)
-        vars(module).update(obspython=self._obspython, script_path=lambda: folder + "/")
-        if hasattr(module, "script_tick"):
-            self.recorder.violation("script_tick: Python on the graphics thread, rendering waits for it")
-        self._scripting.hook(module, "script_defaults", settings)
-        self._scripting.hook(module, "script_description")
-        self._scripting.hook(module, "script_load", settings)
-        self._scripting.hook(module, "script_update", settings)
-        self._deferred.call(lambda: None)  # so that callbacks are registered before the next event
-
-    def _unload(self) -> None:
-        if not self._scripting.alive or self._module is None:
-            return
-        self._watch_streams()
-        self._scripting.remove_all()
-        self._scripting.hook(self._module, "script_unload")
-        left = self._threads.left(THREAD_GRACE_S)
-        self._left += left
-        for name in left:
-            self.recorder.violation(f"thread {name!r} left after unload: OBS may not exit")
-        self._destroy_panel()
-        self._scripting.alive = False
-
-    def _reload(self) -> None:
-        self._unload()
-        self._load(reload=True)
-
-    def _switch_collection(self, name: str) -> None:
-        self._events.emit(EVENTS["SCENE_COLLECTION_CHANGING"])
-        self._save()
-        self._events.emit(EVENTS["SCENE_COLLECTION_CLEANUP"])
-        self._unload()
-        self._frontend.collection = name
-        if self._collections[name]:
-            self._load()
-        for event in ("SCENE_CHANGED", "PREVIEW_SCENE_CHANGED", "SCENE_COLLECTION_CHANGED"):
-            self._events.emit(EVENTS[event])
-
-    def _exit(self) -> None:
-        self._save()
-        self._events.emit(EVENTS["SCRIPTING_SHUTDOWN"])
-        self._events.emit(EVENTS["SCENE_COLLECTION_CLEANUP"])
-        self._unload()
-        self._events.emit(EVENTS["EXIT"])
-
-    def _save(self) -> None:
-        self._watch_streams()
-        if self._scripting.alive and self._module is not None:
-            self._scripting.hook(self._module, "script_save", self._ledger.borrow(self._settings))
-
-    def _open_panel(self) -> dict[str, Property]:
-        self._destroy_panel()
-        assert self._module is not None
-        handle = self._scripting.hook(self._module, "script_properties")
-        if handle is None:
-            return {}
-        panel = self._ledger.get(handle, Properties)
-        self._ledger.release(handle, Properties)  # it is OBS's now
-        self._panel = self._ledger.borrow(panel)
-        return {prop.name: prop for prop in panel}
-
-    def _destroy_panel(self) -> None:
-        if self._panel is not None:
-            self._panel.released = True
-            self._panel = None
-
-    def _property(self, name: str) -> tuple[Handle, Property]:
-        if self._panel is None:
-            raise LookupError("no panel is open")
-        found = self._ledger.get(self._panel, Properties).find(name)
-        if found is None or not found.visible or not found.enabled:
-            raise LookupError(f"the panel shows no usable {name!r}")
-        return self._panel, found
-
-    def _click(self, name: str) -> bool:
-        panel, prop = self._property(name)
-        if prop.clicked is None:
-            raise LookupError(f"{name!r} is no button")
-        return self._scripting.run(prop.clicked, panel, self._ledger.borrow(prop)) is True
-
-    def _change(self, name: str, value: Any) -> None:
-        panel, prop = self._property(name)
-        self._settings.apply({name: value})
-        settings = self._ledger.borrow(self._settings)
-        assert self._module is not None
-        self._scripting.hook(self._module, "script_update", settings)
-        if prop.modified is not None:
-            self._scripting.run(prop.modified, panel, self._ledger.borrow(prop), settings)
-
     # Parts
 
     def _new_signals(self, names: tuple[str, ...]) -> SignalHandler:
         return SignalHandler(names, self._scripting, self._ledger, self.recorder)
 
     def _build_obspython(self) -> ModuleType:
+        frontend = FrontendApi(
+            self._ui,
+            self._ledger,
+            self.recorder,
+            self._scripting,
+            self._events,
+            self._scenes,
+            self.stream,
+            self._collections,
+            self._life.switch_collection,
+        )
         apis = (
             DataApi(self._ledger),
             PropertiesApi(self._ledger, self.recorder, self._scripting),
             SignalsApi(self._ledger),
-            self._frontend,
+            frontend,
             OutputApi(self._ledger, self.recorder, self.stream),
             SystemApi(self._ledger, self.recorder, self._scripting, self._hotkeys, self._log, self.config_dir),
         )

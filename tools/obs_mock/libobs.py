@@ -8,6 +8,7 @@ legal here, and an error box in it leaves Python running.
 import contextlib
 import ctypes
 import re
+import sys
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from obs_mock.constants import OBS_TASK_UI
 from obs_mock.loops import Loop
 from obs_mock.scenarios import Scenario
 from obs_mock.stream import Stream
-from obs_mock.system import VERSION, config_path
+from obs_mock.system import config_path
 from obs_mock.violations import Recorder
 
 FUNCTION_POINTER = ctypes.CFUNCTYPE(None).__mro__[1]
@@ -61,12 +62,8 @@ class Native:
             "obs_queue_task": self.obs_queue_task,
             "obs_frontend_streaming_start": self._stream.request_start,
             "obs_frontend_streaming_stop": self._stream.request_stop,
-            "obs_frontend_streaming_active": lambda: self._stream.streaming,
             "obs_frontend_set_current_scene_collection": lambda name: self._switch_collection(name.decode()),
-            "obs_get_version_string": lambda: VERSION.encode(),
             "os_get_config_path": self.os_get_config_path,
-            # Qt's QCoreApplication::sendPostedEvents(QObject *, int)
-            "_ZN16QCoreApplication16sendPostedEventsEP7QObjecti": lambda _receiver=None, _kind=0: self._ui.drain(),
         }
 
     def obs_queue_task(self, kind: int, task: Any, param: Any, wait: Any) -> None:
@@ -116,7 +113,7 @@ class Native:
 class Library:
     """What ``ctypes.CDLL`` gives: the fake functions first, then the real process."""
 
-    def __init__(self, native: Native, real: ctypes.CDLL) -> None:
+    def __init__(self, native: Native, real: ctypes.CDLL | None) -> None:
         self._native = native
         self._real = real
         self._functions: dict[str, Function] = {}
@@ -143,7 +140,7 @@ def patched(native: Native, available: Callable[[], bool]) -> Iterator[None]:
             if name is not None and not OBS_LIBRARY.search(str(name)):
                 return real(name, *args, **kwargs)
             if available():
-                return Library(native, real(None))
+                return Library(native, None if sys.platform == "win32" else real(None))
             if name is None:
                 return real(None, *args, **kwargs)
             raise OSError(f"{name}: no OBS in this process")  # never one from this computer's disk

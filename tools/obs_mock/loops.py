@@ -27,7 +27,7 @@ class Loop:
 
     def stop(self, timeout_s: float = 10) -> None:
         """End the thread; what is still queued is dropped, as at the end of a process."""
-        self._hurry.set()
+        self.hurry()
         self.post(self._end)
         self._thread.join(timeout_s)
         if self._thread.is_alive():
@@ -72,16 +72,14 @@ class Loop:
         while (fn := self._next(done)) is not None:
             self._guarded(fn)
 
+    def hurry(self) -> None:
+        """Any thread: end the hanging, now and from now on."""
+        self._hurry.set()
+
     def hang(self, seconds: float) -> None:
-        """Do nothing for so long, or until the end."""
+        """Do nothing for so long, or until ``hurry``."""
         if seconds > 0:
             self._hurry.wait(seconds)
-
-    def drain(self) -> None:
-        """Run what is due now: Qt's sendPostedEvents."""
-        limit = time.monotonic()
-        while (fn := self._pop_due(limit)) is not None:
-            self._guarded(fn)
 
     def _run(self) -> None:
         self.run_until(lambda: self._ended)
@@ -103,10 +101,4 @@ class Loop:
                 if wait_s is not None and wait_s <= 0:
                     return heapq.heappop(self._queue)[2]
                 self._news.wait(wait_s)
-        return None
-
-    def _pop_due(self, limit: float) -> Callable[[], object] | None:
-        with self._news:
-            if self._queue and self._queue[0][0] <= limit:
-                return heapq.heappop(self._queue)[2]
         return None

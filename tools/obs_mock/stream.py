@@ -1,4 +1,4 @@
-"""The streaming output and the frontend around it: start, stop, disconnect, and the boxes OBS shows.
+"""Streaming: start, stop and disconnect, as OBS's frontend and its output do them together.
 
 The order of events and signals, and the threads they come on, are those of OBS 29 (tests/contract_obs holds both to
 them). ``starting`` and ``stopping`` come on the UI thread, ``start``, ``stop`` and ``reconnect`` on an output thread.
@@ -6,18 +6,16 @@ them). ``starting`` and ``stopping`` come on the UI thread, ``start``, ``stop`` 
 
 import enum
 import threading
-import time
 from collections.abc import Callable
-from typing import ClassVar
 
 from obs_mock.constants import EVENTS
 from obs_mock.loops import Loop
+from obs_mock.output import Boxes, Output
 from obs_mock.scenarios import DISCONNECTED, Scenario, Timings
 from obs_mock.signals import SignalHandler
 from obs_mock.violations import Recorder
 
 SIGNALS = ("start", "stop", "starting", "stopping", "activate", "deactivate", "reconnect", "reconnect_success")
-BYTES_PER_S, FRAMES_PER_S = 37_500, 30
 
 
 class State(enum.Enum):
@@ -28,63 +26,8 @@ class State(enum.Enum):
     STOPPING = enum.auto()
 
 
-class Output:
-    """OBS's streaming output. It exists from the first start on."""
-
-    c_type: ClassVar[str] = "obs_output_t *"
-    name = "simple_stream"
-
-    def __init__(self, signals: SignalHandler) -> None:
-        self.signals = signals
-        self.active = False
-        self.last_error: str | None = None
-        self.dropped_frames = 0
-        self.congestion = 0.0
-        self._connected_at: float | None = None
-        self._sent_s = 0.0
-
-    def connected(self) -> None:
-        """The counters begin anew, at the start and at each reconnect."""
-        self.active = True
-        self._connected_at, self._sent_s = time.monotonic(), 0.0
-
-    def disconnected(self) -> None:
-        """The counters stay where they are."""
-        self._sent_s, self._connected_at = self.sent_s, None
-
-    @property
-    def sent_s(self) -> float:
-        return self._sent_s if self._connected_at is None else time.monotonic() - self._connected_at
-
-
 def _nothing() -> None:
     pass
-
-
-class Boxes:
-    """Modal boxes of OBS: each runs a nested event loop on the UI thread until it is clicked."""
-
-    def __init__(self, ui: Loop, recorder: Recorder) -> None:
-        self._ui = ui
-        self._recorder = recorder
-        self._open: list[str] = []
-
-    def show(self, text: str) -> None:
-        depth = len(self._open)
-        self._open.append(text)
-        self._recorder.note(f"box {text}")
-        self._ui.run_until(lambda: len(self._open) <= depth)
-
-    def click(self) -> None:
-        """The user clicks the topmost box away; nothing happens if there is none."""
-        self._ui.call(lambda: self._open and self._open.pop())
-
-    def click_all(self) -> None:
-        self._ui.call(self._open.clear)
-
-    @property
-    def open(self) -> tuple[str, ...]:
-        return tuple(self._open)
 
 
 class Stream:
