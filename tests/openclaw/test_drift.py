@@ -69,6 +69,10 @@ def test_there_is_one_tool_for_each_action_of_the_service() -> None:
     assert sorted(tool["action"] for tool in tools if "action" in tool) == sorted(ACTION_NAMES)
 
 
+def test_the_directory_of_tools_shows_each_description_whole(generate: ModuleType) -> None:
+    assert [tool.name for tool in generate.TOOLS if len(tool.description) > 170] == []
+
+
 def test_the_skill_says_what_to_do_with_every_error_an_agent_can_meet() -> None:
     skill = (PLUGIN / "skills" / "twitch-show" / "SKILL.md").read_text("utf-8")
     table = "\n".join(line.split("|")[1] for line in skill.splitlines() if line.startswith("| `"))

@@ -4,15 +4,19 @@ import contextlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
+import requests
+
 from tests.support.real_obs import free_port
-from tests.support.tool_client import ToolClient, wait_for_service
+from tests.support.tool_client import ToolClient
 from twitch_sim.server import TwitchSim
 
 ROOT = Path(__file__).resolve().parents[2]
+READY_S = 30
 TOKEN = "studio-token-0123456789abcdef"
 
 
@@ -71,10 +75,18 @@ class Studio:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
+        deadline = time.monotonic() + READY_S
+        while not self._answers():
+            output = self.log_path.read_text(errors="replace")
+            assert self._process.poll() is None, f"the fake OBS ended:\n{output}"
+            assert time.monotonic() < deadline, f"the service does not answer after {READY_S} s:\n{output}"
+            time.sleep(0.02)
+
+    def _answers(self) -> bool:
         try:
-            wait_for_service(self.port)
-        except AssertionError as error:
-            raise AssertionError(f"{error}\n{self.log_path.read_text()}") from None
+            return self.client.get("/health", timeout_s=2).status_code == 200
+        except requests.RequestException:
+            return False
 
     def kill(self) -> None:
         """End OBS as a crash does."""

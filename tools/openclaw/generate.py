@@ -2,7 +2,8 @@
 """Writes what the OpenClaw plugin knows of the tools: ``tools.json`` and the tool lists in ``openclaw.plugin.json``.
 
 Parameters come from ``schemas/actions/``; run it after a change there. ``--check`` only tells whether the files are
-up to date. The texts are written for a model that may see nothing of a tool but its description.
+up to date. The texts are written for a model that may see nothing of a tool but its name and the first 175 characters
+of its description, which is what OpenClaw's directory of tools shows.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ TOOLS: Final = (
     Tool(
         "twitch_pre_show_check",
         "Pre-show check",
-        "Check that OBS and Twitch are ready and tell the current stream state: live or not, uptime, bitrate, scenes, "
-        "what is missing. Changes nothing. Use before going live and whenever you need to know what is on air.",
+        "Check that OBS and Twitch are ready, and what is on air now: live or not, uptime, scenes, what is missing. "
+        "Changes nothing. Use before going live.",
         parameters={
             "type": "object",
             "properties": {
@@ -68,15 +69,15 @@ TOOLS: Final = (
     Tool(
         "twitch_start_stream",
         "Start stream",
-        "Go live on Twitch through OBS: set title and category (game) and switch the OBS scene if given, start the "
-        "stream, wait until it is on air and return the outcome. Safe when already live. Only when the user wants it.",
+        "Go live on Twitch through OBS, only when the user wants it; can set title, game and OBS scene. Waits until "
+        "on air, returns the outcome. Safe when already live.",
         "twitch.start_stream",
     ),
     Tool(
         "twitch_stop_stream",
         "Stop stream",
-        "End the Twitch stream in OBS, wait until it is off air and return the outcome. Safe when not live; also ends "
-        "a start that is still connecting. Only when the user wants it.",
+        "End the Twitch stream in OBS, only when the user wants it. Waits until off air, returns the outcome. Safe "
+        "when not live; also ends a start that is still connecting.",
         "twitch.stop_stream",
     ),
     Tool(

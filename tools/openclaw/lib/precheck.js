@@ -6,7 +6,8 @@ const SOON_S = 3600;
  * @param status  body of GET /status
  * @param tools   `tools` of GET /tools
  * @param {{obs_scene?: string}} params
- * @returns {{ready: boolean, live: boolean, summary: string, checks: Array<{name, level, message}>}}
+ * @returns {{ready: boolean, live: boolean, summary: string, checks: Array<{name, level, message}>, stream: object,
+ *   current_scene: string | null, scenes: string[], channel: string | null}}
  *   level: ok, warning (the show can go on) or problem (it cannot start)
  */
 export function judge(status, tools, params, nowMs) {
@@ -31,6 +32,10 @@ export function judge(status, tools, params, nowMs) {
     live: stream.live === true,
     summary: `Stream: ${state}. ${ready ? "Ready." : "Not ready."}${found ? ` ${found}` : ""}`,
     checks,
+    stream,
+    current_scene: status.obs?.current_scene ?? null,
+    scenes: status.obs?.scenes ?? [],
+    channel: status.twitch?.identity?.login ?? null,
   };
 }
 

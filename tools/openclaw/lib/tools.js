@@ -122,8 +122,8 @@ export class Tools {
     if (failure) {
       return failed(failure, { ready: false });
     }
-    const [{ ok: _ok, ...status }, { tools }] = answers.map((answer) => answer.body);
-    return { ok: true, ...judge(status, tools, params, Date.now()), status };
+    const [status, { tools }] = answers.map((answer) => answer.body);
+    return { ok: true, ...judge(status, tools, params, Date.now()) };
   }
 }
 

@@ -80,6 +80,7 @@ test("the tool reads status and tools and changes nothing", async (t) => {
   const result = await gatewayFor(t, service).call("twitch_pre_show_check", { obs_scene: "Intro" });
   assert.equal(result.ok, true);
   assert.equal(result.ready, true);
-  assert.equal(result.status.obs.version, "32.0.0");
+  assert.deepEqual(result.scenes, ["Intro", "Game"]);
+  assert.equal(result.channel, "me");
   assert.deepEqual(service.requests.map(({ method, path }) => `${method} ${path}`).sort(), ["GET /status", "GET /tools"]);
 });

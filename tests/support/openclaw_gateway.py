@@ -1,0 +1,215 @@
+"""A real OpenClaw gateway with the plugin, in folders of its own.
+
+The package (800 MB, with a Node.js that is new enough) is installed from npm once, into a cache folder outside the
+repository: ``CLAWCRAFT_OPENCLAW_DIR``, or one below the user's cache folder.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import requests
+
+from tests.support.real_obs import free_port
+
+VERSION = "2026.9.6"
+NODE = "26"
+PLUGIN = Path(__file__).resolve().parents[2] / "tools" / "openclaw"
+PLUGIN_ID = "twitch-clawcraft"
+GATEWAY_TOKEN = "gateway-token-0123456789abcdef"
+READY_S = 180
+
+
+def installation() -> Path:
+    """The folder with the installed packages; installs them when they are missing."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = Path(os.environ.get("CLAWCRAFT_OPENCLAW_DIR") or cache / "twitch-clawcraft" / "openclaw" / VERSION)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / ".complete").exists():
+            (folder / "package.json").write_text('{"private": true}\n')
+            # In two steps: OpenClaw's own install script wants the new Node.js already.
+            for package in (f"node@{NODE}", f"openclaw@{VERSION}"):
+                _npm_install(folder, package)
+            (folder / ".complete").touch()
+    return folder
+
+
+def _npm_install(folder: Path, package: str) -> None:
+    npm = shutil.which("npm")
+    assert npm is not None, "npm is needed to install OpenClaw"
+    command = ["nice", npm, "install", "--no-audit", "--no-fund", package]
+    path = os.pathsep.join((str(folder / "node_modules" / ".bin"), os.environ["PATH"]))
+    done = subprocess.run(
+        command, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=900
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    both = {key: _merged(base[key], value) for key, value in over.items() if isinstance(base.get(key), dict)}
+    return {**base, **over, **both}
+
+
+class Gateway:
+    """One gateway. ``plugin_config`` is the plugin's configuration, ``more`` is laid over the gateway's own.
+
+    ``env`` is where its SecretRefs are resolved from.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        model_url: str,
+        plugin_config: Mapping[str, Any],
+        env: Mapping[str, str],
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._model_url = model_url
+        self._plugin_config = plugin_config
+        self._more = more or {}
+        self._bin = installation() / "node_modules" / ".bin"
+        self._env = {
+            "PATH": os.pathsep.join((str(self._bin), os.environ["PATH"])),
+            "HOME": str(folder / "home"),
+            "TMPDIR": str(folder / "tmp"),
+            "OPENCLAW_STATE_DIR": str(folder / "state"),
+            "OPENCLAW_CONFIG_PATH": str(self._config_path),
+            "OPENCLAW_GATEWAY_TOKEN": GATEWAY_TOKEN,
+            "NO_COLOR": "1",
+            **env,
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.headers["Authorization"] = f"Bearer {GATEWAY_TOKEN}"
+
+    def __enter__(self) -> Self:
+        for name in ("home", "tmp", "state", "workspace"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        self._config_path.write_text(json.dumps(self._config(), indent=1))
+        try:
+            self.install_output = self.cli("plugins", "install", str(PLUGIN), "--force", "--accept-capabilities")
+            self._configure_plugin()
+            self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._session.close()
+        if self._process is not None:
+            # The whole group: the gateway keeps helper processes.
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    @property
+    def _config_path(self) -> Path:
+        return self.folder / "openclaw.json"
+
+    @property
+    def log_path(self) -> Path:
+        return self.folder / "gateway.log"
+
+    def cli(self, *arguments: str) -> str:
+        """Run the ``openclaw`` command; its output."""
+        done = subprocess.run(
+            [str(self._bin / "openclaw"), *arguments], env=self._env, capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def call(self, method: str, params: Mapping[str, Any]) -> Any:
+        """A method of the gateway's own protocol, as an operator calls it."""
+        arguments = ("gateway", "call", method, "--json", "--params", json.dumps(params))
+        output = self.cli(*arguments, "--url", f"ws://127.0.0.1:{self.port}", "--token", GATEWAY_TOKEN)
+        return json.loads(output[min(i for i in (output.find("{"), output.find("[")) if i >= 0) :])
+
+    def invoke(self, tool: str, args: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """A tool's details through ``/tools/invoke``."""
+        answer = self.invoke_raw(tool, args)
+        assert answer.status_code == 200, answer.text
+        details: dict[str, Any] = answer.json()["result"]["details"]
+        return details
+
+    def invoke_raw(self, tool: str, args: Mapping[str, Any] | None = None) -> requests.Response:
+        body = {"tool": tool, "args": dict(args or {}), "agentId": "main"}
+        return self._session.post(f"{self.url}/tools/invoke", json=body, timeout=100)
+
+    def say(self, message: str, agent: str = "main", session_key: str | None = None) -> str:
+        """One agent turn: the agent's answer to a user's message."""
+        headers = {"x-openclaw-session-key": session_key} if session_key else {}
+        body = {"model": f"openclaw/{agent}", "messages": [{"role": "user", "content": message}]}
+        answer = self._session.post(f"{self.url}/v1/chat/completions", json=body, headers=headers, timeout=110)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["choices"][0]["message"]["content"])
+
+    def _config(self) -> dict[str, Any]:
+        model = {"id": "script", "name": "script", "contextWindow": 128_000, "maxTokens": 4096}
+        provider = {"baseUrl": self._model_url, "apiKey": "none", "api": "openai-completions", "models": [model]}
+        config: dict[str, Any] = {
+            "gateway": {
+                "mode": "local",
+                "bind": "loopback",
+                "port": self.port,
+                "auth": {"mode": "token", "token": GATEWAY_TOKEN},
+                "controlUi": {"enabled": False},
+                "http": {"endpoints": {"chatCompletions": {"enabled": True}}},
+            },
+            "update": {"checkOnStart": False},
+            "discovery": {"mdns": {"mode": "off"}},
+            "logging": {"file": str(self.log_path)},
+            "models": {"mode": "replace", "providers": {"scripted": provider}},
+            "agents": {
+                "defaults": {
+                    "model": {"primary": "scripted/script"},
+                    "workspace": str(self.folder / "workspace"),
+                    "skipBootstrap": True,
+                }
+            },
+        }
+        return _merged(config, self._more)
+
+    def _configure_plugin(self) -> None:
+        # On top of what the install command wrote: a configuration without its marks would be reverted.
+        config = json.loads(self._config_path.read_text())
+        entries = config.setdefault("plugins", {}).setdefault("entries", {})
+        entries.setdefault(PLUGIN_ID, {}).update({"enabled": True, "config": dict(self._plugin_config)})
+        config["plugins"]["allow"] = [PLUGIN_ID]
+        self._config_path.write_text(json.dumps(config, indent=1))
+
+    def _start(self) -> None:
+        with (self.folder / "gateway.out").open("wb") as out:
+            self._process = subprocess.Popen(
+                [str(self._bin / "openclaw"), "gateway", "run"],
+                env=self._env,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + READY_S
+        while not self._is_ready():
+            output = (self.folder / "gateway.out").read_text(errors="replace")
+            assert self._process.poll() is None, f"the gateway ended:\n{output}"
+            assert time.monotonic() < deadline, f"the gateway is not ready after {READY_S} s:\n{output}"
+            time.sleep(0.25)
+
+    def _is_ready(self) -> bool:
+        try:
+            return self._session.get(f"{self.url}/readyz", timeout=5).status_code == 200
+        except requests.RequestException:
+            return False
