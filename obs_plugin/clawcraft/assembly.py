@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from clawcraft import VERSION
+from clawcraft import VERSION, checks
 from clawcraft.actions.channel import ChannelActions
 from clawcraft.actions.chat import ChatActions
 from clawcraft.actions.clips import ClipActions
@@ -127,8 +127,8 @@ class Assembly:
         """End every part within ``timeout_s``; idempotent."""
         deadline_s = time.monotonic() + timeout_s
         self.begin_stop()
+        self.twitch.close()  # first: a start that waits for a hung Twitch would use up the worker's time
         self.worker.stop(max(0.1, deadline_s - time.monotonic()))
-        self.twitch.close()
         with self._server_lock:
             if self._server is not None:
                 left = self._server.stop(max(0.1, deadline_s - time.monotonic()))
@@ -143,6 +143,7 @@ class Assembly:
     def begin_stop(self) -> None:
         """Refuse new work and wake everybody who waits, at once."""
         self.dispatcher.stop()
+        self.worker.begin_stop()
         self.jobs.wake_all()
 
     @property
@@ -194,6 +195,7 @@ class Assembly:
             dispatcher=self.dispatcher,
             job_store=self.jobs,
             status=self.status,
+            checks=lambda status: checks.run(status, self._settings),
             metrics=self.metrics,
             log=self.recent,
             slots=self.slots,

@@ -235,6 +235,7 @@ class HttpService:
             "obs": OBS_STATUS,
             "twitch": {"state": "not_configured"},
         }
+        self.checks: Callable[[Mapping[str, Any]], list[dict[str, str]]] = lambda status: []
         self.slots = WaitSlots(server.pop("wait_slots", 64))
         gate = Gate(lambda: self.config, self.signatures, AuthFailureLimiter(self.clock), self.clock)
         self.app = build_app(
@@ -245,6 +246,7 @@ class HttpService:
             dispatcher=self.dispatcher,
             job_store=self.jobs,
             status=lambda: self.status(),
+            checks=lambda status: self.checks(status),
             metrics=self.metrics,
             log=self.events,
             slots=self.slots,

@@ -99,6 +99,7 @@ def openapi_document(contract: Contract, registry: Registry, version: str) -> Js
                     "OBS, stream, scenes, Twitch, paused or not",
                     {"200": _json_response("As of now.", "Status")},
                     AUTHENTICATED,
+                    [_CHECK],
                 )
             },
             "/health": {
@@ -158,6 +159,12 @@ _WAIT: Final[Json] = _parameter(
     "wait",
     {"type": "number", "minimum": 0, "maximum": 30, "default": 0},
     "Seconds to wait for the job's end before answering with the job as it is.",
+)
+_CHECK: Final[Json] = _parameter(
+    "query",
+    "check",
+    {"type": "integer", "enum": [0, 1], "default": 0},
+    "1 adds the pre-show check: what would keep an agent from its work, and what to do about it.",
 )
 _SIGNATURE: Final = (
     _parameter(

@@ -78,14 +78,15 @@ def build_app(
     dispatcher: Executor,
     job_store: JobReader,
     status: Callable[[], Mapping[str, Any]],
+    checks: Callable[[Mapping[str, Any]], list[dict[str, str]]],
     metrics: ServiceMetrics,
     log: EventLog,
     slots: WaitSlots,
     clock: Clock,
 ) -> Door:
     """The WSGI application. ``enabled`` tells of an action whether the operator left it on; ``status`` gives the
-    fields of ``GET /status`` and must answer within its own deadline."""
-    routes = _Routes(gate, contract, registry, enabled, dispatcher, job_store, status, metrics, slots, clock)
+    fields of ``GET /status`` and must answer within its own deadline; ``checks`` judges them for ``?check=1``."""
+    routes = _Routes(gate, contract, registry, enabled, dispatcher, job_store, status, checks, metrics, slots, clock)
     table = bottle.Bottle()
     table.uninstall(True)  # bottle's own plugins guess at content types; ours are explicit
     table.get("/health", callback=routes.health)
@@ -111,6 +112,7 @@ class _Routes:
         dispatcher: Executor,
         job_store: JobReader,
         status: Callable[[], Mapping[str, Any]],
+        checks: Callable[[Mapping[str, Any]], list[dict[str, str]]],
         metrics: ServiceMetrics,
         slots: WaitSlots,
         clock: Clock,
@@ -122,6 +124,7 @@ class _Routes:
         self._dispatcher = dispatcher
         self._jobs = job_store
         self._status = status
+        self._checks = checks
         self._metrics = metrics
         self._slots = slots
         self._clock = clock
@@ -192,8 +195,11 @@ class _Routes:
         return responses.json_answer(200, {"ok": True, "tools": tools})
 
     def status(self, environ: Environ) -> bottle.HTTPResponse:
-        self._authenticated(environ)
-        return responses.json_answer(200, {"ok": True, **self._status()})
+        values = self._authenticated(environ, "check")
+        checked = query.flag(values, "check")
+        status = self._status()
+        extra = {"checks": self._checks(status)} if checked else {}
+        return responses.json_answer(200, {"ok": True, **status, **extra})
 
     def metrics(self, environ: Environ) -> bottle.HTTPResponse:
         self._authenticated(environ)

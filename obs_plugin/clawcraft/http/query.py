@@ -56,6 +56,14 @@ def wait_s(values: dict[str, str]) -> float:
     return float(text)
 
 
+def flag(values: dict[str, str], name: str) -> bool:
+    """``name``: 1 or 0, 0 when absent."""
+    text = values.get(name, "0")
+    if text not in ("0", "1"):
+        raise refusal(name, "enum", f"must be 1 or 0, not {shown(text)!r}")
+    return text == "1"
+
+
 def limit(values: dict[str, str]) -> int:
     """``limit``: 1 to 200, 50 when absent."""
     text = values.get("limit", str(DEFAULT_LIMIT))
