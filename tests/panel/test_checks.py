@@ -1,0 +1,102 @@
+"""The pre-show check tells each thing that would keep an agent from its work, and nothing else."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clawcraft import checks
+from clawcraft.secrets import SecretStore
+from clawcraft.settings import Settings, load_settings
+from tests.support.http_service import CONTRACT, HttpService
+
+Change = Callable[[dict[str, Any]], None]
+WELL: dict[str, Any] = {
+    "ok": True,
+    "paused": False,
+    "queue_length": 0,
+    "obs": {
+        "version": "29.0.2",
+        "responsive": True,
+        "stream": {"state": "offline", "live": False, "reconnecting": False},
+        "current_scene": "Main",
+        "scenes": ["Main", "BRB"],
+    },
+    "twitch": {
+        "state": "ok",
+        "identity": {"login": "clawstreamer", "user_id": "1001"},
+        "scopes_missing": [],
+        "expires_at": "2030-01-01T00:00:00.000Z",
+        "refreshable": True,
+        "last_error": None,
+    },
+}
+
+
+def settings(tmp_path: Path, **env: str) -> Settings:
+    return load_settings(env, SecretStore(tmp_path), {}, tmp_path)
+
+
+def troubles(status: dict[str, Any], known: Settings) -> dict[str, str]:
+    """The outcome of each check that is not ok, by its name."""
+    return {check["name"]: check["outcome"] for check in checks.run(status, known) if check["outcome"] != "ok"}
+
+
+def twitch(**fields: Any) -> Change:
+    return lambda status: status["twitch"].update(fields)
+
+
+def test_where_all_is_well_every_check_is_ok_and_has_nothing_to_fix(tmp_path: Path) -> None:
+    found = checks.run(WELL, settings(tmp_path, OBS_STREAM_SCENE="BRB"))
+    assert {check["outcome"] for check in found} == {"ok"}
+    assert {check["fix"] for check in found} == {""}
+    assert {check["name"] for check in found} == {
+        *("obs", "stream", "scene", "pause", "actions", "twitch", "twitch_scopes")
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda status: status["obs"].update(responsive=False, problem="busy"), {"obs": "failed"}),
+        (lambda status: status["obs"]["stream"].update(reconnecting=True), {"stream": "warning"}),
+        (lambda status: status.update(paused=True), {"pause": "failed"}),
+        (twitch(state="not_configured", identity=None, expires_at=None), {"twitch": "warning"}),
+        (twitch(state="revoked"), {"twitch": "failed"}),
+        (twitch(state="unreachable", last_error={"message": "no answer", "hint": ""}), {"twitch": "warning"}),
+        (
+            twitch(scopes_missing=[{"scope": "clips:edit", "blocks": ["twitch.create_clip"]}]),
+            {"twitch_scopes": "warning"},
+        ),
+        (twitch(refreshable=False), {"twitch_token": "warning"}),
+    ],
+)
+def test_a_trouble_is_named_and_says_what_to_do(tmp_path: Path, change: Change, expected: dict[str, str]) -> None:
+    status = copy.deepcopy(WELL)
+    change(status)
+    known = settings(tmp_path)
+    assert troubles(status, known) == expected
+    for check in checks.run(status, known):
+        assert bool(check["fix"]) == (check["outcome"] != "ok")
+
+
+def test_a_scene_that_is_not_there_and_actions_that_are_off_are_told(tmp_path: Path) -> None:
+    known = settings(tmp_path, OBS_STREAM_SCENE="Gone", TOOL_DISABLED_ACTIONS="create_clip")
+    assert troubles(WELL, known) == {"scene": "failed", "actions": "warning"}
+    fixes = " ".join(check["fix"] for check in checks.run(WELL, known))
+    assert "'Main', 'BRB'" in fixes
+
+
+def test_status_answers_with_the_checks_only_when_asked(tmp_path: Path) -> None:
+    with HttpService() as service:
+        service.status = lambda: WELL
+        service.checks = lambda status: checks.run(status, settings(tmp_path))
+        assert "checks" not in service.get("/status").json
+        body = service.get("/status?check=1").json
+        assert body["checks"][0]["name"] == "obs"
+        assert service.get("/status?check=yes").code == "invalid_request"
+        allowed = CONTRACT.responses["status"]["properties"]["checks"]["items"]
+        assert all(set(check) == set(allowed["properties"]) for check in body["checks"])
+        assert {check["outcome"] for check in body["checks"]} <= set(allowed["properties"]["outcome"]["enum"])
