@@ -306,3 +306,5 @@ def test_an_encoder_that_cannot_start_and_a_queue_full_of_tasks_at_exit(tmp_path
             assert control.call("stop") == {"status": "stopped"}
             assert obs.quit() == 0
             assert obs.memory_leaks() == 0
+            assert obs.warnings() == []
+            assert not any("a task ran after unload" in line for line in obs.process.lines())

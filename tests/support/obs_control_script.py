@@ -4,7 +4,9 @@ Settings: ``plugin_dir`` (where the package is), ``port`` (where to listen), ``t
 to leave in OBS's queue when the script is unloaded). One JSON line in, one out; connections run side by side.
 """
 
+import contextlib
 import functools
+import gc
 import json
 import socket
 import socketserver
@@ -125,10 +127,7 @@ class Driver:
         return str(self.obs.data_dir())
 
     def close(self) -> None:
-        for _ in range(self.settings.get("tasks_at_unload", 0)):
-            threading.Thread(target=self._leave_task, daemon=True).start()
-        while len(self.ui._tasks) < self.settings.get("tasks_at_unload", 0):
-            time.sleep(0.001)
+        self._leave_tasks(self.settings.get("tasks_at_unload", 0))
         began = time.monotonic()
         self.server.shutdown()
         self.server.server_close()
@@ -137,11 +136,18 @@ class Driver:
         self.thread.join()
         self.obs.log(f"closed in {time.monotonic() - began:.3f} s")
 
+    def _leave_tasks(self, count: int) -> None:
+        """UI tasks that OBS still has in its queue when the script is gone; their callers have given up."""
+        for _ in range(count):
+            threading.Thread(target=self._leave_task, daemon=True).start()
+        while self.ui._in_flight < count:
+            time.sleep(0.001)
+
     def _leave_task(self) -> None:
-        try:
-            self.ui.call(lambda: self.obs.log("a task ran after unload"), 10.0)
-        except Exception as error:  # noqa: BLE001
-            self.obs.log(f"a caller was told: {type(error).__name__}")
+        from clawcraft.errors import ObsUnresponsive
+
+        with contextlib.suppress(ObsUnresponsive):
+            self.ui.call(lambda: self.obs.log("a task ran after unload"), 0.0)
 
 
 driver: Driver | None = None
@@ -162,7 +168,10 @@ def script_load(settings: object) -> None:
 
 
 def script_unload() -> None:
+    global driver
     if driver is not None:
         driver.close()
+    driver = None
     for name in [name for name in sys.modules if name.partition(".")[0] == "clawcraft"]:
         del sys.modules[name]
+    gc.collect()

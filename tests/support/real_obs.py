@@ -417,7 +417,15 @@ class RealObs:
 
     def quit(self, timeout_s: float = 20) -> int:
         """The clean exit, by the Exit button; the exit status. (SIGTERM would skip script_unload.)"""
-        self.click("exit")
+        deadline = time.monotonic() + timeout_s
+        while True:
+            self.click("exit")
+            try:  # a click before the window has settled is lost
+                self.process.wait_for_line("==== Shutting down ====", 2)
+                break
+            except TimeoutError:
+                if time.monotonic() > deadline:
+                    raise
         return self.process.wait(timeout_s)
 
     def kill(self) -> None:
@@ -448,9 +456,10 @@ class RealObs:
 
     def warnings(self) -> list[str]:
         """Lines of scripts at WARNING or above: each would open the script log on the streamer's screen."""
-        return [line for line in self.process.lines() if re.match(r"(warning|error): \[\S+\.py\]", line)]
+        return [line for line in self.process.lines() if SCRIPT_WARNING.match(line)]
 
 
+SCRIPT_WARNING = re.compile(r"(warning|error): \[(Python: |Lua: |Unknown Script)")
 ERROR_BOX = r"^(Failed to|Disconnected|Output|Encoding|No space|Invalid)"
 
 

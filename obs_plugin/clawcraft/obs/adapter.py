@@ -33,7 +33,8 @@ class ObsAdapter:
     # --- any thread -----------------------------------------------------------------------------------------------
 
     def log(self, line: str) -> None:
-        self._obs.script_log(self._obs.LOG_INFO, " ".join(line.splitlines()))
+        # OBS knows no script by whose name it could log from another thread than its own.
+        self._obs.script_log(self._obs.LOG_INFO, "[clawcraft] " + " ".join(line.splitlines()))
 
     def data_dir(self) -> Path:
         """The script's own folder in OBS's configuration."""
