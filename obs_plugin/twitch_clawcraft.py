@@ -8,6 +8,7 @@ here stays readable for old Pythons, so that an OBS with one can say what is wro
 import functools
 import json
 import sys
+from typing import Any
 
 import obspython as obs
 
@@ -20,6 +21,44 @@ _problem = ""
 # OBS runs this file again in the same module at "Reload scripts". What the old instance knew of a stream that is
 # just connecting has to outlive it, since OBS cannot be asked: a second start in that moment would crash OBS.
 _carried = globals().get("_carried")
+# What OBS may call, until unload. See _Obs.
+_callbacks: Any = []
+
+
+class _Obs:
+    """obspython for the package, safe to give callbacks to.
+
+    OBS keeps a reference to every callback for good, even past unload (29.0.2), and with it would keep all that the
+    callback reaches: 1.4 MB at each reload. So OBS gets a plain function of this file, whose link is cut at unload.
+    """
+
+    def __getattr__(self, name):
+        return getattr(obs, name)
+
+    def obs_properties_add_button(self, properties, name, text, callback):
+        return obs.obs_properties_add_button(properties, name, text, _linked(callback))
+
+    def obs_property_set_modified_callback(self, prop, callback):
+        return obs.obs_property_set_modified_callback(prop, _linked(callback))
+
+    def obs_hotkey_register_frontend(self, name, description, callback):
+        return obs.obs_hotkey_register_frontend(name, description, _linked(callback))
+
+    def signal_handler_connect(self, handler, signal, callback):
+        return obs.signal_handler_connect(handler, signal, _linked(callback))
+
+
+_package_obs: Any = _Obs()
+
+
+def _linked(callback):
+    link = [callback]
+    _callbacks.append(link)
+
+    def call(*args):
+        return link[0](*args) if link else None
+
+    return call
 
 
 def _guarded(fallback):
@@ -83,8 +122,8 @@ def script_load(settings):
     from clawcraft.service import Service
 
     values = _values(settings)
-    _service = Service(obs, service_values(values), _carried)
-    _panel = Panel(obs, _service, settings, values)
+    _service = Service(_package_obs, service_values(values), _carried)
+    _panel = Panel(_package_obs, _service, settings, values)
     obs.obs_frontend_add_event_callback(_on_frontend_event)
     _service.start()
 
@@ -109,6 +148,8 @@ def script_properties():
 @_guarded(None)
 def script_unload():
     _stop()
+    for link in _callbacks:
+        link.clear()
     _drop_package()
 
 

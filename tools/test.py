@@ -16,7 +16,7 @@ import sys
 import _venv
 
 NODE_PLUGIN = "tools/openclaw"
-NODE_NEEDS = 22
+NODE_NEEDS = 20
 PYTHON_CHECKS = (
     ("ruff check", ["-m", "ruff", "check", "."]),
     ("ruff format", ["-m", "ruff", "format", "--check", "."]),

@@ -5,6 +5,7 @@ dependencies and the settings, builds the parts (``assembly.py``), retries a por
 streamer changes. Standard library only at import, so that the panel works even when the dependencies are missing.
 """
 
+import gc
 import os
 import threading
 import traceback
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clawcraft import dependencies
 from clawcraft.clock import SystemClock
+from clawcraft.errors import StorageUnavailable
 from clawcraft.obs.adapter import ObsAdapter
 from clawcraft.obs.stream import StreamConfig, StreamController
 from clawcraft.obs.ui_thread import UiThread
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 STOP_DEADLINE_S: Final = 2.0
 SETTLE_S: Final = 1.0
 """script_update comes at each keystroke; a change counts once typing has paused this long."""
-PORT_RETRY_S: Final = 3.0
+RETRY_S: Final = 3.0
 SWEEP_S: Final = 600.0
 
 
@@ -67,6 +69,7 @@ class Service:
         self._changed = threading.Condition()
         self._panel_version = 0
         self._stopping = False
+        self._reloaded = carried is not None
         self._supervisor = threading.Thread(target=self._supervise, name="clawcraft-supervisor", daemon=True)
         self.data_dir = Path(self.obs.data_dir())
         self.secrets = SecretStore(self.data_dir)
@@ -144,6 +147,8 @@ class Service:
                 assembly.stop(STOP_DEADLINE_S)
 
     def _run(self) -> None:
+        if self._reloaded:
+            gc.collect()  # The life before is one big cycle, which Python would find much later.
         while not self._stopping:
             version = self._panel_version
             wait_s = self._bring_up()
@@ -159,10 +164,10 @@ class Service:
                 f"Python packages are missing: {', '.join(absent)}. Run: {dependencies.install_command()}",
                 missing=absent,
             )
-            return PORT_RETRY_S
+            return RETRY_S
         # Imported here: only now are the packages known to be there, and the UI thread never pays for it.
         from clawcraft.assembly import Assembly
-        from clawcraft.http.server import PortInUse
+        from clawcraft.http.server import ListenError
 
         try:
             settings = load_settings(os.environ, self.secrets, self._panel, self.data_dir)
@@ -172,17 +177,21 @@ class Service:
                 self._tell(Phase.NOT_LISTENING, *problems)
             else:  # A half-typed value must not take a working service down in mid-show.
                 self._view = replace(self._view, problems=problems)
-            return PORT_RETRY_S if isinstance(error, SecretStoreError) else None
+            return RETRY_S if isinstance(error, SecretStoreError) else None
         self._settings = settings
         if self._assembly is None:
-            self._assembly = Assembly(settings, self.obs.log, self._stream, self.secrets, self._clock)
+            try:
+                self._assembly = Assembly(settings, self.obs.log, self._stream, self.secrets, self._clock)
+            except StorageUnavailable as error:
+                self._tell(Phase.NOT_LISTENING, f"{error.message}. {error.hint}")
+                return RETRY_S
         if self._stopping:
             return None
         try:
             url = self._assembly.apply(settings)
-        except PortInUse as error:
+        except ListenError as error:
             self._tell(Phase.NOT_LISTENING, str(error))
-            return PORT_RETRY_S
+            return RETRY_S
         self._tell(Phase.LISTENING, url=url)
         return SWEEP_S
 
