@@ -39,7 +39,7 @@ def test_a_missing_secret_keeps_nothing_from_starting_and_says_what_is_missing(g
 
 
 def test_without_tool_search_the_model_sees_the_typed_parameters(gateway: Gateway, model: ScriptedModel) -> None:
-    print(gateway.say(calls(("twitch_job_status", {"job_id": "job_1"}))))
+    gateway.say(calls(("twitch_job_status", {"job_id": "job_1"})))
     tools = {tool["function"]["name"]: tool["function"]["parameters"] for tool in model.requests[-1]["tools"]}
     start = tools["twitch_start_stream"]["properties"]
     assert start["title"]["maxLength"] == 140
@@ -49,14 +49,14 @@ def test_without_tool_search_the_model_sees_the_typed_parameters(gateway: Gatewa
 
 def test_arguments_that_break_the_schema_do_not_reach_the_plugin(gateway: Gateway) -> None:
     [answer] = json.loads(gateway.say(calls(("twitch_set_title", {"title": "x" * 141}))))
-    print(answer)
     assert "not_configured" not in answer
     assert "title" in answer
 
 
 def test_nobody_there_to_approve_means_no_start(gateway: Gateway, studio: Studio) -> None:
     direct = gateway.invoke_raw("twitch_start_stream")
-    print(direct.status_code, direct.text)
-    print(gateway.say(calls(("twitch_start_stream", {"title": "Hi"}))))
-    print(gateway.call("plugin.approval.list", {}))
-    assert 0
+    assert direct.status_code == 403
+    assert direct.json()["error"]["requiresApproval"] is True
+    [answer] = json.loads(gateway.say(calls(("twitch_start_stream", {"title": "Hi"}))))
+    assert "approval" in answer
+    assert studio.stream_state() == "offline"
