@@ -63,6 +63,13 @@ def run_task(_param: object) -> None:
     tasks.pop(0)()
 
 
+def answer_of(fn: Callable[[], Any]) -> Any:
+    try:
+        return fn()
+    except Exception as error:  # noqa: BLE001 - the answer to the test
+        return f"{type(error).__name__}: {error}"
+
+
 def on_ui(fn: Callable[[], Any], timeout_s: float = 15) -> Any:
     """``fn`` on OBS's UI thread; ``"TIMEOUT"`` if it has not returned in time. Without a timeout nobody waits."""
     libobs = ctypes.CDLL(None)
@@ -71,10 +78,7 @@ def on_ui(fn: Callable[[], Any], timeout_s: float = 15) -> Any:
     done, box = threading.Event(), []
 
     def task() -> None:
-        try:
-            box.append(fn())
-        except Exception as error:  # noqa: BLE001 - the answer to the test
-            box.append(f"{type(error).__name__}: {error}")
+        box.append(answer_of(fn))
         done.set()
 
     tasks.append(task)
@@ -261,6 +265,126 @@ def data_round_trip(text: str) -> dict[str, Any]:
     return found
 
 
+def data_defaults() -> dict[str, Any]:
+    """Values, the defaults below them, and what takes them away."""
+    data, other = obs.obs_data_create(), obs.obs_data_create_from_json('{"text": "other", "list": [{"a": 1}]}')
+    obs.obs_data_set_default_string(data, "text", "default")
+    obs.obs_data_set_default_int(data, "int", 7)
+    obs.obs_data_set_default_double(data, "double", 0.5)
+    obs.obs_data_set_default_bool(data, "bool", True)
+
+    def values() -> list[Any]:
+        return [
+            obs.obs_data_get_string(data, "text"),
+            obs.obs_data_get_int(data, "int"),
+            obs.obs_data_get_double(data, "double"),
+            obs.obs_data_get_bool(data, "bool"),
+        ]
+
+    found: dict[str, Any] = {"defaults": values(), "json": obs.obs_data_get_json(data)}
+    found["has"] = [obs.obs_data_has_default_value(data, "int"), obs.obs_data_has_user_value(data, "int")]
+    obs.obs_data_set_string(data, "text", "")
+    obs.obs_data_set_int(data, "int", -1)
+    obs.obs_data_set_double(data, "double", -1.5)
+    obs.obs_data_set_bool(data, "bool", False)
+    found["values"] = values()
+    found["below"] = [
+        obs.obs_data_get_default_string(data, "text"),
+        obs.obs_data_get_default_int(data, "int"),
+        obs.obs_data_get_default_double(data, "double"),
+        obs.obs_data_get_default_bool(data, "bool"),
+    ]
+    found["wrong_kind"] = [
+        obs.obs_data_get_bool(data, "int"),
+        obs.obs_data_get_double(data, "text"),
+        obs.obs_data_get_double(data, "int"),
+        obs.obs_data_get_int(data, "bool"),
+    ]
+    obs.obs_data_apply(data, other)
+    found["applied"] = values()
+    array = obs.obs_data_get_array(data, "list")
+    found["array"] = obs.obs_data_array_count(array)
+    obs.obs_data_array_erase(array, 0)
+    found["array_erased"] = [obs.obs_data_array_count(array), obs.obs_data_array_item(array, 0)]
+    found["no_array"] = [obs.obs_data_get_array(data, "text"), obs.obs_data_array_count(None)]
+    obs.obs_data_clear(data)
+    found["cleared"] = values()
+    again = obs.obs_data_newref(data)
+    obs.obs_data_addref(data)
+    found["same"] = again == data
+    found["broken_json"] = obs.obs_data_create_from_json("{")
+    for handle in (data, data, again, other, None):
+        obs.obs_data_release(handle)
+    obs.obs_data_array_release(array)
+    obs.obs_data_array_release(None)
+    return found
+
+
+def property_changes() -> dict[str, Any]:
+    """A panel after changes to its properties."""
+    panel = obs.obs_properties_create()
+    text = obs.obs_properties_add_text(panel, "text", "Text", obs.OBS_TEXT_INFO)
+    obs.obs_property_set_description(text, "Other")
+    obs.obs_property_text_set_info_type(text, obs.OBS_TEXT_INFO_ERROR)
+    obs.obs_property_text_set_info_word_wrap(text, True)
+    obs.obs_property_text_set_monospace(text, True)
+    number = obs.obs_properties_add_int(panel, "int", "Int", 1, 9, 1)
+    obs.obs_property_int_set_limits(number, 2, 8, 2)
+    obs.obs_property_int_set_suffix(number, " s")
+    chosen = obs.obs_properties_add_list(panel, "list", "L", obs.OBS_COMBO_TYPE_LIST, obs.OBS_COMBO_FORMAT_INT)
+    obs.obs_property_list_add_int(chosen, "Seven", 7)
+    found = {
+        "text": [obs.obs_property_description(text), obs.obs_property_text_info_type(text)],
+        "no_long_description": obs.obs_property_long_description(text),
+        "list": [obs.obs_property_list_item_name(chosen, 0), obs.obs_property_list_item_string(chosen, 0)],
+        "flags": obs.obs_properties_get_flags(panel),
+        "first": obs.obs_property_name(obs.obs_properties_first(panel)),
+    }
+    obs.obs_property_list_clear(chosen)
+    found["empty"] = obs.obs_property_list_item_count(chosen)
+    obs.obs_properties_set_flags(panel, obs.OBS_PROPERTIES_DEFER_UPDATE)
+    found["set_flags"] = obs.obs_properties_get_flags(panel)
+    obs.obs_properties_remove_by_name(panel, "text")
+    found["removed"] = obs.obs_properties_get(panel, "text")
+    found["nothing_in_it"] = obs.obs_properties_first(empty := obs.obs_properties_create())
+    obs.obs_properties_destroy(empty)
+    obs.obs_properties_destroy(panel)
+    return found
+
+
+def output_handles() -> dict[str, Any]:
+    """Pointers to the output. There is one after the first start."""
+    one, two = obs.obs_frontend_get_streaming_output(), obs.obs_frontend_get_streaming_output()
+    three = obs.obs_output_get_ref(one)
+    found = {
+        "same": [one == two, two == three],
+        "id": obs.obs_output_get_id(one),
+        "connect_time": obs.obs_output_get_connect_time_ms(one) >= 0,
+    }
+    for handle in (one, two, three, None):
+        obs.obs_output_release(handle)
+    scene = obs.obs_get_source_by_name("Main")
+    found["scene"] = obs.obs_source_get_name(scene)
+    found["no_scene"] = obs.obs_get_source_by_name("nothing of that name")
+    obs.obs_source_release(scene)
+    return found
+
+
+def forget_callbacks() -> str:
+    """Takes back everything the probe registered."""
+
+    def forget() -> None:
+        output = obs.obs_frontend_get_streaming_output()
+        handler = obs.obs_output_get_signal_handler(output)
+        for name, callback in LISTENERS.items():
+            obs.signal_handler_disconnect(handler, name, callback)
+        obs.obs_output_release(output)
+        obs.obs_frontend_remove_event_callback(on_event)
+        obs.obs_hotkey_unregister(on_hotkey)
+
+    return at_save(forget)
+
+
 def properties() -> dict[str, Any]:
     """A panel, as OBS reads it back."""
     panel, group = obs.obs_properties_create(), obs.obs_properties_create()
@@ -320,15 +444,19 @@ class Listener:
 
 
 def register_method() -> str:
-    """Done inside a hook's context, on the UI thread: the next script_save does it."""
+    return at_save(lambda: obs.obs_frontend_add_event_callback(Listener().on_event))
+
+
+def at_save(fn: Callable[[], Any]) -> str:
+    """Run it inside a hook, where registering is allowed: the next script_save; the error's name or "nothing"."""
     saved = threading.Event()
     answer: list[str] = []
 
-    def register() -> None:
-        answer.append(refuses("obs_frontend_add_event_callback", [Listener().on_event]))
+    def run() -> None:
+        answer.append(error_of(fn))
         saved.set()
 
-    probe.at_save.append(register)
+    probe.at_save.append(run)
     obs.obs_frontend_streaming_stop()  # not live: OBS only saves
     return answer[0] if saved.wait(10) else "TIMEOUT"
 
@@ -351,8 +479,12 @@ def api(names: list[str]) -> dict[str, Any]:
 
 def refuses(name: str, arguments: list[Any]) -> str:
     """The error of a call with values of the wrong kind."""
+    return error_of(lambda: getattr(obs, name)(*arguments))
+
+
+def error_of(fn: Callable[[], Any]) -> str:
     try:
-        getattr(obs, name)(*arguments)
+        fn()
     except Exception as error:  # noqa: BLE001 - the answer to the test
         return type(error).__name__
     return "nothing"
@@ -369,6 +501,10 @@ STEPS: dict[str, Callable[..., Any]] = {
     "ui.ident": threading.get_ident,
     "ident": threading.get_ident,
     "data": data_round_trip,
+    "data_defaults": data_defaults,
+    "property_changes": property_changes,
+    "ui.output_handles": output_handles,
+    "forget_callbacks": forget_callbacks,
     "properties": properties,
     "save_hotkey": save_hotkey,
     "press_hotkey": lambda: obs.obs_hotkey_trigger_routed_callback(probe.hotkey, True),
@@ -397,7 +533,7 @@ def work() -> None:
             if place in ("ui", "post"):
                 answer = on_ui(functools.partial(fn, *arguments), 15 if place == "ui" else 0)
             else:
-                answer = fn(*arguments)
+                answer = answer_of(functools.partial(fn, *arguments))
             probe.wire.tell("answer", step=step["do"], value=answer)
     except OSError:
         return  # script_unload closed the socket

@@ -84,6 +84,38 @@ def test_settings_keep_each_kind_of_value(obs: ObsHost) -> None:
     }
 
 
+def test_a_default_lies_below_a_value_and_comes_back_when_the_value_goes(obs: ObsHost) -> None:
+    assert obs.records.ask("data_defaults") == {
+        "defaults": ["default", 7, 0.5, True],
+        "json": "{}",
+        "has": [True, False],
+        "values": ["", -1, -1.5, False],
+        "below": ["default", 7, 0.5, True],
+        "wrong_kind": [False, 0.0, -1.0, 0],
+        "applied": ["other", -1, -1.5, False],
+        "array": 1,
+        "array_erased": [0, None],
+        "no_array": [None, 0],
+        "cleared": ["default", 7, 0.5, True],
+        "same": True,
+        "broken_json": None,
+    }
+
+
+def test_a_property_changes(obs: ObsHost) -> None:
+    assert obs.records.ask("property_changes") == {
+        "text": ["Other", 2],
+        "no_long_description": None,
+        "list": ["Seven", None],
+        "flags": 0,
+        "first": "text",
+        "empty": 0,
+        "set_flags": 1,
+        "removed": None,
+        "nothing_in_it": None,
+    }
+
+
 def test_a_panel_reads_back_as_it_was_built(obs: ObsHost) -> None:
     assert obs.records.ask("properties") == {
         "indexes": [0, 1],

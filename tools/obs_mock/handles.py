@@ -87,7 +87,7 @@ class Ledger:
         if entry is None:
             raise self._recorder.violation(f"{cls.c_type} released without holding a reference")
         assert isinstance(handle, Handle)
-        handle.released = handle.owned
+        handle.released = handle.owned and not entry[1]
 
     def leaks(self) -> list[str]:
         with self._lock:
