@@ -78,6 +78,16 @@ class ScriptsWindow:
         for text in texts:
             self._display.xdotool("key", "ctrl+a", "type", "--delay", "12", text)
 
+    def copy(self, name: str) -> None:
+        """All of a field, to the clipboard."""
+        self.focus(name)
+        self._display.xdotool("key", "ctrl+a", "ctrl+c")
+
+    def paste(self, name: str) -> None:
+        self.focus(name)
+        self._display.xdotool("key", "ctrl+a", "ctrl+v")
+        self.settle()
+
     def go_on_typing(self, text: str) -> None:
         """Into the field that had the focus last."""
         self._display.xdotool("windowactivate", "--sync", self.window)

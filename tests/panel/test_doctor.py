@@ -1,0 +1,139 @@
+"""tools/doctor.py, run as a user runs it: what it finds, what it says to do, and that it changes nothing."""
+
+import http.server
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from obs_mock import MockObs, Timings
+from tests.support.real_obs import free_port
+from tests.support.show import ROOT, SCRIPT
+from tests.support.tool_client import wait_for_service
+
+OF_THIS_MACHINE = {"python", "packages"}
+"""What the doctor says of the OBS installed here, if one is; the tests of the installer have that."""
+
+
+class Patient:
+    """An OBS configuration, and a fake OBS that runs on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.settings: dict[str, Any] = {"port": self.port}
+        self.obs: MockObs | None = None
+        self.add_collection("Untitled", [{"path": str(SCRIPT), "settings": self.settings}])
+
+    def add_collection(self, name: str, scripts: list[dict[str, Any]]) -> Path:
+        path = self.folder / "basic" / "scenes" / f"{name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"name": name, "modules": {"scripts-tool": scripts}}))
+        return path
+
+    def start(self, **settings: Any) -> None:
+        timings = Timings().scaled(0.05)
+        self.obs = MockObs(SCRIPT, settings={**self.settings, **settings}, config_dir=self.folder, timings=timings)
+        self.obs.start()
+        wait_for_service(self.port)
+
+    def stop(self) -> None:
+        if self.obs is not None:
+            self.obs.stop().check()
+
+    def doctor(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+        hidden = ("TOOL_", "TWITCH_", "OBS_", "PORT")
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
+        command = [sys.executable, str(ROOT / "tools" / "doctor.py"), "--obs-config-dir", str(self.folder), *arguments]
+        return subprocess.run(command, env=clean | env, capture_output=True, text=True, timeout=60, check=False)
+
+    def outcomes(self, *arguments: str, **env: str) -> dict[str, str]:
+        done = self.doctor("--json", *arguments, **env)
+        checks = json.loads(done.stdout)["checks"]
+        return {check["name"]: check["outcome"] for check in checks if check["name"] not in OF_THIS_MACHINE}
+
+    def files(self) -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def patient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Patient]:
+    for name in [name for name in os.environ if name.startswith(("TOOL_", "TWITCH_", "OBS_")) or name == "PORT"]:
+        monkeypatch.delenv(name)
+    patient = Patient(tmp_path)
+    yield patient
+    patient.stop()
+
+
+def test_a_running_service_is_well_but_for_twitch(patient: Patient) -> None:
+    patient.start()
+    outcomes = patient.outcomes()
+    assert outcomes == {
+        **dict.fromkeys(("obs_found", "script_listed", "settings", "service", "clock", "token", "signature"), "ok"),
+        **dict.fromkeys(("obs", "stream", "scene", "pause", "actions"), "ok"),
+        "twitch": "warning",
+    }
+
+
+def test_it_says_what_to_do_in_words_and_with_its_exit_status(patient: Patient) -> None:
+    done = patient.doctor()
+    assert done.returncode == 1
+    assert f"nothing answers on http://127.0.0.1:{patient.port}" in done.stdout
+    assert "→ Start OBS" in done.stdout
+
+
+def test_it_changes_nothing(patient: Patient) -> None:
+    before = patient.files()
+    patient.doctor()
+    assert patient.files() == before
+
+
+def test_the_signature_is_tried_with_the_secret_known_here(patient: Patient) -> None:
+    secret = "a-signing-secret-of-the-tests"
+    patient.start()
+    store = patient.folder / "plugin_config" / "twitch-clawcraft" / "secrets.json"
+    token = json.loads(store.read_text())["TOOL_SERVICE_TOKEN"]
+    patient.stop()
+    store.write_text(json.dumps({"TOOL_SERVICE_TOKEN": token, "TOOL_SERVICE_SIGNATURE_SECRET": secret}))
+    patient.start()
+    assert patient.outcomes()["signature"] == "ok"
+    assert patient.outcomes(TOOL_SERVICE_SIGNATURE_SECRET="another-secret")["signature"] == "failed"
+    assert patient.outcomes(TOOL_SERVICE_TOKEN="another-token-0123456789")["token"] == "failed"
+    done = patient.doctor("--json", TOOL_SERVICE_TOKEN="another-token-0123456789")
+    for text in (token, secret, "another-token-0123456789"):
+        assert text not in done.stdout + done.stderr
+
+
+def test_a_collection_without_the_script_and_a_broken_one_are_told(patient: Patient) -> None:
+    patient.add_collection("Other", [])
+    assert patient.outcomes()["script_listed"] == "warning"
+    patient.add_collection("Untitled", [])
+    assert patient.outcomes()["script_listed"] == "failed"
+    patient.add_collection("Other", []).write_text("{")
+    done = patient.doctor()
+    assert "Other.json cannot be read" in done.stdout
+
+
+def test_a_wrong_setting_is_named_and_nothing_more_is_asked(patient: Patient) -> None:
+    outcomes = patient.outcomes(PORT="many")
+    assert outcomes["settings"] == "failed"
+    assert "service" not in outcomes
+
+
+def test_something_else_on_the_port_is_recognised(patient: Patient) -> None:
+    server = http.server.HTTPServer(("127.0.0.1", patient.port), http.server.BaseHTTPRequestHandler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        done = patient.doctor()
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert "something else answers" in done.stdout
