@@ -186,8 +186,8 @@ def test_a_start_after_a_timeout_adopts_the_attempt_that_still_connects(stage: S
 
 def test_a_connection_lost_while_starting_is_a_failure(stage: Stage) -> None:
     stage.gate.silent()
-    start = stage.control.begin("start")
     connections = stage.gate.accepted
+    start = stage.control.begin("start")
     stage.gate.wait_accepted(connections + 1)
     stage.gate.cut()
     outcome = start.result()
@@ -279,10 +279,10 @@ def test_a_clean_exit_leaks_nothing_and_warns_of_nothing(open_stage: Stage) -> N
     assert open_stage.obs.warnings() == []
 
 
-def test_an_encoder_that_cannot_start_and_a_queue_full_of_tasks_at_exit(tmp_path: Path) -> None:
+def test_an_encoder_that_cannot_start_then_a_delayed_stream_and_a_queue_full_of_tasks_at_exit(tmp_path: Path) -> None:
     control = ObsControl()
     with Display(tmp_path / "display") as display, RtmpServer(tmp_path / "rtmp") as rtmp:
-        ObsHome(server_url=rtmp.url(), profile="Good").write(tmp_path / "home")
+        ObsHome(server_url=rtmp.url(), profile="Good", delay_s=1).write(tmp_path / "home")
         settings = control.settings(tasks_at_unload=20)
         broken = ObsHome(rtmp.url(), profile="Broken", encoder="broken", script=SCRIPT, script_settings=settings)
         broken.write(tmp_path / "home")
@@ -301,7 +301,11 @@ def test_an_encoder_that_cannot_start_and_a_queue_full_of_tasks_at_exit(tmp_path
             obs.wait_error_box()
             assert obs.close_error_boxes() == 1
             control.call("use_profile", name="Good")
-            assert control.call("start")["status"] == "started"
+            # The streamer's delay of 1 s is not OBS being slow.
+            control.call("configure", operation_timeout_s=0.8)
+            start = control.outcome("start")
+            assert start.value["status"] == "started"
+            assert start.took_s > 1.0
             assert rtmp.publishers() == ["testkey"]
             assert control.call("stop") == {"status": "stopped"}
             assert obs.quit() == 0

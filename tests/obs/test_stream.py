@@ -256,6 +256,17 @@ def test_the_next_start_succeeds_after_the_silent_server_was_given_up(rig: Rig) 
     assert rig.start() == {"status": "started", "scene": "Main", "attempts": 1}
 
 
+def test_a_stream_delay_is_not_obs_being_slow(rig: Rig, seen: Seen) -> None:
+    rig.obs.starts = ["silent"]
+    rig.obs.delay_s = 5
+    rig.set(operation_timeout_s=0.2)
+    start = rig.begin_start()
+    seen(lambda: connecting(rig) or start.done())
+    rig.obs.connect()
+    assert start.result(5)["status"] == "started"
+    assert rig.stop() == {"status": "stopped"}
+
+
 # --- a stop while connecting ------------------------------------------------------------------------------------------
 
 

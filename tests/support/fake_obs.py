@@ -79,6 +79,7 @@ class FakeObs:
         self.connecting = False
         self.boxes = 0
         self.total_bytes = 0
+        self.delay_s = 0
         self.snapshots = 0
 
     def __enter__(self) -> Self:
@@ -123,7 +124,8 @@ class FakeObs:
     def snapshot(self) -> ObsSnapshot:
         self._on_ui("snapshot")
         self.snapshots += 1
-        stream = StreamSnapshot(self.up, self.reconnecting, self.total_bytes, 30, 1, 0.25, "said by the output")
+        figures = (self.total_bytes, 30, 1, 0.25)
+        stream = StreamSnapshot(self.up, self.reconnecting, *figures, "said by the output", self.delay_s)
         return ObsSnapshot("29.0.2", self.scene, tuple(self.scenes), stream)
 
     def set_scene(self, name: str) -> bool:

@@ -240,7 +240,7 @@ class Display:
 @dataclass(frozen=True)
 class ObsHome:
     """What OBS finds in its configuration when it starts. ``encoder`` "broken" cannot start on this machine;
-    ``websocket_port`` None keeps obs-websocket off."""
+    ``delay_s`` is OBS's stream delay; ``websocket_port`` None keeps obs-websocket off."""
 
     server_url: str = "rtmp://127.0.0.1:1/live"
     stream_key: str = "testkey"
@@ -248,6 +248,7 @@ class ObsHome:
     script_settings: Mapping[str, Any] = field(default_factory=dict)
     more_scripts: Sequence[Path] = ()
     encoder: Literal["x264", "broken"] = "x264"
+    delay_s: int = 0
     websocket_port: int | None = None
     scenes: Sequence[str] = ("Main", "BRB")
     collection: str = "Untitled"
@@ -317,7 +318,7 @@ class ObsHome:
         mode = "Simple" if self.encoder == "x264" else "Advanced"
         return _ini(
             General={"Name": self.profile},
-            Output={"Mode": mode},
+            Output={"Mode": mode, "DelayEnable": "true" if self.delay_s else "false", "DelaySec": self.delay_s},
             SimpleOutput=simple,
             AdvOut={"Encoder": "ffmpeg_vaapi", "TrackIndex": 1},
             Video=size,
@@ -636,14 +637,13 @@ class RtmpGate:
                 client, _address = listener.accept()
             except OSError:
                 return
+            target, cuts = self._target, self._cuts
+            self._spawn(self._hold, client, cuts) if target is None else self._spawn(self._pump, client, target)
             self.accepted += 1
-            target = self._target
-            self._spawn(self._hold, client) if target is None else self._spawn(self._pump, client, target)
 
-    def _hold(self, client: socket.socket) -> None:
+    def _hold(self, client: socket.socket, cuts: int) -> None:
         """What the client says meanwhile stays in the socket, for the server behind to read."""
         with self._silence:
-            cuts = self._cuts
             self._silence.wait_for(lambda: self._released is not None or self._cuts != cuts)
             port = self._released
         if self._cuts == cuts and port is not None:

@@ -240,6 +240,10 @@ class OutputApi:
         self._output(output)
         return 20
 
+    def obs_output_get_delay(self, output: Handle) -> int:
+        self._output(output)
+        return 0
+
     def obs_output_get_last_error(self, output: Handle) -> str | None:
         return self._output(output).last_error
 

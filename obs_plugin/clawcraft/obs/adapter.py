@@ -145,6 +145,7 @@ class ObsAdapter:
                 dropped_frames=int(obs.obs_output_get_frames_dropped(output)),
                 congestion=float(obs.obs_output_get_congestion(output)),
                 last_error=obs.obs_output_get_last_error(output) or None,
+                delay_s=int(obs.obs_output_get_delay(output)),
             )
 
     @contextlib.contextmanager

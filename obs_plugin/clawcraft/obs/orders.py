@@ -107,6 +107,12 @@ class Orders:
         elif up:
             self._state.settle(up, self._state.snapshot().phase is Phase.RECONNECTING)
 
+    def delay_s(self) -> int:
+        """The stream delay of the start before; 0 where OBS cannot be asked."""
+        if self._ui.unavailable:
+            return 0
+        return self._on_ui(lambda: self._obs.snapshot().stream.delay_s, UI_TIMEOUT_S)
+
     def last_error(self) -> str | None:
         """The streaming output's own word on its last failure."""
         if self._ui.unavailable:

@@ -33,7 +33,7 @@ OUTPUT_SIGNALS = ("starting", "start", "stopping", "stop", "reconnect", "reconne
 @dataclass(frozen=True, slots=True)
 class StreamSnapshot:
     """The streaming output at one moment. ``active`` stays true while OBS reconnects. Bytes and frames count from
-    the last (re)connect."""
+    the last (re)connect. ``delay_s`` is the streamer's stream delay: OBS connects, and ends, that much later."""
 
     active: bool
     reconnecting: bool
@@ -42,6 +42,7 @@ class StreamSnapshot:
     dropped_frames: int
     congestion: float
     last_error: str | None
+    delay_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)

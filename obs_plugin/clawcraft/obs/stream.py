@@ -156,10 +156,10 @@ class StreamController:
     def stop(self, progress: ProgressSink) -> Mapping[str, Any]:
         """Take the stream off air; returns once OBS says so. See StreamControl."""
         timeout_s = self._config().operation_timeout_s
-        deadline_s = self._clock.monotonic() + timeout_s
         progress(30, "stopping the stream")
         if self._orders.stop(timeout_s) is Found.OFFLINE:
             return {"status": "already_stopped"}
+        deadline_s = self._clock.monotonic() + timeout_s + self._orders.delay_s()
         if self._wait(lambda now: now.phase is Phase.OFFLINE, deadline_s):
             return {"status": "stopped"}
         phase = self._state.snapshot().phase
@@ -197,6 +197,7 @@ class StreamController:
         try:
             if order.found is Found.ACTED:
                 self._learn_of_refusal(order, deadline_s, start)
+            deadline_s += self._orders.delay_s()
             progress(60, "OBS is connecting to the streaming server")
             self._wait(lambda now: now.is_over(order.attempt), deadline_s, start)
             self._judge(order, timeout_s)
