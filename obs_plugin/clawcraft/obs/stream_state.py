@@ -152,7 +152,7 @@ class StreamState:
                 case FrontendEvent.STREAMING_STARTING:
                     now.phase = Phase.STARTING
                     now.attempt += 1
-                    now.output_started = now.connected = now.refused = False
+                    now.signals = now.output_started = now.connected = now.refused = False
                     now.stop_code = now.live_since_s = None
                 case FrontendEvent.STREAMING_STARTED:
                     now.phase = Phase.LIVE
