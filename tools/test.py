@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import _venv
 
@@ -38,19 +39,28 @@ def main() -> int:
 
 
 def _run_checks() -> list[str]:
-    """The names of the checks that failed."""
-    failed = [name for name, arguments in PYTHON_CHECKS if not _passes(name, [sys.executable, *arguments])]
+    """Run the checks side by side and show them in order; the names of those that failed."""
+    checks = {name: [sys.executable, *arguments] for name, arguments in PYTHON_CHECKS}
     node = _node()
     if node is None:
         _venv.say(f"== {NODE_PLUGIN}: not tested, it needs Node.js {NODE_NEEDS} or newer (nodejs.org)")
-    elif (files := _node_tests()) and not _passes(f"node --test {NODE_PLUGIN}", [node, "--test", *files]):
-        failed.append("node --test")
-    return failed
+    elif files := _node_tests():
+        checks[f"node --test {NODE_PLUGIN}"] = [node, "--test", *files]
+    with ThreadPoolExecutor() as pool:
+        running = {name: pool.submit(_output_of, command) for name, command in checks.items()}
+        failed = []
+        for name, check in running.items():
+            _venv.say(f"== {name}")
+            output, status = check.result()
+            print(output, end="", flush=True)
+            if status != 0:
+                failed.append(name)
+        return failed
 
 
-def _passes(name: str, command: list[str]) -> bool:
-    _venv.say(f"== {name}")
-    return subprocess.run(command).returncode == 0
+def _output_of(command: list[str]) -> tuple[str, int]:
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    return done.stdout, done.returncode
 
 
 def _node() -> str | None:
