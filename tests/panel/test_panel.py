@@ -14,6 +14,8 @@ from obs_mock import MockObs, Timings
 from tests.support.real_obs import free_port, wait_until
 from tests.support.show import SCRIPT
 from tests.support.tool_client import ToolClient, wait_for_service
+from twitch_sim import TwitchSim
+from twitch_sim.world import CLIENT_ID
 
 Start = Callable[..., "Streamer"]
 LONG = "a-secret-that-is-long-enough"
@@ -228,7 +230,8 @@ def test_the_pause_is_told_and_lasts_over_a_restart_only_if_wanted(start: Start)
     assert "paused" in streamer.text("status_agent")
     assert agent.post("twitch.set_title", "r1", title="x").json()["error"]["code"] == "paused_by_operator"
     streamer.refresh()
-    assert "paused_by_operator" in streamer.text("status_error")
+    assert "paused_by_operator" in streamer.text("status_agent")
+    assert streamer.text("status_error") == ""
     streamer.obs.reload()
     wait_for_service(streamer.port)
     assert not agent.status()["paused"]
@@ -259,3 +262,35 @@ def test_text_of_others_is_shown_as_text(start: Start, monkeypatch: pytest.Monke
     streamer = start()
     assert "<img" not in streamer.text("twitch_client_id_set")
     assert "&lt;img" in streamer.text("twitch_client_id_set")
+
+
+def test_twitch_is_connected_with_a_code_and_disconnected(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    with TwitchSim() as twitch:
+        monkeypatch.setenv("TWITCH_API_BASE_URL", twitch.api_url)
+        monkeypatch.setenv("TWITCH_AUTH_BASE_URL", twitch.auth_url)
+        streamer = start()
+        streamer.obs.type_text("twitch_client_id", CLIENT_ID)
+        streamer.obs.click("twitch_connect")
+        assert "once more" in streamer.text("twitch_login")
+
+        def asked() -> bool:
+            streamer.obs.click("twitch_connect")
+            return bool(twitch.world.devices)
+
+        wait_until(asked, 15, "Twitch is asked for a code")
+        wait_until(lambda: streamer.shows("twitch_login", twitch.world.devices[0].user_code), 10, "the code is shown")
+        assert 'href="https://www.twitch.tv/activate' in streamer.text("twitch_login")
+        twitch.world.devices[0].state = "granted"
+        wait_until(lambda: streamer.shows("status_twitch", "clawstreamer"), 20, "Twitch is connected")
+        assert "all scopes" in streamer.text("status_twitch")
+        assert "connected" in streamer.text("twitch_login")
+        saved = streamer.saved()
+        assert not [token.access for token in twitch.world.tokens if token.access in saved]
+
+        streamer.obs.click("twitch_disconnect")
+        wait_until(lambda: streamer.shows("status_twitch", "not connected"), 10, "Twitch is disconnected")
+        wait_until(lambda: twitch.world.tokens[0].revoked, 10, "the token is revoked at Twitch")
+        assert streamer.stored("TWITCH_OAUTH_TOKEN") is None
+        wait_until(
+            lambda: streamer.shows("twitch_login", "") and not streamer.text("twitch_login"), 10, "no login line"
+        )

@@ -15,7 +15,7 @@ def test_a_first_session(desk: Desk, window: ScriptsWindow) -> None:
     """Script added, port typed, Twitch connected, an action switched off, paused, signed, all without a terminal."""
     window.screenshot("no-script-yet")
     desk.begin(window)
-    window.screenshot("port-changed")
+    window.screenshot("port-changed", at="clients")
     agent = desk.agent()
 
     # Twitch, with a code.
@@ -26,7 +26,6 @@ def test_a_first_session(desk: Desk, window: ScriptsWindow) -> None:
     wait_until(lambda: agent.status()["twitch"]["state"] == "ok", 30, "Twitch is connected")
     window.press("refresh")
     window.widgets[window.widgets.index("cancel")] = "disconnect"
-    window.focus("refresh")
     window.screenshot("twitch-connected")
     assert agent.post("twitch.set_title", "title-1", title="Hello").status_code == 200
 
@@ -34,7 +33,7 @@ def test_a_first_session(desk: Desk, window: ScriptsWindow) -> None:
     window.press("set_title")
     refused = wait_until(lambda: desk.refusal(agent, "twitch.set_title", title="Again"), 15, "set_title is refused")
     assert refused == "action_disabled"
-    window.screenshot("action-off")
+    window.screenshot("action-off", at="create_clip")
     window.press("set_title")
     wait_until(lambda: not desk.refusal(agent, "twitch.set_title", title="Hello"), 15, "set_title works again")
 
@@ -50,6 +49,7 @@ def test_a_first_session(desk: Desk, window: ScriptsWindow) -> None:
     # The token to copy, and a signing secret, typed and stored.
     window.press("token_show")
     window.appeared(["shown_token"], before="token_show")
+    window.screenshot("token-shown", at="token_new")
     window.copy("shown_token")
     window.paste("signing")
     window.press("access_store")

@@ -127,8 +127,13 @@ class ScriptsWindow:
 
         wait_until(still, 15, "the Scripts window stands still")
 
-    def screenshot(self, name: str) -> Path:
-        """The window as PNG among the artefacts, numbered in the order of the session."""
+    def screenshot(self, name: str, at: str = "") -> Path:
+        """The window as PNG among the artefacts, numbered in the order of the session. With ``at`` this widget is in
+        view, else the top of the panel."""
+        if at:
+            self.focus(at)
+        else:
+            self._display.xdotool("mousemove", "--window", self.window, "900", "200", "click", "--repeat", "30", "4")
         self.settle()
         self._shots += 1
         path = self._artefacts / f"{self._shots:02d}-{name}.png"

@@ -50,7 +50,7 @@ class StatusSection:
         rows.info("status_obs", "OBS")
         rows.info("status_twitch", "Twitch")
         rows.info("status_agent", "Agent")
-        rows.info("status_error", "Last refusal")
+        rows.info("status_error", "Last error")
         rows.button("refresh", "Refresh", lambda: None)
         rows.button("pause", "", self._pause.toggle)
         rows.switch(KEEP_PAUSED, "A pause outlasts a restart of OBS")
@@ -60,7 +60,10 @@ class StatusSection:
         view.info("status_service", service_line(service.view))
         view.info("status_obs", obs_line(service.obs.snapshot()))
         view.info("status_twitch", twitch_line(assembly.twitch.status()) if assembly is not None else "")
-        view.info("status_agent", agent_line(self._pause.paused, assembly.recent.last_action) if assembly else "")
-        view.info("status_error", error_line(assembly.recent.last_error) if assembly else "")
+        recent = assembly.recent if assembly is not None else None
+        view.info("status_agent", agent_line(self._pause.paused, recent.last_action) if recent else "")
+        # What failed last was often what an agent did last, which the line above tells already.
+        failure = recent.last_error if recent and recent.last_error is not recent.last_action else None
+        view.info("status_error", error_line(failure))
         view.label("pause", "Let the agent go on" if self._pause.paused else "Pause the agent")
         view.show("pause", assembly is not None)

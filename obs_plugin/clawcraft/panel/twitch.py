@@ -6,7 +6,7 @@ from typing import Any
 from clawcraft.panel import fields
 from clawcraft.panel.access import SecretRows, TypedSecrets
 from clawcraft.panel.context import Context
-from clawcraft.panel.rows import Rows, View, escape
+from clawcraft.panel.rows import Rows, View, environment_origin, escape
 from clawcraft.panel.service import check_fields
 from clawcraft.panel.status import login_line
 from clawcraft.secrets import SecretStoreError
@@ -37,7 +37,8 @@ class TwitchSection:
         login = status.get("login", {})
         state = login.get("state", "idle")
         connected = status.get("state") not in (None, "not_configured")
-        view.info("twitch_login", escape(self._note) if self._note else login_line(login))
+        told = login_line(login) if connected or state != "done" else ""
+        view.info("twitch_login", escape(self._note) if self._note else told)
         view.label("twitch_connect", _connect_label(state, connected))
         view.show("twitch_connect", bool(status))
         view.show("twitch_cancel", state in _UNDER_WAY)
@@ -50,10 +51,15 @@ class TwitchSection:
         return assembly.twitch.status() if assembly is not None else {}
 
     def _connect(self) -> None:
-        self._note = ""
-        assembly = self._context.service.assembly
-        if assembly is not None:
+        assembly, settings = self._context.service.assembly, self._context.service.settings
+        if assembly is None or settings is None:
+            return
+        typed = self._context.obs.obs_data_get_string(self._context.settings, fields.CLIENT_ID.key).strip()
+        if environment_origin(fields.CLIENT_ID) or typed == settings.twitch_client_id:
+            self._note = ""
             assembly.twitch.login.start()
+        else:
+            self._note = "The client id is just being taken over: press Connect once more."
 
     def _cancel(self) -> None:
         assembly = self._context.service.assembly
