@@ -1,5 +1,6 @@
 """``tools/install.py`` as a streamer runs it, on OBS homes in temporary folders."""
 
+import argparse
 import json
 import os
 import re
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+import install
+from installer import embedded, homes
 from tests.tools.conftest import OWN_TAG, ROOT, Clone, pin
 
 OTHER_SCRIPT = {"path": "/home/me/clock.lua", "settings": {"format": "%H:%M"}}
@@ -341,6 +344,25 @@ def test_packages_for_another_python_than_the_running_one_are_that_pythons(clone
     packages = clone.packages.with_name(tag)
     assert list(packages.glob(f"rpds/*{tag[2:]}*")) != []
     assert (packages / "typing_extensions.py").exists(), "needed below 3.13 only: pip must not decide by its own Python"
+
+
+def test_where_obs_has_no_python_set_the_one_found_is_set_and_taken_back(
+    clone: Clone, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As on Windows and macOS, where OBS has to be told."""
+    user_ini = clone.config / "user.ini"
+    clone.add_collection("Show", COLLECTION)
+    user_ini.write_bytes(b"\xef\xbb\xbf[General]\r\nFirstRun=true\r\n")
+    before = user_ini.read_bytes()
+    home = homes.ObsHome(clone.config, "native")
+
+    installer = install.Installer(argparse.Namespace(collection=None))
+    installer._add_to(home, embedded.EmbeddedPython((3, 12), "found", "C:/Program Files/Python312"))
+
+    assert user_ini.read_bytes() == before + b"[Python]\r\nPath64bit=C:/Program Files/Python312\r\n"
+    assert "OBS will use the Python in C:/Program Files/Python312" in capsys.readouterr().out
+    assert clone.install("--uninstall").returncode == 0
+    assert user_ini.read_bytes() == before
 
 
 # --- folders that cannot be written
