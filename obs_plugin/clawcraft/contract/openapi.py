@@ -1,5 +1,7 @@
 """``GET /openapi.json``: OpenAPI 3.1 made of the schemas, the registry and the table of errors. Built once."""
 
+from __future__ import annotations  # typing caches evaluated ones, and through them a reloaded module's old self
+
 import copy
 from collections.abc import Collection, Iterable
 from typing import Any, Final

@@ -1,5 +1,7 @@
 """Why a start failed, in the contract's words: OBS's output codes mapped to error classes. Pure."""
 
+from __future__ import annotations  # typing caches evaluated ones, and through them a reloaded module's old self
+
 from collections.abc import Mapping
 from typing import Any, Final
 

@@ -113,7 +113,7 @@ class UiThread:
         for task in waiting.values():
             task.fail(Stopping("The service is stopping; OBS was not asked."))
 
-    def _post(self, libobs: Libobs, task: _Task[Any]) -> int:
+    def _post(self, libobs: Libobs, task: "_Task[Any]") -> int:
         task_id = next(self._ids)
         with self._changed:
             if self._closed:
