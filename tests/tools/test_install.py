@@ -117,6 +117,20 @@ def test_an_entry_of_a_copy_elsewhere_is_pointed_here_and_keeps_its_settings(clo
     assert clone.scripts(path) == [{"path": str(clone.script), "settings": {"port": "3055"}}, OTHER_SCRIPT]
 
 
+def test_installing_from_a_second_copy_keeps_the_backup_from_before_the_first(clone: Clone, tmp_path: Path) -> None:
+    path = clone.add_collection("Show", COLLECTION)
+    before = path.read_bytes()
+    second = Clone(tmp_path / "second", clone.user_home)
+    shutil.copytree(clone.folder, second.folder)
+    assert clone.install().returncode == 0
+    assert second.install().returncode == 0
+    assert second.scripts(path) == [OTHER_SCRIPT, {"path": str(second.script), "settings": {}}]
+
+    assert second.install("--uninstall").returncode == 0
+
+    assert path.read_bytes() == before
+
+
 def test_a_broken_collection_is_left_alone_and_the_others_are_done(clone: Clone) -> None:
     broken = clone.add_file("Broken.json", b'{"name": "Broken", ')
     good = clone.add_collection("Good", COLLECTION)
@@ -209,6 +223,7 @@ def test_two_installers_at_once_add_the_script_once(clone: Clone) -> None:
 
     said = [process.communicate(timeout=100)[0].decode() for process in both]
     assert [process.returncode for process in both] == [0, 0], said
+    assert sorted("installed in" in words for words in said) == [False, True], "one waits for the other"
     assert len(clone.scripts(path)) == 2
     assert (clone.packages / "bottle.py").exists()
 
@@ -271,12 +286,13 @@ def test_the_packages_import_in_that_python_and_without_any_other(whole_clone: C
 
 
 def test_packages_of_other_pins_are_replaced(clone: Clone) -> None:
-    pin(clone, "waitress==3.0.2\n")
+    pin(clone, "jsonschema==4.26.0\n")
 
     assert clone.install("--deps-only").returncode == 0
 
-    assert (clone.packages / "waitress").exists()
+    assert (clone.packages / "jsonschema").exists()
     assert not (clone.packages / "bottle.py").exists()
+    assert not (clone.packages / "attr").exists(), "only what is pinned: pip would choose by its own Python"
 
 
 def test_without_a_package_index_the_old_packages_and_the_collections_stay(clone: Clone) -> None:
