@@ -21,7 +21,7 @@ def load(store: SecretStore, panel: dict[str, object] | None = None, **env: str)
 
 def problem(store: SecretStore, **env: str) -> str:
     with pytest.raises(SettingsError) as caught:
-        load(store, **env)
+        load(store, None, **env)
     return str(caught.value)
 
 
