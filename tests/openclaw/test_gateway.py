@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.openclaw_gateway import GATEWAY_TOKEN, Gateway
+from tests.support.openclaw_gateway import GATEWAY_TOKEN, Gateway, plugin_patch
 from tests.support.real_obs import RtmpGate as TcpGate
 from tests.support.scripted_model import ScriptedModel, calls
 from tests.support.studio import TOKEN, Studio
@@ -54,7 +54,7 @@ def gateway(
     }
     env = {"TOOL_SERVICE_TOKEN": TOKEN, "TOOL_SERVICE_SIGNATURE_SECRET": SECRET}
     folder = tmp_path_factory.mktemp("gateway")
-    with Gateway(folder, model.base_url, config, env, {"agents": agents}) as gateway:
+    with Gateway(folder, model.base_url, plugin_patch(config), env, {"agents": agents}) as gateway:
         yield gateway
 
 

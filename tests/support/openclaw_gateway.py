@@ -11,7 +11,8 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,6 +23,7 @@ from tests.support.real_obs import free_port
 VERSION = "2026.9.6"
 NODE = "26"
 PLUGIN = Path(__file__).resolve().parents[2] / "tools" / "openclaw"
+APPROVER = Path(__file__).with_name("openclaw_approver.mjs")
 PLUGIN_ID = "twitch-clawcraft"
 GATEWAY_TOKEN = "gateway-token-0123456789abcdef"
 READY_S = 180
@@ -54,22 +56,26 @@ def _npm_install(folder: Path, package: str) -> None:
     assert done.returncode == 0, done.stderr[-4000:]
 
 
+def plugin_patch(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The patch that gives the plugin this configuration."""
+    return {"plugins": {"entries": {PLUGIN_ID: {"enabled": True, "config": dict(config)}}}}
+
+
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     both = {key: _merged(base[key], value) for key, value in over.items() if isinstance(base.get(key), dict)}
     return {**base, **over, **both}
 
 
 class Gateway:
-    """One gateway. ``plugin_config`` is the plugin's configuration, ``more`` is laid over the gateway's own.
-
-    ``env`` is where its SecretRefs are resolved from.
+    """One gateway. ``patch`` is what a user gives ``openclaw config patch`` after installing the plugin, ``more`` is
+    laid over the gateway's own configuration. ``env`` is where its SecretRefs are resolved from.
     """
 
     def __init__(
         self,
         folder: Path,
         model_url: str,
-        plugin_config: Mapping[str, Any],
+        patch: Mapping[str, Any],
         env: Mapping[str, str],
         more: Mapping[str, Any] | None = None,
     ) -> None:
@@ -77,7 +83,7 @@ class Gateway:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._model_url = model_url
-        self._plugin_config = plugin_config
+        self._patch = patch
         self._more = more or {}
         self._bin = installation() / "node_modules" / ".bin"
         self._env = {
@@ -101,7 +107,8 @@ class Gateway:
         self._config_path.write_text(json.dumps(self._config(), indent=1))
         try:
             self.install_output = self.cli("plugins", "install", str(PLUGIN), "--force", "--accept-capabilities")
-            self._configure_plugin()
+            (self.folder / "patch.json").write_text(json.dumps(self._patch))
+            self.cli("config", "patch", "--file", str(self.folder / "patch.json"))
             self._start()
         except BaseException:
             self.__exit__()
@@ -131,11 +138,17 @@ class Gateway:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    def call(self, method: str, params: Mapping[str, Any]) -> Any:
-        """A method of the gateway's own protocol, as an operator calls it."""
-        arguments = ("gateway", "call", method, "--json", "--params", json.dumps(params))
-        output = self.cli(*arguments, "--url", f"ws://127.0.0.1:{self.port}", "--token", GATEWAY_TOKEN)
-        return json.loads(output[min(i for i in (output.find("{"), output.find("[")) if i >= 0) :])
+    @contextmanager
+    def approver(self, decision: str) -> Iterator[None]:
+        """Somebody answers each approval prompt with ``decision``, ``allow-once`` or ``deny``."""
+        command = [str(self._bin / "node"), str(APPROVER), str(installation()), f"ws://127.0.0.1:{self.port}", decision]
+        with subprocess.Popen(command, env=self._env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            try:
+                assert process.stdout is not None
+                assert json.loads(process.stdout.readline()) == {"ready": True}
+                yield
+            finally:
+                process.kill()
 
     def invoke(self, tool: str, args: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """A tool's details through ``/tools/invoke``."""
@@ -181,14 +194,6 @@ class Gateway:
             },
         }
         return _merged(config, self._more)
-
-    def _configure_plugin(self) -> None:
-        # On top of what the install command wrote: a configuration without its marks would be reverted.
-        config = json.loads(self._config_path.read_text())
-        entries = config.setdefault("plugins", {}).setdefault("entries", {})
-        entries.setdefault(PLUGIN_ID, {}).update({"enabled": True, "config": dict(self._plugin_config)})
-        config["plugins"]["allow"] = [PLUGIN_ID]
-        self._config_path.write_text(json.dumps(config, indent=1))
 
     def _start(self) -> None:
         with (self.folder / "gateway.out").open("wb") as out:
