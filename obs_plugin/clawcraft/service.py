@@ -60,7 +60,7 @@ class Service:
     def __init__(self, obs: ModuleType, panel: Mapping[str, object], carried: Any = None) -> None:
         self.obs = ObsAdapter(obs)
         self._clock = SystemClock()
-        self._ui = UiThread(self.obs.libobs)
+        self._ui = UiThread(self.obs.libobs, self._count_ui_call)
         self._stream = StreamController(self.obs, self._ui, self._clock, self._stream_config, carried)
         self._settings: Settings | None = None
         self._panel = dict(panel)
@@ -202,6 +202,12 @@ class Service:
             while not self._stopping and self._panel_version != seen_version:
                 seen_version = self._panel_version
                 self._changed.wait_for(lambda: self._stopping or self._panel_version != seen_version, SETTLE_S)  # noqa: B023
+
+    def _count_ui_call(self, outcome: str, duration_s: float) -> None:
+        """The calling thread's; there are no metrics before the parts are built."""
+        assembly = self._assembly
+        if assembly is not None:
+            assembly.metrics.ui_call(outcome=outcome, duration_s=duration_s)
 
     def _stream_config(self) -> StreamConfig:
         settings = self._settings

@@ -13,6 +13,7 @@ import contextlib
 import ctypes
 import itertools
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar, cast
 
@@ -60,10 +61,16 @@ class _Task(Generic[T]):
 
 
 class UiThread:
-    """The one door to OBS's UI thread. Made at script_load, closed at script_unload."""
+    """The one door to OBS's UI thread. Made at script_load, closed at script_unload.
 
-    def __init__(self, libobs: Libobs | LibobsMissing) -> None:
+    ``on_call`` is told of each call's outcome ("ok", "error" or "timeout") and its seconds, in the calling thread.
+    """
+
+    def __init__(
+        self, libobs: Libobs | LibobsMissing, on_call: Callable[[str, float], None] = lambda _outcome, _duration_s: None
+    ) -> None:
         self._libobs = libobs
+        self._on_call = on_call
         self._ids = itertools.count(1)
         self._changed = threading.Condition()
         self._tasks: dict[int, _Task[Any]] = {}
@@ -87,16 +94,24 @@ class UiThread:
         """
         if isinstance(self._libobs, LibobsMissing):
             raise ObsUnavailable(f"OBS's UI thread is out of reach: {self._libobs.reason}.", retryable=False)
-        task = _Task(fn, after)
-        task_id = self._post(self._libobs, task)
-        if not task.wait(timeout_s):
-            with self._changed:
-                begun = self._tasks.pop(task_id, None) is None
-            if not begun or not task.wait(0):
-                raise ObsUnresponsive(
-                    f"OBS's UI thread did not answer within {timeout_s:g} s.", details={"waited_s": timeout_s}
-                )
-        return task.outcome()
+        began_s = time.monotonic()
+        outcome = "error"
+        try:
+            task = _Task(fn, after)
+            task_id = self._post(self._libobs, task)
+            if not task.wait(timeout_s):
+                with self._changed:
+                    begun = self._tasks.pop(task_id, None) is None
+                if not begun or not task.wait(0):
+                    outcome = "timeout"
+                    raise ObsUnresponsive(
+                        f"OBS's UI thread did not answer within {timeout_s:g} s.", details={"waited_s": timeout_s}
+                    )
+            result = task.outcome()
+            outcome = "ok"
+            return result
+        finally:
+            self._on_call(outcome, time.monotonic() - began_s)
 
     def close(self) -> None:
         """Any thread. Nobody waits any more and no task runs any more; idempotent."""
