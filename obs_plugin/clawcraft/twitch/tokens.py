@@ -181,9 +181,10 @@ class TokenKeeper:
         self._publish()
 
     def _await_round(self, deadline: Deadline, number: int) -> None:
-        """Wait until the thread ended its round ``number``. Raises what that round failed with."""
-        self._wanted = True
-        self._changed.notify_all()
+        """Wait until the thread ended its round ``number``, under way or next. Raises what it failed with."""
+        if number > self._begun:
+            self._wanted = True
+            self._changed.notify_all()
         if not self._changed.wait_for(lambda: self._done >= number or self._closing, deadline.remaining_s):
             raise Timeout(
                 f"the Twitch token could not be checked within the {deadline.total_s:g} s of the action",
