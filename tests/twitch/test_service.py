@@ -1,4 +1,4 @@
-"""The whole service against the local Twitch, through its HTTP API: in the fake OBS, and on a real one."""
+"""The whole service against the local Twitch, through its HTTP API, in the fake OBS."""
 
 import json
 import statistics
@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-from tests.support.real_obs import obs_missing, obs_required
-from tests.support.show import Show
 from tests.support.studio import TOKEN, Studio
 from tests.support.tool_client import ToolClient
 from twitch_sim import TwitchSim
@@ -74,20 +72,6 @@ def test_a_whole_stream_in_the_fake_obs(tmp_path: Path) -> None:
         assert status["state"] == "ok"
         assert status["identity"]["login"] == "clawstreamer"
         assert status["scopes_missing"] == []
-
-
-@pytest.mark.real_obs
-def test_a_whole_stream_on_a_real_obs(tmp_path: Path) -> None:
-    reason = obs_missing()
-    if reason is not None:
-        if obs_required():
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with TwitchSim() as sim, Show(tmp_path, sim.environment()) as show:
-        stream_with_everything(show.client, sim, show.stream_state)
-        assert show.obs.warnings() == []
-        found = searched(show.config, secrets_of(sim))
-    assert found == []
 
 
 def test_while_twitch_hangs_polling_and_health_stay_fast_and_actions_end_as_timeout(studio: Studio) -> None:
