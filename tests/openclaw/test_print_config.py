@@ -1,0 +1,64 @@
+"""``print_config.py`` prints a patch that finds the token and never shows it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from clawcraft.secrets import Secret, SecretStore
+
+PLUGIN = Path(__file__).resolve().parents[2] / "tools" / "openclaw"
+TOKEN = "a-token-of-a-test-0123"
+
+
+def printed(obs: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(PLUGIN / "print_config.py"), "--obs-config-dir", str(obs), *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30)
+
+
+def store(obs: Path, **secrets: str) -> Path:
+    secret_store = SecretStore(obs / "plugin_config" / "twitch-clawcraft")
+    secret_store.update({name: Secret(value) for name, value in secrets.items()})
+    return secret_store.path
+
+
+def patch(obs: Path, *options: str) -> dict[str, Any]:
+    done = printed(obs, *options)
+    assert done.returncode == 0, done.stderr
+    assert TOKEN not in done.stdout
+    content = json.loads(done.stdout)
+    assert isinstance(content, dict)
+    return content
+
+
+def test_the_patch_points_at_the_stored_token(tmp_path: Path) -> None:
+    path = store(tmp_path, TOOL_SERVICE_TOKEN=TOKEN)
+    content = patch(tmp_path, "--port", "4040")
+    provider = content["secrets"]["providers"]["twitch-clawcraft"]
+    config = content["plugins"]["entries"]["twitch-clawcraft"]["config"]
+    assert (provider["path"], provider["mode"]) == (str(path), "json")
+    assert json.loads(path.read_text())[config["token"]["id"].removeprefix("/")] == TOKEN
+    assert config["baseUrl"] == "http://127.0.0.1:4040"
+    assert config["confirmGoLive"] is False
+    assert "signatureSecret" not in config
+
+
+def test_a_stored_signature_secret_and_a_wish_to_confirm_are_in_the_patch(tmp_path: Path) -> None:
+    store(tmp_path, TOOL_SERVICE_TOKEN=TOKEN, TOOL_SERVICE_SIGNATURE_SECRET="s" * 20)
+    config = patch(tmp_path, "--confirm")["plugins"]["entries"]["twitch-clawcraft"]["config"]
+    assert config["signatureSecret"]["id"] == "/TOOL_SERVICE_SIGNATURE_SECRET"
+    assert config["confirmGoLive"] is True
+
+
+def test_the_patch_has_only_keys_of_the_plugins_schema(tmp_path: Path) -> None:
+    store(tmp_path, TOOL_SERVICE_TOKEN=TOKEN, TOOL_SERVICE_SIGNATURE_SECRET="s" * 20)
+    config = patch(tmp_path)["plugins"]["entries"]["twitch-clawcraft"]["config"]
+    schema = json.loads((PLUGIN / "openclaw.plugin.json").read_text("utf-8"))["configSchema"]
+    assert set(config) <= set(schema["properties"])
+
+
+def test_before_the_first_start_of_obs_it_says_what_to_do(tmp_path: Path) -> None:
+    done = printed(tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "start OBS with the script once" in done.stderr
