@@ -389,7 +389,19 @@ class RealObs:
         return self.display.wait_window(r"^OBS [0-9]")
 
     def click(self, button: Literal["stream", "exit"]) -> None:
-        """Click a button of the Controls dock, as the streamer does."""
+        """Click a button of the Controls dock, as the streamer does. After "exit" OBS is shutting down."""
+        self._click(button)
+        deadline = time.monotonic() + 20
+        while button == "exit":
+            try:  # a click before the window has settled is lost
+                self.process.wait_for_line("==== Shutting down ====", 2)
+                return
+            except TimeoutError:
+                if time.monotonic() > deadline:
+                    raise
+            self._click(button)
+
+    def _click(self, button: str) -> None:
         self.display.click(self.window(), *BUTTONS[button])
 
     def wait_error_box(self, timeout_s: float = 15) -> str:
@@ -418,15 +430,7 @@ class RealObs:
 
     def quit(self, timeout_s: float = 20) -> int:
         """The clean exit, by the Exit button; the exit status. (SIGTERM would skip script_unload.)"""
-        deadline = time.monotonic() + timeout_s
-        while True:
-            self.click("exit")
-            try:  # a click before the window has settled is lost
-                self.process.wait_for_line("==== Shutting down ====", 2)
-                break
-            except TimeoutError:
-                if time.monotonic() > deadline:
-                    raise
+        self.click("exit")
         return self.process.wait(timeout_s)
 
     def kill(self) -> None:
