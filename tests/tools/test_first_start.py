@@ -23,7 +23,7 @@ def display(tmp_path: Path) -> Iterator[Display]:
 
 
 def test_the_service_answers_at_the_first_start_and_is_gone_after_uninstalling(
-    whole_clone: Clone, display: Display
+    display: Display, whole_clone: Clone
 ) -> None:
     done = whole_clone.install(DETECT)
     assert done.returncode == 0, done.stderr
@@ -48,7 +48,7 @@ def test_the_service_answers_at_the_first_start_and_is_gone_after_uninstalling(
     assert left == saved | {"modules": saved["modules"] | {"scripts-tool": []}}
 
 
-def test_an_obs_that_was_killed_is_no_running_obs(clone: Clone, display: Display) -> None:
+def test_an_obs_that_was_killed_is_no_running_obs(display: Display, clone: Clone) -> None:
     assert clone.install(DETECT).returncode == 0
     with RealObs(display, clone.user_home, {"PORT": str(free_port())}) as obs:
         obs.process.signal_group(signal.SIGKILL)

@@ -56,15 +56,15 @@ def test_uninstalling_from_a_home_that_was_empty_leaves_no_file(clone: Clone) ->
     assert not clone.packages.exists()
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_uninstalling_gives_back_every_byte(clone: Clone, layout: str) -> None:
-    path = clone.add_file("Show.json", LAYOUTS[layout])
+def test_uninstalling_gives_back_every_byte_of_every_layout(clone: Clone) -> None:
+    paths = {layout: clone.add_file(f"{layout}.json", content) for layout, content in LAYOUTS.items()}
     assert clone.install().returncode == 0
-    assert {"path": str(clone.script), "settings": {}} in clone.scripts(path)
+    for path in paths.values():
+        assert {"path": str(clone.script), "settings": {}} in clone.scripts(path), path
 
     assert clone.install("--uninstall").returncode == 0
 
-    assert path.read_bytes() == LAYOUTS[layout]
+    assert {layout: path.read_bytes() for layout, path in paths.items()} == LAYOUTS
     assert not (clone.config / "plugin_config").exists()
 
 
@@ -144,14 +144,15 @@ def test_a_broken_collection_is_left_alone_and_the_others_are_done(clone: Clone)
     assert "Broken.json.bak" in done.stderr
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b'{"modules": []}', b'{"modules": {"scripts-tool": {}}}', b"\xff\xfe"])
-def test_what_obs_would_not_write_is_refused_not_mended(clone: Clone, content: bytes) -> None:
-    path = clone.add_file("Odd.json", content)
+def test_what_obs_would_not_write_is_refused_not_mended(clone: Clone) -> None:
+    odd = (b"", b"[]", b'{"modules": []}', b'{"modules": {"scripts-tool": {}}}', b"\xff\xfe")
+    paths = {clone.add_file(f"Odd {number}.json", content): content for number, content in enumerate(odd)}
 
     done = clone.install()
 
     assert done.returncode == 1
-    assert path.read_bytes() == content
+    assert {path: path.read_bytes() for path in paths} == paths
+    assert [path.name for path in paths if f"{path.name} is left alone" not in done.stderr] == []
     assert "Traceback" not in done.stderr
 
 
