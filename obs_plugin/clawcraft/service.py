@@ -7,6 +7,7 @@ streamer changes. Standard library only at import, so that the panel works even 
 
 import gc
 import os
+import sys
 import threading
 import traceback
 from collections.abc import Mapping
@@ -166,8 +167,17 @@ class Service:
             )
             return RETRY_S
         # Imported here: only now are the packages known to be there, and the UI thread never pays for it.
-        from clawcraft.assembly import Assembly
-        from clawcraft.http.server import ListenError
+        try:
+            from clawcraft.assembly import Assembly
+            from clawcraft.http.server import ListenError
+        except ImportError as error:
+            self._tell(
+                Phase.NOT_LISTENING,
+                f"Python cannot load a package ({error}). OBS uses the Python in {sys.prefix}: if that is not the one "
+                "OBS was made for (a virtual environment, pyenv or conda first on PATH), start OBS without it; else "
+                f"run: {dependencies.install_command()}",
+            )
+            return None
 
         try:
             settings = load_settings(os.environ, self.secrets, self._panel, self.data_dir)

@@ -30,6 +30,10 @@ PACKAGES = "obs-studio obs-plugins xvfb openbox xdotool libgl1-mesa-dri nginx li
 BUTTONS = {"stream": (99, 193), "exit": (99, 45)}
 
 
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""OBS's Python takes its standard library from the first python3 on PATH: a virtual environment's is another build."""
+
+
 def obs_missing() -> str | None:
     """What to install before a real-OBS test can run, or None. The reason of pytest's skip."""
     path = os.environ.get("PATH", "") + os.pathsep + "/usr/sbin"
@@ -201,7 +205,7 @@ class Display:
             self._xvfb.terminate()
 
     def env(self) -> dict[str, str]:
-        return {"PATH": os.environ["PATH"], "HOME": str(self._folder), "DISPLAY": self.name, "LC_ALL": "C.UTF-8"}
+        return {"PATH": SYSTEM_PATH, "HOME": str(self._folder), "DISPLAY": self.name, "LC_ALL": "C.UTF-8"}
 
     def xdotool(self, *args: str, check: bool = True, timeout_s: float = 20) -> str:
         """xdotool's output; empty when it fails and ``check`` is off."""
@@ -431,7 +435,20 @@ class RealObs:
     def quit(self, timeout_s: float = 20) -> int:
         """The clean exit, by the Exit button; the exit status. (SIGTERM would skip script_unload.)"""
         self.click("exit")
-        return self.process.wait(timeout_s)
+        return self.wait_exit(timeout_s)
+
+    def wait_exit(self, timeout_s: float = 20) -> int:
+        """The exit status, once OBS is gone. A connection that fails while OBS shuts down makes it show one more
+        error box and wait for its click, whatever the scripts do."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                return self.process.wait(0.3)
+            except subprocess.TimeoutExpired:
+                if time.monotonic() > deadline:
+                    raise
+            if self.process.running:
+                self.close_error_boxes()
 
     def kill(self) -> None:
         """kill -9."""

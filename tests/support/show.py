@@ -74,7 +74,10 @@ class Show:
     def start(self) -> None:
         """Start OBS and wait until the service answers."""
         self.obs.start()
-        wait_for_service(self.port)
+        try:
+            wait_for_service(self.port)
+        except AssertionError as error:
+            raise AssertionError("\n".join([str(error), "OBS said:", *self.obs.process.lines()[-30:]])) from None
         self.client = self.agent()
 
     def agent(self, agent_id: str = "test-agent") -> ToolClient:
