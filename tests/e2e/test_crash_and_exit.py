@@ -70,7 +70,7 @@ def test_exit_is_quick_and_clean_with_everything_in_flight(own_show: Show) -> No
         show.obs.process.wait_for_line(r"=+ Shutting down|Freeing OBS context data", 10)
         show.gate.dead()
         show.gate.cut()  # OBS itself joins its connecting thread, whatever the scripts do
-        assert show.obs.process.wait(20) == 0
+        assert show.obs.wait_exit() == 0
         took_s = time.monotonic() - began
         poller.join(5)
         idle.close()
