@@ -5,7 +5,7 @@ import time
 
 import obspython as obs
 
-stuck = []
+stuck: list[bool] = []
 
 
 def on_event(code: int) -> None:
