@@ -28,7 +28,6 @@ export function textId(id) {
   if (!id) {
     return undefined;
   }
-  // eslint-disable-next-line no-control-regex
   return fitted(id, id.replace(/[\u0000-\u001f\u007f-\u009f]/g, "_"), TEXT_ID_MAX);
 }
 
