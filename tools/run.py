@@ -23,6 +23,7 @@ import _venv
 if TYPE_CHECKING:
     from clawcraft.settings import Settings
     from obs_mock import MockObs
+    from twitch_sim import TwitchSim
 
 PLUGIN = _venv.ROOT / "obs_plugin"
 SCRIPT = PLUGIN / "twitch_clawcraft.py"
@@ -52,10 +53,10 @@ def main() -> int:
             os.environ.update(sim.environment())
             print(f"The local Twitch is at {sim.url} (what happened there: {sim.control_url})")
         host = MockObs(SCRIPT, options.scenario, config_dir=data_dir and data_dir.expanduser().absolute())
-        return _run(host)
+        return _run(host, sim if options.twitch_sim else None)
 
 
-def _run(host: MockObs) -> int:
+def _run(host: MockObs, twitch: TwitchSim | None) -> int:
     ended: list[int] = []
     for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
         if number := getattr(signal, name, None):
@@ -66,6 +67,8 @@ def _run(host: MockObs) -> int:
     url = ""
     while not ended:
         host.wait(FOLLOW_S)
+        if twitch is not None:
+            twitch.show_live(host.stream.output is not None and host.stream.output.active)
         for line in host.log_lines()[shown:]:
             shown += 1
             print(line, file=terminal)

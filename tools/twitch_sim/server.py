@@ -65,6 +65,12 @@ class TwitchSim:
         """The next call of ``endpoint`` goes wrong; see ``Fault``."""
         self.faults.add(Fault(endpoint, **how))
 
+    def show_live(self, streaming: bool) -> None:
+        """The first user's channel streams, or does not; may be said again and again."""
+        channel = self.world.channels[self.world.users[0].id]
+        if streaming == (channel.live_since is None):
+            (self.world.go_live if streaming else self.world.go_offline)(channel.broadcaster_id)
+
     def start(self) -> Self:
         self._thread.start()
         return self
