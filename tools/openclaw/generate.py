@@ -120,7 +120,7 @@ TOOLS: Final = (
                     "description": "The job_id that twitch_start_stream or twitch_stop_stream returned.",
                 },
                 "wait_s": {
-                    "type": "number",
+                    "type": "integer",
                     "minimum": 0,
                     "maximum": 30,
                     "default": 0,

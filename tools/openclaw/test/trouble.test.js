@@ -49,8 +49,10 @@ test("a service that is down says what that means", async (t) => {
   const gateway = gatewayFor(t, service);
   await service.stop();
   for (const tool of ["twitch_start_stream", "twitch_pre_show_check", "twitch_job_status"]) {
-    const result = await gateway.call(tool, { job_id: "job-1" });
+    const updates = [];
+    const result = await gateway.call(tool, { job_id: "job-1" }, { onUpdate: (update) => updates.push(update) });
     assert.equal(result.ok, false);
+    assert.deepEqual(updates, [], "only the service itself can ask for another try");
     assert.equal(result.code, "service_down");
     assert.match(result.message, /^OBS is not running or the script is not loaded/);
     assert.ok(result.hint);
