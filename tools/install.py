@@ -6,7 +6,9 @@ scene collections. Standard library only; run it with OBS closed. Twice is once;
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -16,6 +18,7 @@ _venv.require_python()
 
 from installer import Problem, Status, collection, embedded, homes, ini, packages, running  # noqa: E402
 from installer.ledger import Ledger  # noqa: E402
+from openclaw.print_config import SECRETS_FILE, snippet  # noqa: E402
 
 PLUGIN = _venv.ROOT / "obs_plugin"
 SCRIPT = PLUGIN / "twitch_clawcraft.py"
@@ -94,6 +97,8 @@ class Installer(Step):
             self._add_to(home, python)
         if self._status == Status.DONE:
             print("Next: start OBS. Tools, Scripts shows the service, its address and where the token is.")
+            for home in found:
+                print(_for_openclaw(home))
         return self._status
 
     def _python(self, home: homes.ObsHome) -> embedded.EmbeddedPython:
@@ -141,6 +146,21 @@ class Installer(Step):
         for file in (home.global_ini, home.user_ini):
             if not ini.value(ini.read(file), "Basic", "SceneCollection"):
                 _set_value(ledger, file, {("Basic", "SceneCollection"): name, ("Basic", "SceneCollectionFile"): stem})
+
+
+def _for_openclaw(home: homes.ObsHome) -> str:
+    """The configuration that connects an OpenClaw on this machine, ready to paste; it holds no secret."""
+    config = snippet(home.own_folder / SECRETS_FILE)
+    plugin = _venv.ROOT / "tools" / "openclaw"
+    return f"""
+For an OpenClaw agent on this machine:
+
+    openclaw plugins install {shlex.quote(str(plugin))} --force --accept-capabilities
+
+and into openclaw.json (or pipe it to: openclaw config patch --stdin):
+
+{json.dumps(config, indent=2)}
+"""
 
 
 class Uninstaller(Step):

@@ -29,10 +29,11 @@ def main() -> int:
     options, pytest_arguments = _options()
     _venv.enter("requirements-dev.txt")
     os.chdir(_venv.ROOT)
-    failed = [] if pytest_arguments else _run_checks()
-    if not options.require_obs:
-        _tell_of_obs()
-    status = _run_pytest(options, pytest_arguments)
+    if pytest_arguments:
+        # pyproject.toml deselects the openclaw tests; a later -m wins.
+        return _pytest(options, *(["-m", ""] if options.openclaw else []), *pytest_arguments)
+    failed = _run_checks()
+    status = _run_all_tests(options)
     if failed:
         print(f"error: these checks failed, see above: {', '.join(failed)}", file=sys.stderr)
     return status or (1 if failed else 0)
@@ -79,24 +80,34 @@ def _node_tests() -> list[str]:
     return [str(file) for file in files if "node_modules" not in file.parts]
 
 
-def _tell_of_obs() -> None:
+def _obs_missing() -> str | None:
     sys.path.insert(0, str(_venv.ROOT))
     from tests.support.real_obs import obs_missing
 
-    missing = obs_missing()
-    if missing:
+    return obs_missing()
+
+
+def _run_all_tests(options: argparse.Namespace) -> int:
+    """The tests that need no OBS side by side, since they mostly wait; then, one by one, those in a real OBS."""
+    missing = _obs_missing()
+    workers = str(2 * (os.cpu_count() or 1))
+    status = _pytest(options, "-m", "not real_obs and not openclaw", "-n", workers, "--dist", "loadfile")
+    if missing and not options.require_obs:
         _venv.say(f"== the tests in a real OBS are skipped: {missing}")
+    else:
+        status = _pytest(options, "-m", "real_obs and not openclaw") or status
+    if options.openclaw:
+        status = _pytest(options, "-m", "openclaw") or status
+    return status
 
 
-def _run_pytest(options: argparse.Namespace, arguments: list[str]) -> int:
-    _venv.say("== pytest")
+def _pytest(options: argparse.Namespace, *arguments: str) -> int:
+    _venv.say(f"== pytest {' '.join(arguments)}")
     environment = dict(os.environ)
     if options.require_obs:
         environment["CLAWCRAFT_REQUIRE_OBS"] = "1"
     if options.openclaw:
         environment["CLAWCRAFT_OPENCLAW"] = "1"
-        # pyproject.toml deselects them; a later -m wins.
-        arguments = ["-m", "", *arguments]
     return subprocess.run([sys.executable, "-m", "pytest", *arguments], env=environment).returncode
 
 

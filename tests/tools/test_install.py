@@ -44,6 +44,9 @@ def test_an_empty_obs_home_gets_a_collection_that_lists_the_script(clone: Clone)
     for name in ("global.ini", "user.ini"):
         assert "SceneCollectionFile=Untitled" in (clone.config / name).read_text()
     assert "Next: start OBS" in done.stdout
+    for_openclaw = json.loads(done.stdout[done.stdout.index("{") :])
+    secrets_file = str(clone.config / "plugin_config" / "twitch-clawcraft" / "secrets.json")
+    assert for_openclaw["secrets"]["providers"]["twitch-clawcraft"]["path"] == secrets_file
 
 
 def test_uninstalling_from_a_home_that_was_empty_leaves_no_file(clone: Clone) -> None:
