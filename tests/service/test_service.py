@@ -1,59 +1,20 @@
 """The whole service in the fake OBS: its life, its answers against the schemas, and settings changed while it runs."""
 
 import json
-import os
 import socket
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jsonschema
-import pytest
 from referencing import Registry, Resource
 
-from obs_mock import MockObs
+from tests.service.conftest import Studio
 from tests.support.real_obs import free_port, wait_until
-from tests.support.tool_client import ToolClient, stored_token, wait_for_service
+from tests.support.tool_client import ToolClient, stored_token
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = ROOT / "obs_plugin" / "twitch_clawcraft.py"
 SCHEMAS = ROOT / "schemas"
-
-
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.startswith(("TOOL_", "TWITCH_", "OBS_")) or name == "PORT":
-            monkeypatch.delenv(name)
-
-
-class Studio:
-    """One fake OBS with the real script."""
-
-    def __init__(self, folder: Path, **panel: object) -> None:
-        self.port = free_port()
-        self.folder = folder
-        limits = {"tool_action_rate_limit_per_min": "100000"}
-        self.obs = MockObs(SCRIPT, settings={"port": self.port, **limits, **panel}, config_dir=folder)
-
-    def client(self, port: int | None = None) -> ToolClient:
-        wait_for_service(port or self.port)
-        return ToolClient(port or self.port, stored_token(self.folder))
-
-
-@pytest.fixture
-def studio(tmp_path: Path) -> Iterator[Studio]:
-    made = Studio(tmp_path)
-    with made.obs:
-        yield made
-
-
-@pytest.fixture
-def client(studio: Studio) -> Iterator[ToolClient]:
-    made = studio.client()
-    yield made
-    made.close()
 
 
 def check(body: Any, schema: str) -> None:
