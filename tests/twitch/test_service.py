@@ -99,8 +99,8 @@ def test_while_twitch_hangs_polling_and_health_stay_fast_and_actions_end_as_time
         ended = [action.result(timeout=30) for action in acting]
     assert [code for _, code in ended] == ["timeout"] * 4
     assert all(1.45 <= seconds < 2.5 for seconds, _ in ended)
-    assert statistics.median(health) < 0.02
-    assert statistics.median(polls) < 0.02
+    assert statistics.median(health) < 0.25
+    assert statistics.median(polls) < 0.25
 
 
 def timed(call: Callable[[], Any]) -> float:
