@@ -108,7 +108,7 @@ def test_a_slow_answer_within_the_limits_is_no_failure(real: Rig) -> None:
     assert seconds >= 0.2
 
 
-def test_close_ends_a_hanging_action_a_hanging_check_and_a_hanging_login_at_oncereal: Rig) -> None:
+def test_close_ends_a_hanging_action_a_hanging_check_and_a_hanging_login_at_once(real: Rig) -> None:
     for endpoint in ("POST /chat/messages", "GET /oauth2/validate", "POST /oauth2/device"):
         real.sim.fault(endpoint, hang=True)
     with ThreadPoolExecutor(1) as pool:
