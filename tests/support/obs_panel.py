@@ -19,6 +19,8 @@ PANEL = (
     *("port", "bind", "clients"),
 )
 
+TRIES = 3
+
 
 class ScriptsWindow:
     """``artefacts`` is where the screenshots go."""
@@ -49,11 +51,24 @@ class ScriptsWindow:
         """The + button, and the path typed into the file dialog."""
         self._click(37, 687)
         dialog = self._wait_dialog()
-        self._display.xdotool("windowactivate", "--sync", dialog)
-        self._display.xdotool("type", "--delay", "5", str(path))
-        self._display.xdotool("key", "Return")
-        wait_until(lambda: self._dialogs() == [], 10, "the file dialog closes")
+        for _ in range(TRIES):
+            self._display.xdotool("windowactivate", "--sync", dialog)
+            self._display.xdotool("key", "ctrl+a")
+            self._display.xdotool("type", "--delay", "5", str(path))
+            self._display.xdotool("key", "Return")
+            if self._dialogs_close():
+                break
+            # A key lost while the dialog was still drawing itself: Return closes its complaint.
+            self._display.xdotool("key", "Return")
+        else:
+            raise TimeoutError(f"the file dialog does not take {path}")
         self.settle()
+
+    def _dialogs_close(self) -> bool:
+        try:
+            return bool(wait_until(lambda: self._dialogs() == [], 5, "the file dialog closes"))
+        except TimeoutError:
+            return False
 
     def select_first_script(self) -> None:
         self._click(120, 67)
