@@ -87,7 +87,7 @@ def test_a_half_typed_secret_is_neither_saved_nor_used(desk: Desk, window: Scrip
     assert desk.secrets.get("TOOL_SERVICE_TOKEN") == generated
     assert agent.get("/status").status_code == 200
 
-    window.go_on_typing(OWN_TOKEN[20:])
+    window.go_on_typing("own_token", OWN_TOKEN[20:])
     window.press("access_store")
     wait_until(lambda: desk.secrets.get("TOOL_SERVICE_TOKEN") == Secret(OWN_TOKEN), 15, "the whole token is stored")
     wait_until(lambda: agent.get("/status").status_code == 401, 15, "the generated token is over")

@@ -70,7 +70,7 @@ class Desk:
     def quit(self) -> int:
         """The clean exit; the main window may have been covered or minimised."""
         main = self.obs.window()
-        self.obs.display.xdotool("windowactivate", "--sync", main)
+        self.obs.display.activate(main)
         return self.obs.quit()
 
     def refusal(self, agent: ToolClient, action: str, **args: Any) -> str:

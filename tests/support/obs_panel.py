@@ -1,5 +1,6 @@
 """OBS's Scripts window, driven as the streamer drives it: with the keyboard and the mouse. Test's own thread."""
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Iterable
@@ -36,7 +37,7 @@ class ScriptsWindow:
     def open(self) -> None:
         """Tools → Scripts, made as large as the screen."""
         main = self._obs.window()
-        self._display.xdotool("windowactivate", "--sync", main)
+        self._display.activate(main)
         self._display.xdotool("key", "--delay", "150", "alt+t", "Down", "Down", "Down", "Return")
         self.window = self._display.wait_window("^Scripts$")
         self._display.xdotool("windowmove", self.window, "0", "0")
@@ -49,10 +50,9 @@ class ScriptsWindow:
 
     def add_script(self, path: Path) -> None:
         """The + button, and the path typed into the file dialog."""
-        self._click(37, 687)
-        dialog = self._wait_dialog()
+        dialog = self._open_dialog()
         for _ in range(TRIES):
-            self._display.xdotool("windowactivate", "--sync", dialog)
+            self._display.activate(dialog)
             self._display.xdotool("key", "ctrl+a")
             self._display.xdotool("type", "--delay", "5", str(path))
             self._display.xdotool("key", "Return")
@@ -65,10 +65,9 @@ class ScriptsWindow:
         self.settle()
 
     def _dialogs_close(self) -> bool:
-        try:
+        with contextlib.suppress(TimeoutError):
             return bool(wait_until(lambda: self._dialogs() == [], 5, "the file dialog closes"))
-        except TimeoutError:
-            return False
+        return False
 
     def select_first_script(self) -> None:
         self._click(120, 67)
@@ -76,7 +75,7 @@ class ScriptsWindow:
 
     def focus(self, name: str) -> None:
         """Tab to a widget; OBS scrolls it into view."""
-        self._display.xdotool("windowactivate", "--sync", self.window)
+        self._display.activate(self.window)
         self._click(120, 67)
         index = (*BEFORE, *self.widgets).index(name)
         self._display.xdotool("key", "--delay", "8", *["Tab"] * index)
@@ -103,21 +102,21 @@ class ScriptsWindow:
         self._display.xdotool("key", "ctrl+a", "ctrl+v")
         self.settle()
 
-    def go_on_typing(self, text: str) -> None:
-        """Into the field that had the focus last."""
-        self._display.xdotool("windowactivate", "--sync", self.window)
+    def go_on_typing(self, name: str, text: str) -> None:
+        """At the end of what stands in a field already."""
+        self.focus(name)
         self._display.xdotool("key", "End")
         self._display.xdotool("type", "--delay", "12", text)
 
     def add_scene(self) -> None:
         """The + button of the Scenes dock, and the name it proposes; then back to the Scripts window."""
         main = self._obs.window()
-        self._display.xdotool("windowactivate", "--sync", main)
+        self._display.activate(main)
         self._display.xdotool("mousemove", "--window", main, "22", "685", "click", "1")
         dialog = self._display.wait_window("^Add Scene$")
         self._display.press(dialog, "Return")
         wait_until(lambda: not self._display.windows("^Add Scene$"), 10, "the scene is added")
-        self._display.xdotool("windowactivate", "--sync", self.window)
+        self._display.activate(self.window)
 
     def choose(self, name: str, steps: int) -> None:
         """Go down a list by so many entries."""
@@ -162,8 +161,13 @@ class ScriptsWindow:
     def _click(self, x: int, y: int) -> None:
         self._display.xdotool("mousemove", "--window", self.window, str(x), str(y), "click", "1")
 
-    def _wait_dialog(self) -> str:
-        return str(wait_until(self._dialogs, 15, "the file dialog")[0])
+    def _open_dialog(self) -> str:
+        """The + button; a click before the window has settled is lost."""
+        for _ in range(TRIES):
+            self._click(37, 687)
+            with contextlib.suppress(TimeoutError):
+                return str(wait_until(self._dialogs, 5, "the file dialog")[0])
+        raise TimeoutError("the + button opens no file dialog")
 
     def _dialogs(self) -> list[str]:
         return self._display.windows("^(Add Scripts|Open|Open File|Open Files)$")

@@ -231,9 +231,17 @@ class Display:
         x, y = int(size["WIDTH"]) - right, int(size["HEIGHT"]) - bottom
         self.xdotool("mousemove", "--window", window, str(x), str(y), "click", "1")
 
+    def activate(self, window: str) -> None:
+        """Raise the window and wait for the focus: the window manager calls it active a moment before X does, and
+        keys of that moment go to the window before."""
+        self.xdotool("windowactivate", "--sync", window)
+        wait_until(
+            lambda: self.xdotool("getwindowfocus", "-f", check=False).strip() == window, 5, f"{window} has the focus"
+        )
+
     def press(self, window: str, *keys: str) -> None:
         """Keys to the window, after it has the focus."""
-        self.xdotool("windowactivate", "--sync", window)
+        self.activate(window)
         self.xdotool("key", *keys)
 
     def screenshot(self, path: Path) -> None:
