@@ -13,13 +13,11 @@ from clawcraft import VERSION, checks
 from clawcraft.actions.channel import ChannelActions
 from clawcraft.actions.chat import ChatActions
 from clawcraft.actions.clips import ClipActions
-from clawcraft.actions.dispatch import DispatchConfig, Dispatcher
-from clawcraft.actions.pause import PauseSwitch
 from clawcraft.actions.registry import Action, Registry
 from clawcraft.actions.stream import StreamActions
+from clawcraft.authority.pause import PauseSwitch
+from clawcraft.authority.rate_limit import AuthFailureLimiter, RateLimiter
 from clawcraft.clock import Clock
-from clawcraft.contract.idempotency import Idempotency
-from clawcraft.contract.rate_limit import AuthFailureLimiter, RateLimiter
 from clawcraft.contract.schemas import Contract
 from clawcraft.dependencies import PLUGIN_FOLDER
 from clawcraft.http.app import SERVICE, build_app
@@ -27,6 +25,8 @@ from clawcraft.http.door import Door
 from clawcraft.http.gate import Gate, GateConfig
 from clawcraft.http.server import HttpServer
 from clawcraft.http.workers import WaitSlots
+from clawcraft.jobs.dispatch import DispatchConfig, Dispatcher
+from clawcraft.jobs.idempotency import Idempotency
 from clawcraft.jobs.model import Job
 from clawcraft.jobs.store import FILE_NAME, JobStore
 from clawcraft.jobs.worker import StreamWorker

@@ -5,10 +5,8 @@ from typing import Any
 
 import pytest
 
-from clawcraft.actions.dispatch import Answer
 from clawcraft.actions.registry import Envelope
 from clawcraft.clock import rfc3339
-from clawcraft.contract.idempotency import FALLBACK_WINDOW_S
 from clawcraft.errors import (
     ActionDisabled,
     Busy,
@@ -26,6 +24,8 @@ from clawcraft.errors import (
     TwitchRejected,
     TwitchUnavailable,
 )
+from clawcraft.jobs.dispatch import Answer
+from clawcraft.jobs.idempotency import FALLBACK_WINDOW_S
 from clawcraft.jobs.store import MAX_ACTIVE
 from tests.support.job_rig import PATIENCE_S, TTL_S, JobRig, Places, TurnedClock, envelope, start, stop, together
 

@@ -13,8 +13,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from clawcraft.actions.registry import Envelope
-from clawcraft.contract.answer import Answer, failed, succeeded
-from clawcraft.contract.idempotency import Idempotency, kept
 from clawcraft.errors import (
     ClawcraftError,
     IdempotencyConflict,
@@ -24,6 +22,8 @@ from clawcraft.errors import (
     TwitchRejected,
     TwitchUnavailable,
 )
+from clawcraft.jobs.answer import Answer, failed, succeeded
+from clawcraft.jobs.idempotency import Idempotency, kept
 from tests.support.job_rig import TTL_S, Journal, TurnedClock, open_store
 
 START, STOP, TITLE = "twitch.start_stream", "twitch.stop_stream", "twitch.set_title"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from clawcraft.actions.pause import PauseSwitch
+from clawcraft.authority.pause import PauseSwitch
 from clawcraft.clock import rfc3339
 from tests.support.job_rig import TurnedClock, together
 

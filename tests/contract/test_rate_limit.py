@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clawcraft.contract.rate_limit import AUTH_FAILURES_PER_MIN, AuthFailureLimiter, RateLimiter, TokenBuckets
+from clawcraft.authority.rate_limit import AUTH_FAILURES_PER_MIN, AuthFailureLimiter, RateLimiter, TokenBuckets
 from clawcraft.errors import RateLimited
 
 CHAT = "twitch.post_chat_message"

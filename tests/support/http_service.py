@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from clawcraft.actions.registry import Action, Envelope, Registry
+from clawcraft.authority.rate_limit import AuthFailureLimiter
 from clawcraft.clock import SystemClock
-from clawcraft.contract.rate_limit import AuthFailureLimiter
 from clawcraft.contract.schemas import Contract
 from clawcraft.errors import JobNotFound
 from clawcraft.http.app import build_app

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from clawcraft.actions.dispatch import Answer, DispatchConfig, Dispatcher
-from clawcraft.actions.pause import PauseSwitch
 from clawcraft.actions.registry import Action, Envelope, Registry, Result
 from clawcraft.actions.stream import StreamActions
+from clawcraft.authority.pause import PauseSwitch
 from clawcraft.clock import Clock
-from clawcraft.contract.idempotency import Idempotency
 from clawcraft.errors import ChannelNotAllowed, ClawcraftError, Interrupted, SceneNotFound, Superseded
+from clawcraft.jobs.dispatch import Answer, DispatchConfig, Dispatcher
+from clawcraft.jobs.idempotency import Idempotency
 from clawcraft.jobs.model import Job
 from clawcraft.jobs.store import JobStore
 from clawcraft.jobs.worker import StreamWorker

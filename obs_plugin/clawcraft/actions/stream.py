@@ -8,8 +8,8 @@ from typing import Any, Final, Protocol
 
 from clawcraft.actions.registry import JobContext, Result
 from clawcraft.errors import ChannelNotAllowed, ClawcraftError, Interrupted, Stopping
-from clawcraft.jobs.events import EventLog, incident
 from clawcraft.obs.port import ProgressSink, StreamControl
+from clawcraft.telemetry.events import EventLog, incident
 
 METADATA_ARGS: Final = frozenset({"title", "game", "game_id"})
 CHANNEL_NOT_VERIFIED: Final = "channel_not_verified"

@@ -20,8 +20,8 @@ from clawcraft.http import query, responses, wire
 from clawcraft.http.door import EXCHANGE, Door, Environ, Exchange, RequestMetrics
 from clawcraft.http.gate import Gate
 from clawcraft.http.workers import WaitSlots
-from clawcraft.jobs.events import EventLog
 from clawcraft.jobs.model import Job, JobStatus
+from clawcraft.telemetry.events import EventLog
 
 SERVICE: Final = "twitch-clawcraft"
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"

@@ -10,7 +10,7 @@ from clawcraft.clock import Clock
 from clawcraft.errors import ClawcraftError, MethodNotAllowed, NotFound
 from clawcraft.http import responses, wire
 from clawcraft.http.gate import Gate
-from clawcraft.jobs.events import EventLog, incident
+from clawcraft.telemetry.events import EventLog, incident
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 Environ = dict[str, Any]

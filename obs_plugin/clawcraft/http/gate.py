@@ -11,8 +11,8 @@ from hmac import compare_digest
 from typing import Any, Final, Protocol
 
 from clawcraft.actions.registry import Envelope
+from clawcraft.authority.rate_limit import AuthFailureLimiter
 from clawcraft.clock import Clock
-from clawcraft.contract.rate_limit import AuthFailureLimiter
 from clawcraft.errors import (
     ClientNotAllowed,
     InvalidRequest,

@@ -13,7 +13,7 @@ from typing import Final
 
 from clawcraft.clock import Clock
 from clawcraft.errors import Stopping, StorageUnavailable
-from clawcraft.jobs.events import EventLog
+from clawcraft.telemetry.events import EventLog
 
 BUSY_TIMEOUT_S: Final = 2.0
 """At a reload the life before this one may need a moment to let go of the file."""

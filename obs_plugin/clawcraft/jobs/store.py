@@ -15,12 +15,12 @@ from typing import Any, Final
 from clawcraft.actions.registry import Envelope
 from clawcraft.clock import Clock
 from clawcraft.errors import ClawcraftError, Interrupted, JobNotFound, QueueFull, StorageUnavailable
-from clawcraft.jobs.answers import AnswerTable
 from clawcraft.jobs.database import Database
-from clawcraft.jobs.events import EventLog, log_transition
+from clawcraft.jobs.kept_answers import AnswerTable
 from clawcraft.jobs.model import Job, JobStatus, Progress
 from clawcraft.jobs.rows import COLUMNS, INSERT, UPDATE, from_row, listing, to_row, to_update
 from clawcraft.jobs.signatures import SignatureTable
+from clawcraft.telemetry.events import EventLog, log_transition
 
 FILE_NAME: Final = "jobs.sqlite3"
 MAX_ACTIVE: Final = 1024

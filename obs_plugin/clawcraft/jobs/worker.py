@@ -11,9 +11,9 @@ from typing import Final, Protocol
 
 from clawcraft.actions.registry import Registry
 from clawcraft.errors import ClawcraftError, Interrupted, Superseded
-from clawcraft.jobs.events import EventLog, incident
 from clawcraft.jobs.model import IllegalTransition, Job
 from clawcraft.jobs.store import JobStore
+from clawcraft.telemetry.events import EventLog, incident
 
 SUPERSEDED_BY: Final[Mapping[str, str]] = {"twitch.stop_stream": "twitch.start_stream"}
 """Accepting the key ends every earlier job of the value: a start that waits behind must not flash live after the

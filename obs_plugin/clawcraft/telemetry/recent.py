@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clawcraft.clock import Clock
-from clawcraft.jobs.events import EventLog
+from clawcraft.telemetry.events import EventLog
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from typing import Any, Final
 
 from clawcraft.actions.registry import Envelope
 from clawcraft.clock import Clock
-from clawcraft.contract.answer import Answer, accepted, failed
 from clawcraft.errors import Busy, ClawcraftError, IdempotencyConflict, Interrupted, Stopping, StorageUnavailable
-from clawcraft.jobs.events import EventLog
+from clawcraft.jobs.answer import Answer, accepted, failed
 from clawcraft.jobs.model import Job
 from clawcraft.jobs.store import Accepted, JobStore
+from clawcraft.telemetry.events import EventLog
 
 FALLBACK_WINDOW_S: Final = 60.0
 """How long after its end a job still answers a repeat that has no request_id."""

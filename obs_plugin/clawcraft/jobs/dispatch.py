@@ -9,13 +9,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from clawcraft.actions.pause import PauseSwitch
 from clawcraft.actions.registry import Action, Envelope, Registry
-from clawcraft.contract.answer import Answer, failed, succeeded
-from clawcraft.contract.idempotency import Idempotency, Run, kept
+from clawcraft.authority.pause import PauseSwitch
 from clawcraft.errors import ActionDisabled, Busy, ClawcraftError, PausedByOperator
-from clawcraft.jobs.events import EventLog, incident
+from clawcraft.jobs.answer import Answer, failed, succeeded
+from clawcraft.jobs.idempotency import Idempotency, Run, kept
 from clawcraft.jobs.model import Job
+from clawcraft.telemetry.events import EventLog, incident
 
 __all__ = ["Answer", "DispatchConfig", "Dispatcher"]
 

@@ -1,0 +1,1 @@
+"""What the streamer lets an agent do, and how often: pause and rate limits."""
