@@ -1,13 +1,11 @@
 """The streamer's pause switch: while it is on, agents are refused. Any thread."""
 
-import contextlib
-import os
-import tempfile
 import threading
 from pathlib import Path
 from typing import Any, Final
 
 from clawcraft.clock import Clock, rfc3339
+from clawcraft.files import write_atomically
 
 
 class PauseSwitch:
@@ -74,12 +72,4 @@ class PauseSwitch:
 
     def _write(self, since: float) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=".paused-", dir=self._path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="ascii") as file:
-                file.write(repr(since))
-            os.replace(temporary, self._path)  # noqa: PTH105 - one call that is atomic on every platform
-        except OSError:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
-            raise
+        write_atomically(self._path, repr(since).encode("ascii"), durable=False)
