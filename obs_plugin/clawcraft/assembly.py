@@ -35,7 +35,6 @@ from clawcraft.secrets import SecretStore
 from clawcraft.settings import Settings
 from clawcraft.telemetry.log import ServiceLog
 from clawcraft.telemetry.metrics import Metrics
-from clawcraft.telemetry.recent import Recent
 from clawcraft.twitch.config import TwitchConfig
 from clawcraft.twitch.facade import Twitch
 
@@ -63,7 +62,6 @@ class Assembly:
         with contextlib.ExitStack() as parts:
             self.log = ServiceLog(settings.data_dir, obs_line, clock)
             parts.callback(self.log.close)
-            self.recent = Recent(self.log, clock)
             self.contract = Contract(SCHEMA_FOLDER)
             self.twitch = Twitch(
                 lambda: TwitchConfig.from_settings(self._settings),
@@ -77,7 +75,7 @@ class Assembly:
             self.registry = self._registry()
             self.metrics = Metrics(self.registry.names, VERSION)
             self.jobs = JobStore(
-                settings.data_dir / FILE_NAME, clock, lambda: self._settings.job_ttl_s, self.recent, self._count_job
+                settings.data_dir / FILE_NAME, clock, lambda: self._settings.job_ttl_s, self.log, self._count_job
             )
             parts.callback(self.jobs.close)
             self.pause = PauseSwitch(settings.data_dir, clock)
@@ -197,7 +195,7 @@ class Assembly:
             status=self.status,
             checks=lambda status: checks.run(status, self._settings),
             metrics=self.metrics,
-            log=self.recent,
+            log=self.log,
             slots=self.slots,
             clock=self._clock,
         )

@@ -21,6 +21,7 @@ from clawcraft.http.gate import Gate, GateConfig
 from clawcraft.http.server import HttpServer, WaitSlots
 from clawcraft.jobs.model import Job, JobStatus, Progress
 from clawcraft.secrets import Secret
+from clawcraft.telemetry.events import EventLog
 from clawcraft.telemetry.metrics import Metrics
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -169,7 +170,7 @@ class Signatures:
         return before
 
 
-class Events:
+class Events(EventLog):
     """The log's interface; keeps every event."""
 
     def __init__(self) -> None:

@@ -17,6 +17,7 @@ from clawcraft.jobs.model import Job
 from clawcraft.jobs.store import JobStore
 from clawcraft.jobs.worker import StreamWorker
 from clawcraft.obs.port import ProgressSink
+from clawcraft.telemetry.events import EventLog
 
 DAY_S = 24 * 3600.0
 TTL_S = 7 * DAY_S
@@ -40,7 +41,7 @@ class TurnedClock:
         self.now_s += seconds
 
 
-class Journal:
+class Journal(EventLog):
     """The log, kept in memory."""
 
     def __init__(self) -> None:

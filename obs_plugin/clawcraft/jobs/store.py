@@ -20,7 +20,7 @@ from clawcraft.jobs.kept_answers import AnswerTable
 from clawcraft.jobs.model import Job, JobStatus, Progress
 from clawcraft.jobs.rows import COLUMNS, INSERT, UPDATE, from_row, listing, to_row, to_update
 from clawcraft.jobs.signatures import SignatureTable
-from clawcraft.telemetry.events import EventLog, log_transition
+from clawcraft.telemetry.events import EventLog
 
 FILE_NAME: Final = "jobs.sqlite3"
 MAX_ACTIVE: Final = 1024
@@ -297,5 +297,24 @@ class JobStore:
         return self._clock.time() - self._ttl_s()
 
     def _announce(self, job: Job) -> None:
-        log_transition(self._log, job)
+        self._log.event("job", **_told(job))
         self._on_transition(job)
+
+
+def _told(job: Job) -> dict[str, Any]:
+    """What the log is told of a change of state: every id, the new state, how long the job waited and ran (seconds),
+    and how it ended."""
+    told = {
+        "job_id": job.id,
+        "status": str(job.status),
+        "action": job.action,
+        "agent_id": job.agent_id,
+        "request_id": job.request_id,
+        "mission_id": job.mission_id,
+        "correlation_id": job.correlation_id,
+        "queued_s": None if job.started_at is None else round(job.started_at - job.created_at, 3),
+    }
+    if job.finished_at is not None:
+        told["duration_s"] = round(job.finished_at - job.created_at, 3)
+        told["outcome"] = job.error["code"] if job.error is not None else (job.result or {}).get("status", "done")
+    return told

@@ -60,10 +60,10 @@ class StatusSection:
         view.info("status_service", service_line(service.view))
         view.info("status_obs", obs_line(service.obs.snapshot()))
         view.info("status_twitch", twitch_line(assembly.twitch.status()) if assembly is not None else "")
-        recent = assembly.recent if assembly is not None else None
-        view.info("status_agent", agent_line(self._pause.paused, recent.last_action) if recent else "")
+        log = assembly.log if assembly is not None else None
+        view.info("status_agent", agent_line(self._pause.paused, log.last_action) if log else "")
         # What failed last was often what an agent did last, which the line above tells already.
-        failure = recent.last_error if recent and recent.last_error is not recent.last_action else None
+        failure = log.last_error if log and log.last_error is not log.last_action else None
         view.info("status_error", error_line(failure))
         view.label("pause", "Let the agent go on" if self._pause.paused else "Pause the agent")
         view.show("pause", assembly is not None)

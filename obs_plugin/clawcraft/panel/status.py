@@ -8,7 +8,7 @@ from typing import Any
 from clawcraft.obs.port import ObsSnapshot
 from clawcraft.panel.rows import AMBER, GREEN, GREY, RED, dot, escape
 from clawcraft.service import Phase, View
-from clawcraft.telemetry.recent import Happened
+from clawcraft.telemetry.events import Happened
 
 
 def service_line(view: View) -> str:

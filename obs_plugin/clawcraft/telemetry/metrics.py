@@ -108,7 +108,7 @@ class Metrics:
     def watch_workers(self, busy: Callable[[], int], waiting: Callable[[], int]) -> None:
         """Ask for the HTTP threads that run a request, and how many of those only wait, at each scrape."""
         self._watch("clawcraft_http_workers_busy", "HTTP threads that run a request.", busy)
-        self._watch("clawcraft_http_waiting", "Requests that wait for a job or a running twin.", waiting)
+        self._watch("clawcraft_http_waiting", "Requests that wait for a job or for a duplicate that runs.", waiting)
 
     def watch_stream(self, state: Callable[[], str]) -> None:
         """Ask ``state`` for one of STREAM_STATES, once at each scrape."""
