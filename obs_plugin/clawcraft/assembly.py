@@ -80,7 +80,7 @@ class Assembly:
             parts.callback(self.jobs.close)
             self.pause = PauseSwitch(settings.data_dir, clock)
             self.slots = WaitSlots()
-            self.worker = StreamWorker(self.jobs, self.registry, stream, self.log)
+            self.worker = StreamWorker(self.jobs, self.registry, stream.supersede, stream.close, self.log)
             self.dispatcher = Dispatcher(
                 self.registry,
                 Idempotency(self.jobs, clock, self.log),

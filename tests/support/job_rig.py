@@ -64,6 +64,18 @@ def open_store(
     return JobStore(folder / "jobs.sqlite3", clock, lambda: ttl_s, log or Journal(), on_transition)
 
 
+def finished(store: JobStore, request: Envelope) -> Job:
+    """The job of ``request``, taken through its life."""
+    job = store.create(request, "f")
+    store.start(job.id)
+    return store.finish(job.id, {"status": "started"})
+
+
+def code(job: Job) -> str | None:
+    """The code of the error the job ended with."""
+    return None if job.error is None else job.error["code"]
+
+
 def start(request_id: str | None = None, **fields: Any) -> Envelope:
     return envelope("twitch.start_stream", request_id, **fields)
 
@@ -248,7 +260,7 @@ class JobRig:
                 Action("twitch.set_game", "Game.", run_sync=self.sync),
             ]
         )
-        self.worker = StreamWorker(self.store, registry, self.stream, self.log)
+        self.worker = StreamWorker(self.store, registry, self.stream.supersede, self.stream.close, self.log)
         self.idempotency = Idempotency(self.store, self.clock, self.log)
         self.dispatcher = Dispatcher(
             registry,

@@ -7,7 +7,7 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final, Protocol
+from typing import Final
 
 from clawcraft.actions.registry import Registry
 from clawcraft.errors import ClawcraftError, Interrupted, Superseded
@@ -20,21 +20,22 @@ SUPERSEDED_BY: Final[Mapping[str, str]] = {"twitch.stop_stream": "twitch.start_s
 stop was asked for."""
 
 
-class Interruptible(Protocol):
-    """What a running job may be blocked in."""
-
-    def supersede(self) -> None: ...
-
-    def close(self) -> None: ...
-
-
 class StreamWorker:
-    """One daemon thread (OBS would not exit over any other kind); it waits in memory, never polls."""
+    """One daemon thread (OBS would not exit over any other kind); it waits in memory, never polls. ``supersede`` and
+    ``interrupt`` end what a running job may be blocked in: for a stop that follows a start, and for good."""
 
-    def __init__(self, store: JobStore, registry: Registry, stream: Interruptible, log: EventLog) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        registry: Registry,
+        supersede: Callable[[], None],
+        interrupt: Callable[[], None],
+        log: EventLog,
+    ) -> None:
         self._store = store
         self._registry = registry
-        self._stream = stream
+        self._supersede = supersede
+        self._interrupt = interrupt
         self._log = log
         self._changed = threading.Condition()
         self._queue: deque[Job] = deque()
@@ -46,17 +47,29 @@ class StreamWorker:
         self._thread.start()
 
     def submit(self, job: Job) -> None:
-        """Take a stored job. What it supersedes gives way before this returns."""
+        """Take a stored job, and begin."""
+        self.enqueue(job)
+        self.wake()
+
+    def enqueue(self, job: Job) -> None:
+        """Take a stored job, which begins at ``wake``, or when the job before it ends. Whoever wakes the worker once
+        the 202 is on the wire does not have the answer share the interpreter with the job. What the job supersedes
+        gives way before this returns."""
         with self._changed:
             stopping = self._stopping
             superseded = [] if stopping else self._displace(job)
             if not stopping:
                 self._queue.append(job)
-                self._changed.notify()
         if stopping:
             self._end(job, Interrupted(_SERVICE_ENDED))
         if superseded:
             self._store.fail_all([other.id for other in superseded], _superseded(job))
+
+    def wake(self) -> None:
+        """Any thread: begin what is queued. Cheap where nothing is."""
+        if self._queue:
+            with self._changed:
+                self._changed.notify()
 
     def begin_stop(self) -> None:
         """Any thread, returns at once: from here on no job begins, and the one that runs is told to end. Comes before
@@ -66,7 +79,7 @@ class StreamWorker:
             if self._current is not None:
                 self._current.cancel(Interrupted(_SERVICE_ENDED))
             self._changed.notify()
-        self._stream.close()
+        self._interrupt()
 
     def stop(self, timeout_s: float) -> bool:
         """End the running job and all queued ones as interrupted and join the thread; False if a handler did not
@@ -94,7 +107,7 @@ class StreamWorker:
             # First the mark, then the call: a start that has not reached OBS yet meets the mark at its next
             # progress, one that waits for OBS is woken by the call.
             self._current.cancel(_superseded(job))
-            self._stream.supersede()
+            self._supersede()
         return waiting
 
     def _run(self) -> None:
