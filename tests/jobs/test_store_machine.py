@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
 from clawcraft.errors import InternalError, JobNotFound
+from clawcraft.jobs import store
 from clawcraft.jobs.model import IllegalTransition, Job, JobStatus
 from tests.support.job_rig import TTL_S, Journal, TurnedClock, envelope, open_store
 
@@ -24,6 +25,8 @@ class JobTable(RuleBasedStateMachine):
 
     @initialize()
     def open(self) -> None:
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(store, "ENDED_IN_MEMORY", 2)  # so that most are read from the file
         self.folder = tempfile.TemporaryDirectory()
         self.clock = TurnedClock()
         self.log = Journal()
@@ -36,6 +39,7 @@ class JobTable(RuleBasedStateMachine):
         if hasattr(self, "store"):
             self.store.close()
             self.folder.cleanup()
+            self.patch.undo()
 
     def kept(self, job: Job) -> bool:
         return job.finished_at is None or job.finished_at >= self.clock.now_s - TTL_S

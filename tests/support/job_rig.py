@@ -104,7 +104,7 @@ class StreamDouble:
         self.stop_gate.set()
         self._changed = threading.Condition()
         self._superseded = False
-        self.closed = False
+        self._closed = False
 
     def check_scene(self, scene: str | None) -> None:
         self.calls.append(f"check_scene {scene}")
@@ -140,7 +140,7 @@ class StreamDouble:
 
     def close(self) -> None:
         with self._changed:
-            self.closed = True
+            self._closed = True
             self._changed.notify_all()
 
     def let(self, gate: threading.Event) -> None:
@@ -151,9 +151,9 @@ class StreamDouble:
     def _await(self, gate: threading.Event, *, can_give_way: bool) -> None:
         with self._changed:
             assert self._changed.wait_for(
-                lambda: gate.is_set() or self.closed or (can_give_way and self._superseded), PATIENCE_S
+                lambda: gate.is_set() or self._closed or (can_give_way and self._superseded), PATIENCE_S
             )
-            if self.closed:
+            if self._closed:
                 raise Interrupted("the service stops")
             if can_give_way and self._superseded:
                 raise Superseded("a stop came")
@@ -189,6 +189,23 @@ class MetadataDouble:
         self.before_return()
         progress(90, "waiting for Twitch")
         return {"live": self.shown_live, "waited_s": 3.0}
+
+
+class Hold:
+    """Called by a double: holds it until the test lets it go on."""
+
+    def __init__(self) -> None:
+        self._reached, self._go_on = threading.Event(), threading.Event()
+
+    def __call__(self) -> None:
+        self._reached.set()
+        assert self._go_on.wait(PATIENCE_S)
+
+    def until_reached(self) -> None:
+        assert self._reached.wait(PATIENCE_S)
+
+    def let_go(self) -> None:
+        self._go_on.set()
 
 
 class SyncDouble:
