@@ -11,8 +11,10 @@ from clawcraft.actions.chat import ChatActions
 from clawcraft.actions.clips import ClipActions
 from clawcraft.actions.registry import Envelope, Result
 from clawcraft.secrets import Secret, SecretStore
-from clawcraft.twitch.config import TwitchConfig
-from clawcraft.twitch.facade import Twitch
+from clawcraft.settings import Settings
+from clawcraft.telemetry.events import EventLog
+from clawcraft.twitch.client import Twitch
+from tests.support.settings import make_settings
 from twitch_sim import TwitchSim
 from twitch_sim.world import CLIENT_ID, Token
 
@@ -42,7 +44,7 @@ class TurnedClock:
         return event.is_set()
 
 
-class EventList:
+class EventList(EventLog):
     """A log in memory. Any thread."""
 
     def __init__(self) -> None:
@@ -68,11 +70,10 @@ class Rig:
     sim: TwitchSim
     clock: TurnedClock
     folder: Path
-    settings: TwitchConfig
+    settings: Settings
     token: Token
     log: EventList = field(default_factory=EventList)
     calls: list[tuple[str, str]] = field(default_factory=list)
-    slots: int = 4
 
     def __post_init__(self) -> None:
         self.store = SecretStore(self.folder)
@@ -87,7 +88,6 @@ class Rig:
             self.log,
             lambda endpoint, outcome, _: self.calls.append((endpoint, outcome)),
             version="test",
-            slots=self.slots,
             wait=self.clock.wait,
         )
 
@@ -122,11 +122,11 @@ class Rig:
 def connected(sim: TwitchSim, folder: Path, clock: TurnedClock, **settings: Any) -> Rig:
     """A rig whose operator gave a pair of tokens that works."""
     token = sim.world.issue()
-    config = TwitchConfig(
-        client_id=CLIENT_ID,
-        access_token=Secret(token.access),
-        refresh_token=Secret(token.refresh),
-        api_url=sim.api_url,
-        auth_url=sim.auth_url,
-    )
-    return Rig(sim, clock, folder, replace(config, **settings), token)
+    given = {
+        "twitch_client_id": CLIENT_ID,
+        "twitch_oauth_token": Secret(token.access),
+        "twitch_refresh_token": Secret(token.refresh),
+        "twitch_api_url": sim.api_url,
+        "twitch_auth_url": sim.auth_url,
+    }
+    return Rig(sim, clock, folder, make_settings(folder, **{**given, **settings}), token)

@@ -14,7 +14,6 @@ import requests
 
 from clawcraft.secrets import SecretStore
 from clawcraft.settings import load_settings
-from clawcraft.twitch.config import TwitchConfig
 from tests.support.twitch_rig import TurnedClock
 from twitch_sim import TwitchSim
 from twitch_sim.world import CLIENT_ID, CONFIDENTIAL_CLIENT_ID, Token
@@ -175,12 +174,17 @@ def test_it_runs_on_its_own_and_prints_what_is_needed_to_connect(tmp_path: Path)
     ) as process:
         assert process.stdout is not None
         told = json.loads(process.stdout.readline())
-        config = TwitchConfig.from_settings(load_settings(told["environment"], SecretStore(tmp_path), {}, tmp_path))
-        assert config.access_token is not None
+        settings = load_settings(told["environment"], SecretStore(tmp_path), {}, tmp_path)
+        assert settings.twitch_oauth_token is not None
         with requests.Session() as session:
             session.trust_env = False
-            headers = {"Authorization": f"Bearer {config.access_token.reveal()}", "Client-Id": config.client_id}
-            found = session.get(f"{config.api_url}/streams", params={"user_id": "1001"}, headers=headers, timeout=10)
+            headers = {
+                "Authorization": f"Bearer {settings.twitch_oauth_token.reveal()}",
+                "Client-Id": settings.twitch_client_id,
+            }
+            found = session.get(
+                f"{settings.twitch_api_url}/streams", params={"user_id": "1001"}, headers=headers, timeout=10
+            )
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=20)
     assert len(found.json()["data"]) == 1

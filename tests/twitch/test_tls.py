@@ -46,7 +46,7 @@ def rig(certificate: Path, tmp_path: Path) -> Iterator[Rig]:
     sim._server.socket = context.wrap_socket(sim._server.socket, server_side=True, do_handshake_on_connect=False)
     with sim:
         url = sim.url.replace("http:", "https:")
-        rig = connected(sim, tmp_path, clock, api_url=f"{url}/helix", auth_url=f"{url}/oauth2")
+        rig = connected(sim, tmp_path, clock, twitch_api_url=f"{url}/helix", twitch_auth_url=f"{url}/oauth2")
         yield rig
         rig.close()
 

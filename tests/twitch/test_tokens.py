@@ -72,8 +72,6 @@ def test_50_calls_at_the_moment_of_expiry_cause_exactly_one_refresh(
     sim: TwitchSim, clock: TurnedClock, tmp_path: Path, known: bool
 ) -> None:
     rig = connected(sim, tmp_path, clock)
-    rig.slots = 50
-    rig.twitch = rig.build()
     rig.start().run("set_title", TITLE)
     sim.world.calls.clear()
     if known:
@@ -140,7 +138,7 @@ def test_a_new_pair_in_the_environment_wins_over_what_is_stored(rig: Rig) -> Non
     rig.clock.turn(TOKEN_LIFE_S)
     rig.run("set_title", TITLE)
     other = rig.sim.world.issue(user_id="1002")
-    rig.change(access_token=Secret(other.access), refresh_token=Secret(other.refresh))
+    rig.change(twitch_oauth_token=Secret(other.access), twitch_refresh_token=Secret(other.refresh))
     assert rig.run("set_title", TITLE)["channel"] == "friendlyneighbour"
     rig.restart()
     assert rig.run("set_title", TITLE)["channel"] == "friendlyneighbour"
@@ -150,23 +148,23 @@ def test_a_stored_pair_counts_when_the_environment_gives_none(rig: Rig) -> None:
     rig.start().run("set_title", TITLE)
     rig.clock.turn(TOKEN_LIFE_S)
     rig.run("set_title", TITLE)
-    rig.change(access_token=None, refresh_token=None)
+    rig.change(twitch_oauth_token=None, twitch_refresh_token=None)
     assert rig.run("set_title", TITLE)["verified"] is True
 
 
 def test_a_refresh_token_alone_is_enough(rig: Rig) -> None:
-    rig.change(access_token=None).start()
+    rig.change(twitch_oauth_token=None).start()
     assert rig.run("set_title", TITLE)["verified"] is True
     assert rig.sim.world.endpoints()[:2] == ["POST /oauth2/token", "GET /oauth2/validate"]
 
 
 def test_an_access_token_alone_is_enough_and_tells_its_client_id(rig: Rig) -> None:
-    rig.change(client_id="", refresh_token=None).start()
+    rig.change(twitch_client_id="", twitch_refresh_token=None).start()
     assert rig.run("set_title", TITLE)["verified"] is True
 
 
 def test_a_static_token_that_expired_is_one_clear_state_without_a_storm_of_calls(rig: Rig) -> None:
-    rig.change(refresh_token=None).start().run("set_title", TITLE)
+    rig.change(twitch_refresh_token=None).start().run("set_title", TITLE)
     rig.sim.world.calls.clear()
     rig.clock.turn(TOKEN_LIFE_S)
     for _ in range(20):
@@ -203,7 +201,7 @@ def test_a_token_revoked_before_the_start_is_noticed_at_the_start(rig: Rig) -> N
 
 
 def test_a_revoked_token_that_works_again_is_taken_up_when_checked(rig: Rig) -> None:
-    rig.change(refresh_token=None)
+    rig.change(twitch_refresh_token=None)
     rig.token.revoked = True
     rig.start()
     assert checked(rig) == "revoked"
@@ -213,7 +211,7 @@ def test_a_revoked_token_that_works_again_is_taken_up_when_checked(rig: Rig) -> 
 
 
 def test_a_revoked_token_is_looked_at_again_each_hour_and_no_oftener(rig: Rig) -> None:
-    rig.change(refresh_token=None)
+    rig.change(twitch_refresh_token=None)
     rig.token.revoked = True
     rig.start()
     assert checked(rig) == "revoked"
@@ -231,7 +229,7 @@ def test_a_static_token_that_expires_shows_in_the_status_without_an_action(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tokens, "LOOK_EVERY_S", 0.01)
-    rig.change(refresh_token=None).start()
+    rig.change(twitch_refresh_token=None).start()
     assert checked(rig) == "ok"
     rig.clock.turn(TOKEN_LIFE_S)
     rig.log.wait_for("twitch_token_invalid", 1)
@@ -276,7 +274,7 @@ def test_a_login_made_while_a_refresh_is_under_way_counts(rig: Rig) -> None:
     with ThreadPoolExecutor(1) as pool:
         action = pool.submit(rig.run, "set_title", TITLE)
         rig.sim.world.wait_for("POST /oauth2/token", 1)
-        CredentialStore(rig.store).save(Secret(other.access), Secret(other.refresh), CLIENT_ID, rig.settings)
+        CredentialStore(rig.store, lambda: rig.settings).write(Secret(other.access), Secret(other.refresh), CLIENT_ID)
         assert rig.run("post_chat_message", {"message": "x"})["sender"] == "friendlyneighbour"
         assert action.result(timeout=5)["channel"] == "friendlyneighbour"
     assert stored(rig, "TWITCH_REFRESH_TOKEN") == other.refresh
@@ -338,7 +336,7 @@ def test_of_two_processes_with_one_store_the_second_takes_over_what_the_first_re
 
 
 def test_tokens_that_another_process_stores_are_taken_up_without_a_restart(rig: Rig) -> None:
-    rig.change(access_token=None, refresh_token=None).start()
+    rig.change(twitch_oauth_token=None, twitch_refresh_token=None).start()
     with pytest.raises(TwitchNotConfigured):
         rig.run("set_title", TITLE)
     SecretStore(rig.folder).update(
@@ -369,10 +367,10 @@ def test_a_pair_that_cannot_be_stored_is_used_and_stored_as_soon_as_possible(
 def test_a_confidential_client_sends_its_secret_and_keeps_its_refresh_token(rig: Rig) -> None:
     token = rig.sim.world.issue(client_id=CONFIDENTIAL_CLIENT_ID)
     rig.change(
-        client_id=CONFIDENTIAL_CLIENT_ID,
-        client_secret=Secret(CLIENT_SECRET),
-        access_token=Secret(token.access),
-        refresh_token=Secret(token.refresh),
+        twitch_client_id=CONFIDENTIAL_CLIENT_ID,
+        twitch_client_secret=Secret(CLIENT_SECRET),
+        twitch_oauth_token=Secret(token.access),
+        twitch_refresh_token=Secret(token.refresh),
     ).start()
     kept = token.refresh
     assert checked(rig) == "ok"
@@ -387,21 +385,21 @@ def test_a_confidential_client_sends_its_secret_and_keeps_its_refresh_token(rig:
 def test_a_client_secret_that_is_missing_or_wrong_is_named(rig: Rig, secret: Secret | None) -> None:
     token = rig.sim.world.issue(client_id=CONFIDENTIAL_CLIENT_ID)
     rig.change(
-        client_id=CONFIDENTIAL_CLIENT_ID,
-        client_secret=secret,
-        access_token=Secret(token.access),
-        refresh_token=Secret(token.refresh),
+        twitch_client_id=CONFIDENTIAL_CLIENT_ID,
+        twitch_client_secret=secret,
+        twitch_oauth_token=Secret(token.access),
+        twitch_refresh_token=Secret(token.refresh),
     ).start()
     assert checked(rig) == "ok"
     rig.clock.turn(TOKEN_LIFE_S)
     with pytest.raises(TwitchTokenInvalid, match="client secret"):
         rig.run("set_title", TITLE)
-    rig.change(client_secret=Secret(CLIENT_SECRET))
+    rig.change(twitch_client_secret=Secret(CLIENT_SECRET))
     assert rig.run("set_title", TITLE)["verified"] is True
 
 
 def test_without_credentials_every_action_says_the_same_and_nothing_is_sent(rig: Rig) -> None:
-    rig.change(access_token=None, refresh_token=None).start()
+    rig.change(twitch_oauth_token=None, twitch_refresh_token=None).start()
     seen = []
     for action, args in (
         ("set_title", TITLE),

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from clawcraft.errors import ClawcraftError, TwitchMissingScope, TwitchRejected, TwitchTokenInvalid, TwitchUnavailable
-from clawcraft.twitch.calls import Plan
-from clawcraft.twitch.config import TwitchConfig
-from clawcraft.twitch.deadline import Deadline
+from clawcraft.settings import Settings
+from clawcraft.twitch.call import Deadline
 from clawcraft.twitch.oauth import Identity
 from clawcraft.twitch.scopes import REQUIRED_SCOPES
 from clawcraft.twitch.tokens import Lease, TokenKeeper
@@ -49,13 +48,13 @@ class Helix:
         self,
         transport: Transport,
         tokens: TokenKeeper,
-        config: Callable[[], TwitchConfig],
+        settings: Callable[[], Settings],
         deadline: Deadline,
         action: str,
     ) -> None:
         self._transport = transport
         self._tokens = tokens
-        self._config = config
+        self._settings = settings
         self._action = action
         self.deadline = deadline
 
@@ -129,10 +128,6 @@ class Helix:
 
     def _lease(self) -> Lease:
         lease = self._tokens.lease(self.deadline)
-        self._require_scope(lease)
-        return lease
-
-    def _require_scope(self, lease: Lease) -> None:
         needed = REQUIRED_SCOPES.get(self._action)
         if needed is not None and needed not in lease.identity.scopes:
             raise TwitchMissingScope(
@@ -143,6 +138,7 @@ class Helix:
                     "action": self._action,
                 },
             )
+        return lease
 
     def _rows(self, method: str, path: str, params: Mapping[str, str]) -> list[Row]:
         reply = self._send(method, path, params=params)
@@ -167,20 +163,19 @@ class Helix:
         repeatable: bool = True,
     ) -> Reply:
         lease = self._lease()
-        endpoint = f"{method} /{path}"
 
         def once(lease: Lease) -> Reply:
-            config = self._config()
             request = Request(
                 method,
-                f"{config.api_url}/{path}",
-                endpoint,
+                f"{self._settings().twitch_api_url}/{path}",
+                f"{method} /{path}",
                 token=lease.access,
                 client_id=lease.identity.client_id,
                 params=params,
                 body=body,
+                repeatable=repeatable,
             )
-            return self._transport.send(request, Plan(self.deadline, config.call_timeout_s, config.retries, repeatable))
+            return self._transport.send(request, self.deadline)
 
         reply = once(lease)
         if reply.status == 401:
