@@ -16,7 +16,7 @@ from clawcraft.telemetry.events import EventLog
 from clawcraft.twitch.client import Twitch
 from tests.support.settings import make_settings
 from twitch_sim import TwitchSim
-from twitch_sim.world import CLIENT_ID, Token
+from twitch_sim.world import CLIENT_ID, TOKEN_LIFE_S, Token
 
 
 class TurnedClock:
@@ -32,7 +32,8 @@ class TurnedClock:
             return self._now
 
     def monotonic(self) -> float:
-        return self.time()
+        with self._lock:
+            return self._now
 
     def turn(self, seconds: float) -> None:
         with self._lock:
@@ -97,6 +98,12 @@ class Rig:
 
     def start(self) -> Self:
         self.twitch.start()
+        return self
+
+    def expired(self) -> Self:
+        """Start, act once, and let the access token's life pass."""
+        self.start().run("set_title", {"title": "x"})
+        self.clock.turn(TOKEN_LIFE_S)
         return self
 
     def restart(self) -> None:

@@ -1,6 +1,9 @@
 """Deadlines and the end of the service, in real time: whatever Twitch does, a call ends when it has to."""
 
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -31,15 +34,52 @@ class RealClock(SystemClock):
         return event.wait(seconds)
 
 
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if shutil.which("openssl") is None:
+        pytest.skip("needs the openssl command")
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    command = ["openssl", "req", "-x509", "-nodes", "-days", "2", *curve, *subject, "-keyout", str(path)]
+    made = subprocess.run([*command, "-out", "-"], capture_output=True, check=True, timeout=60)
+    path.write_bytes(path.read_bytes() + made.stdout)
+    return path
+
+
 @pytest.fixture
-def real(tmp_path: Path) -> Iterator[Rig]:
+def secure(certificate: Path, tmp_path: Path) -> Iterator[Rig]:
+    """A rig whose local Twitch speaks TLS as the real one does, with a certificate that nobody knows."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    clock: Any = RealClock()
+    sim = TwitchSim(clock)
+    sim._server.socket = context.wrap_socket(sim._server.socket, server_side=True, do_handshake_on_connect=False)
+    with sim:
+        url = sim.url.replace("http:", "https:")
+        rig = connected(sim, tmp_path, clock, twitch_api_url=f"{url}/helix", twitch_auth_url=f"{url}/oauth2")
+        yield rig
+        rig.close()
+
+
+@pytest.fixture
+def real(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+    """A rig in real time, its token checked; over TLS for a test that is marked ``over_both``."""
+    if getattr(request, "param", "http") == "https":
+        rig: Rig = request.getfixturevalue("secure")
+        rig.twitch._transport._session.verify = str(request.getfixturevalue("certificate"))
+        rig.start().twitch.helix("").ready()
+        yield rig
+        return
     clock: Any = RealClock()
     with TwitchSim(clock) as sim:
-        rig = connected(sim, tmp_path, clock)
-        rig.start()
+        rig = connected(sim, tmp_path, clock).start()
         rig.twitch.helix("").ready()
         yield rig
         rig.close()
+
+
+over_both = pytest.mark.parametrize("real", ["http", "https"], indirect=True)
 
 
 def timed(call: Any) -> tuple[float, BaseException | None]:
@@ -51,6 +91,7 @@ def timed(call: Any) -> tuple[float, BaseException | None]:
     return time.monotonic() - began, None
 
 
+@over_both
 @pytest.mark.parametrize(
     ("run", "endpoint", "retryable"),
     [
@@ -73,6 +114,7 @@ def test_a_twitch_that_hangs_ends_as_timeout_at_the_actions_deadline(
     assert 0.39 <= seconds < 3
 
 
+@over_both
 def test_an_answer_that_trickles_ends_at_the_deadline_although_bytes_keep_coming(real: Rig) -> None:
     real.change(action_timeout_s=0.4)
     real.sim.fault("GET /channels", trickle=True, times=9)
@@ -106,6 +148,7 @@ def test_a_slow_answer_within_the_limits_is_no_failure(real: Rig) -> None:
     assert seconds >= 0.2
 
 
+@over_both
 def test_close_ends_a_hanging_action_a_hanging_check_and_a_hanging_login_at_once(real: Rig) -> None:
     for endpoint in ("POST /chat/messages", "GET /oauth2/validate", "POST /oauth2/device"):
         real.sim.fault(endpoint, hang=True)
@@ -166,6 +209,35 @@ def test_nothing_is_accepted_after_close_and_closing_twice_is_nothing(real: Rig)
     with pytest.raises(Stopping):
         real.run(*CHAT)
     assert real.twitch.login.start()["state"] == "idle"
+
+
+def test_an_unknown_certificate_is_refused_before_anything_is_sent(secure: Rig) -> None:
+    _, error = timed(lambda: secure.start().run(*CHAT))
+    assert isinstance(error, TwitchUnavailable)
+    assert error.details["reason"] == "TLS failed"
+    assert secure.sim.world.endpoints() == []
+
+
+def test_close_waits_a_second_for_a_disk_that_hangs_and_names_the_thread(
+    real: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storing, go_on = threading.Event(), threading.Event()
+
+    def hang(*_: object) -> None:
+        storing.set()
+        go_on.wait(10)
+
+    monkeypatch.setattr(real.store, "update", hang)
+    real.sim.world.expire_all()
+    with ThreadPoolExecutor(1) as pool:
+        action: Future[Any] = pool.submit(real.run, *CHAT)
+        assert storing.wait(10)
+        seconds, _ = timed(real.twitch.close)
+        go_on.set()
+        assert isinstance(action.exception(timeout=5), Stopping)
+    assert 1 <= seconds < 3
+    assert ("threads_left", {"message": "twitch-tokens"}) in real.log.events
+    real.twitch.close()
 
 
 # --- the transport alone ------------------------------------------------------------------------------------------
@@ -247,10 +319,11 @@ def test_a_resolver_that_hangs_is_given_up_at_the_deadline(
 
     monkeypatch.setattr(socket, "getaddrinfo", hanging)
     seconds, error = timed(lambda: transport.send(get("https://twitch.invalid/"), within()))
+    left = transport.close()
     answer.set()
-    for thread in threading.enumerate():
-        if thread.name == "twitch-resolve":
-            thread.join()
+    for thread in left:
+        thread.join(10)
+    assert [thread.name for thread in left] == ["twitch-resolve"]
     assert isinstance(error, Timeout)
     assert 0.39 <= seconds < 3
 
@@ -275,6 +348,7 @@ def test_a_refused_connection_may_be_tried_again_even_for_a_chat_message(transpo
     assert error.retryable is True
 
 
+@over_both
 def test_a_connection_idle_for_too_long_is_not_used_again(real: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = []
     connect = connection._connect

@@ -40,8 +40,8 @@ class Call:
     """The running thread's call, with its retries, for as long as the ``with`` block lasts.
 
     ``repeatable``: doing it twice is the same as doing it once. ``may_have_applied`` is true from the first byte sent
-    until Twitch says that it did nothing. ``cut_by`` tells who ended the call, if not Twitch. ``resolver`` is the
-    thread that looks its host up.
+    until Twitch says that it did nothing. ``cut_by`` tells who ended the call, if not Twitch; ``unconnected`` why the
+    last try had no connection. ``resolver`` is the thread that looks its host up.
     """
 
     def __init__(self, deadline: Deadline, *, repeatable: bool) -> None:
@@ -49,6 +49,7 @@ class Call:
         self.repeatable = repeatable
         self.may_have_applied = False
         self.cut_by: str | None = None
+        self.unconnected = ""
         self.resolver: threading.Thread | None = None
         self._lock = threading.Lock()
         self._handles: list[socket.socket] = []

@@ -15,7 +15,7 @@ from typing import Any, Final
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import NewConnectionError
 
 from clawcraft.twitch.call import CURRENT_CALL, Call
 
@@ -32,25 +32,35 @@ class _Connection(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         call, timeout_s = CURRENT_CALL.get(), float(self.timeout or 0.0)
-        until = time.monotonic() + timeout_s
-        failure: OSError | None = None
         try:
-            for family, kind, protocol, _, address in self._addresses(call, until):
-                sock = socket.socket(family, kind, protocol)
-                try:
-                    call.watch(sock)
-                    _connect(sock, address, call, until)
-                    sock.settimeout(timeout_s)
-                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    return sock
-                except OSError as error:
-                    sock.close()
-                    if isinstance(error, TimeoutError):
-                        raise
-                    failure = error
+            sock = self._connected(call, time.monotonic() + timeout_s)
+            sock.settimeout(timeout_s)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return sock
         except TimeoutError:
-            raise ConnectTimeoutError(self, "no connection in time") from None
-        raise NewConnectionError(self, "cannot connect") from failure
+            call.unconnected = "cannot connect in time"
+        except socket.gaierror:
+            call.unconnected = "its name cannot be resolved"
+        except OSError:
+            call.unconnected = "cannot connect"
+        raise NewConnectionError(self, call.unconnected)
+
+    def _connected(self, call: Call, until: float) -> socket.socket:
+        """A connection to the first address that takes one. Raises OSError: TimeoutError, gaierror or the last one."""
+        failure = OSError("no address")
+        for family, kind, protocol, _, address in self._addresses(call, until):
+            sock = socket.socket(family, kind, protocol)
+            try:
+                call.watch(sock)
+                _connect(sock, address, call, until)
+                return sock
+            except TimeoutError:
+                sock.close()
+                raise
+            except OSError as error:
+                sock.close()
+                failure = error
+        raise failure
 
     def _addresses(self, call: Call, until: float) -> list[Any]:
         """The host's addresses. A resolver that hangs cannot be cut: its thread ends with it, and touches nothing."""
@@ -70,7 +80,7 @@ class _Connection(HTTPConnection):
         while resolver.is_alive():
             resolver.join(_slice_s(call, until))
         if failures:
-            raise NameResolutionError(self.host, self, socket.gaierror(str(failures[0])))
+            raise socket.gaierror(str(failures[0]))
         return found
 
     @property

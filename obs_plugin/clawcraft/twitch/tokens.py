@@ -72,10 +72,14 @@ class TokenKeeper:
 
     def stop(self, grace_s: float) -> None:
         """Accept nothing new; a refresh under way has ``grace_s`` to arrive and be stored."""
-        with self._changed:
-            self._closing = True
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._refreshing, grace_s)
+        self._closing = True
+        # Not ``with``: a store that hangs holds the lock, and must not hold up the end of the service.
+        if self._changed.acquire(timeout=grace_s):
+            try:
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: not self._refreshing, grace_s)
+            finally:
+                self._changed.release()
 
     @property
     def threads(self) -> list[threading.Thread]:
@@ -202,7 +206,13 @@ class TokenKeeper:
                     return
                 self._wanted = False
                 self._begun += 1
-            failure = self._try_round()
+            failure: ClawcraftError | None = None
+            try:
+                self._round()
+            except ClawcraftError as error:
+                failure = error
+            except Exception as error:  # noqa: BLE001 - a defect here must not end the only thread that can refresh
+                failure = InternalError(f"checking the Twitch token failed ({type(error).__name__})")
             with self._changed:
                 self._failure = failure
                 self._refreshing = False
@@ -223,15 +233,6 @@ class TokenKeeper:
             return token.access is not None and not token.expires_within(0) and token.check_due()
         renewable = token.refreshable and token.refresh_due()
         return self._store.unsaved or token.check_due() or renewable or token.expires_within(0)
-
-    def _try_round(self) -> ClawcraftError | None:
-        try:
-            self._round()
-        except ClawcraftError as error:
-            return error
-        except Exception as error:  # noqa: BLE001 - a defect here must not end the only thread that can refresh
-            return InternalError(f"checking the Twitch token failed ({type(error).__name__})")
-        return None
 
     def _round(self) -> None:
         with self._changed:
@@ -299,7 +300,10 @@ class TokenKeeper:
                 # Another process may have used the refresh token and stored the answer: then that pair counts.
                 self._look_at_store()
                 if self._token is token:
-                    self._grant_refused(token, refusal)
+                    reply = refusal.reply
+                    said = f"Twitch refuses to refresh the token: {reply.message or reply.status}"
+                    token.grant_refused(TwitchTokenInvalid(said, details=reply.evidence))
+                    self._log.event("twitch_refresh_refused", status=reply.status, reason=reply.message)
             return
         with self._changed:
             current = self._token.credentials
@@ -309,14 +313,6 @@ class TokenKeeper:
             renewed = Credentials(grant.access, grant.refresh, client_id, found.client_secret)
             token.renewed(self._save(renewed), grant)
             self._log.event("twitch_token_refreshed", expires_in_s=grant.expires_in_s)
-
-    def _grant_refused(self, token: TokenState, refusal: GrantRefused) -> None:
-        reply = refusal.reply
-        error = TwitchTokenInvalid(
-            f"Twitch refuses to refresh the token: {reply.message or reply.status}", details=reply.evidence
-        )
-        token.grant_refused(error)
-        self._log.event("twitch_refresh_refused", status=reply.status, reason=reply.message)
 
     def _revoke(self, message: str) -> None:
         self._token.end(TwitchTokenInvalid(message))

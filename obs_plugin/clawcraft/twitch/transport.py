@@ -66,6 +66,10 @@ class Reply:
         return {"endpoint": self.endpoint, "twitch_status": self.status, "twitch_message": self.message}
 
 
+class _TooLongError(ValueError):
+    """An answer of more than MAX_BODY_BYTES."""
+
+
 class Transport:
     """The one requests session of the service, and every call under way in it.
 
@@ -153,6 +157,7 @@ class Transport:
         statuses: list[int] = []
         for tried in itertools.count(1):
             failure: ClawcraftError | None = None
+            call.unconnected = ""
             try:
                 reply = self._exchange(request, call, settings.twitch_timeout_s)
                 if call.cut_by is not None:
@@ -197,7 +202,7 @@ class Transport:
             for chunk in response.iter_content(_CHUNK_BYTES):
                 body += chunk
                 if len(body) > MAX_BODY_BYTES:
-                    raise ValueError("the answer is too long")
+                    raise _TooLongError
             data = _json_object(bytes(body))
             told_s = told_wait_s(response.headers, self._clock.time())
             return Reply(request.endpoint, response.status_code, data, _message(data, request), told_s)
@@ -232,7 +237,7 @@ def _failure(request: Request, call: Call, error: Exception, timeout_s: float) -
     if isinstance(error, requests.ReadTimeout) or "Read timed out" in str(error):
         message = f"Twitch did not answer {request.endpoint} within {timeout_s:g} s"
         return Timeout(message, details=details, retryable=call.harmless)
-    details["reason"] = _reason(error)
+    details["reason"] = _reason(call, error)
     return TwitchUnavailable(
         f"no answer from Twitch to {request.endpoint}: {details['reason']}",
         details=details,
@@ -241,23 +246,12 @@ def _failure(request: Request, call: Call, error: Exception, timeout_s: float) -
     )
 
 
-def _reason(error: Exception) -> str:
+def _reason(call: Call, error: Exception) -> str:
     """A word for what went wrong, never the exception's own text, which has the address with its parameters."""
-    names = set()
-    pending: list[BaseException] = [error]
-    while pending:
-        found = pending.pop()
-        names.add(type(found).__name__)
-        pending += [arg for arg in (*found.args, getattr(found, "reason", None)) if isinstance(arg, BaseException)]
-    for name, reason in (
-        ("NameResolutionError", "its name cannot be resolved"),
-        ("SSLError", "TLS failed"),
-        ("NewConnectionError", "cannot connect"),
-        ("ConnectTimeoutError", "cannot connect in time"),
-        ("ConnectTimeout", "cannot connect in time"),
-        ("IncompleteRead", "the answer is incomplete"),
-        ("ValueError", "the answer is too long"),
-    ):
-        if name in names:
-            return reason
-    return "the connection broke"
+    if call.unconnected:
+        return call.unconnected
+    if isinstance(error, requests.exceptions.SSLError):
+        return "TLS failed"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the answer is incomplete"
+    return "the answer is too long" if isinstance(error, _TooLongError) else "the connection broke"
