@@ -41,16 +41,16 @@ class Call:
 
     ``repeatable``: doing it twice is the same as doing it once. ``may_have_applied`` is true from the first byte sent
     until Twitch says that it did nothing. ``cut_by`` tells who ended the call, if not Twitch; ``unconnected`` why the
-    last try had no connection. ``resolver`` is the thread that looks its host up.
+    last try had no connection. ``resolvers`` are all threads that look a host up.
     """
 
-    def __init__(self, deadline: Deadline, *, repeatable: bool) -> None:
+    def __init__(self, deadline: Deadline, resolvers: set[threading.Thread], *, repeatable: bool) -> None:
         self.deadline = deadline
+        self.resolvers = resolvers
         self.repeatable = repeatable
         self.may_have_applied = False
         self.cut_by: str | None = None
         self.unconnected = ""
-        self.resolver: threading.Thread | None = None
         self._lock = threading.Lock()
         self._handles: list[socket.socket] = []
         self._timer = threading.Timer(deadline.remaining_s, self.cut, ("deadline",))

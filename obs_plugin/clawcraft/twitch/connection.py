@@ -68,15 +68,17 @@ class _Connection(HTTPConnection):
         failures: list[Exception] = []
 
         def look_up() -> None:
+            call.resolvers.add(resolver)
             try:
                 found.extend(socket.getaddrinfo(self.host.strip("[]"), self.port, type=socket.SOCK_STREAM))
             except (OSError, UnicodeError) as error:
                 failures.append(error)
+            finally:
+                call.resolvers.discard(resolver)
 
         _slice_s(call, until)
         resolver = threading.Thread(target=look_up, name="twitch-resolve", daemon=True)
         resolver.start()
-        call.resolver = resolver
         while resolver.is_alive():
             resolver.join(_slice_s(call, until))
         if failures:

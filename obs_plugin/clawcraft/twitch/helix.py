@@ -103,7 +103,7 @@ class Helix:
         body = {"broadcaster_id": broadcaster_id, "sender_id": self.identity.user_id, "message": message}
         if reply_to:
             body["reply_parent_message_id"] = reply_to
-        return self._one(self._send("POST", "chat/messages", body=body, repeatable=False))
+        return self._rows("POST", "chat/messages", body=body, repeatable=False)[0]
 
     def create_clip(self, broadcaster_id: str, title: str | None, duration_s: float | None) -> Row:
         """``{"id", "edit_url"}`` of a clip that Twitch will try to make."""
@@ -112,7 +112,7 @@ class Helix:
             params["title"] = title
         if duration_s is not None:
             params["duration"] = f"{duration_s:g}"
-        return self._one(self._send("POST", "clips", params=params, repeatable=False))
+        return self._rows("POST", "clips", params=params, repeatable=False)[0]
 
     def clip(self, clip_id: str) -> Row | None:
         """The finished clip, or None as long as there is none."""
@@ -140,18 +140,14 @@ class Helix:
             )
         return lease
 
-    def _rows(self, method: str, path: str, params: Mapping[str, str]) -> list[Row]:
-        reply = self._send(method, path, params=params)
+    def _rows(self, method: str, path: str, *, repeatable: bool = True, **sent: Mapping[str, Any]) -> list[Row]:
+        """The rows of the answer: any number to a read, at least one to what must not be repeated."""
+        reply = self._send(method, path, repeatable=repeatable, **sent)
         rows = reply.data.get("data")
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise _unreadable(reply, harmless=True)
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows) or not (rows or repeatable):
+            said = f"Twitch's answer to {reply.endpoint} cannot be read"
+            raise TwitchUnavailable(said, details=reply.evidence, retryable=repeatable)
         return rows
-
-    def _one(self, reply: Reply) -> Row:
-        rows = reply.data.get("data")
-        if not isinstance(rows, list) or not rows or not isinstance(rows[0], dict):
-            raise _unreadable(reply, harmless=False)
-        return rows[0]
 
     def _send(
         self,
@@ -225,9 +221,3 @@ def _text(row: Row, name: str) -> str:
 
 def _games(rows: list[Row]) -> list[Game]:
     return [Game(_text(row, "id"), _text(row, "name")) for row in rows if row.get("id") and row.get("name")]
-
-
-def _unreadable(reply: Reply, *, harmless: bool) -> TwitchUnavailable:
-    return TwitchUnavailable(
-        f"Twitch's answer to {reply.endpoint} cannot be read", details=reply.evidence, retryable=harmless
-    )

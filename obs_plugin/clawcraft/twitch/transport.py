@@ -4,12 +4,11 @@ What fails arrives as one of three errors, each knowing whether the same request
 TwitchUnavailable, Stopping. Whatever Twitch answered, be it an error, arrives as a Reply.
 """
 
-import contextlib
 import itertools
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
@@ -85,7 +84,6 @@ class Transport:
         self._wait = wait
         self._on_call = on_call
         self._closing = threading.Event()
-        self._lock = threading.Lock()
         self._calls: set[Call] = set()
         self._resolvers: set[threading.Thread] = set()
         self._session = requests.Session()
@@ -105,8 +103,13 @@ class Transport:
         require_safe_url(request.url)
         started_at = time.monotonic()
         outcome = "error"
+        call = Call(deadline, self._resolvers, repeatable=request.repeatable)
+        self._calls.add(call)
         try:
-            with self._open(Call(deadline, repeatable=request.repeatable)) as call:
+            # Looked at after the call is among those that ``close`` cuts, so that none slips through between.
+            if self.closing:
+                raise Stopping("the service stops")
+            with call:
                 reply = self._tried(request, call)
             outcome = str(reply.status)
             return reply
@@ -114,6 +117,7 @@ class Transport:
             outcome = error.code
             raise
         finally:
+            self._calls.discard(call)
             self._on_call(request.endpoint, outcome, time.monotonic() - started_at)
 
     def pause(self, seconds: float) -> None:
@@ -128,29 +132,11 @@ class Transport:
     def close(self) -> list[threading.Thread]:
         """Any thread. Cut every call under way and refuse new ones; idempotent. Gives the threads that still wait for
         a resolver, which nothing can cut."""
-        with self._lock:
-            self._closing.set()
-            for call in self._calls:
-                call.cut("closing")
-            resolvers = self._resolvers | {call.resolver for call in self._calls if call.resolver is not None}
+        self._closing.set()
+        for call in list(self._calls):
+            call.cut("closing")
         self._session.close()
-        return list(resolvers)
-
-    @contextlib.contextmanager
-    def _open(self, call: Call) -> Iterator[Call]:
-        with self._lock:
-            if self.closing:
-                raise Stopping("the service stops")
-            self._calls.add(call)
-        try:
-            with call:
-                yield call
-        finally:
-            with self._lock:
-                self._calls.discard(call)
-                self._resolvers = {
-                    thread for thread in (*self._resolvers, call.resolver) if thread and thread.is_alive()
-                }
+        return list(self._resolvers)
 
     def _tried(self, request: Request, call: Call) -> Reply:
         settings = self._settings()
