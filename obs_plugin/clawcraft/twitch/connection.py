@@ -35,7 +35,6 @@ class _Connection(HTTPConnection):
         try:
             sock = self._connected(call, time.monotonic() + timeout_s)
             sock.settimeout(timeout_s)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return sock
         except TimeoutError:
             call.unconnected = "cannot connect in time"
@@ -51,6 +50,7 @@ class _Connection(HTTPConnection):
         for family, kind, protocol, _, address in self._addresses(call, until):
             sock = socket.socket(family, kind, protocol)
             try:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 call.watch(sock)
                 _connect(sock, address, call, until)
                 return sock
