@@ -38,25 +38,6 @@ def decide(rig: Rig, state: str) -> None:
 # --- the function -------------------------------------------------------------------------------------------------
 
 
-def test_pending_until_the_person_agrees_then_done_with_all_scopes(rig: Rig, login: DeviceLogin) -> None:
-    code = login.start()
-    assert code.user_code in code.verification_uri
-    assert login.interval_s == 5
-    assert [login.poll() for _ in range(3)] == [LoginState.PENDING] * 3
-    decide(rig, "approved")
-    assert login.poll() is LoginState.DONE
-    assert login.grant is not None
-    found = rig.sim.world.valid(login.grant.access.reveal())
-    assert found is not None
-    assert set(found.scopes) == {"channel:manage:broadcast", "user:write:chat", "clips:edit"}
-
-
-def test_a_refused_login_is_denied(rig: Rig, login: DeviceLogin) -> None:
-    login.start()
-    decide(rig, "denied")
-    assert login.poll() is LoginState.DENIED
-
-
 def test_a_code_that_nobody_enters_expires_without_a_further_call(rig: Rig, login: DeviceLogin) -> None:
     login.start()
     assert login.wait(lambda seconds: rig.clock.wait(threading.Event(), seconds)) is LoginState.EXPIRED
@@ -132,6 +113,7 @@ def test_the_panel_connects_and_actions_work_at_once(rig: Rig) -> None:
     assert panel.end() == "done"
     assert rig.run("set_title", {"title": "x"})["verified"] is True
     assert len(rig.sim.world.devices) == 1
+    assert rig.twitch.status()["scopes"] == ["channel:manage:broadcast", "clips:edit", "user:write:chat"]
 
 
 @pytest.mark.parametrize("state", ["denied", "expired"])

@@ -16,7 +16,7 @@ from clawcraft.secrets import SecretStore
 from clawcraft.settings import load_settings
 from tests.support.twitch_rig import TurnedClock
 from twitch_sim import TwitchSim
-from twitch_sim.world import CLIENT_ID, CONFIDENTIAL_CLIENT_ID, Token
+from twitch_sim.world import CLIENT_ID, Token
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 
@@ -81,19 +81,6 @@ def test_tokens_clients_and_expiry_are_checked(caller: Caller, clock: TurnedCloc
     assert caller.helix("GET", "users").status_code == 200
     clock.turn(4 * 3600)
     assert message(caller.helix("GET", "users")) == (401, "Invalid OAuth token")
-
-
-def test_a_public_clients_refresh_token_works_once(caller: Caller) -> None:
-    old = Token(**vars(caller.token))
-    new = caller.refresh(old).json()
-    assert new["refresh_token"] != old.refresh
-    assert message(caller.refresh(old)) == (400, "Invalid refresh token")
-
-
-def test_a_confidential_client_needs_its_secret(caller: Caller) -> None:
-    token = caller.sim.world.issue(client_id=CONFIDENTIAL_CLIENT_ID)
-    assert message(caller.refresh(token)) == (400, "missing client secret")
-    assert message(caller.refresh(token, client_secret="wrong")) == (403, "invalid client secret")
 
 
 def test_each_answer_counts_a_point_until_800_are_used(caller: Caller, clock: TurnedClock) -> None:

@@ -172,16 +172,6 @@ def test_a_token_revoked_before_the_start_is_noticed_at_the_start(rig: Rig) -> N
     assert rig.sim.world.endpoints() == ["GET /oauth2/validate", "POST /oauth2/token"]
 
 
-def test_a_revoked_token_that_works_again_is_taken_up_when_checked(rig: Rig) -> None:
-    rig.change(twitch_refresh_token=None)
-    rig.token.revoked = True
-    rig.start()
-    assert checked(rig) == "revoked"
-    rig.token.revoked = False
-    rig.twitch.recheck()
-    assert checked(rig) == "ok"
-
-
 def test_a_revoked_token_is_looked_at_again_each_hour_and_no_oftener(rig: Rig) -> None:
     rig.change(twitch_refresh_token=None)
     rig.token.revoked = True
@@ -314,7 +304,8 @@ def test_a_pair_that_cannot_be_stored_is_used_and_stored_as_soon_as_possible(
         assert [name for name, _ in rig.log.events].count("twitch_token_not_stored") <= 2
         assert "could not be stored" in rig.twitch.status()["last_error"]["message"]
         assert stored(rig, "TWITCH_REFRESH_TOKEN") is None
-    rig.twitch.recheck()
+    rig.clock.turn(tokens.RETRY_AFTER_S)
+    rig.run("set_title", TITLE)
     rig.log.wait_for("twitch_token_stored", 1)
     assert stored(rig, "TWITCH_REFRESH_TOKEN") == rig.sim.world.tokens[-1].refresh
 

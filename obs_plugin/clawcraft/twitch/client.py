@@ -91,10 +91,6 @@ class Twitch:
         Never waits, never calls Twitch, holds no secret."""
         return {**self._tokens.status(), "login": self.login.status()}
 
-    def recheck(self) -> None:
-        """Validate the token now; returns at once."""
-        self._tokens.wake()
-
     def disconnect(self) -> None:
         """Forget the stored tokens and revoke them at Twitch in the background. Raises SecretStoreError."""
         used = self._tokens.forget()

@@ -95,14 +95,6 @@ class TokenKeeper:
         """Whose token it was at the last check; no waiting."""
         return self._token.identity
 
-    def wake(self) -> None:
-        """Check the token now rather than at the next hour; a revoked one gets another chance."""
-        with self._changed:
-            if self._token.revoked is not None:
-                self._token = TokenState(self._clock, self._token.credentials)
-            self._wanted = self._check_wanted = True
-            self._changed.notify_all()
-
     def lease(self, deadline: Deadline) -> Lease:
         """The current token, waiting for a check or refresh if it needs one.
 
@@ -141,7 +133,9 @@ class TokenKeeper:
     def adopt(self, grant: Grant, client_id: str) -> None:
         """Store a pair that a login gave, and check it. Raises SecretStoreError."""
         self._store.write(grant.access, grant.refresh, client_id)
-        self.wake()
+        with self._changed:
+            self._wanted = True
+            self._changed.notify_all()
 
     def forget(self) -> tuple[Secret, str] | None:
         """Remove the stored pair; gives the access token that was in use, with its client id. Raises
