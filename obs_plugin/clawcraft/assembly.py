@@ -35,8 +35,7 @@ from clawcraft.secrets import SecretStore
 from clawcraft.settings import Settings
 from clawcraft.telemetry.log import ServiceLog
 from clawcraft.telemetry.metrics import Metrics
-from clawcraft.twitch.config import TwitchConfig
-from clawcraft.twitch.facade import Twitch
+from clawcraft.twitch.client import Twitch
 
 SCHEMA_FOLDER: Final = PLUGIN_FOLDER.parent / "schemas"
 HTTP_WORKERS: Final = 8
@@ -64,13 +63,12 @@ class Assembly:
             parts.callback(self.log.close)
             self.contract = Contract(SCHEMA_FOLDER)
             self.twitch = Twitch(
-                lambda: TwitchConfig.from_settings(self._settings),
+                lambda: self._settings,
                 secrets,
                 clock,
                 self.log,
                 self._count_twitch_call,
                 version=VERSION,
-                slots=HTTP_WORKERS // 2,
             )
             self.registry = self._registry()
             self.metrics = Metrics(self.registry.names, VERSION)
@@ -166,7 +164,7 @@ class Assembly:
     # --- wiring ---------------------------------------------------------------------------------------------------
 
     def _registry(self) -> Registry:
-        stream = StreamActions(self._stream, self.twitch.metadata, self.log)
+        stream = StreamActions(self._stream, self.twitch, self.log)
         channel, chat, clips = ChannelActions(self.twitch), ChatActions(self.twitch), ClipActions(self.twitch)
         return Registry(
             [

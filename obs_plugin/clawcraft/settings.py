@@ -143,8 +143,9 @@ def _hosts(text: str) -> tuple[str, ...]:
     return tuple(part.lower() for part in filter(None, re.split(r"[,\s]+", text.strip())))
 
 
-def _url(text: str) -> str:
-    value = text.strip().rstrip("/")
+def require_safe_url(url: str) -> str:
+    """``url`` without a slash at its end. Raises ValueError unless it is HTTPS, or HTTP to this machine (a mock)."""
+    value = url.strip().rstrip("/")
     parts = urlsplit(value)
     if parts.username or parts.password or parts.query or parts.fragment or not parts.hostname:
         raise ValueError("must be a plain URL such as https://api.twitch.tv/helix")
@@ -235,8 +236,10 @@ SETTINGS: Final = (
     Setting("TWITCH_ALLOWED_CHANNELS", (), _logins, "Other channels an agent may name."),
     Setting("TWITCH_API_TIMEOUT_MS", 10_000, Whole(500, 120_000), "Longest time of one call to Twitch.", unit="ms"),
     Setting("TWITCH_API_RETRIES", 2, Whole(0, 10), "Further tries of calls that are safe to repeat."),
-    Setting("TWITCH_API_BASE_URL", "https://api.twitch.tv/helix", _url, "Helix; another for a local mock."),
-    Setting("TWITCH_AUTH_BASE_URL", "https://id.twitch.tv/oauth2", _url, "OAuth; another for a local mock."),
+    Setting("TWITCH_API_BASE_URL", "https://api.twitch.tv/helix", require_safe_url, "Helix; another for a local mock."),
+    Setting(
+        "TWITCH_AUTH_BASE_URL", "https://id.twitch.tv/oauth2", require_safe_url, "OAuth; another for a local mock."
+    ),
 )
 OBSOLETE: Final = ("OBS_WS_URL", "OBS_WS_PASSWORD")
 SECRET_NAMES: Final = tuple(row.name for row in SETTINGS if row.secret)

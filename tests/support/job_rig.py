@@ -176,7 +176,7 @@ class MetadataDouble:
         if channel != "streamer":
             raise ChannelNotAllowed(f"{channel!r} is not the service's own channel")
 
-    def apply(self, args: Mapping[str, Any]) -> dict[str, Any]:
+    def apply_metadata(self, args: Mapping[str, Any]) -> dict[str, Any]:
         self.calls.append("apply")
         self.before_return()
         if self.fails_with is not None:

@@ -11,10 +11,12 @@ from clawcraft.actions.chat import ChatActions
 from clawcraft.actions.clips import ClipActions
 from clawcraft.actions.registry import Envelope, Result
 from clawcraft.secrets import Secret, SecretStore
-from clawcraft.twitch.config import TwitchConfig
-from clawcraft.twitch.facade import Twitch
+from clawcraft.settings import Settings
+from clawcraft.telemetry.events import EventLog
+from clawcraft.twitch.client import Twitch
+from tests.support.settings import make_settings
 from twitch_sim import TwitchSim
-from twitch_sim.world import CLIENT_ID, Token
+from twitch_sim.world import CLIENT_ID, TOKEN_LIFE_S, Token
 
 
 class TurnedClock:
@@ -30,7 +32,8 @@ class TurnedClock:
             return self._now
 
     def monotonic(self) -> float:
-        return self.time()
+        with self._lock:
+            return self._now
 
     def turn(self, seconds: float) -> None:
         with self._lock:
@@ -42,7 +45,7 @@ class TurnedClock:
         return event.is_set()
 
 
-class EventList:
+class EventList(EventLog):
     """A log in memory. Any thread."""
 
     def __init__(self) -> None:
@@ -68,11 +71,10 @@ class Rig:
     sim: TwitchSim
     clock: TurnedClock
     folder: Path
-    settings: TwitchConfig
+    settings: Settings
     token: Token
     log: EventList = field(default_factory=EventList)
     calls: list[tuple[str, str]] = field(default_factory=list)
-    slots: int = 4
 
     def __post_init__(self) -> None:
         self.store = SecretStore(self.folder)
@@ -87,7 +89,6 @@ class Rig:
             self.log,
             lambda endpoint, outcome, _: self.calls.append((endpoint, outcome)),
             version="test",
-            slots=self.slots,
             wait=self.clock.wait,
         )
 
@@ -97,6 +98,12 @@ class Rig:
 
     def start(self) -> Self:
         self.twitch.start()
+        return self
+
+    def expired(self) -> Self:
+        """Start, act once, and let the access token's life pass."""
+        self.start().run("set_title", {"title": "x"})
+        self.clock.turn(TOKEN_LIFE_S)
         return self
 
     def restart(self) -> None:
@@ -122,11 +129,11 @@ class Rig:
 def connected(sim: TwitchSim, folder: Path, clock: TurnedClock, **settings: Any) -> Rig:
     """A rig whose operator gave a pair of tokens that works."""
     token = sim.world.issue()
-    config = TwitchConfig(
-        client_id=CLIENT_ID,
-        access_token=Secret(token.access),
-        refresh_token=Secret(token.refresh),
-        api_url=sim.api_url,
-        auth_url=sim.auth_url,
-    )
-    return Rig(sim, clock, folder, replace(config, **settings), token)
+    given = {
+        "twitch_client_id": CLIENT_ID,
+        "twitch_oauth_token": Secret(token.access),
+        "twitch_refresh_token": Secret(token.refresh),
+        "twitch_api_url": sim.api_url,
+        "twitch_auth_url": sim.auth_url,
+    }
+    return Rig(sim, clock, folder, make_settings(folder, **{**given, **settings}), token)

@@ -1,7 +1,7 @@
 """``twitch.set_title`` and ``twitch.set_game``. Called on an HTTP worker."""
 
 from clawcraft.actions.registry import Envelope, Result
-from clawcraft.twitch.facade import Twitch
+from clawcraft.twitch.client import Twitch
 
 
 class ChannelActions:
@@ -19,5 +19,5 @@ class ChannelActions:
         return self._change(envelope)
 
     def _change(self, envelope: Envelope) -> Result:
-        with self._twitch.conversation(envelope.action, envelope.args.get("channel")) as talk:
-            return talk.metadata.apply(talk.helix, talk.broadcaster.id, envelope.args)
+        with self._twitch.session(envelope.action, envelope.args.get("channel")) as session:
+            return session.metadata.apply(session.helix, session.broadcaster.id, envelope.args)

@@ -4,7 +4,7 @@ from typing import Any
 
 from clawcraft.actions.registry import Envelope, Result
 from clawcraft.errors import ChatMessageDropped
-from clawcraft.twitch.facade import Twitch
+from clawcraft.twitch.client import Twitch
 
 
 class ChatActions:
@@ -19,9 +19,9 @@ class ChatActions:
         Raises ChatMessageDropped: Twitch answers 200 for a message that nobody will see.
         """
         args = envelope.args
-        with self._twitch.conversation(envelope.action, args.get("channel")) as talk:
-            row = talk.helix.send_chat_message(
-                talk.broadcaster.id, args["message"], args.get("reply_parent_message_id")
+        with self._twitch.session(envelope.action, args.get("channel")) as session:
+            row = session.helix.send_chat_message(
+                session.broadcaster.id, args["message"], args.get("reply_parent_message_id")
             )
             if row.get("is_sent") is not True:
                 reason = _drop_reason(row.get("drop_reason"))
@@ -30,9 +30,9 @@ class ChatActions:
             return {
                 "status": "sent",
                 "message_id": str(row.get("message_id") or ""),
-                "channel": talk.broadcaster.login,
-                "broadcaster_id": talk.broadcaster.id,
-                "sender": talk.helix.identity.login,
+                "channel": session.broadcaster.login,
+                "broadcaster_id": session.broadcaster.id,
+                "sender": session.helix.identity.login,
             }
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from clawcraft.actions.registry import Envelope, Result
 from clawcraft.errors import ChannelOffline, ClawcraftError, Stopping, TwitchRejected
-from clawcraft.twitch.facade import Conversation, Twitch
+from clawcraft.twitch.client import HelixSession, Twitch
 
 CONFIRM_PAUSES_S: Final = (1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0)
 _RESERVE_S: Final = 1.0
@@ -28,9 +28,9 @@ class ClipActions:
         Raises ChannelOffline; TwitchRejected for a restricted or refused clip.
         """
         args = envelope.args
-        with self._twitch.conversation(envelope.action, args.get("channel")) as talk:
+        with self._twitch.session(envelope.action, args.get("channel")) as session:
             try:
-                row = talk.helix.create_clip(talk.broadcaster.id, args.get("title"), args.get("duration"))
+                row = session.helix.create_clip(session.broadcaster.id, args.get("title"), args.get("duration"))
             except TwitchRejected as error:
                 status = error.details.get("twitch_status")
                 if status == 404:
@@ -38,29 +38,29 @@ class ClipActions:
                 error.hint = _HINTS.get(int(status or 0), error.hint)
                 raise
             clip_id = str(row.get("id") or "")
-            clip = _confirm(talk, clip_id)
+            clip = _confirm(session, clip_id)
             result: Result = {
                 "status": "created",
                 "clip_id": clip_id,
                 "url": str((clip or {}).get("url") or f"https://clips.twitch.tv/{clip_id}"),
                 "edit_url": str(row.get("edit_url") or ""),
                 "confirmed": clip is not None,
-                "channel": talk.broadcaster.login,
-                "broadcaster_id": talk.broadcaster.id,
+                "channel": session.broadcaster.login,
+                "broadcaster_id": session.broadcaster.id,
             }
             if clip is not None:
                 result["title"], result["duration_s"] = clip.get("title"), clip.get("duration")
             return result
 
 
-def _confirm(talk: Conversation, clip_id: str) -> Mapping[str, Any] | None:
+def _confirm(session: HelixSession, clip_id: str) -> Mapping[str, Any] | None:
     """The clip once Twitch lists it. The clip is made already, so nothing that fails here fails the action."""
     for pause_s in CONFIRM_PAUSES_S:
-        if pause_s + _RESERVE_S > talk.helix.deadline.remaining_s:
+        if pause_s + _RESERVE_S > session.helix.deadline.remaining_s:
             return None
         try:
-            talk.pause(pause_s)
-            clip = talk.helix.clip(clip_id)
+            session.pause(pause_s)
+            clip = session.helix.clip(clip_id)
         except Stopping:
             return None
         except ClawcraftError:

@@ -26,7 +26,7 @@ class MetadataPort(Protocol):
         another ClawcraftError if only Twitch could tell and did not."""
         ...
 
-    def apply(self, args: Mapping[str, Any]) -> dict[str, Any]:
+    def apply_metadata(self, args: Mapping[str, Any]) -> dict[str, Any]:
         """Set the title and game of ``args``. Raises ClawcraftError."""
         ...
 
@@ -98,7 +98,7 @@ class StreamActions:
 
     def _apply_metadata(self, args: Mapping[str, Any], warnings: list[str]) -> dict[str, Any]:
         try:
-            applied = self._metadata.apply(args)
+            applied = self._metadata.apply_metadata(args)
             if applied.get("verified") is False:
                 warnings.append(METADATA_NOT_VERIFIED)
             return applied
