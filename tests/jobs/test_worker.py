@@ -11,7 +11,7 @@ from tests.support.job_rig import PATIENCE_S, Hold, JobRig, TurnedClock, code, s
 
 def held_at_twitch(rig: JobRig, job: Hold, **args: object) -> str:
     """The id of a start that is at Twitch, until ``job`` lets it go on."""
-    rig.metadata.before_return = job
+    rig.twitch.before_return = job
     job_id = rig.accept(start("start", args=args))
     job.until_reached()
     return job_id

@@ -6,18 +6,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from clawcraft.actions.registry import Action, Envelope, Registry, Result
-from clawcraft.actions.stream import StreamActions
+from clawcraft.actions.catalogue import Action, Kind
+from clawcraft.actions.handlers import Handlers, Result
+from clawcraft.authority.guard import Guard
 from clawcraft.authority.pause import PauseSwitch
+from clawcraft.authority.rate_limit import RateLimiter
 from clawcraft.clock import Clock
 from clawcraft.errors import ChannelNotAllowed, ClawcraftError, Interrupted, SceneNotFound, Superseded
-from clawcraft.jobs.dispatch import Answer, DispatchConfig, Dispatcher
+from clawcraft.jobs.answer import Answer
+from clawcraft.jobs.dispatch import Dispatcher
 from clawcraft.jobs.idempotency import Idempotency
-from clawcraft.jobs.model import Job
+from clawcraft.jobs.model import Envelope, Job
 from clawcraft.jobs.store import JobStore
 from clawcraft.jobs.worker import StreamWorker
 from clawcraft.obs.port import ProgressSink
 from clawcraft.telemetry.events import EventLog
+from clawcraft.twitch.client import Twitch
+from tests.support.settings import make_settings
 
 DAY_S = 24 * 3600.0
 TTL_S = 7 * DAY_S
@@ -159,8 +164,8 @@ class StreamDouble:
                 raise Superseded("a stop came")
 
 
-class MetadataDouble:
-    """MetadataPort of a service whose own channel is ``streamer``."""
+class TwitchDouble(Twitch):
+    """What a start needs of Twitch, for a service whose own channel is ``streamer``."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -212,14 +217,14 @@ class SyncDouble:
     """A sync handler that counts its runs, ends as told, and can be held."""
 
     def __init__(self) -> None:
-        self.runs: list[Envelope] = []
+        self.runs: list[Mapping[str, Any]] = []
         self.fails_with: Exception | None = None
         self.entered = threading.Semaphore(0)
         self.gate = threading.Event()
         self.gate.set()
 
-    def __call__(self, request: Envelope) -> Result:
-        self.runs.append(request)
+    def __call__(self, args: Mapping[str, Any]) -> Result:
+        self.runs.append(args)
         self.entered.release()
         assert self.gate.wait(PATIENCE_S)
         if self.fails_with is not None:
@@ -227,15 +232,26 @@ class SyncDouble:
         return {"status": "updated", "run": len(self.runs)}
 
 
-class LimiterDouble:
+class RigHandlers(Handlers):
+    """The real handlers of async actions; every sync action is ``sync``."""
+
+    def __init__(self, stream: StreamDouble, twitch: Twitch, log: EventLog, sync: SyncDouble) -> None:
+        super().__init__(stream, twitch, log)
+        self._sync = sync
+
+    def run(self, action: Action, args: Mapping[str, Any], *job: Any) -> Result:
+        return self._sync(args) if action.kind is Kind.SYNC else super().run(action, args, *job)
+
+
+class LimiterDouble(RateLimiter):
     """Counts, and refuses when told."""
 
     def __init__(self) -> None:
         self.taken: list[str] = []
         self.refuses_with: ClawcraftError | None = None
 
-    def take(self, key: str) -> None:
-        self.taken.append(key)
+    def take(self, action: Action) -> None:
+        self.taken.append(action.name)
         if self.refuses_with is not None:
             raise self.refuses_with
 
@@ -256,44 +272,35 @@ class Places:
 class JobRig:
     """Everything from a valid envelope to the doubles. ``working=False`` leaves the worker's thread unstarted."""
 
-    def __init__(self, folder: Path, *, clock: Clock | None = None, working: bool = True, sync_slots: int = 4) -> None:
+    def __init__(
+        self, folder: Path, *, clock: Clock | None = None, working: bool = True, twitch_slots: int = 4
+    ) -> None:
         self.clock = clock or TurnedClock()
         self.log = Journal()
         self.transitions: list[Job] = []
         self.store = open_store(folder, self.clock, self.log, self.transitions.append)
         self.stream = StreamDouble()
-        self.metadata = MetadataDouble()
+        self.twitch = TwitchDouble()
         self.sync = SyncDouble()
         self.limiter = LimiterDouble()
         self.places = Places()
         self.pause = PauseSwitch(folder, self.clock)
-        self.disabled: set[str] = set()
-        actions = StreamActions(self.stream, self.metadata, self.log)
-        registry = Registry(
-            [
-                Action("twitch.start_stream", "Start.", run_async=actions.start),
-                Action("twitch.stop_stream", "Stop.", run_async=actions.stop),
-                Action("twitch.set_title", "Title.", run_sync=self.sync),
-                Action("twitch.set_game", "Game.", run_sync=self.sync),
-            ]
+        self.settings = make_settings(folder)
+        self.guard = Guard(self.pause, self.limiter, lambda: self.settings)
+        handlers = RigHandlers(self.stream, self.twitch, self.log, self.sync)
+        self.worker = StreamWorker(self.store, handlers, self.stream.supersede, self.stream.close, self.log)
+        self.idempotency = Idempotency(
+            self.store, lambda: self.places.waiting(), lambda: self.settings, self.clock, self.log
         )
-        self.worker = StreamWorker(self.store, registry, self.stream.supersede, self.stream.close, self.log)
-        self.idempotency = Idempotency(self.store, self.clock, self.log)
         self.dispatcher = Dispatcher(
-            registry,
-            self.idempotency,
-            self.worker.submit,
-            self.limiter,
-            self.pause,
-            self.places,
-            lambda: DispatchConfig(frozenset(self.disabled), 25.0),
-            sync_slots,
-            self.log,
+            handlers, self.idempotency, self.worker.submit, self.guard.admit, twitch_slots, self.log
         )
         if working:
             self.worker.start()
 
     def execute(self, request: Envelope) -> Answer:
+        """As the route does."""
+        self.guard.check(request.action)
         return self.dispatcher.execute(request)
 
     def accept(self, request: Envelope) -> str:

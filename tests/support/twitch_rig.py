@@ -6,14 +6,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
-from clawcraft.actions.channel import ChannelActions
-from clawcraft.actions.chat import ChatActions
-from clawcraft.actions.clips import ClipActions
-from clawcraft.actions.registry import Envelope, Result
+from clawcraft.actions.catalogue import BY_NAME
+from clawcraft.actions.handlers import Handlers, Result
 from clawcraft.secrets import Secret, SecretStore
 from clawcraft.settings import Settings
 from clawcraft.telemetry.events import EventLog
 from clawcraft.twitch.client import Twitch
+from tests.support.job_rig import StreamDouble
 from tests.support.settings import make_settings
 from twitch_sim import TwitchSim
 from twitch_sim.world import CLIENT_ID, TOKEN_LIFE_S, Token
@@ -113,14 +112,7 @@ class Rig:
 
     def run(self, action: str, args: Mapping[str, Any] | None = None) -> Result:
         """Run one sync action as the dispatcher does."""
-        envelope = Envelope(f"twitch.{action}", dict(args or {}), "agent")
-        handlers = {
-            "set_title": ChannelActions(self.twitch).set_title,
-            "set_game": ChannelActions(self.twitch).set_game,
-            "post_chat_message": ChatActions(self.twitch).post_chat_message,
-            "create_clip": ClipActions(self.twitch).create_clip,
-        }
-        return handlers[action](envelope)
+        return Handlers(StreamDouble(), self.twitch, self.log).run(BY_NAME[f"twitch.{action}"], args or {})
 
     def close(self) -> None:
         self.twitch.close()

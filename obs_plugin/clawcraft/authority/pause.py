@@ -36,27 +36,36 @@ class PauseSwitch:
     def pause(self, *, survive_restart: bool) -> None:
         """Switch on; at once, whatever the disk says. Raises OSError if the pause cannot be kept for a restart."""
         with self._lock:
-            if self._since is None:
-                self._since = self._clock.time()
-            if survive_restart:
-                self._write(self._since)
-                self._kept = True
-            else:
-                self._forget()
+            self._pause(survive_restart)
 
     def resume(self) -> None:
         """Switch off. Raises OSError, and stays on, if a kept pause cannot be removed: it would come back."""
         with self._lock:
-            self._forget()
-            self._since = None
+            self._resume()
 
     def toggle(self, *, survive_restart: bool) -> bool:
-        """Switch over, as a hotkey does; returns whether it is on now."""
-        if self.paused:
-            self.resume()
+        """Switch over, as a hotkey does; returns whether it is on now. Raises OSError as the two above."""
+        with self._lock:  # Around the look too: of two presses at once, one pauses and the other resumes.
+            if self._since is None:
+                self._pause(survive_restart)
+            else:
+                self._resume()
+            return self._since is not None
+
+    # --- under the lock -------------------------------------------------------------------------------------------
+
+    def _pause(self, survive_restart: bool) -> None:
+        if self._since is None:
+            self._since = self._clock.time()
+        if survive_restart:
+            self._write(self._since)
+            self._kept = True
         else:
-            self.pause(survive_restart=survive_restart)
-        return self.paused
+            self._forget()
+
+    def _resume(self) -> None:
+        self._forget()
+        self._since = None
 
     def _forget(self) -> None:
         self._path.unlink(missing_ok=True)

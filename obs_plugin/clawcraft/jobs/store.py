@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from clawcraft.actions.registry import Envelope
 from clawcraft.clock import Clock
 from clawcraft.errors import ClawcraftError, Interrupted, JobNotFound, QueueFull, StorageUnavailable
 from clawcraft.jobs.database import Database
 from clawcraft.jobs.kept_answers import AnswerTable
-from clawcraft.jobs.model import Job, JobStatus, Progress
+from clawcraft.jobs.model import Envelope, Job, JobStatus, Progress
 from clawcraft.jobs.rows import COLUMNS, INSERT, KEPT, UPDATE, from_row, listing, to_row
 from clawcraft.telemetry.events import EventLog
 

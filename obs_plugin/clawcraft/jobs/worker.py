@@ -6,18 +6,15 @@
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Final
 
-from clawcraft.actions.registry import Registry
+from clawcraft.actions.catalogue import BY_NAME
+from clawcraft.actions.handlers import Handlers
 from clawcraft.errors import ClawcraftError, Interrupted, Superseded
 from clawcraft.jobs.model import IllegalTransition, Job
 from clawcraft.jobs.store import JobStore
 from clawcraft.telemetry.events import EventLog, incident
-
-SUPERSEDED_BY: Final[Mapping[str, str]] = {"twitch.stop_stream": "twitch.start_stream"}
-"""Accepting the key ends every earlier job of the value: a start that waits behind must not flash live after the
-stop was asked for."""
 
 
 class StreamWorker:
@@ -27,13 +24,13 @@ class StreamWorker:
     def __init__(
         self,
         store: JobStore,
-        registry: Registry,
+        handlers: Handlers,
         supersede: Callable[[], None],
         interrupt: Callable[[], None],
         log: EventLog,
     ) -> None:
         self._store = store
-        self._registry = registry
+        self._handlers = handlers
         self._supersede = supersede
         self._interrupt = interrupt
         self._log = log
@@ -99,7 +96,7 @@ class StreamWorker:
 
     def _displace(self, job: Job) -> list[Job]:
         """Under the lock, so that the start meant is still the one that runs: cancel it, and unqueue those behind."""
-        action = SUPERSEDED_BY.get(job.action)
+        action = BY_NAME[job.action].supersedes
         waiting = [other for other in self._queue if other.action == action]
         if waiting:
             self._queue = deque(other for other in self._queue if other.action != action)
@@ -128,10 +125,8 @@ class StreamWorker:
 
     def _work(self, running: "_Running") -> None:
         job = self._store.start(running.job_id)
-        handler = self._registry[job.action].run_async
-        assert handler is not None
         try:
-            result = handler(running, job.args)
+            result = self._handlers.run(BY_NAME[job.action], job.args, job.id, running.progress)
         except ClawcraftError as error:
             self._end(job, error)
         except Exception as error:  # noqa: BLE001 - a defect of a handler ends its job, not the worker
@@ -154,7 +149,7 @@ class StreamWorker:
 
 
 class _Running:
-    """The JobContext of the job that runs."""
+    """The job that runs."""
 
     def __init__(self, job: Job, store_progress: Callable[[str, int, str], None]) -> None:
         self.job = job

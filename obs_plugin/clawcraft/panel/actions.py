@@ -18,15 +18,16 @@ class ActionsSection:
         rows = top.group("actions", "Actions")
         switches, limits = environment_origin(fields.DISABLED), environment_origin(fields.OWN_LIMITS)
         rows.info("actions_off", "Switched off", switches)
+        rows.info("actions_policy", "Policies", environment_origin(fields.POLICY))
         if not switches:
-            for action in fields.ACTIONS:
-                rows.switch(action.switch_key, f"The agent may {action.label}")
+            for each in fields.ACTIONS:
+                rows.switch(each.switch_key, f"The agent may {each.action.label}")
         rows.field(fields.RATE)
         rows.info("actions_limits", "Own limits", limits)
         if not limits:
             rows.info("actions_hint", "Of one action", "0 means: the limit above")
-            for action in fields.ACTIONS:
-                rows.number(action.limit_key, action.label.capitalize(), 0, fields.LARGEST_LIMIT, _A_MINUTE)
+            for each in fields.ACTIONS:
+                rows.number(each.limit_key, each.action.label.capitalize(), 0, fields.LARGEST_LIMIT, _A_MINUTE)
 
     def update(self, view: View) -> None:
         """Nothing here changes by itself."""

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from clawcraft.settings import SETTINGS, Setting, Whole
+from clawcraft.actions import catalogue
+from clawcraft.settings import MAX_PER_MIN, SETTINGS, Setting, Whole
 
 BY_NAME: Final = {row.name: row for row in SETTINGS}
 
@@ -55,16 +56,19 @@ class Field:
 class ActionFields:
     """The switch and the limit of one action; both are parts of a setting that lists actions."""
 
-    action: str
-    label: str
+    action: catalogue.Action
 
     @property
     def switch_key(self) -> str:
-        return f"action_{self.action.removeprefix('twitch.')}"
+        return f"action_{self.action.key}"
 
     @property
     def limit_key(self) -> str:
-        return f"limit_{self.action.removeprefix('twitch.')}"
+        return f"limit_{self.action.key}"
+
+    @property
+    def on_at_first(self) -> bool:
+        return self.action.policy is not catalogue.Policy.OFF
 
 
 SERVICE: Final = (
@@ -105,17 +109,11 @@ STREAM: Final = (
     Field("OBS_OPERATION_RETRIES", "Retries", Kind.NUMBER),
 )
 RATE: Final = Field("TOOL_ACTION_RATE_LIMIT_PER_MIN", "Limit of each action", Kind.NUMBER)
-ACTIONS: Final = (
-    ActionFields("twitch.start_stream", "start the stream"),
-    ActionFields("twitch.stop_stream", "stop the stream"),
-    ActionFields("twitch.set_title", "change the title"),
-    ActionFields("twitch.set_game", "change the game"),
-    ActionFields("twitch.post_chat_message", "write in chat"),
-    ActionFields("twitch.create_clip", "create clips"),
-)
+ACTIONS: Final = tuple(ActionFields(action) for action in catalogue.ACTIONS)
 DISABLED: Final = Field("TOOL_DISABLED_ACTIONS", "Switched off", Kind.TEXT)
+POLICY: Final = Field("TOOL_ACTION_POLICY", "Policies", Kind.TEXT)
 OWN_LIMITS: Final = Field("TOOL_ACTION_RATE_LIMITS", "Own limits", Kind.TEXT)
 
 FIELDS: Final = (*SERVICE, *ACCESS, TIMESTAMP, CLIENT_ID, *TWITCH_SECRETS, CHANNELS, *STREAM, RATE)
 SECRETS: Final = tuple(field for field in FIELDS if field.kind is Kind.SECRET)
-LARGEST_LIMIT: Final = 100_000
+LARGEST_LIMIT: Final = MAX_PER_MIN

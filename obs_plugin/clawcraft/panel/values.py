@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, Final
 
-from clawcraft.panel.fields import ACTIONS, BY_NAME, DISABLED, FIELDS, OWN_LIMITS, SECRETS, Field, Kind
+from clawcraft.panel.fields import ACTIONS, BY_NAME, DISABLED, FIELDS, OWN_LIMITS, POLICY, SECRETS, Field, Kind
 from clawcraft.settings import SECRET_NAMES
 
 SHOWN_TOKEN: Final = "shown_token"
@@ -26,19 +26,11 @@ def set_defaults(obs: ModuleType, settings: Any) -> None:
         elif field.kind is Kind.FLAG:
             obs.obs_data_set_default_bool(settings, field.key, default)
         elif field.kind is not Kind.SECRET:
-            obs.obs_data_set_default_string(settings, field.key, default_text(field))
-    for action in ACTIONS:
-        obs.obs_data_set_default_bool(settings, action.switch_key, True)
-        obs.obs_data_set_default_int(settings, action.limit_key, 0)
+            obs.obs_data_set_default_string(settings, field.key, str(default))
+    for each in ACTIONS:
+        obs.obs_data_set_default_bool(settings, each.switch_key, each.on_at_first)
+        obs.obs_data_set_default_int(settings, each.limit_key, 0)
     obs.obs_data_set_default_bool(settings, KEEP_PAUSED, False)
-
-
-def default_text(field: Field) -> str:
-    """A default as somebody would type it."""
-    if field.name == "TOOL_SERVICE_ALLOWED_CLIENTS":
-        return "loopback"
-    default = field.setting.default
-    return ", ".join(default) if isinstance(default, tuple) else str(default)
 
 
 def service_values(raw: Mapping[str, Any]) -> dict[str, object]:
@@ -46,12 +38,15 @@ def service_values(raw: Mapping[str, Any]) -> dict[str, object]:
     values: dict[str, object] = {
         name.lower(): raw[name.lower()] for name, row in BY_NAME.items() if not row.secret and name.lower() in raw
     }
-    off = [action.action for action in ACTIONS if raw.get(action.switch_key) is False]
+    off = [each.action.name for each in ACTIONS if each.on_at_first and raw.get(each.switch_key) is False]
     if off:
-        values[DISABLED.name.lower()] = ",".join(off)
-    limits = [f"{action.action}={raw[action.limit_key]}" for action in ACTIONS if raw.get(action.limit_key)]
+        values[DISABLED.key] = ",".join(off)
+    on = [f"{each.action.name}=allow" for each in ACTIONS if not each.on_at_first and raw.get(each.switch_key) is True]
+    if on:
+        values[POLICY.key] = ",".join(on)
+    limits = [f"{each.action.name}={raw[each.limit_key]}" for each in ACTIONS if raw.get(each.limit_key)]
     if limits:
-        values[OWN_LIMITS.name.lower()] = ",".join(limits)
+        values[OWN_LIMITS.key] = ",".join(limits)
     return values
 
 

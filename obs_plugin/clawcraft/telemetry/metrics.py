@@ -1,10 +1,12 @@
 """Counters and durations for ``GET /metrics``, in a registry of its own. Any thread."""
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from clawcraft.actions.catalogue import BY_NAME
 
 OTHER: Final = "unknown"
 _FAST_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -14,10 +16,9 @@ STREAM_STATES: Final = ("offline", "starting", "live", "reconnecting", "stopping
 
 
 class Metrics:
-    """Named by event. ``actions`` bounds the action label: whatever else an agent asks for counts as unknown."""
+    """Named by event. Whatever else than a known action an agent asks for counts as unknown."""
 
-    def __init__(self, actions: Collection[str], version: str) -> None:
-        self._actions = frozenset(actions)
+    def __init__(self, version: str) -> None:
         self._registry = registry = CollectorRegistry()
         self._requests = Counter(
             "clawcraft_http_requests",
@@ -131,7 +132,7 @@ class Metrics:
     def _action(self, action: str | None) -> str:
         if action is None:
             return ""
-        return action if action in self._actions else OTHER
+        return action if action in BY_NAME else OTHER
 
 
 def _safely(value: Callable[[], float]) -> Callable[[], float]:
