@@ -25,6 +25,7 @@ from clawcraft.jobs.model import Envelope, Job, JobStatus, Progress
 from clawcraft.secrets import Secret
 from clawcraft.telemetry.events import EventLog
 from clawcraft.telemetry.metrics import Metrics
+from tests.support.examples import EXAMPLES
 from tests.support.settings import make_settings
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -303,12 +304,9 @@ class HttpService:
 
 def request(action: str = "twitch.set_title", **fields: Any) -> dict[str, Any]:
     """A valid request; a field given as None is left out."""
-    args: dict[str, Any] = {
-        "twitch.set_title": {"title": "Hello"},
-        "twitch.set_game": {"game": "Just Chatting"},
-        "twitch.post_chat_message": {"message": "hi"},
-    }.get(action, {})
-    body = {"agent_id": "producer", "action": action, "request_id": "req-1", "args": args, **fields}
+    body = {
+        "agent_id": "producer", "action": action, "request_id": "req-1", "args": EXAMPLES.get(action, {}), **fields
+    }  # fmt: skip
     return {name: value for name, value in body.items() if value is not None}
 
 
