@@ -1,6 +1,7 @@
 """The tools' own environment: made once, anew when its requirements change, whole whatever went wrong before."""
 
 import importlib.util
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -33,8 +34,9 @@ runpy.run_module("venv", run_name="__main__")
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project with one tool and no requirements, so that no package index is needed."""
-    (tmp_path / "tools").mkdir()
-    (tmp_path / "tools/_venv.py").write_text((ROOT / "tools/_venv.py").read_text())
+    for name in ("tools/_venv.py", "obs_plugin/clawcraft/__init__.py", "obs_plugin/clawcraft/files.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / "tools/tool.py").write_text(TOOL)
     (tmp_path / "requirements.txt").write_text("")
     return tmp_path
