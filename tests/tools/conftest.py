@@ -89,6 +89,15 @@ def copy_project(target: Path) -> Path:
     return target
 
 
+def hide(shadow: Path, *modules: str) -> dict[str, str]:
+    """The environment of a Python without ``modules``, and of a shell without programs."""
+    for module in modules:
+        (shadow / module).mkdir(parents=True)
+        (shadow / module / "__init__.py").write_text("")
+        (shadow / module / "__main__.py").write_text(f"raise SystemExit('No module named {module}')")
+    return {"PYTHONPATH": str(shadow), "PATH": str(shadow)}
+
+
 def make_wheel(folder: Path, name: str, tag: str = "py3-none-any") -> None:
     """A package of the tests' own, so that they need no package index: one module that holds its wheel's tag. What it
     says to need is nowhere."""

@@ -27,7 +27,7 @@ with_list = st.builds(
 collections = others | st.builds(lambda data, modules: data | {"modules": modules}, others, others) | with_list
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(collections, st.sampled_from([None, 4, "\t"]), st.booleans())
 def test_the_script_is_added_once_and_removed_again(
     tmp_path_factory: pytest.TempPathFactory, data: dict[str, Any], indent: int | str | None, ascii_only: bool
@@ -49,6 +49,16 @@ def test_the_script_is_added_once_and_removed_again(
     assert removed.remove(SCRIPT)
     assert not removed.remove(SCRIPT)
     assert json.loads(removed.to_bytes()) == expected
+
+
+def test_an_entry_of_a_copy_elsewhere_is_pointed_here_and_keeps_its_settings(tmp_path: Path) -> None:
+    old = {"path": "C:\\old place\\twitch_clawcraft.py", "settings": {"port": "3055"}}
+    found = Collection(tmp_path / "Show.json", {"modules": {"scripts-tool": [old]}})
+
+    assert found.add(SCRIPT)
+
+    assert found.entry(SCRIPT) == {"path": str(SCRIPT), "settings": {"port": "3055"}}
+    assert not found.add(SCRIPT)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 
 import install
 from installer import embedded, homes
-from tests.tools.conftest import OWN_TAG, PATIENCE_S, Clone, make_wheel
+from tests.tools.conftest import OWN_TAG, PATIENCE_S, Clone, hide, make_wheel
 
 OTHER_SCRIPT = {"path": "/home/me/clock.lua", "settings": {"format": "%H:%M"}}
 COLLECTION = {
@@ -101,15 +101,6 @@ def test_uninstalling_after_obs_saved_anew_removes_only_our_entry(clone: Clone) 
     assert "Show.json: changed since the installer wrote it; the script alone is removed" in done.stdout
     assert json.loads(path.read_bytes()) == saved_by_obs | {"modules": COLLECTION["modules"]}
     assert not (clone.config / "plugin_config").exists()
-
-
-def test_an_entry_of_a_copy_elsewhere_is_pointed_here_and_keeps_its_settings(clone: Clone) -> None:
-    old = {"path": "C:\\old place\\twitch_clawcraft.py", "settings": {"port": "3055"}}
-    path = clone.add_collection("Show", {"modules": {"scripts-tool": [old, OTHER_SCRIPT]}})
-
-    assert clone.install().returncode == 0
-
-    assert clone.scripts(path) == [{"path": str(clone.script), "settings": {"port": "3055"}}, OTHER_SCRIPT]
 
 
 def test_installing_from_a_second_copy_keeps_the_backup_from_before_the_first(clone: Clone, tmp_path: Path) -> None:
@@ -280,12 +271,7 @@ def test_where_a_package_cannot_be_got_the_old_ones_and_the_collections_stay(clo
 def test_a_python_without_pip_is_told_what_to_install(clone: Clone, tmp_path: Path) -> None:
     """As on a Debian with neither python3-pip nor python3-venv."""
     shutil.rmtree(clone.packages)
-    shadow = tmp_path / "shadow"
-    for module in ("pip", "venv", "virtualenv"):
-        (shadow / module).mkdir(parents=True)
-        (shadow / module / "__init__.py").write_text("")
-        (shadow / module / "__main__.py").write_text(f"raise SystemExit('No module named {module}')")
-    clone.environment |= {"PYTHONPATH": str(shadow), "PATH": str(shadow)}
+    clone.environment |= hide(tmp_path / "shadow", "pip", "venv", "virtualenv")
 
     done = clone.install()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from _venv import Environment
-from tests.tools.conftest import OWN_TAG, PATIENCE_S, ROOT
+from tests.tools.conftest import OWN_TAG, PATIENCE_S, ROOT, hide
 
 # The environments of these tests are made as on a Debian without python3-venv, which is quicker than ensurepip. The
 # plain way is the one of whoever runs tools/test.py.
@@ -94,13 +94,7 @@ def test_a_change_in_a_nested_requirements_file_counts(project: Path) -> None:
 
 
 def test_what_to_install_is_said_where_no_environment_can_be_made(project: Path, tmp_path: Path) -> None:
-    shadow = tmp_path / "shadow"
-    for module in ("venv", "virtualenv", "pip"):
-        (shadow / module).mkdir(parents=True)
-        (shadow / module / "__init__.py").write_text("")
-        (shadow / module / "__main__.py").write_text(f"raise SystemExit('No module named {module}')")
-
-    status, _out, err = run(project, PYTHONPATH=str(shadow), PATH="")
+    status, _out, err = run(project, **hide(tmp_path / "shadow", "venv", "virtualenv", "pip"))
 
     assert status == 1
     assert "sudo apt install python3-venv" in err
