@@ -1,6 +1,6 @@
-"""Files that another process may be reading or writing: replaced in one step, and locked while they are changed.
+"""Files that others read or write at the same time: replaced whole, and changed by one process at a time.
 
-Standard library only; the tools use it too. Safe from any thread.
+Standard library only. Any thread.
 """
 
 import contextlib
@@ -17,51 +17,54 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-_TRY_AGAIN_S: Final = 0.005
+RETRY_S: Final = 0.005
+
+
+class LockHeld(TimeoutError):
+    """Another process kept the lock for the whole patience."""
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int = 0o600, durable: bool = True) -> None:
-    """Replace ``path`` by ``data`` in one step: a reader sees all of the old or all of the new. ``durable``: it is on
-    the disk when this returns. Raises OSError, and then ``path`` is as it was."""
-    # mkstemp creates with 0600: nobody else reads it before it has its mode.
-    handle, temporary = tempfile.mkstemp(prefix=".clawcraft-", dir=path.parent)
+    """Replace ``path`` by ``data``: a reader gets the old file or the new one, never a part. ``durable`` survives a
+    power cut. The folder must exist. Raises OSError, and leaves the old file as it was."""
+    # mkstemp creates with 0600, so a secret is never readable by others, not even for a moment.
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             if durable:
                 os.fsync(file.fileno())
-        os.chmod(temporary, mode)  # noqa: PTH101 - beside os.replace
+        if mode != 0o600:
+            os.chmod(temporary, mode)  # noqa: PTH101 - mkstemp gives a string
         os.replace(temporary, path)  # noqa: PTH105 - one call that is atomic on every platform
     except BaseException:
         with contextlib.suppress(OSError):
-            Path(temporary).unlink()
+            os.unlink(temporary)  # noqa: PTH108 - mkstemp gives a string
         raise
 
 
 @contextlib.contextmanager
 def locked(path: Path, patience_s: float) -> Iterator[None]:
-    """Hold the file ``path`` locked among processes and threads; the system lets go of it when its holder dies.
-
-    Raises TimeoutError if another still has it after ``patience_s``, and any other OSError if it cannot be opened.
-    """
-    with path.open("a+b") as file:
-        patience_until = time.monotonic() + patience_s
+    """Hold the lock that the file ``path`` stands for; no other thread or process is inside meanwhile. It ends with
+    its holder, however that dies. The folder must exist. Raises LockHeld after ``patience_s``, and OSError."""
+    # 0600: whoever may open the file may hold the lock.
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
+        patient_until_s = time.monotonic() + patience_s
         while not _try_lock(file.fileno()):
-            if time.monotonic() >= patience_until:
-                raise TimeoutError(f"another program keeps {path.name} locked")
-            time.sleep(_TRY_AGAIN_S)
-        yield
+            if time.monotonic() >= patient_until_s:
+                raise LockHeld(f"another program keeps {path} locked")
+            time.sleep(RETRY_S)
+        yield  # Closing the file lets go of the lock.
 
 
 def _try_lock(handle: int) -> bool:
-    """Lock an open file until it is closed; False if another has it."""
     try:
         if sys.platform == "win32":
             os.lseek(handle, 0, os.SEEK_SET)
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
         else:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):  # As POSIX and as Windows say it. Any other error would be for ever.
+    except OSError:
         return False
     return True
