@@ -26,10 +26,8 @@ COLLECTION = {
 LAYOUTS = {
     "as OBS writes it": json.dumps(COLLECTION, indent=4).encode(),
     "on one line": json.dumps(COLLECTION, separators=(",", ":")).encode(),
-    "with Windows line ends": json.dumps(COLLECTION, indent=4).replace("\n", "\r\n").encode(),
-    "with a byte order mark": b"\xef\xbb\xbf" + json.dumps(COLLECTION, indent="\t").encode(),
+    "as an editor on Windows does": b"\xef\xbb\xbf" + json.dumps(COLLECTION, indent=1).replace("\n", "\r\n").encode(),
     "with numbers Python would write differently": b'{"name": "x", "volume": 0.10000000000000001, "id": 1.0e+20}',
-    "without modules": b'{\n    "name": "x"\n}\n',
     "empty": b"{}",
 }
 
