@@ -274,9 +274,9 @@ def test_a_busy_ui_hangs_once(new_obs: NewObs) -> None:
 
 
 def test_the_end_does_not_wait_for_a_hanging_ui(new_obs: NewObs) -> None:
-    obs = new_obs(STREAMER)
+    obs = new_obs(STREAMER, scenario=Scenario("hung", ui_hang_s=3600))
     obs.start()
-    obs.hang_ui(3600)
+    sys.modules["mock_test_script"].on_ui(lambda: None, wait=False)
     assert obs.stop().ok
 
 

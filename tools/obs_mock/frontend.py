@@ -242,7 +242,7 @@ class OutputApi:
 
     def obs_output_get_delay(self, output: Handle) -> int:
         self._output(output)
-        return 0
+        return self._stream.scenario.delay_s
 
     def obs_output_get_last_error(self, output: Handle) -> str | None:
         return self._output(output).last_error

@@ -8,7 +8,8 @@ from typing import Any, Final, Protocol
 
 from clawcraft.actions.registry import JobContext, Result
 from clawcraft.errors import ChannelNotAllowed, ClawcraftError, Interrupted, Stopping
-from clawcraft.obs.port import ProgressSink, StreamControl
+from clawcraft.obs.port import ProgressSink
+from clawcraft.obs.stream import StreamController
 from clawcraft.telemetry.events import EventLog, incident
 
 METADATA_ARGS: Final = frozenset({"title", "game", "game_id"})
@@ -38,7 +39,7 @@ class MetadataPort(Protocol):
 class StreamActions:
     """The two async actions."""
 
-    def __init__(self, stream: StreamControl, metadata: MetadataPort, log: EventLog) -> None:
+    def __init__(self, stream: StreamController, metadata: MetadataPort, log: EventLog) -> None:
         self._stream = stream
         self._metadata = metadata
         self._log = log
@@ -46,7 +47,7 @@ class StreamActions:
     def start(self, context: JobContext, args: Mapping[str, Any]) -> Result:
         """Gives ``{"status": "started" | "already_running", "scene", …, "metadata"?, "live"?, "channel"?,
         "warnings": […]}``. A warning of a Twitch step is its error's code, and the full error stands where the step's
-        result would; OBS's warnings are sentences."""
+        result would."""
         warnings: list[str] = []
         result: Result = {}
         scene = args.get("obs_scene")
@@ -58,10 +59,7 @@ class StreamActions:
             context.progress(5, "setting title and game on Twitch")
             result["metadata"] = self._apply_metadata(args, warnings)
         context.progress(OBS_FROM, "starting the stream in OBS")
-        started = dict(self._stream.start(scene, _within(context, OBS_FROM, OBS_TO)))
-        warnings += started.pop("warnings", [])
-        result.update(started)
-        warnings += result.pop("warnings", [])
+        result.update(self._stream.start(scene, _within(context, OBS_FROM, OBS_TO)))
         if args.get("wait_until_live"):
             context.progress(OBS_TO + 1, "connected; waiting for Twitch to show the channel live")
             live = self._metadata.wait_until_live(context.progress, args.get("channel"))

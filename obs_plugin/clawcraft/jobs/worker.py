@@ -7,12 +7,13 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final, Protocol
+from typing import Final
 
 from clawcraft.actions.registry import Registry
 from clawcraft.errors import ClawcraftError, Interrupted, Superseded
 from clawcraft.jobs.model import IllegalTransition, Job
 from clawcraft.jobs.store import JobStore
+from clawcraft.obs.stream import StreamController
 from clawcraft.telemetry.events import EventLog, incident
 
 SUPERSEDED_BY: Final[Mapping[str, str]] = {"twitch.stop_stream": "twitch.start_stream"}
@@ -20,18 +21,10 @@ SUPERSEDED_BY: Final[Mapping[str, str]] = {"twitch.stop_stream": "twitch.start_s
 stop was asked for."""
 
 
-class Interruptible(Protocol):
-    """What a running job may be blocked in."""
-
-    def supersede(self) -> None: ...
-
-    def close(self) -> None: ...
-
-
 class StreamWorker:
     """One daemon thread (OBS would not exit over any other kind); it waits in memory, never polls."""
 
-    def __init__(self, store: JobStore, registry: Registry, stream: Interruptible, log: EventLog) -> None:
+    def __init__(self, store: JobStore, registry: Registry, stream: StreamController, log: EventLog) -> None:
         self._store = store
         self._registry = registry
         self._stream = stream
