@@ -151,6 +151,7 @@ def test_not_shown_live_in_time_is_a_warning(steps: Steps) -> None:
     assert (result["status"], result["warnings"]) == ("started", [LIVE_NOT_CONFIRMED])
 
 
+@pytest.mark.parametrize("end", [Interrupted("the service stops"), Superseded("a stop came")])
 def test_a_job_that_is_to_end_goes_no_further(steps: Steps, end: Exception) -> None:
     for after in range(1, 7):
         steps.effects.clear()
