@@ -39,7 +39,7 @@ class Driver:
         self.ui = UiThread(self.obs.libobs, lambda outcome, _duration_s: self.ui_calls.append(outcome))
         self.stream = StreamController(self.obs, self.ui, SystemClock(), lambda: self.in_force, carried)
         self._worker = threading.Lock()  # one start or stop at a time, as in the service
-        self.events: list[tuple[str, float]] = []
+        self.events: list[str] = []
         self.server = socketserver.ThreadingTCPServer(("127.0.0.1", settings["port"]), self._handler())
         self.server.daemon_threads = True
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), name="control", daemon=True)
@@ -47,7 +47,7 @@ class Driver:
     def on_event(self, code: int) -> None:
         event = self.obs.event(code)
         if event is not None:
-            self.events.append((event.value, time.monotonic()))
+            self.events.append(event.value)
         self.stream.on_frontend_event(code)
 
     def _handler(self) -> type[socketserver.StreamRequestHandler]:
@@ -95,7 +95,7 @@ class Driver:
     def do_status(self) -> Mapping[str, Any]:
         return self.stream.status()
 
-    def do_events(self) -> list[tuple[str, float]]:
+    def do_events(self) -> list[str]:
         return self.events
 
     def do_switch_scenes(self, names: list[str], times: int) -> int:
