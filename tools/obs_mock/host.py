@@ -334,7 +334,6 @@ class MockObs:
             self._scenes,
             self.stream,
             self._collections,
-            self._life.switch_collection,
         )
         apis = (
             DataApi(self._ledger),
