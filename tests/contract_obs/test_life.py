@@ -31,6 +31,7 @@ def test_exit_saves_tells_the_script_unloads_it_and_finds_no_leak(fresh: ObsHost
         fresh.records.ask(step, *(["x"] if step == "data" else []))
     mark = fresh.records.mark()
     assert fresh.quit() == 0
+    fresh.records.wait_hook("unload", mark)  # OBS may be gone before all that it said has been read
     records = fresh.records.since(mark)
     assert [r["code"] if r["kind"] == "event" else r["name"] for r in records] == ["save", 36, 25, "unload"]
     assert fresh.saved_settings()["saved"] == "äöü — ✓"
