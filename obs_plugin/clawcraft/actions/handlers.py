@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from clawcraft.actions.catalogue import ACTIONS, Action
-from clawcraft.obs.port import ProgressSink, StreamController
+from clawcraft.obs.port import ProgressSink
+from clawcraft.obs.stream import StreamController
 from clawcraft.telemetry.events import EventLog
 from clawcraft.twitch.client import HelixSession, Twitch
 
