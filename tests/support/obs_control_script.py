@@ -31,7 +31,7 @@ class Driver:
         self._make_config = StreamConfig
         self.settings = settings
         self.config = StreamConfig(20.0, 0, "")
-        self.obs = ObsAdapter(obs)
+        self.obs = ObsAdapter(obs, lambda callback: callback)
         self.ui = UiThread(self.obs.libobs)
         self.stream = StreamController(self.obs, self.ui, SystemClock(), lambda: self.config)
         self.events: list[tuple[str, float]] = []

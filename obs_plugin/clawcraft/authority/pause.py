@@ -40,11 +40,13 @@ class PauseSwitch:
         with self._lock:
             if self._since is None:
                 self._since = self._clock.time()
-            if survive_restart:
-                self._write(self._since)
-                self._kept = True
-            else:
-                self._forget()
+            self._keep(self._since, survive_restart)
+
+    def keep(self, *, survive_restart: bool) -> None:
+        """Whether a pause that is on outlives a restart; does nothing while it is off. Raises OSError as ``pause``."""
+        with self._lock:
+            if self._since is not None:
+                self._keep(self._since, survive_restart)
 
     def resume(self) -> None:
         """Switch off. Raises OSError, and stays on, if a kept pause cannot be removed: it would come back."""
@@ -59,6 +61,13 @@ class PauseSwitch:
         else:
             self.pause(survive_restart=survive_restart)
         return self.paused
+
+    def _keep(self, since: float, survive_restart: bool) -> None:
+        if survive_restart:
+            self._write(since)
+            self._kept = True
+        else:
+            self._forget()
 
     def _forget(self) -> None:
         self._path.unlink(missing_ok=True)
