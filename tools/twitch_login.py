@@ -18,7 +18,7 @@ import _venv
 
 if TYPE_CHECKING:
     from clawcraft.secrets import SecretStore
-    from clawcraft.twitch.config import TwitchConfig
+    from clawcraft.settings import Settings
 
 PLUGIN = _venv.ROOT / "obs_plugin"
 
@@ -29,17 +29,16 @@ def main() -> int:
     sys.path.insert(0, str(PLUGIN))
     from clawcraft.secrets import SecretStore, SecretStoreError
     from clawcraft.settings import SettingsError, load_settings
-    from clawcraft.twitch.config import TwitchConfig
 
     folder = _data_dir(options)
     given = {"TWITCH_CLIENT_ID": options.client_id, "TWITCH_AUTH_BASE_URL": options.auth_url}
     store = SecretStore(folder)
     try:
         environment = {**os.environ, **{name: text for name, text in given.items() if text}}
-        config = TwitchConfig.from_settings(load_settings(environment, store, {}, folder))
-        if not config.client_id:
+        settings = load_settings(environment, store, {}, folder)
+        if not settings.twitch_client_id:
             return _failed("a client id is needed: --client-id, or TWITCH_CLIENT_ID (dev.twitch.tv/console/apps)", 2)
-        return _log_in(config, store)
+        return _log_in(settings, store)
     except SettingsError as error:
         return _failed(str(error), 2)
     except SecretStoreError as error:
@@ -49,21 +48,21 @@ def main() -> int:
         return 130
 
 
-def _log_in(config: TwitchConfig, store: SecretStore) -> int:
+def _log_in(settings: Settings, store: SecretStore) -> int:
     from clawcraft import VERSION
     from clawcraft.clock import SystemClock
     from clawcraft.errors import ClawcraftError
     from clawcraft.twitch.credentials import CredentialStore
-    from clawcraft.twitch.deadline import Deadline
-    from clawcraft.twitch.device_flow import CALL_TIMEOUT_S, DeviceLogin, LoginState
+    from clawcraft.twitch.login import CALL_TIMEOUT_S, DeviceLogin, LoginState
     from clawcraft.twitch.oauth import OAuth
     from clawcraft.twitch.transport import Transport
 
     clock = SystemClock()
-    transport = Transport(clock, threading.Event.wait, lambda *_: None, f"twitch-clawcraft-login/{VERSION}")
+    agent = f"twitch-clawcraft-login/{VERSION}"
+    transport = Transport(lambda: settings, clock, threading.Event.wait, lambda *_: None, agent)
     try:
-        oauth = OAuth(transport, lambda: config)
-        login = DeviceLogin(oauth, clock, config.client_id)
+        oauth = OAuth(transport, lambda: settings)
+        login = DeviceLogin(oauth, clock, settings.twitch_client_id)
         code = login.start()
         print(f"Open  {code.verification_uri}\nand enter the code  {code.user_code}\n")
         print(f"Waiting, at most {code.expires_in_s / 60:.0f} minutes; Ctrl-C ends it.", flush=True)
@@ -72,9 +71,9 @@ def _log_in(config: TwitchConfig, store: SecretStore) -> int:
             why = "the code has expired" if state is LoginState.EXPIRED else "the login was refused"
             return _failed(f"{why}; run this again for a new code", 1)
         # Stored before anything else can fail: the tokens exist nowhere else.
-        CredentialStore(store).save(login.grant.access, login.grant.refresh, login.client_id, config)
+        CredentialStore(store, lambda: settings).write(login.grant.access, login.grant.refresh, login.client_id)
         print(f"Connected; the tokens are in {store.path}")
-        identity = oauth.validate(login.grant.access, Deadline(clock, CALL_TIMEOUT_S))
+        identity = oauth.validate(login.grant.access, CALL_TIMEOUT_S)
         print(f"The account is {identity.login}." if identity else "But Twitch does not accept the new token.")
         return 0 if identity else 1
     except ClawcraftError as error:

@@ -10,11 +10,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from clawcraft import VERSION, checks
-from clawcraft.actions.channel import ChannelActions
-from clawcraft.actions.chat import ChatActions
-from clawcraft.actions.clips import ClipActions
-from clawcraft.actions.registry import Action, Registry
-from clawcraft.actions.stream import StreamActions
+from clawcraft.actions.handlers import Handlers
+from clawcraft.authority.guard import Guard
 from clawcraft.authority.pause import PauseSwitch
 from clawcraft.authority.rate_limit import AuthFailureLimiter, RateLimiter
 from clawcraft.clock import Clock
@@ -25,19 +22,17 @@ from clawcraft.http.door import Door
 from clawcraft.http.gate import Gate, GateConfig
 from clawcraft.http.server import HttpServer
 from clawcraft.http.workers import WaitSlots
-from clawcraft.jobs.dispatch import DispatchConfig, Dispatcher
+from clawcraft.jobs.dispatch import Dispatcher
 from clawcraft.jobs.idempotency import Idempotency
 from clawcraft.jobs.model import Job
 from clawcraft.jobs.store import FILE_NAME, JobStore
 from clawcraft.jobs.worker import StreamWorker
-from clawcraft.obs.port import StreamControl
+from clawcraft.obs.stream import StreamController
 from clawcraft.secrets import SecretStore
 from clawcraft.settings import Settings
 from clawcraft.telemetry.log import ServiceLog
 from clawcraft.telemetry.metrics import Metrics
-from clawcraft.telemetry.recent import Recent
-from clawcraft.twitch.config import TwitchConfig
-from clawcraft.twitch.facade import Twitch
+from clawcraft.twitch.client import Twitch
 
 SCHEMA_FOLDER: Final = PLUGIN_FOLDER.parent / "schemas"
 HTTP_WORKERS: Final = 8
@@ -50,7 +45,7 @@ class Assembly:
         self,
         settings: Settings,
         obs_line: Callable[[str], None],
-        stream: StreamControl,
+        stream: StreamController,
         secrets: SecretStore,
         clock: Clock,
     ) -> None:
@@ -63,34 +58,24 @@ class Assembly:
         with contextlib.ExitStack() as parts:
             self.log = ServiceLog(settings.data_dir, obs_line, clock)
             parts.callback(self.log.close)
-            self.recent = Recent(self.log, clock)
-            self.contract = Contract(SCHEMA_FOLDER)
             self.twitch = Twitch(
-                lambda: TwitchConfig.from_settings(self._settings),
-                secrets,
-                clock,
-                self.log,
-                self._count_twitch_call,
-                version=VERSION,
-                slots=HTTP_WORKERS // 2,
+                self._settings_in_force, secrets, clock, self.log, self._count_twitch_call, version=VERSION
             )
-            self.registry = self._registry()
-            self.metrics = Metrics(self.registry.names, VERSION)
+            self.metrics = Metrics(VERSION)
             self.jobs = JobStore(
-                settings.data_dir / FILE_NAME, clock, lambda: self._settings.job_ttl_s, self.recent, self._count_job
+                settings.data_dir / FILE_NAME, clock, lambda: self._settings.job_ttl_s, self.log, self._count_job
             )
             parts.callback(self.jobs.close)
+            handlers = Handlers(stream, self.twitch, self.log)
+            self.worker = StreamWorker(self.jobs, handlers, stream.supersede, stream.close, self.log)
             self.pause = PauseSwitch(settings.data_dir, clock)
-            self.slots = WaitSlots()
-            self.worker = StreamWorker(self.jobs, self.registry, stream, self.log)
+            self._guard = Guard(self.pause, RateLimiter(self._settings_in_force, clock), self._settings_in_force)
+            self._slots = WaitSlots()
             self.dispatcher = Dispatcher(
-                self.registry,
-                Idempotency(self.jobs, clock, self.log),
+                handlers,
+                Idempotency(self.jobs, self._slots.waiting, self._settings_in_force, clock, self.log),
                 self.worker.submit,
-                RateLimiter(lambda: self._settings.rate_limits_per_min, clock),
-                self.pause,
-                self.slots,
-                self._dispatch_config,
+                self._guard.admit,
                 HTTP_WORKERS // 2,
                 self.log,
             )
@@ -116,7 +101,7 @@ class Assembly:
                 server, self._server = self._server, None
                 server.stop(1.0)
             if self._server is None:
-                server = HttpServer(self._app, settings.bind, settings.port, self.slots, workers=HTTP_WORKERS)
+                server = HttpServer(self._app, settings.bind, settings.port, self._slots, workers=HTTP_WORKERS)
                 server.start()
                 self._server = server
                 self.log.event("listening", message=self.url)
@@ -167,47 +152,29 @@ class Assembly:
 
     # --- wiring ---------------------------------------------------------------------------------------------------
 
-    def _registry(self) -> Registry:
-        stream = StreamActions(self._stream, self.twitch.metadata, self.log)
-        channel, chat, clips = ChannelActions(self.twitch), ChatActions(self.twitch), ClipActions(self.twitch)
-        return Registry(
-            [
-                Action("twitch.start_stream", self._described("twitch.start_stream"), run_async=stream.start),
-                Action("twitch.stop_stream", self._described("twitch.stop_stream"), run_async=stream.stop),
-                Action("twitch.set_title", self._described("twitch.set_title"), run_sync=channel.set_title),
-                Action("twitch.set_game", self._described("twitch.set_game"), run_sync=channel.set_game),
-                Action("twitch.post_chat_message", self._described("twitch.post_chat_message"),
-                       run_sync=chat.post_chat_message),
-                Action("twitch.create_clip", self._described("twitch.create_clip"), run_sync=clips.create_clip),
-            ]
-        )  # fmt: skip
-
-    def _described(self, action: str) -> str:
-        return str(self.contract.args_schema(action)["description"])
-
     def _build_app(self) -> Door:
         gate = Gate(lambda: GateConfig.of(self._settings), self.jobs, AuthFailureLimiter(self._clock), self._clock)
         return build_app(
             gate=gate,
-            contract=self.contract,
-            registry=self.registry,
-            enabled=lambda action: action not in self._settings.disabled_actions,
+            contract=Contract(SCHEMA_FOLDER),
+            settings=self._settings_in_force,
+            guard=self._guard,
             dispatcher=self.dispatcher,
             job_store=self.jobs,
             status=self.status,
             checks=lambda status: checks.run(status, self._settings),
             metrics=self.metrics,
-            log=self.recent,
-            slots=self.slots,
+            log=self.log,
+            slots=self._slots,
             clock=self._clock,
         )
 
-    def _dispatch_config(self) -> DispatchConfig:
-        return DispatchConfig(self._settings.disabled_actions, self._settings.action_timeout_s)
+    def _settings_in_force(self) -> Settings:
+        return self._settings
 
     def _watch(self) -> None:
         self.metrics.watch_queue(self.jobs.queue_length)
-        self.metrics.watch_workers(self._busy_workers, lambda: self.slots.in_use)
+        self.metrics.watch_workers(self._busy_workers, lambda: self._slots.in_use)
         self.metrics.watch_stream(lambda: str(self._stream.status()["stream"]["state"]))
 
     def _busy_workers(self) -> int:

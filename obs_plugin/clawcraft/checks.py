@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from clawcraft.settings import ACTION_NAMES, Settings
+from clawcraft.actions.catalogue import ACTIONS, Policy
+from clawcraft.settings import Settings
 
 
 class Outcome(StrEnum):
@@ -51,7 +52,7 @@ def run(status: Mapping[str, Any], settings: Settings) -> list[dict[str, str]]:
         *_stream(status["obs"]),
         _scene(status["obs"], settings.default_scene),
         _pause(bool(status["paused"])),
-        _actions(settings.disabled_actions),
+        _actions(settings),
         *_twitch(status["twitch"]),
     ]
     return [check.to_json() for check in checks]
@@ -93,11 +94,12 @@ def _pause(paused: bool) -> Check:
     return ok("pause", "the agent may act")
 
 
-def _actions(disabled: frozenset[str]) -> Check:
-    if not disabled:
-        return ok("actions", f"all {len(ACTION_NAMES)} actions are on")
-    names = ", ".join(name for name in ACTION_NAMES if name in disabled)
-    return warning("actions", f"switched off: {names}", "Switch them on in the panel, Actions, if the show needs them.")
+def _actions(settings: Settings) -> Check:
+    off = [action.name for action in ACTIONS if action.policy is Policy.ALLOW and not settings.is_on(action.name)]
+    if not off:
+        return ok("actions", f"all {sum(settings.is_on(action.name) for action in ACTIONS)} actions are on")
+    fix = "Switch them on in the panel, Actions, if the show needs them."
+    return warning("actions", f"switched off: {', '.join(off)}", fix)
 
 
 def _twitch(twitch: Mapping[str, Any]) -> Iterator[Check]:

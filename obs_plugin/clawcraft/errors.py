@@ -11,6 +11,7 @@ with the same request_id, may succeed if sent again: nothing that could take eff
     └── a job's end               SceneNotFound, StreamStartFailed (and its kinds), StreamStartTimeout, …
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -53,6 +54,14 @@ class ClawcraftError(Exception):
             "details": self.details,
         }
 
+    def body(self, action: str | None, request_id: str | None) -> dict[str, Any]:
+        """The contract's answer to a request that failed."""
+        return {"ok": False, "action": action, "request_id": request_id, "error": self.to_json()}
+
+    def headers(self) -> dict[str, str]:
+        """The HTTP headers that belong to this error."""
+        return {} if self.retry_after_s is None else {"Retry-After": str(max(1, math.ceil(self.retry_after_s)))}
+
 
 # --- refusals: nothing has happened ------------------------------------------------------------------------------
 
@@ -83,6 +92,9 @@ class Unauthorized(ClawcraftError):
 
     code, status = "unauthorized", 401
     default_hint = "Send 'Authorization: Bearer <TOOL_SERVICE_TOKEN>'; the OBS panel shows where the token is."
+
+    def headers(self) -> dict[str, str]:
+        return {**super().headers(), "WWW-Authenticate": 'Bearer realm="twitch-clawcraft"'}
 
 
 class InvalidSignature(ClawcraftError):
@@ -142,6 +154,9 @@ class MethodNotAllowed(ClawcraftError):
 
     code, status = "method_not_allowed", 405
     default_hint = "Use a method named in details.allowed."
+
+    def headers(self) -> dict[str, str]:
+        return {**super().headers(), "Allow": ", ".join(self.details["allowed"])}
 
 
 class IdempotencyConflict(ClawcraftError):

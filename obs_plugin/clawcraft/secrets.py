@@ -3,23 +3,14 @@
 Called from HTTP workers, the token refresher and the panel; safe from any thread.
 """
 
-import contextlib
 import json
-import os
 import secrets
-import sys
-import tempfile
 import threading
-import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
-
+from clawcraft.files import LockHeld, locked, write_atomically
 
 LOCK_PATIENCE_S: Final = 2.0
 
@@ -78,30 +69,23 @@ class SecretStore:
 
     def update(self, changes: Mapping[str, Secret | None]) -> None:
         """Set (or with None remove) several secrets in one atomic, durable replacement. Raises SecretStoreError."""
-        with self._lock, self._alone():
-            values = self._read()
-            for name, secret in changes.items():
-                if secret:
-                    values[name] = secret.reveal()
-                else:
-                    values.pop(name, None)
-            self._write(values)
-
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """No other process writes meanwhile: the login tool runs beside OBS, and an update reads before it writes."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            file = self.path.with_suffix(".lock").open("a+b")
+            # The login tool runs beside OBS, and an update reads before it writes.
+            with self._lock, locked(self.path.with_suffix(".lock"), LOCK_PATIENCE_S):
+                values = self._read()
+                for name, secret in changes.items():
+                    if secret:
+                        values[name] = secret.reveal()
+                    else:
+                        values.pop(name, None)
+                write_atomically(self.path, json.dumps(values).encode())
+        except SecretStoreError:
+            raise
+        except LockHeld as error:
+            raise SecretStoreError(f"{error}; close it and try again") from error
         except OSError as error:
             raise SecretStoreError(f"cannot write the secrets to {self.path}: {error.strerror or error}") from error
-        with file:
-            patience_until = time.monotonic() + LOCK_PATIENCE_S
-            while not _try_lock(file.fileno()):
-                if time.monotonic() > patience_until:
-                    raise SecretStoreError(f"another program keeps {file.name} locked; close it and try again")
-                time.sleep(0.005)
-            yield
 
     def _read(self) -> dict[str, str]:
         try:
@@ -116,36 +100,6 @@ class SecretStore:
         if not isinstance(values, dict):
             raise SecretStoreError(f"{self.path} does not hold a JSON object; move it away and enter the secrets again")
         return {str(name): str(text) for name, text in values.items()}
-
-    def _write(self, values: Mapping[str, str]) -> None:
-        temporary: str | None = None
-        try:
-            # mkstemp creates with 0600, so the secret is never readable by others, not even for a moment.
-            handle, temporary = tempfile.mkstemp(prefix=".secrets-", dir=self.path.parent)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(dict(values), file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, self.path)  # noqa: PTH105 - one call that is atomic on every platform
-        except OSError as error:
-            if temporary is not None:
-                with contextlib.suppress(OSError):
-                    Path(temporary).unlink()
-            raise SecretStoreError(f"cannot write the secrets to {self.path}: {error.strerror or error}") from error
-
-
-def _try_lock(handle: int) -> bool:
-    """Lock an open file until it is closed; False if another process has it. Closing releases it, however that comes
-    about."""
-    try:
-        if sys.platform == "win32":
-            os.lseek(handle, 0, os.SEEK_SET)
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def new_token() -> Secret:

@@ -1,31 +1,25 @@
 """Every setting, in one table: environment, NAME_FILE, secret store, OBS panel, default, in that order.
 
-``SETTINGS`` is the single source for the loader, the panel and the configuration reference. Read on the service's
-starter thread; the result is frozen.
+A field of ``Settings`` is a setting's one definition; the loader, the panel and the configuration reference take it
+from there. Read on the service's starter thread; the result is frozen.
 """
 
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
+from clawcraft.actions.catalogue import ACTIONS, BY_NAME, Action, Limit, Policy
 from clawcraft.secrets import Secret, SecretStore, new_token
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+T = TypeVar("T")
 
-ACTION_NAMES: Final = (
-    "twitch.start_stream",
-    "twitch.stop_stream",
-    "twitch.set_title",
-    "twitch.set_game",
-    "twitch.post_chat_message",
-    "twitch.create_clip",
-)
-DEFAULT_CHAT_LIMIT_PER_MIN: Final = 40
-"""Twitch's own limit for a channel's chat, 20 messages per 30 s."""
+OBSOLETE: Final = ("OBS_WS_URL", "OBS_WS_PASSWORD")
+MAX_PER_MIN: Final = 100_000
 
 
 class SettingsError(ValueError):
@@ -38,14 +32,27 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One row of the table. ``name`` is the environment variable; the panel's key is the same in lower case."""
+    """One row of the table. ``name`` is the environment variable; the panel's key is the same in lower case.
+    ``default`` is as somebody would write it, None for a secret that is not set; a row in ``ms`` is kept in seconds."""
 
     name: str
-    default: Any
+    default: int | bool | str | None
     parse: Callable[[str], Any]
     help: str
     secret: bool = False
     unit: str = ""
+
+    def value(self, text: str) -> Any:
+        """What ``text`` means. Raises ValueError with what it must be."""
+        value = self.parse(text)
+        return value / 1000 if self.unit == "ms" else value
+
+    def default_value(self) -> Any:
+        return None if self.default is None else self.value(str(self.default))
+
+    def field(self) -> Any:
+        """This row as a field of ``Settings``."""
+        return field(default_factory=self.default_value, metadata={"row": self})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,10 @@ class Whole:
         if not re.fullmatch(r"[0-9]{1,15}", text.strip()) or not self.minimum <= int(text) <= self.maximum:
             raise ValueError(f"must be a whole number from {self.minimum} to {self.maximum}")
         return int(text)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^,\s]+", text)
 
 
 def _flag(text: str) -> bool:
@@ -102,7 +113,7 @@ def _address(text: str) -> str:
 
 def _networks(text: str) -> tuple[IpNetwork, ...]:
     networks: list[IpNetwork] = []
-    for part in filter(None, re.split(r"[,\s]+", text.strip())):
+    for part in _words(text):
         if part == "loopback":
             networks += [ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")]
             continue
@@ -118,7 +129,7 @@ def _networks(text: str) -> tuple[IpNetwork, ...]:
 
 
 def _logins(text: str) -> tuple[str, ...]:
-    logins = tuple(part.lower() for part in filter(None, re.split(r"[,\s]+", text.strip())))
+    logins = tuple(part.lower() for part in _words(text))
     for login in logins:
         if not re.fullmatch(r"[a-z0-9_]{2,25}", login):
             raise ValueError(f"{login!r} is not a Twitch login")
@@ -140,11 +151,12 @@ def _digits(text: str) -> str:
 
 
 def _hosts(text: str) -> tuple[str, ...]:
-    return tuple(part.lower() for part in filter(None, re.split(r"[,\s]+", text.strip())))
+    return tuple(part.lower() for part in _words(text))
 
 
-def _url(text: str) -> str:
-    value = text.strip().rstrip("/")
+def require_safe_url(url: str) -> str:
+    """``url`` without a slash at its end. Raises ValueError unless it is HTTPS, or HTTP to this machine (a mock)."""
+    value = url.strip().rstrip("/")
     parts = urlsplit(value)
     if parts.username or parts.password or parts.query or parts.fragment or not parts.hostname:
         raise ValueError("must be a plain URL such as https://api.twitch.tv/helix")
@@ -159,121 +171,171 @@ def _url(text: str) -> str:
     return value
 
 
+def _action(text: str) -> str:
+    name = text if "." in text else f"twitch.{text}"
+    if name not in BY_NAME:
+        raise ValueError(f"{text!r} is not an action; the actions are {', '.join(BY_NAME)}")
+    return name
+
+
 def _actions(text: str) -> tuple[str, ...]:
-    names = []
-    for part in filter(None, re.split(r"[,\s]+", text.strip())):
-        name = part if part.startswith("twitch.") else f"twitch.{part}"
-        if name not in ACTION_NAMES:
-            raise ValueError(f"{part!r} is not an action; the actions are {', '.join(ACTION_NAMES)}")
-        names.append(name)
-    return tuple(names)
+    return tuple(_action(part) for part in _words(text))
+
+
+def _by_action(text: str, example: str, parse: Callable[[str], T]) -> dict[str, T]:
+    values: dict[str, T] = {}
+    for part in _words(text):
+        name, separator, value = part.partition("=")
+        if not separator:
+            raise ValueError(f"must look like {example}")
+        values[_action(name)] = parse(value)
+    return values
 
 
 def _limits(text: str) -> Mapping[str, int]:
-    limits: dict[str, int] = {}
-    for part in filter(None, re.split(r"[,\s]+", text.strip())):
-        name, separator, number = part.partition("=")
-        if not separator:
-            raise ValueError("must look like twitch.set_title=10,twitch.create_clip=5")
-        limits[_actions(name)[0]] = Whole(1, 100_000)(number)
-    return limits
+    return _by_action(text, "twitch.set_title=10,twitch.create_clip=5", Whole(1, MAX_PER_MIN))
 
 
-_DAY_MS = 24 * 3600 * 1000
+def _policy(text: str) -> Policy:
+    try:
+        return Policy(text.lower())
+    except ValueError:
+        raise ValueError(f"{text!r} is not a policy; the policies are {', '.join(Policy)}") from None
 
-SETTINGS: Final = (
-    Setting("PORT", 3040, Whole(1, 65535), "TCP port of the tool API."),
-    Setting("TOOL_SERVICE_BIND", "127.0.0.1", _address, "Address to listen on; 127.0.0.1 is this machine only."),
-    Setting(
+
+def _policies(text: str) -> Mapping[str, Policy]:
+    return _by_action(text, "twitch.create_clip=off,twitch.set_title=allow", _policy)
+
+
+_DAY_MS: Final = 24 * 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings, checked. Durations in seconds; ``origins`` tells where each row of SETTINGS came from."""
+
+    port: int = Setting("PORT", 3040, Whole(1, 65535), "TCP port of the tool API.").field()
+    bind: str = Setting(
+        "TOOL_SERVICE_BIND", "127.0.0.1", _address, "Address to listen on; 127.0.0.1 is this machine only."
+    ).field()
+    allowed_clients: tuple[IpNetwork, ...] = Setting(
         "TOOL_SERVICE_ALLOWED_CLIENTS",
-        _networks("loopback"),
+        "loopback",
         _networks,
         "Addresses or networks that may call; 'loopback' is this machine.",
-    ),
-    Setting(
+    ).field()
+    allowed_hosts: tuple[str, ...] = Setting(
         "TOOL_SERVICE_ALLOWED_HOSTS",
-        (),
+        "",
         _hosts,
         "Further Host names a client may use, besides loopback names and the bind address.",
-    ),
-    Setting(
+    ).field()
+    service_token: Secret = Setting(
         "TOOL_SERVICE_TOKEN",
         None,
         _service_token,
         "Bearer token of the agent, at least 16 characters; generated and stored if not set.",
         secret=True,
-    ),
-    Setting(
+    ).field()
+    signature_secret: Secret | None = Setting(
         "TOOL_SERVICE_SIGNATURE_SECRET", None, _secret, "If set, every POST must carry an HMAC signature.", secret=True
-    ),
-    Setting("TOOL_SERVICE_REQUIRE_TIMESTAMP", False, _flag, "Refuse signatures without X-Tool-Timestamp."),
-    Setting("TOOL_SERVICE_TIMEOUT_MS", 25_000, Whole(1_000, 300_000), "Longest time of a sync action.", unit="ms"),
-    Setting(
+    ).field()
+    require_timestamp: bool = Setting(
+        "TOOL_SERVICE_REQUIRE_TIMESTAMP", False, _flag, "Refuse signatures without X-Tool-Timestamp."
+    ).field()
+    action_timeout_s: float = Setting(
+        "TOOL_SERVICE_TIMEOUT_MS", 25_000, Whole(1_000, 300_000), "Longest time of a sync action.", unit="ms"
+    ).field()
+    rate_limit_per_min: int = Setting(
         "TOOL_ACTION_RATE_LIMIT_PER_MIN",
         60,
-        Whole(1, 100_000),
+        Whole(1, MAX_PER_MIN),
         "Requests a minute for each action (chat: 20 per 30 s, Twitch's own limit, unless listed below).",
-    ),
-    Setting("TOOL_ACTION_RATE_LIMITS", {}, _limits, "Own limits a minute, such as twitch.create_clip=5."),
-    Setting("TOOL_DISABLED_ACTIONS", (), _actions, "Actions that are switched off."),
-    Setting("TOOL_JOB_TTL_MS", 7 * _DAY_MS, Whole(60_000, 365 * _DAY_MS), "How long ended jobs are kept.", unit="ms"),
-    Setting(
+    ).field()
+    own_rate_limits: Mapping[str, int] = Setting(
+        "TOOL_ACTION_RATE_LIMITS", "", _limits, "Own limits a minute, such as twitch.create_clip=5."
+    ).field()
+    disabled_actions: tuple[str, ...] = Setting(
+        "TOOL_DISABLED_ACTIONS", "", _actions, "Actions that are switched off."
+    ).field()
+    action_policies: Mapping[str, Policy] = Setting(
+        "TOOL_ACTION_POLICY",
+        "",
+        _policies,
+        "What an agent may do with single actions, allow or off, such as twitch.create_clip=off.",
+    ).field()
+    job_ttl_s: float = Setting(
+        "TOOL_JOB_TTL_MS", 7 * _DAY_MS, Whole(60_000, 365 * _DAY_MS), "How long ended jobs are kept.", unit="ms"
+    ).field()
+    stream_operation_timeout_s: float = Setting(
         "OBS_STREAM_OPERATION_TIMEOUT_MS",
         20_000,
         Whole(1_000, 600_000),
         "Longest time of one try to start or stop.",
         unit="ms",
-    ),
-    Setting("OBS_OPERATION_RETRIES", 2, Whole(0, 10), "Further tries when OBS cannot connect."),
-    Setting("OBS_STREAM_SCENE", "", _text, "Scene to switch to before each start; empty keeps the current one."),
-    Setting("TWITCH_CLIENT_ID", "", _text, "Client id of your Twitch application."),
-    Setting("TWITCH_CLIENT_SECRET", None, _secret, "Only for a confidential Twitch application.", secret=True),
-    Setting("TWITCH_OAUTH_TOKEN", None, _twitch_token, "Twitch user access token.", secret=True),
-    Setting("TWITCH_REFRESH_TOKEN", None, _secret, "Twitch refresh token.", secret=True),
-    Setting("TWITCH_BROADCASTER_ID", "", _digits, "User id of the channel, if not the token's own."),
-    Setting("TWITCH_BROADCASTER_LOGIN", "", _login, "Login of the channel, if not the token's own."),
-    Setting("TWITCH_ALLOWED_CHANNELS", (), _logins, "Other channels an agent may name."),
-    Setting("TWITCH_API_TIMEOUT_MS", 10_000, Whole(500, 120_000), "Longest time of one call to Twitch.", unit="ms"),
-    Setting("TWITCH_API_RETRIES", 2, Whole(0, 10), "Further tries of calls that are safe to repeat."),
-    Setting("TWITCH_API_BASE_URL", "https://api.twitch.tv/helix", _url, "Helix; another for a local mock."),
-    Setting("TWITCH_AUTH_BASE_URL", "https://id.twitch.tv/oauth2", _url, "OAuth; another for a local mock."),
-)
-OBSOLETE: Final = ("OBS_WS_URL", "OBS_WS_PASSWORD")
-SECRET_NAMES: Final = tuple(row.name for row in SETTINGS if row.secret)
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """All settings, checked. Durations in seconds; ``origins`` tells where each row of SETTINGS came from."""
-
-    port: int
-    bind: str
-    allowed_clients: tuple[IpNetwork, ...]
-    allowed_hosts: tuple[str, ...]
-    service_token: Secret
-    signature_secret: Secret | None
-    require_timestamp: bool
-    action_timeout_s: float
-    rate_limits_per_min: Mapping[str, int]
-    disabled_actions: frozenset[str]
-    job_ttl_s: float
-    stream_operation_timeout_s: float
-    obs_retries: int
-    default_scene: str
-    twitch_client_id: str
-    twitch_client_secret: Secret | None
-    twitch_oauth_token: Secret | None
-    twitch_refresh_token: Secret | None
-    broadcaster_id: str
-    broadcaster_login: str
-    allowed_channels: tuple[str, ...]
-    twitch_timeout_s: float
-    twitch_retries: int
-    twitch_api_url: str
-    twitch_auth_url: str
+    ).field()
+    obs_retries: int = Setting(
+        "OBS_OPERATION_RETRIES", 2, Whole(0, 10), "Further tries when OBS cannot connect."
+    ).field()
+    default_scene: str = Setting(
+        "OBS_STREAM_SCENE", "", _text, "Scene to switch to before each start; empty keeps the current one."
+    ).field()
+    twitch_client_id: str = Setting("TWITCH_CLIENT_ID", "", _text, "Client id of your Twitch application.").field()
+    twitch_client_secret: Secret | None = Setting(
+        "TWITCH_CLIENT_SECRET", None, _secret, "Only for a confidential Twitch application.", secret=True
+    ).field()
+    twitch_oauth_token: Secret | None = Setting(
+        "TWITCH_OAUTH_TOKEN", None, _twitch_token, "Twitch user access token.", secret=True
+    ).field()
+    twitch_refresh_token: Secret | None = Setting(
+        "TWITCH_REFRESH_TOKEN", None, _secret, "Twitch refresh token.", secret=True
+    ).field()
+    broadcaster_id: str = Setting(
+        "TWITCH_BROADCASTER_ID", "", _digits, "User id of the channel, if not the token's own."
+    ).field()
+    broadcaster_login: str = Setting(
+        "TWITCH_BROADCASTER_LOGIN", "", _login, "Login of the channel, if not the token's own."
+    ).field()
+    allowed_channels: tuple[str, ...] = Setting(
+        "TWITCH_ALLOWED_CHANNELS", "", _logins, "Other channels an agent may name."
+    ).field()
+    twitch_timeout_s: float = Setting(
+        "TWITCH_API_TIMEOUT_MS", 10_000, Whole(500, 120_000), "Longest time of one call to Twitch.", unit="ms"
+    ).field()
+    twitch_retries: int = Setting(
+        "TWITCH_API_RETRIES", 2, Whole(0, 10), "Further tries of calls that are safe to repeat."
+    ).field()
+    twitch_api_url: str = Setting(
+        "TWITCH_API_BASE_URL", "https://api.twitch.tv/helix", require_safe_url, "Helix; another for a local mock."
+    ).field()
+    twitch_auth_url: str = Setting(
+        "TWITCH_AUTH_BASE_URL", "https://id.twitch.tv/oauth2", require_safe_url, "OAuth; another for a local mock."
+    ).field()
     data_dir: Path
     origins: Mapping[str, str]
     notices: tuple[str, ...]
+
+    @property
+    def policies(self) -> Mapping[str, Policy]:
+        """What the streamer lets an agent do with each action."""
+        defaults = {action.name: action.policy for action in ACTIONS}
+        return {**defaults, **self.action_policies, **dict.fromkeys(self.disabled_actions, Policy.OFF)}
+
+    def is_on(self, action: str) -> bool:
+        """Whether an agent may use ``action`` at all."""
+        return self.policies[action] is not Policy.OFF
+
+    def limit(self, action: Action) -> Limit:
+        """How often: what the streamer set for this action, else the general limit, or less where Twitch takes less."""
+        most = action.limit.per_min if action.limit else self.rate_limit_per_min
+        per_min = self.own_rate_limits.get(action.name, min(self.rate_limit_per_min, most))
+        return Limit(per_min, min(per_min, action.limit.burst) if action.limit else per_min)
+
+
+SETTINGS: Final[tuple[Setting, ...]] = tuple(
+    each.metadata["row"] for each in fields(Settings) if "row" in each.metadata
+)
+SECRET_NAMES: Final = tuple(row.name for row in SETTINGS if row.secret)
 
 
 def load_settings(env: Mapping[str, str], store: SecretStore, panel: Mapping[str, object], data_dir: Path) -> Settings:
@@ -285,62 +347,30 @@ def load_settings(env: Mapping[str, str], store: SecretStore, panel: Mapping[str
     problems: list[str] = []
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    for row in SETTINGS:
-        text, origin = _find(row, env, store, panel, problems)
-        origins[row.name] = origin
+    for each in fields(Settings):
+        row: Setting | None = each.metadata.get("row")
+        if row is None:
+            continue
+        text, origins[row.name] = _find(row, env, store, panel, problems)
         if text is None:
-            values[row.name] = row.default
             continue
         try:
-            values[row.name] = row.parse(text)
+            values[each.name] = row.value(text)
         except ValueError as error:
             shown = "" if row.secret else f" (it is {text!r})"
-            problems.append(f"{row.name} from the {origin} {error}{shown}")
+            problems.append(f"{row.name} from the {origins[row.name]} {error}{shown}")
     if problems:
         raise SettingsError(problems)
-    if values["TOOL_SERVICE_TOKEN"] is None:
-        values["TOOL_SERVICE_TOKEN"] = new_token()
-        store.update({"TOOL_SERVICE_TOKEN": values["TOOL_SERVICE_TOKEN"]})
+    if "service_token" not in values:
+        values["service_token"] = new_token()
+        store.update({"TOOL_SERVICE_TOKEN": values["service_token"]})
         origins["TOOL_SERVICE_TOKEN"] = "secret store"
-    general = values["TOOL_ACTION_RATE_LIMIT_PER_MIN"]
-    limits = dict.fromkeys(ACTION_NAMES, general)
-    limits["twitch.post_chat_message"] = min(general, DEFAULT_CHAT_LIMIT_PER_MIN)
-    limits.update(values["TOOL_ACTION_RATE_LIMITS"])
     notices = tuple(
         f"{name} is set and ignored: this service calls OBS directly, not over WebSocket"
         for name in OBSOLETE
         if env.get(name)
     )
-    return Settings(
-        port=values["PORT"],
-        bind=values["TOOL_SERVICE_BIND"],
-        allowed_clients=values["TOOL_SERVICE_ALLOWED_CLIENTS"],
-        allowed_hosts=values["TOOL_SERVICE_ALLOWED_HOSTS"],
-        service_token=values["TOOL_SERVICE_TOKEN"],
-        signature_secret=values["TOOL_SERVICE_SIGNATURE_SECRET"],
-        require_timestamp=values["TOOL_SERVICE_REQUIRE_TIMESTAMP"],
-        action_timeout_s=values["TOOL_SERVICE_TIMEOUT_MS"] / 1000,
-        rate_limits_per_min=limits,
-        disabled_actions=frozenset(values["TOOL_DISABLED_ACTIONS"]),
-        job_ttl_s=values["TOOL_JOB_TTL_MS"] / 1000,
-        stream_operation_timeout_s=values["OBS_STREAM_OPERATION_TIMEOUT_MS"] / 1000,
-        obs_retries=values["OBS_OPERATION_RETRIES"],
-        default_scene=values["OBS_STREAM_SCENE"],
-        twitch_client_id=values["TWITCH_CLIENT_ID"],
-        twitch_client_secret=values["TWITCH_CLIENT_SECRET"],
-        twitch_oauth_token=values["TWITCH_OAUTH_TOKEN"],
-        twitch_refresh_token=values["TWITCH_REFRESH_TOKEN"],
-        broadcaster_id=values["TWITCH_BROADCASTER_ID"],
-        broadcaster_login=values["TWITCH_BROADCASTER_LOGIN"],
-        allowed_channels=values["TWITCH_ALLOWED_CHANNELS"],
-        twitch_timeout_s=values["TWITCH_API_TIMEOUT_MS"] / 1000,
-        twitch_retries=values["TWITCH_API_RETRIES"],
-        twitch_api_url=values["TWITCH_API_BASE_URL"],
-        twitch_auth_url=values["TWITCH_AUTH_BASE_URL"],
-        data_dir=data_dir,
-        origins=origins,
-        notices=notices,
-    )
+    return Settings(**values, data_dir=data_dir, origins=origins, notices=notices)
 
 
 def _find(

@@ -2,13 +2,16 @@
 
 import pytest
 
+from clawcraft.actions.catalogue import BY_NAME
+from clawcraft.actions.handlers import ActionContext
 from clawcraft.actions.stream import (
     CHANNEL_NOT_VERIFIED,
     LIVE_NOT_CONFIRMED,
     METADATA_NOT_VERIFIED,
     OBS_FROM,
     OBS_TO,
-    StreamActions,
+    start_stream,
+    stop_stream,
 )
 from clawcraft.errors import (
     ChannelNotAllowed,
@@ -21,7 +24,7 @@ from clawcraft.errors import (
     TwitchNotConfigured,
     TwitchUnavailable,
 )
-from tests.support.job_rig import Journal, MetadataDouble, StreamDouble
+from tests.support.job_rig import Journal, StreamDouble, TwitchDouble
 
 
 class Steps:
@@ -29,16 +32,14 @@ class Steps:
 
     def __init__(self) -> None:
         self.stream = StreamDouble()
-        self.metadata = MetadataDouble()
-        self.stream.calls = self.metadata.calls = self.effects = []
+        self.twitch = TwitchDouble()
+        self.stream.calls = self.twitch.calls = self.effects = []
         self.log = Journal()
-        self.actions = StreamActions(self.stream, self.metadata, self.log)
         self.percents: list[int] = []
         self.messages: list[str] = []
         self.ends_at: tuple[int, Exception] | None = None
 
     effects: list[str]
-    job_id = "job_1"
 
     def progress(self, percent: int, message: str) -> None:
         self.percents.append(percent)
@@ -47,10 +48,13 @@ class Steps:
             raise self.ends_at[1]
 
     def start(self, **args: object) -> dict[str, object]:
-        return self.actions.start(self, args)
+        return start_stream(self._context("twitch.start_stream", args))
 
     def stop(self, **args: object) -> dict[str, object]:
-        return self.actions.stop(self, args)
+        return stop_stream(self._context("twitch.stop_stream", args))
+
+    def _context(self, action: str, args: dict[str, object]) -> ActionContext:
+        return ActionContext(BY_NAME[action], args, self.stream, self.twitch, self.log, "job_1", self.progress)
 
 
 @pytest.fixture
@@ -110,7 +114,7 @@ def test_a_strangers_channel_changes_nothing(steps: Steps) -> None:
     [TwitchNotConfigured("no credentials"), TwitchUnavailable("down"), GameNotFound("?", details={"suggestions": []})],
 )
 def test_a_metadata_failure_is_a_warning_and_the_stream_starts(steps: Steps, error: TwitchNotConfigured) -> None:
-    steps.metadata.fails_with = error
+    steps.twitch.fails_with = error
     result = steps.start(title="t")
     assert (result["status"], result["warnings"]) == ("started", [error.code])
     assert result["metadata"] == {"error": error.to_json()}
@@ -118,7 +122,7 @@ def test_a_metadata_failure_is_a_warning_and_the_stream_starts(steps: Steps, err
 
 
 def test_even_a_defect_in_metadata_does_not_keep_the_stream_from_starting(steps: Steps) -> None:
-    steps.metadata.fails_with = KeyError("boom")
+    steps.twitch.fails_with = KeyError("boom")
     result = steps.start(title="t")
     assert (result["status"], result["warnings"]) == ("started", ["internal_error"])
     assert "boom" not in str(result)
@@ -126,12 +130,12 @@ def test_even_a_defect_in_metadata_does_not_keep_the_stream_from_starting(steps:
 
 
 def test_metadata_that_twitch_does_not_show_yet_is_a_warning(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(steps.metadata, "apply", lambda args: {"status": "updated", "verified": False})
+    monkeypatch.setattr(steps.twitch, "apply_metadata", lambda args: {"status": "updated", "verified": False})
     assert steps.start(title="t")["warnings"] == [METADATA_NOT_VERIFIED]
 
 
 def test_a_channel_that_twitch_cannot_confirm_now_is_a_warning(steps: Steps) -> None:
-    error = steps.metadata.check_fails_with = TwitchUnavailable("down")
+    error = steps.twitch.check_fails_with = TwitchUnavailable("down")
     for act, status in ((steps.start, "started"), (steps.stop, "stopped")):
         result = act(channel="streamer")
         assert (result["status"], result["warnings"]) == (status, [CHANNEL_NOT_VERIFIED])
@@ -146,15 +150,9 @@ def test_already_live_gets_title_and_scene_and_says_so(steps: Steps) -> None:
 
 
 def test_not_shown_live_in_time_is_a_warning(steps: Steps) -> None:
-    steps.metadata.shown_live = False
+    steps.twitch.shown_live = False
     result = steps.start(wait_until_live=True)
     assert (result["status"], result["warnings"]) == ("started", [LIVE_NOT_CONFIRMED])
-
-
-def test_obs_own_warnings_stand_beside_those_of_twitch(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
-    steps.metadata.fails_with = TwitchNotConfigured("no credentials")
-    monkeypatch.setattr(steps.stream, "start", lambda *_: {"status": "started", "warnings": ["no scene switching"]})
-    assert steps.start(title="t")["warnings"] == ["twitch_not_configured", "no scene switching"]
 
 
 @pytest.mark.parametrize("end", [Interrupted("the service stops"), Superseded("a stop came")])
@@ -172,10 +170,10 @@ def test_a_job_that_is_to_end_goes_no_further(steps: Steps, end: Exception) -> N
 
 @pytest.mark.parametrize("end", [Stopping("closing"), Interrupted("closing")])
 def test_the_end_of_the_service_while_at_twitch_is_no_mere_warning(steps: Steps, end: ClawcraftError) -> None:
-    steps.metadata.fails_with = end
+    steps.twitch.fails_with = end
     with pytest.raises(Interrupted):
         steps.start(title="t")
-    steps.metadata.check_fails_with = end
+    steps.twitch.check_fails_with = end
     for act in (steps.start, steps.stop):
         with pytest.raises(Interrupted):
             act(channel="streamer")

@@ -1,4 +1,4 @@
-"""The OpenAPI document: valid 3.1, complete, and the same thing as schemas, registry and the table of errors."""
+"""The OpenAPI document: valid 3.1, complete, and the same thing as schemas and the tables of actions and errors."""
 
 import json
 from typing import Any
@@ -9,9 +9,9 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from clawcraft.contract.openapi import ANYWHERE, AUTHENTICATED, JOB_ENDS, UNROUTED, openapi_document
 from clawcraft.errors import error_classes
-from tests.support.http_service import CONTRACT, registry, request
+from tests.support.http_service import CONTRACT, request
 
-DOCUMENT = openapi_document(CONTRACT, registry(), "1.2.3")
+DOCUMENT = openapi_document(CONTRACT, "1.2.3")
 
 
 def test_is_valid_openapi_3_1() -> None:

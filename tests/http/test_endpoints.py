@@ -7,6 +7,7 @@ import pytest
 from clawcraft import VERSION, errors
 from clawcraft.jobs.model import JobStatus
 from tests.support.http_service import CONTRACT, OBS_STATUS, Answer, HttpService, job, request
+from tests.support.settings import make_settings
 
 
 def fits(name: str, body: Any) -> bool:
@@ -105,8 +106,8 @@ def test_jobs_are_listed_with_filters_and_cursor(service: HttpService) -> None:
     assert service.jobs.listed[-1] == ({}, 50, None)
 
 
-def test_tools_are_the_registry_with_its_schemas(service: HttpService) -> None:
-    service.disabled = {"twitch.create_clip"}
+def test_tools_are_the_actions_with_their_schemas(service: HttpService) -> None:
+    service.settings = make_settings(disabled_actions=("twitch.create_clip",))
     answer = service.get("/tools")
     assert answer.status == 200
     assert fits("tools", answer.json)
@@ -115,7 +116,7 @@ def test_tools_are_the_registry_with_its_schemas(service: HttpService) -> None:
     assert tools["twitch.create_clip"]["enabled"] is False
     assert tools["twitch.set_title"] == {
         "name": "twitch.set_title",
-        "description": "about twitch.set_title",
+        "description": CONTRACT.args_schema("twitch.set_title")["description"],
         "kind": "sync",
         "enabled": True,
         "args": CONTRACT.args_schema("twitch.set_title"),

@@ -1,7 +1,7 @@
 """A store and a rig, each closed at the end, with no thread left."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,10 +28,24 @@ def log() -> Journal:
 
 
 @pytest.fixture
-def store(tmp_path: Path, clock: TurnedClock, log: Journal) -> Iterator[JobStore]:
-    opened = open_store(tmp_path, clock, log)
-    yield opened
-    opened.close()
+def reopen(tmp_path: Path, clock: TurnedClock, log: Journal) -> Iterator[Callable[[], JobStore]]:
+    """Close the store that is open, and open the same file again."""
+    opened: list[JobStore] = []
+
+    def open_again() -> JobStore:
+        for store in opened:
+            store.close()
+        opened.append(open_store(tmp_path, clock, log))
+        return opened[-1]
+
+    yield open_again
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(reopen: Callable[[], JobStore]) -> JobStore:
+    return reopen()
 
 
 @pytest.fixture

@@ -1,25 +1,41 @@
 """Whatever state the file or the disk is in, the service starts, and says what it lost or what is in its way."""
 
+import contextlib
 import sqlite3
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from clawcraft.errors import StorageUnavailable
 from clawcraft.jobs import database
 from clawcraft.jobs.store import JobStore
-from tests.support.job_rig import PATIENCE_S, Journal, TurnedClock, open_store, start
+from tests.support.job_rig import PATIENCE_S, Journal, TurnedClock, code, finished, open_store, start
+
+SCHEMA = """SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY name"""
 
 
-def one_job(folder: Path, clock: TurnedClock) -> str:
+def one_job(folder: Path, clock: TurnedClock) -> None:
     store = open_store(folder, clock)
-    job = store.create(start("r"), "f")
-    store.start(job.id)
-    store.finish(job.id, {"status": "started"})
+    finished(store, start("r"))
     store.close()
-    return job.id
+
+
+def changed_by(sql: str) -> Callable[[Path], None]:
+    """Spoil a file by running ``sql`` in it."""
+
+    def spoil(path: Path) -> None:
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.executescript(sql)
+
+    return spoil
+
+
+def read(path: Path, sql: str) -> list[tuple[Any, ...]]:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return connection.execute(sql).fetchall()
 
 
 def spoil_start(path: Path) -> None:
@@ -36,36 +52,25 @@ def cut_off(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:5000])
 
 
-def of_the_future(path: Path) -> None:
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version = 99")
-    connection.close()
+SPOILS: dict[str, Callable[[Path], None]] = {
+    "its start": spoil_start,
+    "its middle": spoil_middle,
+    "cut off": cut_off,
+    "of the future": changed_by("PRAGMA user_version = 99"),
+    "of something else": changed_by("DROP TABLE jobs; CREATE TABLE jobs (name TEXT); PRAGMA user_version = 0"),
+    "a job that cannot be read": changed_by("UPDATE jobs SET finished_at = NULL, args = '{'"),
+}
 
 
-def of_something_else(path: Path) -> None:
-    path.unlink()
-    with sqlite3.connect(path) as connection:
-        connection.execute("CREATE TABLE jobs (name TEXT)")
-    connection.close()
-
-
-def row_unreadable(path: Path) -> None:
-    with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE jobs SET status = 'running', args = '{'")
-    connection.close()
-
-
-@pytest.mark.parametrize(
-    "spoil", [spoil_start, spoil_middle, cut_off, of_the_future, of_something_else, row_unreadable]
-)
+@pytest.mark.parametrize("what", SPOILS)
 def test_a_file_that_cannot_be_used_is_moved_aside_and_said_so(
-    tmp_path: Path, clock: TurnedClock, spoil: Callable[[Path], None]
+    tmp_path: Path, clock: TurnedClock, log: Journal, reopen: Callable[[], JobStore], what: str
 ) -> None:
     one_job(tmp_path, clock)
     path = tmp_path / "jobs.sqlite3"
-    spoil(path)
-    spoiled, log = path.read_bytes(), Journal()
-    store = open_store(tmp_path, clock, log)
+    SPOILS[what](path)
+    spoiled = path.read_bytes()
+    store = reopen()
     (event,) = log.named("job_table_replaced")
     # All but SQLite's own header, which counts openings.
     assert Path(event["moved_to"]).read_bytes()[100:] == spoiled[100:]
@@ -73,7 +78,6 @@ def test_a_file_that_cannot_be_used_is_moved_aside_and_said_so(
     assert event["reason"]
     assert store.list({}, 10) == ([], None)
     assert store.create(start("r"), "f").request_id == "r"
-    store.close()
 
 
 def test_two_files_spoiled_at_the_same_second_are_both_kept(tmp_path: Path, clock: TurnedClock) -> None:
@@ -84,40 +88,39 @@ def test_two_files_spoiled_at_the_same_second_are_both_kept(tmp_path: Path, cloc
     assert len(list(tmp_path.glob("jobs.sqlite3.unreadable-*"))) == 2
 
 
-def test_an_older_schema_is_led_to_the_newest_and_keeps_its_jobs(
-    tmp_path: Path, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch
+def test_the_table_of_version_0_1_0_is_led_on_and_keeps_what_it_held(
+    tmp_path: Path, clock: TurnedClock, log: Journal, reopen: Callable[[], JobStore]
 ) -> None:
-    job_id = one_job(tmp_path, clock)
-    newer = (*database.MIGRATIONS, ("ALTER TABLE jobs ADD COLUMN note TEXT", "UPDATE jobs SET note = 'led here'"))
-    monkeypatch.setattr(database, "MIGRATIONS", newer)
+    path, new = tmp_path / "jobs.sqlite3", tmp_path / "new"
+    changed_by((Path(__file__).parent / "table_of_0_1_0.sql").read_text("utf-8"))(path)
     for _ in range(2):  # the second time there is nothing left to do
-        log = Journal()
-        store = open_store(tmp_path, clock, log)
-        assert store.get(job_id).result == {"status": "started"}
-        store.close()
-        assert not log.named("job_table_replaced")
-    with sqlite3.connect(tmp_path / "jobs.sqlite3") as connection:
-        assert connection.execute("SELECT note FROM jobs").fetchall() == [("led here",)]
-        assert connection.execute("PRAGMA user_version").fetchone() == (len(newer),)
-    connection.close()
+        store = reopen()
+        assert store.get("job_done").result == {"status": "started"}
+        assert code(store.get("job_running")) == "interrupted"
+        assert [job.id for job in store.list({}, 10)[0]] == ["job_running", "job_done"]
+        answer = store.answers.get("answered")
+        assert (answer and answer.body) == {"ok": True}
+        assert store.seen_signature("signed", clock.now_s)
+    store.close()
+    assert not log.named("job_table_replaced")
+    open_store(new, clock).close()
+    plain = [[(*row[:2], " ".join((row[2] or "").split())) for row in read(at, SCHEMA)] for at in
+             (path, new / "jobs.sqlite3")]  # fmt: skip
+    assert plain[0] == plain[1]
 
 
 def test_a_migration_that_fails_half_way_leaves_nothing_half_done(
     tmp_path: Path, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one_job(tmp_path, clock)
-    with monkeypatch.context() as patch:
-        broken = (*database.MIGRATIONS, ("ALTER TABLE jobs ADD COLUMN note TEXT", "INSERT INTO nowhere VALUES (1)"))
-        patch.setattr(database, "MIGRATIONS", broken)
-        log = Journal()
-        with pytest.raises(StorageUnavailable):  # the new, empty file meets the same statement
-            open_store(tmp_path, clock, log)
+    broken = (*database.MIGRATIONS, ("ALTER TABLE jobs ADD COLUMN note TEXT", "INSERT INTO nowhere VALUES (1)"))
+    monkeypatch.setattr(database, "MIGRATIONS", broken)
+    with pytest.raises(StorageUnavailable):  # the new, empty file meets the same statement
+        open_store(tmp_path, clock)
     (aside,) = tmp_path.glob("jobs.sqlite3.unreadable-*")
-    with sqlite3.connect(aside) as connection:
-        columns = [row[1] for row in connection.execute("PRAGMA table_info(jobs)")]
-    connection.close()
-    assert "note" not in columns
+    columns = [row[1] for row in read(aside, "PRAGMA table_info(jobs)")]
     assert "request_id" in columns
+    assert "note" not in columns
 
 
 def test_a_second_service_on_the_same_file_is_refused_and_harms_nothing(
@@ -189,20 +192,22 @@ def test_on_a_full_disk_no_job_is_accepted_and_the_table_stays_whole(store: JobS
     assert store.create(start(f"r{accepted}"), "f").status == "queued"
 
 
+@pytest.mark.parametrize("written_by", ["the next change", "the close"])
 def test_an_end_the_disk_refuses_reaches_who_polls_and_is_written_later(
-    tmp_path: Path, store: JobStore, clock: TurnedClock, log: Journal
+    store: JobStore, log: Journal, reopen: Callable[[], JobStore], written_by: str
 ) -> None:
     one, two = store.create(start("one"), "f"), store.create(start("two"), "f")
     store.start(one.id)
-    store.start(two.id)
     fill_disk(store)
     ended = store.finish(one.id, {"text": "x" * 100_000})
     assert log.named("job_not_stored")[0]["job_id"] == one.id
     assert store.get(one.id) == ended == store.wait_ended(one.id, PATIENCE_S)
     assert ended in store.list({"action": "twitch.start_stream"}, 10)[0]
+    known = store.by_request_id("one")
+    assert known is not None
+    assert known.job == ended
     free_disk(store)
-    store.finish(two.id, {})
-    store.close()
-    reopened = open_store(tmp_path, clock)
-    assert reopened.get(one.id) == ended
-    reopened.close()
+    if written_by == "the next change":
+        store.start(two.id)
+        assert not store._unsaved
+    assert reopen().get(one.id) == ended

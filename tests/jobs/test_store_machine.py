@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from clawcraft.errors import InternalError, JobNotFound
+from clawcraft.jobs import store
 from clawcraft.jobs.model import IllegalTransition, Job, JobStatus
 from tests.support.job_rig import TTL_S, Journal, TurnedClock, envelope, open_store
 
@@ -24,6 +25,8 @@ class JobTable(RuleBasedStateMachine):
 
     @initialize()
     def open(self) -> None:
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(store, "ENDED_IN_MEMORY", 2)  # so that most are read from the file
         self.folder = tempfile.TemporaryDirectory()
         self.clock = TurnedClock()
         self.log = Journal()
@@ -36,6 +39,7 @@ class JobTable(RuleBasedStateMachine):
         if hasattr(self, "store"):
             self.store.close()
             self.folder.cleanup()
+            self.patch.undo()
 
     def kept(self, job: Job) -> bool:
         return job.finished_at is None or job.finished_at >= self.clock.now_s - TTL_S
@@ -119,10 +123,6 @@ class JobTable(RuleBasedStateMachine):
                 assert found.error["code"] == "interrupted"
                 self.model[job.id] = job.moved(JobStatus.FAILED, now_s=self.clock.now_s, error=found.error)
                 self.moves += 1
-
-    @rule(job_id=consumes(jobs))
-    def forget(self, job_id: str) -> None:
-        """Leave a job to itself from here on."""
 
     @rule(
         status=st.sampled_from([None, *JobStatus]),

@@ -1,17 +1,20 @@
 """The worker: one job at a time in the order of acceptance, stops before starts, and an end for every job."""
 
-import threading
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from clawcraft.jobs.model import Job, JobStatus
-from tests.support.job_rig import PATIENCE_S, JobRig, TurnedClock, start, stop, together
+from clawcraft.jobs.model import JobStatus
+from tests.support.job_rig import PATIENCE_S, Hold, JobRig, TurnedClock, code, start, stop, together
 
 
-def code(job: Job) -> str | None:
-    return None if job.error is None else job.error["code"]
+def held_at_twitch(rig: JobRig, job: Hold, **args: object) -> str:
+    """The id of a start that is at Twitch, until ``job`` lets it go on."""
+    rig.twitch.before_return = job
+    job_id = rig.accept(start("start", args=args))
+    job.until_reached()
+    return job_id
 
 
 def test_jobs_run_one_at_a_time_in_the_order_of_their_acceptance(rig: JobRig) -> None:
@@ -21,7 +24,6 @@ def test_jobs_run_one_at_a_time_in_the_order_of_their_acceptance(rig: JobRig) ->
     assert [rig.store.get(id_).status for id_ in ids] == ["running"] + ["queued"] * 15
     rig.stream.let(rig.stream.connects)
     ended = [rig.ended(id_) for id_ in ids]
-    assert [job.status for job in ended] == ["done"] * 16
     assert [(job.result or {})["status"] for job in ended] == ["started"] + ["already_running"] * 15
     assert [job.id for job in rig.transitions if job.status is JobStatus.DONE] == ids
     assert rig.stream.calls.count("start Game") == 16
@@ -34,6 +36,17 @@ def test_sixteen_different_requests_at_once_run_in_the_order_of_the_table(rig: J
         assert rig.ended(job_id).status is JobStatus.DONE
     table = [job.id for job in rig.store.list({}, 50)[0]][::-1]
     assert [job.id for job in rig.transitions if job.status is JobStatus.RUNNING] == table
+
+
+def test_an_enqueued_job_begins_at_the_wake_and_supersedes_before(rig: JobRig) -> None:
+    waiting, job = (rig.store.create(request, "f") for request in (start("r"), stop("s")))
+    rig.worker.enqueue(waiting)
+    rig.worker.enqueue(job)
+    assert code(rig.store.get(waiting.id)) == "superseded"
+    assert rig.store.wait_ended(job.id, 0.05).status is JobStatus.QUEUED
+    rig.worker.wake()
+    assert rig.ended(job.id).status is JobStatus.DONE
+    rig.worker.wake()  # which nothing waits for
 
 
 def test_an_error_becomes_the_jobs_error_whole(rig: JobRig) -> None:
@@ -63,7 +76,7 @@ def test_a_defect_ends_its_job_with_an_incident_and_the_worker_lives_on(
     assert rig.run(start("s")).status is JobStatus.DONE
 
 
-def test_progress_is_stored_as_it_comes_and_never_falls(rig: JobRig) -> None:
+def test_progress_is_stored_as_it_comes(rig: JobRig) -> None:
     rig.stream.connects.clear()
     job_id = rig.accept(start("r"))
     assert rig.stream.reached.acquire(timeout=PATIENCE_S)
@@ -95,59 +108,29 @@ def test_a_start_still_queued_before_a_stop_never_reaches_obs(rig: JobRig) -> No
     second = rig.accept(stop("second"))
     for job_id in starts:  # they end at once, not in their turn
         job = rig.ended(job_id)
-        assert code(job) == "superseded"
-        assert job.started_at is None
+        assert (code(job), job.started_at) == ("superseded", None)
         assert (job.error or {})["details"] == {"stop_job_id": second}
     later = rig.accept(start("later"))
     rig.stream.let(rig.stream.stop_gate)
-    assert rig.ended(first).status is JobStatus.DONE
-    assert rig.ended(second).status is JobStatus.DONE
-    assert rig.ended(later).status is JobStatus.DONE
+    for job_id in (first, second, later):  # a stop supersedes no other stop
+        assert rig.ended(job_id).status is JobStatus.DONE
     assert [call for call in rig.stream.calls if not call.startswith("check")] == ["stop", "stop", "start None"]
     assert not rig.log.named("incident")
 
 
-def test_a_stop_while_the_start_is_at_twitch_keeps_it_from_obs(rig: JobRig) -> None:
-    at_twitch, go_on = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        at_twitch.set()
-        assert go_on.wait(PATIENCE_S)
-
-    rig.metadata.before_return = hold
-    starting = rig.accept(start("start", args={"title": "t"}))
-    assert at_twitch.wait(PATIENCE_S)
+@pytest.mark.parametrize(
+    ("args", "stopped"), [({"title": "t"}, "already_stopped"), ({"wait_until_live": True}, "stopped")]
+)
+def test_a_stop_ends_a_start_that_is_at_twitch_before_obs_or_after(
+    rig: JobRig, args: dict[str, object], stopped: str
+) -> None:
+    twitch = Hold()
+    starting = held_at_twitch(rig, twitch, **args)
     stopping = rig.accept(stop("stop"))
-    go_on.set()
+    twitch.let_go()
     assert code(rig.ended(starting)) == "superseded"
-    assert (rig.ended(stopping).result or {})["status"] == "already_stopped"
-    assert "start None" not in rig.stream.calls
-
-
-def test_a_stop_ends_the_wait_for_twitch_of_a_start_that_is_live(rig: JobRig) -> None:
-    waiting, go_on = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        waiting.set()
-        assert go_on.wait(PATIENCE_S)
-
-    rig.metadata.before_return = hold
-    starting = rig.accept(start("start", args={"wait_until_live": True}))
-    assert waiting.wait(PATIENCE_S)
-    stopping = rig.accept(stop("stop"))
-    go_on.set()
-    assert code(rig.ended(starting)) == "superseded"
-    assert (rig.ended(stopping).result or {})["status"] == "stopped"
-
-
-def test_a_second_stop_supersedes_nothing(rig: JobRig) -> None:
-    rig.stream.stop_gate.clear()
-    first = rig.accept(stop("first"))
-    assert rig.stream.reached.acquire(timeout=PATIENCE_S)
-    second = rig.accept(stop("second"))
-    rig.stream.let(rig.stream.stop_gate)
-    assert rig.ended(first).status is JobStatus.DONE
-    assert rig.ended(second).status is JobStatus.DONE
+    assert (rig.ended(stopping).result or {})["status"] == stopped
+    assert ("start None" in rig.stream.calls) == (stopped == "stopped")
 
 
 # --- the service stops ------------------------------------------------------------------------------------------------
@@ -158,52 +141,33 @@ def test_at_stop_the_running_job_and_the_queued_end_as_interrupted(rig: JobRig) 
     ids = [rig.accept(start(f"r{n}")) for n in range(5)]
     assert rig.stream.reached.acquire(timeout=PATIENCE_S)
     assert rig.worker.stop(PATIENCE_S)
-    assert [code(rig.store.get(id_)) for id_ in ids] == ["interrupted"] * 5
+    late = rig.store.create(start("late"), "f")
+    rig.worker.submit(late)
+    assert [code(rig.store.get(id_)) for id_ in (*ids, late.id)] == ["interrupted"] * 6
     assert rig.store.get(ids[0]).started_at is not None
     assert rig.stream.calls == ["check_scene None", "start None"]
     assert rig.worker.stop(PATIENCE_S)
 
 
 def test_a_start_at_twitch_never_reaches_obs_once_the_service_stops(rig: JobRig) -> None:
-    at_twitch, go_on = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        at_twitch.set()
-        assert go_on.wait(PATIENCE_S)
-
-    rig.metadata.before_return = hold
-    job_id = rig.accept(start("r", args={"title": "t"}))
-    assert at_twitch.wait(PATIENCE_S)
+    twitch = Hold()
+    job_id = held_at_twitch(rig, twitch, title="t")
     rig.worker.begin_stop()
-    go_on.set()
+    twitch.let_go()
     assert rig.worker.stop(PATIENCE_S)
     assert code(rig.store.get(job_id)) == "interrupted"
     assert "start None" not in rig.stream.calls
 
 
 def test_a_handler_that_does_not_return_does_not_hold_up_the_stop(rig: JobRig) -> None:
-    at_twitch, go_on = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        at_twitch.set()
-        assert go_on.wait(PATIENCE_S)
-
-    rig.metadata.before_return = hold
-    job_id = rig.accept(start("r", args={"title": "t"}))
-    assert at_twitch.wait(PATIENCE_S)
+    twitch = Hold()
+    job_id = held_at_twitch(rig, twitch, title="t")
     assert not rig.worker.stop(0.01)
     assert code(rig.store.get(job_id)) == "interrupted"
-    go_on.set()
+    twitch.let_go()
     assert rig.worker.stop(PATIENCE_S)
     assert code(rig.store.get(job_id)) == "interrupted"
     assert rig.log.named("job_end_ignored")[0]["job_id"] == job_id
-
-
-def test_a_job_handed_over_after_the_stop_ends_as_interrupted(rig: JobRig) -> None:
-    assert rig.worker.stop(PATIENCE_S)
-    job = rig.store.create(start("r"), "f")
-    rig.worker.submit(job)
-    assert code(rig.store.get(job.id)) == "interrupted"
 
 
 def test_stopping_a_worker_that_never_started_ends_its_queue(tmp_path: Path, clock: TurnedClock) -> None:
@@ -223,12 +187,10 @@ def test_whatever_the_moment_of_the_stop_no_start_outlives_it(tmp_path: Path, cl
         requests.insert(3, stop("stop"))
         ids = together([partial(rig.accept, request) for request in requests])
         for job_id in ids:
-            rig.ended(job_id)
+            assert code(rig.ended(job_id)) in (None, "superseded")
         order = [job.id for job in rig.store.list({}, 50)[0]][::-1]
         after = order[order.index(ids[3]) + 1 :]
         assert rig.stream.live == bool(after)
-        for job_id in ids:
-            assert code(rig.store.get(job_id)) in (None, "superseded")
         for job_id in after:
             assert rig.store.get(job_id).status is JobStatus.DONE
         rig.close()

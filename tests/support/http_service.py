@@ -11,17 +11,22 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
-from clawcraft.actions.registry import Action, Envelope, Registry
-from clawcraft.authority.rate_limit import AuthFailureLimiter
+from clawcraft.actions.catalogue import BY_NAME, Kind
+from clawcraft.authority.guard import Guard
+from clawcraft.authority.pause import PauseSwitch
+from clawcraft.authority.rate_limit import AuthFailureLimiter, RateLimiter
 from clawcraft.clock import SystemClock
 from clawcraft.contract.schemas import Contract
 from clawcraft.errors import JobNotFound
 from clawcraft.http.app import build_app
 from clawcraft.http.gate import Gate, GateConfig
 from clawcraft.http.server import HttpServer, WaitSlots
-from clawcraft.jobs.model import Job, JobStatus, Progress
+from clawcraft.jobs.model import Envelope, Job, JobStatus, Progress
 from clawcraft.secrets import Secret
+from clawcraft.telemetry.events import EventLog
 from clawcraft.telemetry.metrics import Metrics
+from tests.support.examples import EXAMPLES
+from tests.support.settings import make_settings
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 CONTRACT = Contract(SCHEMAS)
@@ -46,19 +51,6 @@ OBS_STATUS = {
 }
 
 
-def _not_run(*_: Any) -> dict[str, Any]:
-    raise AssertionError("the scripted dispatcher answers")
-
-
-def registry() -> Registry:
-    def action(name: str) -> Action:
-        if CONTRACT.kind(name) == "sync":
-            return Action(name, f"about {name}", run_sync=_not_run)
-        return Action(name, f"about {name}", run_async=_not_run)
-
-    return Registry([action(name) for name in CONTRACT.actions])
-
-
 @dataclass(frozen=True)
 class Answer:
     status: int
@@ -79,7 +71,7 @@ class ScriptedDispatcher:
 
     def usual(self, envelope: Envelope) -> Answer:
         result: dict[str, Any]
-        if CONTRACT.kind(envelope.action) == "sync":
+        if BY_NAME[envelope.action].kind is Kind.SYNC:
             result = {"status": "updated", "request_id": envelope.request_id}
             return Answer(200, {"ok": True, "action": envelope.action, "result": result})
         result = {
@@ -169,7 +161,7 @@ class Signatures:
         return before
 
 
-class Events:
+class Events(EventLog):
     """The log's interface; keeps every event."""
 
     def __init__(self) -> None:
@@ -227,8 +219,8 @@ class HttpService:
         self.jobs = ScriptedJobs()
         self.signatures = Signatures()
         self.events = Events()
-        self.metrics = Metrics(CONTRACT.actions, "1.2.3")
-        self.disabled: set[str] = set()
+        self.metrics = Metrics("1.2.3")
+        self.settings = make_settings()
         self.status: Callable[[], Mapping[str, Any]] = lambda: {
             "paused": False,
             "queue_length": 0,
@@ -241,8 +233,12 @@ class HttpService:
         self.app = build_app(
             gate=gate,
             contract=CONTRACT,
-            registry=registry(),
-            enabled=lambda name: name not in self.disabled,
+            settings=lambda: self.settings,
+            guard=Guard(
+                PauseSwitch(Path("no-such-folder"), self.clock),
+                RateLimiter(lambda: self.settings, self.clock),
+                lambda: self.settings,
+            ),
             dispatcher=self.dispatcher,
             job_store=self.jobs,
             status=lambda: self.status(),
@@ -308,12 +304,9 @@ class HttpService:
 
 def request(action: str = "twitch.set_title", **fields: Any) -> dict[str, Any]:
     """A valid request; a field given as None is left out."""
-    args: dict[str, Any] = {
-        "twitch.set_title": {"title": "Hello"},
-        "twitch.set_game": {"game": "Just Chatting"},
-        "twitch.post_chat_message": {"message": "hi"},
-    }.get(action, {})
-    body = {"agent_id": "producer", "action": action, "request_id": "req-1", "args": args, **fields}
+    body = {
+        "agent_id": "producer", "action": action, "request_id": "req-1", "args": EXAMPLES.get(action, {}), **fields
+    }  # fmt: skip
     return {name: value for name, value in body.items() if value is not None}
 
 

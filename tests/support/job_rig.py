@@ -6,17 +6,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from clawcraft.actions.registry import Action, Envelope, Registry, Result
-from clawcraft.actions.stream import StreamActions
+from clawcraft.actions.catalogue import Action, Kind
+from clawcraft.actions.handlers import Handlers, Result
+from clawcraft.authority.guard import Guard
 from clawcraft.authority.pause import PauseSwitch
+from clawcraft.authority.rate_limit import RateLimiter
 from clawcraft.clock import Clock
 from clawcraft.errors import ChannelNotAllowed, ClawcraftError, Interrupted, SceneNotFound, Superseded
-from clawcraft.jobs.dispatch import Answer, DispatchConfig, Dispatcher
+from clawcraft.jobs.answer import Answer
+from clawcraft.jobs.dispatch import Dispatcher
 from clawcraft.jobs.idempotency import Idempotency
-from clawcraft.jobs.model import Job
+from clawcraft.jobs.model import Envelope, Job
 from clawcraft.jobs.store import JobStore
 from clawcraft.jobs.worker import StreamWorker
 from clawcraft.obs.port import ProgressSink
+from clawcraft.obs.stream import StreamController
+from clawcraft.telemetry.events import EventLog
+from clawcraft.twitch.client import Twitch
+from tests.support.settings import make_settings
 
 DAY_S = 24 * 3600.0
 TTL_S = 7 * DAY_S
@@ -40,7 +47,7 @@ class TurnedClock:
         self.now_s += seconds
 
 
-class Journal:
+class Journal(EventLog):
     """The log, kept in memory."""
 
     def __init__(self) -> None:
@@ -63,6 +70,18 @@ def open_store(
     return JobStore(folder / "jobs.sqlite3", clock, lambda: ttl_s, log or Journal(), on_transition)
 
 
+def finished(store: JobStore, request: Envelope) -> Job:
+    """The job of ``request``, taken through its life."""
+    job = store.create(request, "f")
+    store.start(job.id)
+    return store.finish(job.id, {"status": "started"})
+
+
+def code(job: Job) -> str | None:
+    """The code of the error the job ended with."""
+    return None if job.error is None else job.error["code"]
+
+
 def start(request_id: str | None = None, **fields: Any) -> Envelope:
     return envelope("twitch.start_stream", request_id, **fields)
 
@@ -75,8 +94,8 @@ def envelope(action: str, request_id: str | None = None, **fields: Any) -> Envel
     return Envelope(action, fields.pop("args", {}), fields.pop("agent_id", "agent"), request_id, **fields)
 
 
-class StreamDouble:
-    """StreamControl that connects when the test says so. Its order of looking is the real one's: the mark of the
+class StreamDouble(StreamController):
+    """One that connects when the test says so. Its order of looking is the real one's: the mark of the
     job first, by ``progress``, then OBS."""
 
     def __init__(self, scenes: tuple[str, ...] = ("Game", "Chat")) -> None:
@@ -91,7 +110,7 @@ class StreamDouble:
         self.stop_gate.set()
         self._changed = threading.Condition()
         self._superseded = False
-        self.closed = False
+        self._closed = False
 
     def check_scene(self, scene: str | None) -> None:
         self.calls.append(f"check_scene {scene}")
@@ -127,7 +146,7 @@ class StreamDouble:
 
     def close(self) -> None:
         with self._changed:
-            self.closed = True
+            self._closed = True
             self._changed.notify_all()
 
     def let(self, gate: threading.Event) -> None:
@@ -138,16 +157,16 @@ class StreamDouble:
     def _await(self, gate: threading.Event, *, can_give_way: bool) -> None:
         with self._changed:
             assert self._changed.wait_for(
-                lambda: gate.is_set() or self.closed or (can_give_way and self._superseded), PATIENCE_S
+                lambda: gate.is_set() or self._closed or (can_give_way and self._superseded), PATIENCE_S
             )
-            if self.closed:
+            if self._closed:
                 raise Interrupted("the service stops")
             if can_give_way and self._superseded:
                 raise Superseded("a stop came")
 
 
-class MetadataDouble:
-    """MetadataPort of a service whose own channel is ``streamer``."""
+class TwitchDouble(Twitch):
+    """What a start needs of Twitch, for a service whose own channel is ``streamer``."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -163,7 +182,7 @@ class MetadataDouble:
         if channel != "streamer":
             raise ChannelNotAllowed(f"{channel!r} is not the service's own channel")
 
-    def apply(self, args: Mapping[str, Any]) -> dict[str, Any]:
+    def apply_metadata(self, args: Mapping[str, Any]) -> dict[str, Any]:
         self.calls.append("apply")
         self.before_return()
         if self.fails_with is not None:
@@ -178,18 +197,35 @@ class MetadataDouble:
         return {"live": self.shown_live, "waited_s": 3.0}
 
 
+class Hold:
+    """Called by a double: holds it until the test lets it go on."""
+
+    def __init__(self) -> None:
+        self._reached, self._go_on = threading.Event(), threading.Event()
+
+    def __call__(self) -> None:
+        self._reached.set()
+        assert self._go_on.wait(PATIENCE_S)
+
+    def until_reached(self) -> None:
+        assert self._reached.wait(PATIENCE_S)
+
+    def let_go(self) -> None:
+        self._go_on.set()
+
+
 class SyncDouble:
     """A sync handler that counts its runs, ends as told, and can be held."""
 
     def __init__(self) -> None:
-        self.runs: list[Envelope] = []
+        self.runs: list[Mapping[str, Any]] = []
         self.fails_with: Exception | None = None
         self.entered = threading.Semaphore(0)
         self.gate = threading.Event()
         self.gate.set()
 
-    def __call__(self, request: Envelope) -> Result:
-        self.runs.append(request)
+    def __call__(self, args: Mapping[str, Any]) -> Result:
+        self.runs.append(args)
         self.entered.release()
         assert self.gate.wait(PATIENCE_S)
         if self.fails_with is not None:
@@ -197,15 +233,26 @@ class SyncDouble:
         return {"status": "updated", "run": len(self.runs)}
 
 
-class LimiterDouble:
+class RigHandlers(Handlers):
+    """The real handlers of async actions; every sync action is ``sync``."""
+
+    def __init__(self, stream: StreamDouble, twitch: Twitch, log: EventLog, sync: SyncDouble) -> None:
+        super().__init__(stream, twitch, log)
+        self._sync = sync
+
+    def run(self, action: Action, args: Mapping[str, Any], *job: Any) -> Result:
+        return self._sync(args) if action.kind is Kind.SYNC else super().run(action, args, *job)
+
+
+class LimiterDouble(RateLimiter):
     """Counts, and refuses when told."""
 
     def __init__(self) -> None:
         self.taken: list[str] = []
         self.refuses_with: ClawcraftError | None = None
 
-    def take(self, key: str) -> None:
-        self.taken.append(key)
+    def take(self, action: Action) -> None:
+        self.taken.append(action.name)
         if self.refuses_with is not None:
             raise self.refuses_with
 
@@ -226,44 +273,35 @@ class Places:
 class JobRig:
     """Everything from a valid envelope to the doubles. ``working=False`` leaves the worker's thread unstarted."""
 
-    def __init__(self, folder: Path, *, clock: Clock | None = None, working: bool = True, sync_slots: int = 4) -> None:
+    def __init__(
+        self, folder: Path, *, clock: Clock | None = None, working: bool = True, twitch_slots: int = 4
+    ) -> None:
         self.clock = clock or TurnedClock()
         self.log = Journal()
         self.transitions: list[Job] = []
         self.store = open_store(folder, self.clock, self.log, self.transitions.append)
         self.stream = StreamDouble()
-        self.metadata = MetadataDouble()
+        self.twitch = TwitchDouble()
         self.sync = SyncDouble()
         self.limiter = LimiterDouble()
         self.places = Places()
         self.pause = PauseSwitch(folder, self.clock)
-        self.disabled: set[str] = set()
-        actions = StreamActions(self.stream, self.metadata, self.log)
-        registry = Registry(
-            [
-                Action("twitch.start_stream", "Start.", run_async=actions.start),
-                Action("twitch.stop_stream", "Stop.", run_async=actions.stop),
-                Action("twitch.set_title", "Title.", run_sync=self.sync),
-                Action("twitch.set_game", "Game.", run_sync=self.sync),
-            ]
+        self.settings = make_settings(folder)
+        self.guard = Guard(self.pause, self.limiter, lambda: self.settings)
+        handlers = RigHandlers(self.stream, self.twitch, self.log, self.sync)
+        self.worker = StreamWorker(self.store, handlers, self.stream.supersede, self.stream.close, self.log)
+        self.idempotency = Idempotency(
+            self.store, lambda: self.places.waiting(), lambda: self.settings, self.clock, self.log
         )
-        self.worker = StreamWorker(self.store, registry, self.stream, self.log)
-        self.idempotency = Idempotency(self.store, self.clock, self.log)
         self.dispatcher = Dispatcher(
-            registry,
-            self.idempotency,
-            self.worker.submit,
-            self.limiter,
-            self.pause,
-            self.places,
-            lambda: DispatchConfig(frozenset(self.disabled), 25.0),
-            sync_slots,
-            self.log,
+            handlers, self.idempotency, self.worker.submit, self.guard.admit, twitch_slots, self.log
         )
         if working:
             self.worker.start()
 
     def execute(self, request: Envelope) -> Answer:
+        """As the route does."""
+        self.guard.check(request.action)
         return self.dispatcher.execute(request)
 
     def accept(self, request: Envelope) -> str:

@@ -6,15 +6,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
-from clawcraft.actions.channel import ChannelActions
-from clawcraft.actions.chat import ChatActions
-from clawcraft.actions.clips import ClipActions
-from clawcraft.actions.registry import Envelope, Result
+from clawcraft.actions.catalogue import BY_NAME
+from clawcraft.actions.handlers import Handlers, Result
 from clawcraft.secrets import Secret, SecretStore
-from clawcraft.twitch.config import TwitchConfig
-from clawcraft.twitch.facade import Twitch
+from clawcraft.settings import Settings
+from clawcraft.telemetry.events import EventLog
+from clawcraft.twitch.client import Twitch
+from tests.support.job_rig import StreamDouble
+from tests.support.settings import make_settings
 from twitch_sim import TwitchSim
-from twitch_sim.world import CLIENT_ID, Token
+from twitch_sim.world import CLIENT_ID, TOKEN_LIFE_S, Token
 
 
 class TurnedClock:
@@ -30,7 +31,8 @@ class TurnedClock:
             return self._now
 
     def monotonic(self) -> float:
-        return self.time()
+        with self._lock:
+            return self._now
 
     def turn(self, seconds: float) -> None:
         with self._lock:
@@ -42,23 +44,26 @@ class TurnedClock:
         return event.is_set()
 
 
-class EventList:
+class EventList(EventLog):
     """A log in memory. Any thread."""
 
     def __init__(self) -> None:
         self._added = threading.Condition()
-        self.events: list[tuple[str, dict[str, Any]]] = []
+        self.entries: list[tuple[str, dict[str, Any]]] = []
 
     def event(self, name: str, /, **fields: Any) -> None:
         with self._added:
-            self.events.append((name, fields))
+            self.entries.append((name, fields))
             self._added.notify_all()
+
+    def names(self) -> list[str]:
+        return [name for name, _ in self.entries]
 
     def wait_for(self, name: str, number: int, timeout_s: float = 10.0) -> None:
         """Until ``name`` was logged that often. Raises TimeoutError with what was logged instead."""
         with self._added:
-            if not self._added.wait_for(lambda: sum(name == found for found, _ in self.events) >= number, timeout_s):
-                raise TimeoutError(f"{name} was not logged {number} times: {self.events}")
+            if not self._added.wait_for(lambda: self.names().count(name) >= number, timeout_s):
+                raise TimeoutError(f"{name} was not logged {number} times: {self.entries}")
 
 
 @dataclass
@@ -68,11 +73,10 @@ class Rig:
     sim: TwitchSim
     clock: TurnedClock
     folder: Path
-    settings: TwitchConfig
+    settings: Settings
     token: Token
     log: EventList = field(default_factory=EventList)
     calls: list[tuple[str, str]] = field(default_factory=list)
-    slots: int = 4
 
     def __post_init__(self) -> None:
         self.store = SecretStore(self.folder)
@@ -87,7 +91,6 @@ class Rig:
             self.log,
             lambda endpoint, outcome, _: self.calls.append((endpoint, outcome)),
             version="test",
-            slots=self.slots,
             wait=self.clock.wait,
         )
 
@@ -99,6 +102,12 @@ class Rig:
         self.twitch.start()
         return self
 
+    def expired(self) -> Self:
+        """Start, act once, and let the access token's life pass."""
+        self.start().run("set_title", {"title": "x"})
+        self.clock.turn(TOKEN_LIFE_S)
+        return self
+
     def restart(self) -> None:
         self.twitch.close()
         self.twitch = self.build()
@@ -106,14 +115,7 @@ class Rig:
 
     def run(self, action: str, args: Mapping[str, Any] | None = None) -> Result:
         """Run one sync action as the dispatcher does."""
-        envelope = Envelope(f"twitch.{action}", dict(args or {}), "agent")
-        handlers = {
-            "set_title": ChannelActions(self.twitch).set_title,
-            "set_game": ChannelActions(self.twitch).set_game,
-            "post_chat_message": ChatActions(self.twitch).post_chat_message,
-            "create_clip": ClipActions(self.twitch).create_clip,
-        }
-        return handlers[action](envelope)
+        return Handlers(StreamDouble(), self.twitch, self.log).run(BY_NAME[f"twitch.{action}"], args or {})
 
     def close(self) -> None:
         self.twitch.close()
@@ -122,11 +124,11 @@ class Rig:
 def connected(sim: TwitchSim, folder: Path, clock: TurnedClock, **settings: Any) -> Rig:
     """A rig whose operator gave a pair of tokens that works."""
     token = sim.world.issue()
-    config = TwitchConfig(
-        client_id=CLIENT_ID,
-        access_token=Secret(token.access),
-        refresh_token=Secret(token.refresh),
-        api_url=sim.api_url,
-        auth_url=sim.auth_url,
-    )
-    return Rig(sim, clock, folder, replace(config, **settings), token)
+    given = {
+        "twitch_client_id": CLIENT_ID,
+        "twitch_oauth_token": Secret(token.access),
+        "twitch_refresh_token": Secret(token.refresh),
+        "twitch_api_url": sim.api_url,
+        "twitch_auth_url": sim.auth_url,
+    }
+    return Rig(sim, clock, folder, make_settings(folder, **{**given, **settings}), token)

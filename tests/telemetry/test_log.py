@@ -2,9 +2,10 @@
 
 import json
 import logging
+import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from clawcraft.secrets import Secret
 from clawcraft.telemetry import log as module
-from clawcraft.telemetry.files import RotatingLines
+from clawcraft.telemetry.events import Happened
 from clawcraft.telemetry.log import ServiceLog, scrubbed
 
 
@@ -38,6 +39,12 @@ class Rig:
         self.obs: list[str] = []
         self.log = ServiceLog(folder, self.obs.append, self.clock)
 
+    def until_obs_got(self, lines: int) -> None:
+        until_s = time.monotonic() + 30
+        while len(self.obs) < lines:
+            assert time.monotonic() < until_s
+            time.sleep(0.005)
+
     def written(self) -> list[dict[str, Any]]:
         """Close, and everything in the file; each line must be JSON."""
         self.log.close()
@@ -54,33 +61,16 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 
 
 def a_request(**fields: Any) -> dict[str, Any]:
-    return {
-        "method": "POST",
-        "path": "/tools/execute",
-        "status": 200,
-        "client": "127.0.0.1",
-        "duration_ms": 1.5,
-        **fields,
-    }
+    return {"method": "POST", "path": "/tools/execute", "status": 200, "duration_ms": 1.5, **fields}
 
 
 def test_one_line_with_time_and_fields_for_each_event(rig: Rig) -> None:
     rig.log.event("request", **a_request(request_id="r:1", code=None))
     rig.log.event("job", job_id="j", status="done", outcome="started", duration_s=0.2)
+    time_ = "2023-11-14T22:13:20.000Z"
     assert rig.written() == [
-        {
-            "time": "2023-11-14T22:13:20.000Z",
-            "event": "request",
-            **a_request(request_id="r:1"),
-        },
-        {
-            "time": "2023-11-14T22:13:20.000Z",
-            "event": "job",
-            "job_id": "j",
-            "status": "done",
-            "outcome": "started",
-            "duration_s": 0.2,
-        },
+        {"time": time_, "event": "request", **a_request(request_id="r:1")},
+        {"time": time_, "event": "job", "job_id": "j", "status": "done", "outcome": "started", "duration_s": 0.2},
     ]
 
 
@@ -103,28 +93,25 @@ def test_obs_gets_short_lines_of_actions_jobs_and_failures_only(rig: Rig) -> Non
 
 
 def test_a_flood_is_bounded_in_obs_and_counted(rig: Rig) -> None:
-    for number in range(3000):
+    for number in range(1000):
         rig.log.event("request", **a_request(request_id=f"r{number}"))
     rig.log.close()
-    assert len(rig.obs) == module.OBS_BURST + 1
-    assert rig.obs[-1] == f"{3000 - module.OBS_BURST} more lines are only in {rig.log.path}"
+    assert len(rig.obs) == module.OBS_LINES + 1
+    assert rig.obs[-1] == f"{1000 - module.OBS_LINES} more lines are only in {rig.log.path}"
 
 
-def test_after_a_flood_the_count_comes_by_itself_once_there_is_room(tmp_path: Path) -> None:
+def test_after_a_flood_the_count_comes_by_itself_and_lines_again(tmp_path: Path) -> None:
     said: list[str] = []
     clock = HandClock()
     lines = module._ObsLines(said.append, clock, tmp_path)
-    assert lines.summary_due_s() is None
-    for number in range(module.OBS_BURST + 5):
+    for number in range(module.OBS_LINES + 5):
         lines.show(str(number))
-    lines.tick()
-    assert said == [str(number) for number in range(module.OBS_BURST)]
-    assert lines.summary_due_s() == 1.0
-    clock.now_s += 60
-    lines.tick()
-    assert said[-1].startswith("5 more lines")
+    assert lines.next_window(at_once=False) == module.OBS_WINDOW_S
+    assert said == [str(number) for number in range(module.OBS_LINES)]
+    clock.now_s += module.OBS_WINDOW_S
+    assert lines.next_window(at_once=False) is None
     lines.show("next")
-    assert said[-1] == "next"
+    assert said[-2:] == [f"5 more lines are only in {tmp_path}", "next"]
 
 
 def test_secrets_have_no_text_in_the_log(rig: Rig) -> None:
@@ -169,16 +156,38 @@ def test_what_cannot_be_written_is_noted_and_raises_nothing(rig: Rig) -> None:
             raise RuntimeError
 
     rig.log.event("odd", value=Odd())
+    rig.log.event("odd", status=Odd())
     rig.log.event("nan", value=float("nan"))
-    assert [entry["event"] for entry in rig.written()] == ["log_failed", "log_failed"]
+    assert [entry["event"] for entry in rig.written()] == ["log_failed"] * 3
 
 
-def test_an_unusable_folder_costs_the_lines_and_nothing_else(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    rig = Rig(tmp_path / "file")
-    rig.log.event("request", **a_request())
-    rig.log.close()
-    assert len(rig.obs) == 1
+def in_the_way(path: Path) -> None:
+    path.parent.parent.mkdir()
+    path.parent.touch()
+
+
+def full_disk(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    path.symlink_to("/dev/full")
+
+
+@pytest.mark.parametrize("spoil", [in_the_way, full_disk])
+def test_an_unusable_disk_costs_the_lines_and_nothing_else(
+    tmp_path: Path, capfd: Any, spoil: Callable[[Path], None]
+) -> None:
+    folder = tmp_path / "a" / "b"
+    spoil(folder / module.FILE_NAME)
+    rig = Rig(folder)
+    rig.log.event("lost", message="m" * 300)
+    rig.until_obs_got(1)
+    (folder if folder.is_file() else rig.log.path).unlink()
+    rig.log.event("kept")
+    rig.until_obs_got(2)
+    assert [json.loads(line)["event"] for line in rig.log.path.read_text().splitlines()] == ["kept"]
+    shutil.rmtree(folder)  # and a folder that vanishes is made anew
+    rig.log.event("kept too")
+    assert [entry["event"] for entry in rig.written()] == ["kept too"]
+    assert capfd.readouterr() == ("", "")
 
 
 def test_an_obs_that_raises_costs_nothing(tmp_path: Path) -> None:
@@ -193,14 +202,14 @@ def test_an_obs_that_raises_costs_nothing(tmp_path: Path) -> None:
 
 def test_a_stuck_disk_blocks_nobody_and_the_lines_lost_are_counted(rig: Rig) -> None:
     stuck, go_on = threading.Event(), threading.Event()
-    write = rig.log._lines.write
+    write = rig.log._file.write
 
-    def slow(lines: bytes) -> None:
+    def slow(lines: list[str]) -> None:
         stuck.set()
         go_on.wait(30)
         write(lines)
 
-    rig.log._lines.write = slow  # type: ignore[method-assign]
+    rig.log._file.write = slow  # type: ignore[method-assign]
     rig.log.event("first")
     assert stuck.wait(10)
     begun_s = time.monotonic()
@@ -247,32 +256,31 @@ def test_close_gives_the_loggers_back_and_may_come_twice(tmp_path: Path) -> None
 
 
 def test_files_rotate_by_size_and_the_oldest_goes(tmp_path: Path) -> None:
-    lines = RotatingLines(tmp_path / "a.log", max_bytes=100, files=3)
-    for number in range(20):
-        lines.write(f"{number:02} {'x' * 36}\n".encode())
-    lines.close()
-    files = sorted(path.name for path in tmp_path.iterdir())
-    assert files == ["a.log", "a.log.1", "a.log.2"]
-    kept = "".join((tmp_path / name).read_text() for name in ("a.log.2", "a.log.1", "a.log"))
-    assert [line[:2] for line in kept.splitlines()] == ["14", "15", "16", "17", "18", "19"]
-    assert all((tmp_path / name).stat().st_size <= 100 for name in files)
-
-
-def test_an_existing_file_is_continued_and_counted(tmp_path: Path) -> None:
-    (tmp_path / "a.log").write_bytes(b"old" * 30 + b"\n")
-    lines = RotatingLines(tmp_path / "a.log", max_bytes=100, files=2)
-    lines.write(b"new line\n")
-    lines.write(b"another\n")
-    lines.close()
-    assert (tmp_path / "a.log").read_bytes() == b"another\n"
-    assert (tmp_path / "a.log.1").read_bytes().endswith(b"new line\n")
+    (tmp_path / "a.log").write_bytes(b"old".ljust(99, b".") + b"\n")
+    file = module._RotatingFile(tmp_path / "a.log", max_bytes=100, files=3)
+    for number in range(5):
+        file.write([f"{number} {'x' * 36}", "and"])
+    kept = [(tmp_path / name).read_text() for name in ("a.log.2", "a.log.1", "a.log")]
+    assert [text[:3] for text in kept] == ["0 x", "2 x", "4 x"]
+    assert all(len(text) <= 100 for text in kept)
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_where_a_file_cannot_be_renamed_the_newest_lines_win(tmp_path: Path) -> None:
     (tmp_path / "a.log.1").mkdir()
-    (tmp_path / "a.log.1" / "held").touch()
-    lines = RotatingLines(tmp_path / "a.log", max_bytes=20, files=2)
+    file = module._RotatingFile(tmp_path / "a.log", max_bytes=20, files=2)
     for number in range(5):
-        lines.write(f"line number {number}\n".encode())
-    lines.close()
+        file.write([f"line number {number}"])
     assert (tmp_path / "a.log").read_bytes() == b"line number 4\n"
+
+
+def test_the_panel_is_told_what_an_agent_did_last_and_what_failed_last(rig: Rig) -> None:
+    rig.log.event("job", action="twitch.start_stream", agent_id="a", status="failed", outcome="superseded")
+    rig.log.event("request", action="twitch.set_title", agent_id="b", status=200)
+    rig.log.event("request", path="/status", status=200)
+    rig.log.event("notice", action="no agent's")
+    at_s = rig.clock.now_s
+    assert rig.log.last_action == Happened(at_s, "twitch.set_title", "b", "200")
+    assert rig.log.last_error == Happened(at_s, "twitch.start_stream", "a", "superseded")
+    rig.log.event("request", path="/x", status=404, code="not_found")
+    assert rig.log.last_error == Happened(at_s, "", "", "not_found")

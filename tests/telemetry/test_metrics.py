@@ -5,8 +5,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from clawcraft.telemetry.metrics import Metrics
 
-NAMES = ("twitch.set_title", "twitch.start_stream")
-
 
 def samples(metrics: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     return {
@@ -21,7 +19,7 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
 
 
 def test_each_event_counts_where_it_belongs() -> None:
-    metrics = Metrics(NAMES, "1.0")
+    metrics = Metrics("1.0")
     metrics.request_finished(
         endpoint="POST /tools/execute", action="twitch.set_title", status=429, code="rate_limited", duration_s=0.003
     )
@@ -44,7 +42,7 @@ def test_each_event_counts_where_it_belongs() -> None:
 
 
 def test_whatever_agents_ask_for_the_labels_stay_few() -> None:
-    metrics = Metrics(NAMES, "1.0")
+    metrics = Metrics("1.0")
     for number in range(1000):
         metrics.request_finished(
             endpoint="POST /tools/execute", action=f"made.up{number}", status=400, code="unknown_action", duration_s=0.0
@@ -55,7 +53,7 @@ def test_whatever_agents_ask_for_the_labels_stay_few() -> None:
 
 
 def test_gauges_are_asked_at_each_scrape_and_the_stream_once() -> None:
-    metrics = Metrics(NAMES, "1.0")
+    metrics = Metrics("1.0")
     queue, asked = [3], []
 
     def state() -> str:
@@ -83,7 +81,7 @@ def test_a_figure_that_cannot_be_had_costs_only_itself() -> None:
     def unknown() -> str:
         raise RuntimeError
 
-    metrics = Metrics(NAMES, "1.0")
+    metrics = Metrics("1.0")
     metrics.watch_queue(broken)
     metrics.watch_stream(unknown)
     assert b"clawcraft_job_queue_length NaN" in metrics.render()
@@ -92,6 +90,6 @@ def test_a_figure_that_cannot_be_had_costs_only_itself() -> None:
 
 
 def test_nothing_is_in_the_process_wide_registry() -> None:
-    Metrics(NAMES, "1.0")
-    Metrics(NAMES, "1.0")
+    Metrics("1.0")
+    Metrics("1.0")
     assert not [family.name for family in REGISTRY.collect() if family.name.startswith("clawcraft")]

@@ -175,19 +175,19 @@ def test_the_real_rate_limit_of_800_points_is_waited_out(rig: Rig) -> None:
 
 
 def test_retries_are_those_of_the_settings(rig: Rig) -> None:
-    rig.change(retries=0).start()
+    rig.change(twitch_retries=0).start()
     rig.sim.fault("PATCH /channels", **HTML)
     with pytest.raises(ClawcraftError):
         rig.run(*TITLE)
     assert rig.sim.world.count("PATCH /channels") == 1
-    rig.change(retries=5)
+    rig.change(twitch_retries=5)
     rig.sim.fault("PATCH /channels", **times(5, HTML))
     rig.run(*TITLE)
     assert rig.sim.world.count("PATCH /channels") == 1 + 6
 
 
 def test_waits_between_tries_grow_and_differ(rig: Rig) -> None:
-    rig.change(retries=4).start().run(*CHAT)
+    rig.change(twitch_retries=4).start().run(*CHAT)
     rig.clock.waits.clear()
     rig.sim.fault("GET /channels", **times(4, HTML))
     rig.run(*TITLE)
@@ -202,7 +202,7 @@ def test_waits_between_tries_grow_and_differ(rig: Rig) -> None:
 def test_a_title_goes_through_although_its_game_is_not_found(rig: Rig) -> None:
     rig.start()
     with pytest.raises(ClawcraftError) as raised:
-        rig.twitch.metadata.apply({"title": "x", "game": "No Such Game"})
+        rig.twitch.apply_metadata({"title": "x", "game": "No Such Game"})
     assert raised.value.code == "game_not_found"
     assert raised.value.details["applied"]["current"]["title"] == "x"
     assert rig.sim.world.channels["1001"].title == "x"

@@ -12,7 +12,7 @@ import pytest
 
 from clawcraft.errors import TwitchNotConfigured, TwitchRejected, TwitchUnavailable
 from clawcraft.secrets import Secret, SecretStore, SecretStoreError
-from clawcraft.twitch.device_flow import DeviceLogin, LoginState
+from clawcraft.twitch.login import DeviceLogin, LoginState
 from clawcraft.twitch.oauth import OAuth
 from clawcraft.twitch.transport import Transport
 from tests.support.twitch_rig import Rig, TurnedClock
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def login(rig: Rig) -> Iterator[DeviceLogin]:
-    transport = Transport(rig.clock, rig.clock.wait, lambda *_: None, "test")
+    transport = Transport(lambda: rig.settings, rig.clock, rig.clock.wait, lambda *_: None, "test")
     yield DeviceLogin(OAuth(transport, lambda: rig.settings), rig.clock, CLIENT_ID)
     transport.close()
 
@@ -36,25 +36,6 @@ def decide(rig: Rig, state: str) -> None:
 
 
 # --- the function -------------------------------------------------------------------------------------------------
-
-
-def test_pending_until_the_person_agrees_then_done_with_all_scopes(rig: Rig, login: DeviceLogin) -> None:
-    code = login.start()
-    assert code.user_code in code.verification_uri
-    assert login.interval_s == 5
-    assert [login.poll() for _ in range(3)] == [LoginState.PENDING] * 3
-    decide(rig, "approved")
-    assert login.poll() is LoginState.DONE
-    assert login.grant is not None
-    found = rig.sim.world.valid(login.grant.access.reveal())
-    assert found is not None
-    assert set(found.scopes) == {"channel:manage:broadcast", "user:write:chat", "clips:edit"}
-
-
-def test_a_refused_login_is_denied(rig: Rig, login: DeviceLogin) -> None:
-    login.start()
-    decide(rig, "denied")
-    assert login.poll() is LoginState.DENIED
 
 
 def test_a_code_that_nobody_enters_expires_without_a_further_call(rig: Rig, login: DeviceLogin) -> None:
@@ -94,7 +75,7 @@ class Panel:
     def __init__(self, rig: Rig) -> None:
         self.rig = rig
         self.go_on = threading.Semaphore(0)
-        rig.change(access_token=None, refresh_token=None)
+        rig.change(twitch_oauth_token=None, twitch_refresh_token=None)
         rig.clock.wait = self._wait  # type: ignore[method-assign]
         rig.twitch = rig.build()
         rig.start()
@@ -114,7 +95,8 @@ class Panel:
     def end(self) -> str:
         self.go_on.release(1000)
         self.rig.log.wait_for("twitch_login", 1)
-        self.rig.twitch.login.join()
+        for thread in self.rig.twitch.login.threads:
+            thread.join(10)
         return str(self.rig.twitch.status()["login"]["state"])
 
 
@@ -131,6 +113,7 @@ def test_the_panel_connects_and_actions_work_at_once(rig: Rig) -> None:
     assert panel.end() == "done"
     assert rig.run("set_title", {"title": "x"})["verified"] is True
     assert len(rig.sim.world.devices) == 1
+    assert rig.twitch.status()["scopes"] == ["channel:manage:broadcast", "clips:edit", "user:write:chat"]
 
 
 @pytest.mark.parametrize("state", ["denied", "expired"])
@@ -151,7 +134,7 @@ def test_the_panel_cancels(rig: Rig) -> None:
 
 
 def test_the_panel_says_what_is_missing(rig: Rig) -> None:
-    rig.change(client_id="").start()
+    rig.change(twitch_client_id="").start()
     assert "client id" in rig.twitch.login.start()["message"]
 
 
@@ -181,7 +164,7 @@ def test_a_login_takes_the_place_of_the_environments_pair(rig: Rig) -> None:
 
 def test_disconnect_forgets_the_tokens_and_revokes_them_at_twitch(rig: Rig) -> None:
     token = rig.token
-    rig.change(access_token=None, refresh_token=None)
+    rig.change(twitch_oauth_token=None, twitch_refresh_token=None)
     SecretStore(rig.folder).update(
         {"TWITCH_OAUTH_TOKEN": Secret(token.access), "TWITCH_REFRESH_TOKEN": Secret(token.refresh)}
     )

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import pytest
 
 from clawcraft.errors import ClawcraftError, TwitchNotConfigured
 from clawcraft.secrets import Secret, SecretStore, SecretStoreError
-from clawcraft.twitch.config import TwitchConfig
+from clawcraft.settings import Settings
 from clawcraft.twitch.credentials import CredentialStore, fingerprint
+from tests.support.settings import make_settings
 from tests.support.twitch_rig import Rig
 from twitch_sim.world import CLIENT_SECRET, CONFIDENTIAL_CLIENT_ID, TOKEN_LIFE_S
 
@@ -104,9 +106,10 @@ def test_threads_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
 
 # --- which pair counts --------------------------------------------------------------------------------------------
 
-GIVEN = TwitchConfig(client_id="c", access_token=Secret("env-a"), refresh_token=Secret("env-r"))
-OTHER = TwitchConfig(client_id="c", access_token=Secret("new-a"), refresh_token=Secret("env-r"))
-NONE = TwitchConfig(client_id="c")
+NONE = make_settings(twitch_client_id="c")
+GIVEN = replace(NONE, twitch_oauth_token=Secret("env-a"), twitch_refresh_token=Secret("env-r"))
+OTHER = replace(GIVEN, twitch_oauth_token=Secret("new-a"))
+FROM_STORE = replace(GIVEN, origins=dict.fromkeys(NONE.origins, "secret store"))
 
 
 @pytest.mark.parametrize(
@@ -119,15 +122,14 @@ NONE = TwitchConfig(client_id="c")
         (GIVEN, NONE, "stored"),
         (GIVEN, OTHER, "new-a"),
         (NONE, GIVEN, "env-a"),
+        (NONE, FROM_STORE, "stored"),
     ],
 )
-def test_which_pair_counts(
-    tmp_path: Path, saved_under: TwitchConfig | None, now: TwitchConfig, counts: str | None
-) -> None:
-    credentials = CredentialStore(SecretStore(tmp_path))
+def test_which_pair_counts(tmp_path: Path, saved_under: Settings | None, now: Settings, counts: str | None) -> None:
+    store = SecretStore(tmp_path)
     if saved_under is not None:
-        credentials.save(Secret("stored"), Secret("r"), "c", saved_under)
-    found = credentials.current(now)
+        CredentialStore(store, lambda: saved_under).write(Secret("stored"), Secret("r"), "c")
+    found = CredentialStore(store, lambda: now).current()
     shown = found.access.reveal() if found is not None and found.access is not None else None
     assert shown == counts
 
@@ -138,16 +140,16 @@ def test_the_fingerprint_does_not_contain_the_tokens() -> None:
 
 
 def test_a_client_secret_goes_only_to_the_client_it_belongs_to(tmp_path: Path) -> None:
-    credentials = CredentialStore(SecretStore(tmp_path))
-    config = TwitchConfig(client_id="mine", client_secret=Secret("s"))
-    credentials.save(Secret("a"), Secret("r"), "another", config)
-    found = credentials.current(config)
+    settings = make_settings(twitch_client_id="mine", twitch_client_secret=Secret("s"))
+    credentials = CredentialStore(SecretStore(tmp_path), lambda: settings)
+    credentials.write(Secret("a"), Secret("r"), "another")
+    found = credentials.current()
     assert found is not None
     assert (found.client_id, found.client_secret) == ("another", None)
 
 
 def test_a_store_that_cannot_be_read_is_not_configured_with_the_reason(rig: Rig) -> None:
-    rig.change(access_token=None, refresh_token=None)
+    rig.change(twitch_oauth_token=None, twitch_refresh_token=None)
     rig.store.path.write_text("{", "utf-8")
     with pytest.raises(TwitchNotConfigured, match=r"secrets\.json"):
         rig.start().run("set_title", {"title": "x"})
@@ -162,10 +164,10 @@ def test_no_secret_in_any_log_error_traceback_or_status(rig: Rig, caplog: pytest
     caplog.set_level(0)
     token = rig.sim.world.issue(client_id=CONFIDENTIAL_CLIENT_ID)
     rig.change(
-        client_id=CONFIDENTIAL_CLIENT_ID,
-        client_secret=Secret(CLIENT_SECRET),
-        access_token=Secret(token.access),
-        refresh_token=Secret(token.refresh),
+        twitch_client_id=CONFIDENTIAL_CLIENT_ID,
+        twitch_client_secret=Secret(CLIENT_SECRET),
+        twitch_oauth_token=Secret(token.access),
+        twitch_refresh_token=Secret(token.refresh),
     )
     rig.start()
     out: list[str] = []
@@ -198,7 +200,7 @@ def test_no_secret_in_any_log_error_traceback_or_status(rig: Rig, caplog: pytest
         rig.sim.fault("POST /oauth2/token", **fault)
         try_once()
         try_once()
-    out += [repr(rig.log.events), caplog.text, repr(rig.settings), repr(rig.calls)]
+    out += [repr(rig.log.entries), caplog.text, repr(rig.settings), repr(rig.calls)]
     everything = "\n".join(out)
     for code in ("twitch_rejected", "twitch_unavailable", "twitch_token_invalid", "twitch_token_refreshed"):
         assert code in everything

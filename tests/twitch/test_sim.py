@@ -14,10 +14,9 @@ import requests
 
 from clawcraft.secrets import SecretStore
 from clawcraft.settings import load_settings
-from clawcraft.twitch.config import TwitchConfig
 from tests.support.twitch_rig import TurnedClock
 from twitch_sim import TwitchSim
-from twitch_sim.world import CLIENT_ID, CONFIDENTIAL_CLIENT_ID, Token
+from twitch_sim.world import CLIENT_ID, Token
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 
@@ -82,19 +81,6 @@ def test_tokens_clients_and_expiry_are_checked(caller: Caller, clock: TurnedCloc
     assert caller.helix("GET", "users").status_code == 200
     clock.turn(4 * 3600)
     assert message(caller.helix("GET", "users")) == (401, "Invalid OAuth token")
-
-
-def test_a_public_clients_refresh_token_works_once(caller: Caller) -> None:
-    old = Token(**vars(caller.token))
-    new = caller.refresh(old).json()
-    assert new["refresh_token"] != old.refresh
-    assert message(caller.refresh(old)) == (400, "Invalid refresh token")
-
-
-def test_a_confidential_client_needs_its_secret(caller: Caller) -> None:
-    token = caller.sim.world.issue(client_id=CONFIDENTIAL_CLIENT_ID)
-    assert message(caller.refresh(token)) == (400, "missing client secret")
-    assert message(caller.refresh(token, client_secret="wrong")) == (403, "invalid client secret")
 
 
 def test_each_answer_counts_a_point_until_800_are_used(caller: Caller, clock: TurnedClock) -> None:
@@ -175,12 +161,17 @@ def test_it_runs_on_its_own_and_prints_what_is_needed_to_connect(tmp_path: Path)
     ) as process:
         assert process.stdout is not None
         told = json.loads(process.stdout.readline())
-        config = TwitchConfig.from_settings(load_settings(told["environment"], SecretStore(tmp_path), {}, tmp_path))
-        assert config.access_token is not None
+        settings = load_settings(told["environment"], SecretStore(tmp_path), {}, tmp_path)
+        assert settings.twitch_oauth_token is not None
         with requests.Session() as session:
             session.trust_env = False
-            headers = {"Authorization": f"Bearer {config.access_token.reveal()}", "Client-Id": config.client_id}
-            found = session.get(f"{config.api_url}/streams", params={"user_id": "1001"}, headers=headers, timeout=10)
+            headers = {
+                "Authorization": f"Bearer {settings.twitch_oauth_token.reveal()}",
+                "Client-Id": settings.twitch_client_id,
+            }
+            found = session.get(
+                f"{settings.twitch_api_url}/streams", params={"user_id": "1001"}, headers=headers, timeout=10
+            )
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=20)
     assert len(found.json()["data"]) == 1

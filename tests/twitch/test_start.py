@@ -6,19 +6,13 @@ from clawcraft.errors import ChannelNotAllowed, ClawcraftError, Interrupted, Twi
 from tests.support.twitch_rig import Rig
 
 
-class Progress:
-    """What a job would show."""
-
-    def __init__(self) -> None:
-        self.seen: list[tuple[int, str]] = []
-
-    def __call__(self, percent: int, message: str) -> None:
-        self.seen.append((percent, message))
+def unseen(*_: object) -> None:
+    """The progress of a job that nobody looks at."""
 
 
 def test_title_and_game_go_out_in_one_change(rig: Rig) -> None:
     rig.start()
-    result = rig.twitch.metadata.apply({"title": "Tonight", "game": "minecraft", "obs_scene": "Main"})
+    result = rig.twitch.apply_metadata({"title": "Tonight", "game": "minecraft", "obs_scene": "Main"})
     assert result["current"] == {"title": "Tonight", "game_id": "27471", "game": "Minecraft"}
     assert result["verified"] is True
     [patch] = [call for call in rig.sim.world.calls if call.endpoint == "PATCH /channels"]
@@ -26,28 +20,28 @@ def test_title_and_game_go_out_in_one_change(rig: Rig) -> None:
 
 
 def test_a_start_without_title_and_game_asks_twitch_nothing(rig: Rig) -> None:
-    assert rig.twitch.metadata.apply({"obs_scene": "Main", "channel": "clawstreamer"}) == {}
+    assert rig.twitch.apply_metadata({"obs_scene": "Main", "channel": "clawstreamer"}) == {}
     assert rig.sim.world.endpoints() == []
 
 
 def test_live_is_confirmed_as_soon_as_helix_shows_it(rig: Rig) -> None:
     rig.sim.world.live_delay_s = 61
     rig.sim.world.go_live()
-    progress = Progress()
-    result = rig.start().twitch.metadata.wait_until_live(progress)
+    seen: list[tuple[int, str]] = []
+    result = rig.start().twitch.wait_until_live(lambda *shown: seen.append(shown))
     assert result["live"] is True
     assert 61 <= result["waited_s"] <= 64
     assert result["started_at"] == "2026-05-28T20:26:40Z"
-    percents = [percent for percent, _ in progress.seen]
+    percents = [percent for percent, _ in seen]
     assert percents == sorted(percents)
     assert percents[0] == 80
     assert percents[-1] <= 99
-    assert "61 s" in progress.seen[-1][1] or "63 s" in progress.seen[-1][1]
+    assert "61 s" in seen[-1][1] or "63 s" in seen[-1][1]
 
 
 def test_after_180_s_not_live_is_a_warning_and_no_failure(rig: Rig) -> None:
     began = rig.clock.monotonic()
-    result = rig.start().twitch.metadata.wait_until_live(Progress())
+    result = rig.start().twitch.wait_until_live(unseen)
     assert result["live"] is False
     assert "does not show the channel live" in result["warning"]
     assert 175 <= rig.clock.monotonic() - began <= 181
@@ -57,7 +51,7 @@ def test_after_180_s_not_live_is_a_warning_and_no_failure(rig: Rig) -> None:
 def test_waiting_for_live_bears_with_a_twitch_that_fails(rig: Rig) -> None:
     rig.sim.world.go_live()
     rig.sim.fault("GET /streams", times=7, status=500, body="<html>")
-    assert rig.start().twitch.metadata.wait_until_live(Progress())["live"] is True
+    assert rig.start().twitch.wait_until_live(unseen)["live"] is True
 
 
 @pytest.mark.parametrize("how", ["revoked", "not configured"])
@@ -65,8 +59,8 @@ def test_waiting_for_live_ends_at_once_when_it_is_hopeless(rig: Rig, how: str) -
     if how == "revoked":
         rig.sim.world.revoke_all()
     else:
-        rig.change(access_token=None, refresh_token=None)
-    result = rig.start().twitch.metadata.wait_until_live(Progress())
+        rig.change(twitch_oauth_token=None, twitch_refresh_token=None)
+    result = rig.start().twitch.wait_until_live(unseen)
     assert result["live"] is False
     assert result["waited_s"] == 0
 
@@ -76,7 +70,7 @@ def test_what_progress_raises_ends_the_wait(rig: Rig) -> None:
         raise Interrupted("OBS closes")
 
     with pytest.raises(Interrupted):
-        rig.start().twitch.metadata.wait_until_live(progress)
+        rig.start().twitch.wait_until_live(progress)
 
 
 # --- which channel a start or stop may name -------------------------------------------------------------------------
@@ -93,14 +87,14 @@ def test_own_channel_and_allowlisted_ones_pass_without_a_call(rig: Rig) -> None:
 
 
 def test_the_configured_login_decides_without_credentials(rig: Rig) -> None:
-    rig.change(access_token=None, refresh_token=None, broadcaster_login="clawstreamer").start()
+    rig.change(twitch_oauth_token=None, twitch_refresh_token=None, broadcaster_login="clawstreamer").start()
     rig.twitch.check_channel("clawstreamer")
     with pytest.raises(ChannelNotAllowed):
         rig.twitch.check_channel("stranger")
 
 
 def test_without_credentials_and_settings_nobody_knows_the_own_channel(rig: Rig) -> None:
-    rig.change(access_token=None, refresh_token=None).start()
+    rig.change(twitch_oauth_token=None, twitch_refresh_token=None).start()
     with pytest.raises(TwitchNotConfigured):
         rig.twitch.check_channel("clawstreamer")
 

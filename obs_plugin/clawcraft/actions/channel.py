@@ -1,23 +1,22 @@
-"""``twitch.set_title`` and ``twitch.set_game``. Called on an HTTP worker."""
+"""``twitch.set_title`` and ``twitch.set_game``. Called on an HTTP worker.
 
-from clawcraft.actions.registry import Envelope, Result
-from clawcraft.twitch.facade import Twitch
+Both give ``{"status": "updated", "channel", "broadcaster_id", "previous", "current", "verified"}``, where previous and
+current are ``{"title", "game_id", "game"}`` as Helix showed them before and after.
+"""
+
+from clawcraft.actions.handlers import ActionContext, Result
 
 
-class ChannelActions:
-    """Both give ``{"status": "updated", "channel", "broadcaster_id", "previous", "current", "verified"}``, where
-    previous and current are ``{"title", "game_id", "game"}`` as Helix showed them before and after."""
+def set_title(context: ActionContext) -> Result:
+    """``args`` has the title."""
+    return _change(context)
 
-    def __init__(self, twitch: Twitch) -> None:
-        self._twitch = twitch
 
-    def set_title(self, envelope: Envelope) -> Result:
-        return self._change(envelope)
+def set_game(context: ActionContext) -> Result:
+    """Raises GameNotFound with suggestions: a near name is never taken for the one meant."""
+    return _change(context)
 
-    def set_game(self, envelope: Envelope) -> Result:
-        """Raises GameNotFound with suggestions: a near name is never taken for the one meant."""
-        return self._change(envelope)
 
-    def _change(self, envelope: Envelope) -> Result:
-        with self._twitch.conversation(envelope.action, envelope.args.get("channel")) as talk:
-            return talk.metadata.apply(talk.helix, talk.broadcaster.id, envelope.args)
+def _change(context: ActionContext) -> Result:
+    with context.session() as session:
+        return session.metadata.apply(session.helix, session.broadcaster.id, context.args)

@@ -1,39 +1,32 @@
-"""``twitch.post_chat_message``. Called on an HTTP worker."""
+"""``twitch.post_chat_message``: says something in the channel's chat as the token's user. Called on an HTTP worker."""
 
 from typing import Any
 
-from clawcraft.actions.registry import Envelope, Result
+from clawcraft.actions.handlers import ActionContext, Result
 from clawcraft.errors import ChatMessageDropped
-from clawcraft.twitch.facade import Twitch
 
 
-class ChatActions:
-    """Says something in the channel's chat as the token's user."""
+def post_chat_message(context: ActionContext) -> Result:
+    """Gives ``{"status": "sent", "message_id", "channel", "broadcaster_id", "sender"}``; sent once or not at all.
 
-    def __init__(self, twitch: Twitch) -> None:
-        self._twitch = twitch
-
-    def post_chat_message(self, envelope: Envelope) -> Result:
-        """``{"status": "sent", "message_id", "channel", "broadcaster_id", "sender"}``; sent once or not at all.
-
-        Raises ChatMessageDropped: Twitch answers 200 for a message that nobody will see.
-        """
-        args = envelope.args
-        with self._twitch.conversation(envelope.action, args.get("channel")) as talk:
-            row = talk.helix.send_chat_message(
-                talk.broadcaster.id, args["message"], args.get("reply_parent_message_id")
-            )
-            if row.get("is_sent") is not True:
-                reason = _drop_reason(row.get("drop_reason"))
-                said = reason["message"] or reason["code"] or "without a reason"
-                raise ChatMessageDropped(f"Twitch dropped the message: {said}", details={"drop_reason": reason})
-            return {
-                "status": "sent",
-                "message_id": str(row.get("message_id") or ""),
-                "channel": talk.broadcaster.login,
-                "broadcaster_id": talk.broadcaster.id,
-                "sender": talk.helix.identity.login,
-            }
+    Raises ChatMessageDropped: Twitch answers 200 for a message that nobody will see.
+    """
+    args = context.args
+    with context.session() as session:
+        row = session.helix.send_chat_message(
+            session.broadcaster.id, args["message"], args.get("reply_parent_message_id")
+        )
+        if row.get("is_sent") is not True:
+            reason = _drop_reason(row.get("drop_reason"))
+            said = reason["message"] or reason["code"] or "without a reason"
+            raise ChatMessageDropped(f"Twitch dropped the message: {said}", details={"drop_reason": reason})
+        return {
+            "status": "sent",
+            "message_id": str(row.get("message_id") or ""),
+            "channel": session.broadcaster.login,
+            "broadcaster_id": session.broadcaster.id,
+            "sender": session.helix.identity.login,
+        }
 
 
 def _drop_reason(value: Any) -> dict[str, str]:

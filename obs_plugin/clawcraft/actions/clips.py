@@ -1,11 +1,11 @@
-"""``twitch.create_clip``. Called on an HTTP worker."""
+"""``twitch.create_clip``: makes a clip of the last moments of the live stream. Called on an HTTP worker."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from clawcraft.actions.registry import Envelope, Result
+from clawcraft.actions.handlers import ActionContext, Result
 from clawcraft.errors import ChannelOffline, ClawcraftError, Stopping, TwitchRejected
-from clawcraft.twitch.facade import Conversation, Twitch
+from clawcraft.twitch.client import HelixSession
 
 CONFIRM_PAUSES_S: Final = (1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0)
 _RESERVE_S: Final = 1.0
@@ -15,52 +15,46 @@ _HINTS: Final[Mapping[int, str]] = {
 }
 
 
-class ClipActions:
-    """Makes a clip of the last moments of the live stream."""
+def create_clip(context: ActionContext) -> Result:
+    """Gives ``{"status": "created", "clip_id", "url", "edit_url", "confirmed", "channel", "broadcaster_id", …}``.
 
-    def __init__(self, twitch: Twitch) -> None:
-        self._twitch = twitch
-
-    def create_clip(self, envelope: Envelope) -> Result:
-        """``{"status": "created", "clip_id", "url", "edit_url", "confirmed", "channel", "broadcaster_id", …}``.
-
-        ``confirmed`` tells whether Twitch lists the clip; it can take up to a minute, so that false is no failure.
-        Raises ChannelOffline; TwitchRejected for a restricted or refused clip.
-        """
-        args = envelope.args
-        with self._twitch.conversation(envelope.action, args.get("channel")) as talk:
-            try:
-                row = talk.helix.create_clip(talk.broadcaster.id, args.get("title"), args.get("duration"))
-            except TwitchRejected as error:
-                status = error.details.get("twitch_status")
-                if status == 404:
-                    raise ChannelOffline(error.message, details=error.details) from None
-                error.hint = _HINTS.get(int(status or 0), error.hint)
-                raise
-            clip_id = str(row.get("id") or "")
-            clip = _confirm(talk, clip_id)
-            result: Result = {
-                "status": "created",
-                "clip_id": clip_id,
-                "url": str((clip or {}).get("url") or f"https://clips.twitch.tv/{clip_id}"),
-                "edit_url": str(row.get("edit_url") or ""),
-                "confirmed": clip is not None,
-                "channel": talk.broadcaster.login,
-                "broadcaster_id": talk.broadcaster.id,
-            }
-            if clip is not None:
-                result["title"], result["duration_s"] = clip.get("title"), clip.get("duration")
-            return result
+    ``confirmed`` tells whether Twitch lists the clip; it can take up to a minute, so that false is no failure.
+    Raises ChannelOffline; TwitchRejected for a restricted or refused clip.
+    """
+    args = context.args
+    with context.session() as session:
+        try:
+            row = session.helix.create_clip(session.broadcaster.id, args.get("title"), args.get("duration"))
+        except TwitchRejected as error:
+            status = error.details.get("twitch_status")
+            if status == 404:
+                raise ChannelOffline(error.message, details=error.details) from None
+            error.hint = _HINTS.get(int(status or 0), error.hint)
+            raise
+        clip_id = str(row.get("id") or "")
+        clip = _confirm(session, clip_id)
+        result: Result = {
+            "status": "created",
+            "clip_id": clip_id,
+            "url": str((clip or {}).get("url") or f"https://clips.twitch.tv/{clip_id}"),
+            "edit_url": str(row.get("edit_url") or ""),
+            "confirmed": clip is not None,
+            "channel": session.broadcaster.login,
+            "broadcaster_id": session.broadcaster.id,
+        }
+        if clip is not None:
+            result["title"], result["duration_s"] = clip.get("title"), clip.get("duration")
+        return result
 
 
-def _confirm(talk: Conversation, clip_id: str) -> Mapping[str, Any] | None:
+def _confirm(session: HelixSession, clip_id: str) -> Mapping[str, Any] | None:
     """The clip once Twitch lists it. The clip is made already, so nothing that fails here fails the action."""
     for pause_s in CONFIRM_PAUSES_S:
-        if pause_s + _RESERVE_S > talk.helix.deadline.remaining_s:
+        if pause_s + _RESERVE_S > session.helix.deadline.remaining_s:
             return None
         try:
-            talk.pause(pause_s)
-            clip = talk.helix.clip(clip_id)
+            session.pause(pause_s)
+            clip = session.helix.clip(clip_id)
         except Stopping:
             return None
         except ClawcraftError:

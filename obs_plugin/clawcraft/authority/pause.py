@@ -1,13 +1,11 @@
 """The streamer's pause switch: while it is on, agents are refused. Any thread."""
 
-import contextlib
-import os
-import tempfile
 import threading
 from pathlib import Path
 from typing import Any, Final
 
 from clawcraft.clock import Clock, rfc3339
+from clawcraft.files import write_atomically
 
 
 class PauseSwitch:
@@ -38,36 +36,42 @@ class PauseSwitch:
     def pause(self, *, survive_restart: bool) -> None:
         """Switch on; at once, whatever the disk says. Raises OSError if the pause cannot be kept for a restart."""
         with self._lock:
-            if self._since is None:
-                self._since = self._clock.time()
-            self._keep(self._since, survive_restart)
+            self._pause(survive_restart)
 
     def keep(self, *, survive_restart: bool) -> None:
         """Whether a pause that is on outlives a restart; does nothing while it is off. Raises OSError as ``pause``."""
         with self._lock:
             if self._since is not None:
-                self._keep(self._since, survive_restart)
+                self._pause(survive_restart)
 
     def resume(self) -> None:
         """Switch off. Raises OSError, and stays on, if a kept pause cannot be removed: it would come back."""
         with self._lock:
-            self._forget()
-            self._since = None
+            self._resume()
 
     def toggle(self, *, survive_restart: bool) -> bool:
-        """Switch over, as a hotkey does; returns whether it is on now."""
-        if self.paused:
-            self.resume()
-        else:
-            self.pause(survive_restart=survive_restart)
-        return self.paused
+        """Switch over, as a hotkey does; returns whether it is on now. Raises OSError as ``pause`` and ``resume``."""
+        with self._lock:  # Around the look too: of two presses at once, one pauses and the other resumes.
+            if self._since is None:
+                self._pause(survive_restart)
+            else:
+                self._resume()
+            return self._since is not None
 
-    def _keep(self, since: float, survive_restart: bool) -> None:
+    # --- under the lock -------------------------------------------------------------------------------------------
+
+    def _pause(self, survive_restart: bool) -> None:
+        if self._since is None:
+            self._since = self._clock.time()
         if survive_restart:
-            self._write(since)
+            self._write(self._since)
             self._kept = True
         else:
             self._forget()
+
+    def _resume(self) -> None:
+        self._forget()
+        self._since = None
 
     def _forget(self) -> None:
         self._path.unlink(missing_ok=True)
@@ -83,12 +87,4 @@ class PauseSwitch:
 
     def _write(self, since: float) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=".paused-", dir=self._path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="ascii") as file:
-                file.write(repr(since))
-            os.replace(temporary, self._path)  # noqa: PTH105 - one call that is atomic on every platform
-        except OSError:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
-            raise
+        write_atomically(self._path, repr(since).encode("ascii"), durable=False)

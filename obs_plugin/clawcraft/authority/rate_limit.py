@@ -5,14 +5,13 @@ Called on HTTP workers; safe from any thread.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
+from clawcraft.actions.catalogue import Action
 from clawcraft.clock import Clock
 from clawcraft.errors import RateLimited
-
-BURSTS: Final[Mapping[str, int]] = {"twitch.post_chat_message": 20}
-"""How many at once where that is less than a minute's worth: Twitch's chat allows 20 per 30 s."""
+from clawcraft.settings import Settings
 
 AUTH_FAILURES_PER_MIN: Final = 30
 MAX_ADDRESSES: Final = 1024
@@ -49,26 +48,20 @@ class TokenBuckets:
 
 
 class RateLimiter:
-    """The limit of each action. ``limits_per_min`` is asked at each call, so that a changed setting counts at once."""
+    """The limit of each action. ``settings`` is asked at each call, so that a changed limit counts at once."""
 
-    def __init__(
-        self,
-        limits_per_min: Callable[[], Mapping[str, int]],
-        clock: Clock,
-        bursts: Mapping[str, int] = BURSTS,
-    ) -> None:
-        self._limits_per_min = limits_per_min
-        self._bursts = bursts
+    def __init__(self, settings: Callable[[], Settings], clock: Clock) -> None:
+        self._settings = settings
         self._buckets = TokenBuckets(clock, max_keys=MAX_ADDRESSES)
 
-    def take(self, key: str) -> None:
-        """Count one request of action ``key``. Raises RateLimited with the exact ``retry_after_s``."""
-        per_min = self._limits_per_min()[key]
-        wait_s = self._buckets.take(key, per_min, min(per_min, self._bursts.get(key, per_min)))
+    def take(self, action: Action) -> None:
+        """Count one request of ``action``. Raises RateLimited with the exact ``retry_after_s``."""
+        limit = self._settings().limit(action)
+        wait_s = self._buckets.take(action.name, limit.per_min, limit.burst)
         if wait_s:
             raise RateLimited(
-                f"{key} is limited to {per_min} a minute; the next is possible in {wait_s:.1f} s",
-                details={"retry_after_s": wait_s, "limit_per_min": per_min},
+                f"{action.name} is limited to {limit.per_min} a minute; the next is possible in {wait_s:.1f} s",
+                details={"retry_after_s": wait_s, "limit_per_min": limit.per_min},
                 retry_after_s=wait_s,
             )
 

@@ -1,4 +1,4 @@
-"""``GET /openapi.json``: OpenAPI 3.1 made of the schemas, the registry and the table of errors. Built once."""
+"""``GET /openapi.json``: OpenAPI 3.1 made of the schemas, the table of actions and the table of errors. Built once."""
 
 from __future__ import annotations  # typing caches evaluated ones, and through them a reloaded module's old self
 
@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from clawcraft import errors
-from clawcraft.actions.registry import Registry
+from clawcraft.actions.catalogue import ACTIONS, Action, Kind
 from clawcraft.contract.schemas import Contract
 from clawcraft.errors import ClawcraftError
 
@@ -49,13 +49,13 @@ again, and what to do.
 """
 
 
-def openapi_document(contract: Contract, registry: Registry, version: str) -> Json:
+def openapi_document(contract: Contract, version: str) -> Json:
     """The document as JSON-safe values."""
     every = frozenset(errors.error_classes())
     execute = every - JOB_ENDS - UNROUTED - {errors.JobNotFound}
     responses = {_component(name): _embedded(schema) for name, schema in contract.responses.items()}
     responses["ErrorObject"]["properties"]["code"]["enum"] = sorted({error.code for error in every})
-    requests = {_component(name): _request(contract, name) for name in registry.names}
+    requests = {_component(action.name): _request(contract, action) for action in ACTIONS}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -84,7 +84,7 @@ def openapi_document(contract: Contract, registry: Registry, version: str) -> Js
                     "Jobs, newest first",
                     {"200": _json_response("One page of jobs.", "JobList")},
                     JOBS,
-                    _list_parameters(contract, registry),
+                    _list_parameters(contract),
                 )
             },
             "/tools": {
@@ -184,12 +184,12 @@ _SIGNATURE: Final = (
 )
 
 
-def _list_parameters(contract: Contract, registry: Registry) -> list[Json]:
+def _list_parameters(contract: Contract) -> list[Json]:
     envelope = contract.envelope["properties"]
     statuses = contract.responses["job"]["properties"]["status"]
     return [
         _parameter("query", "status", statuses, "Only jobs in this state."),
-        _parameter("query", "action", {"enum": list(registry.names)}, "Only jobs of this action."),
+        _parameter("query", "action", {"enum": [action.name for action in ACTIONS]}, "Only jobs of this action."),
         _parameter("query", "mission_id", envelope["mission_id"], "Only jobs of this mission."),
         _parameter("query", "correlation_id", envelope["correlation_id"], "Only jobs with this id."),
         _parameter("query", "limit", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}, "Page size."),
@@ -223,15 +223,15 @@ def _execute(requests: Json, failures: ErrorSet) -> Json:
     return operation
 
 
-def _request(contract: Contract, action: str) -> Json:
-    args = contract.args_schema(action)
+def _request(contract: Contract, action: Action) -> Json:
+    args = contract.args_schema(action.name)
     request = copy.deepcopy(contract.envelope)
     request["title"], request["description"] = args["title"], args["description"]
-    request["properties"]["action"] = {"const": action}
+    request["properties"]["action"] = {"const": action.name}
     request["properties"]["args"] = args
     if "required" in args:
         request["required"].append("args")
-    if contract.kind(action) == "async":
+    if action.kind is Kind.ASYNC:
         request["anyOf"] = [{"required": [name]} for name in ("request_id", "mission_id", "correlation_id")]
     return request
 

@@ -14,10 +14,11 @@ from jsonschema.validators import extend
 from referencing import Registry as Referencing
 from referencing.jsonschema import DRAFT202012
 
-from clawcraft.actions.registry import Envelope
+from clawcraft.actions.catalogue import BY_NAME, Kind
 from clawcraft.contract import strict_json
 from clawcraft.contract.strict_json import shown
 from clawcraft.errors import InvalidRequest, UnknownAction
+from clawcraft.jobs.model import Envelope
 
 MAX_VIOLATIONS: Final = 20
 ASYNC_IDS: Final = ("request_id", "mission_id", "correlation_id")
@@ -50,7 +51,10 @@ _Validator: Final[type[Validator]] = extend(  # type: ignore[no-untyped-call]
 
 
 class Contract:
-    """Every schema of ``schema_dir``: ``envelope.json``, ``actions/<name>.json`` and ``responses/<name>.json``."""
+    """Every schema of ``schema_dir``: ``envelope.json``, ``actions/<name>.json`` and ``responses/<name>.json``.
+
+    Raises ValueError if an action has no schema, or a schema no action.
+    """
 
     def __init__(self, schema_dir: Path) -> None:
         files = {
@@ -68,6 +72,10 @@ class Contract:
         self.envelope: Schema = files["envelope.json"]
         self.responses: Mapping[str, Schema] = _folder(files, "responses")
         self._args: Mapping[str, Schema] = _folder(files, "actions")
+        for name in BY_NAME.keys() - self._args.keys():
+            raise ValueError(f"{name}: no schema in schemas/actions/")
+        for name in self._args.keys() - BY_NAME.keys():
+            raise ValueError(f"{name}: no row in actions/catalogue.py")
         self._check_envelope = _Validator(self.envelope)
         self._check_args = {name: _Validator(schema) for name, schema in self._args.items()}
         self._check_responses = {
@@ -82,11 +90,7 @@ class Contract:
 
     def args_schema(self, action: str) -> Schema:
         """The JSON Schema of ``action``'s args, as ``GET /tools`` shows it."""
-        return {key: value for key, value in self._args[action].items() if key != "x-kind"}
-
-    def kind(self, action: str) -> str:
-        """``sync`` or ``async``."""
-        return str(self._args[action]["x-kind"])
+        return {key: value for key, value in self._args[action].items() if key != "x-agent"}
 
     def parse(self, body: bytes) -> Envelope:
         """The request in ``body``. Raises InvalidJson, InvalidRequest or UnknownAction."""
@@ -112,7 +116,7 @@ class Contract:
         if action not in self._args:
             raise UnknownAction(f"there is no action {shown(action)!r}", details={"allowed": list(self.actions)})
         further = []
-        if self.kind(action) == "async" and not any(name in value for name in ASYNC_IDS):
+        if BY_NAME[action].kind is Kind.ASYNC and not any(name in value for name in ASYNC_IDS):
             message = f"{action} makes a job and needs one of {', '.join(ASYNC_IDS)}, to recognise a repeat"
             further.append({"path": "/request_id", "rule": "required", "message": message})
         _refuse(list(self._check_args[action].iter_errors(args)), "/args", further)

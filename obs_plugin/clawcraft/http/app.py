@@ -10,7 +10,8 @@ from typing import Any, Final, Protocol
 import bottle
 
 from clawcraft import VERSION
-from clawcraft.actions.registry import Envelope, Registry
+from clawcraft.actions.catalogue import ACTIONS, BY_NAME
+from clawcraft.authority.guard import Guard
 from clawcraft.clock import Clock
 from clawcraft.contract import strict_json
 from clawcraft.contract.openapi import openapi_document
@@ -20,7 +21,8 @@ from clawcraft.http import query, responses, wire
 from clawcraft.http.door import EXCHANGE, Door, Environ, Exchange, RequestMetrics
 from clawcraft.http.gate import Gate
 from clawcraft.http.workers import WaitSlots
-from clawcraft.jobs.model import Job, JobStatus
+from clawcraft.jobs.model import Envelope, Job, JobStatus
+from clawcraft.settings import Settings
 from clawcraft.telemetry.events import EventLog
 
 SERVICE: Final = "twitch-clawcraft"
@@ -73,8 +75,8 @@ def build_app(
     *,
     gate: Gate,
     contract: Contract,
-    registry: Registry,
-    enabled: Callable[[str], bool],
+    settings: Callable[[], Settings],
+    guard: Guard,
     dispatcher: Executor,
     job_store: JobReader,
     status: Callable[[], Mapping[str, Any]],
@@ -84,9 +86,9 @@ def build_app(
     slots: WaitSlots,
     clock: Clock,
 ) -> Door:
-    """The WSGI application. ``enabled`` tells of an action whether the operator left it on; ``status`` gives the
-    fields of ``GET /status`` and must answer within its own deadline; ``checks`` judges them for ``?check=1``."""
-    routes = _Routes(gate, contract, registry, enabled, dispatcher, job_store, status, checks, metrics, slots, clock)
+    """The WSGI application. ``status`` gives the fields of ``GET /status`` and must answer within its own deadline;
+    ``checks`` judges them for ``?check=1``."""
+    routes = _Routes(gate, contract, settings, guard, dispatcher, job_store, status, checks, metrics, slots, clock)
     table = bottle.Bottle()
     table.uninstall(True)  # bottle's own plugins guess at content types; ours are explicit
     table.get("/health", callback=routes.health)
@@ -107,8 +109,8 @@ class _Routes:
         self,
         gate: Gate,
         contract: Contract,
-        registry: Registry,
-        enabled: Callable[[str], bool],
+        settings: Callable[[], Settings],
+        guard: Guard,
         dispatcher: Executor,
         job_store: JobReader,
         status: Callable[[], Mapping[str, Any]],
@@ -119,8 +121,8 @@ class _Routes:
     ) -> None:
         self._gate = gate
         self._contract = contract
-        self._registry = registry
-        self._enabled = enabled
+        self._settings = settings
+        self._guard = guard
         self._dispatcher = dispatcher
         self._jobs = job_store
         self._status = status
@@ -128,7 +130,7 @@ class _Routes:
         self._metrics = metrics
         self._slots = slots
         self._clock = clock
-        self._openapi = responses.encode(openapi_document(contract, registry, VERSION))
+        self._openapi = responses.encode(openapi_document(contract, VERSION))
 
     def health(self, environ: Environ) -> bottle.HTTPResponse:
         query.parse(environ["QUERY_STRING"], ())
@@ -149,6 +151,7 @@ class _Routes:
         exchange.claims = self._contract.claims(value)
         envelope = self._contract.check(value)
         self._gate.check_replay(signed, envelope)
+        self._guard.check(envelope.action)
         answer = self._dispatcher.execute(envelope)
         exchange.job_id = answer.body.get("result", {}).get("job_id")
         exchange.code = answer.body.get("error", {}).get("code")
@@ -170,7 +173,7 @@ class _Routes:
         cursor = filters.pop("cursor", None)
         filters.pop("limit", None)
         query.one_of(filters, "status", [str(status) for status in JobStatus])
-        query.one_of(filters, "action", self._registry.names)
+        query.one_of(filters, "action", tuple(BY_NAME))
         for name in ("mission_id", "correlation_id"):
             if name in filters and (reason := self._contract.check_field(name, filters[name])):
                 raise query.refusal(name, "pattern", reason)
@@ -182,16 +185,19 @@ class _Routes:
 
     def tools(self, environ: Environ) -> bottle.HTTPResponse:
         self._authenticated(environ)
-        tools = [
-            {
-                "name": action.name,
-                "description": action.description,
-                "kind": action.kind,
-                "enabled": self._enabled(action.name),
-                "args": self._contract.args_schema(action.name),
-            }
-            for action in self._registry
-        ]
+        settings = self._settings()
+        tools = []
+        for action in ACTIONS:
+            schema = self._contract.args_schema(action.name)
+            tools.append(
+                {
+                    "name": action.name,
+                    "description": schema["description"],
+                    "kind": action.kind,
+                    "enabled": settings.is_on(action.name),
+                    "args": schema,
+                }
+            )
         return responses.json_answer(200, {"ok": True, "tools": tools})
 
     def status(self, environ: Environ) -> bottle.HTTPResponse:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Any, Final, Protocol
 
-from clawcraft.actions.registry import Envelope
 from clawcraft.authority.rate_limit import AuthFailureLimiter
 from clawcraft.clock import Clock
 from clawcraft.errors import (
@@ -24,6 +23,7 @@ from clawcraft.errors import (
 )
 from clawcraft.http import signature
 from clawcraft.http.wire import MAX_BODY_BYTES
+from clawcraft.jobs.model import Envelope
 from clawcraft.secrets import Secret
 from clawcraft.settings import IpNetwork, Settings
 

@@ -1,7 +1,6 @@
 """How an answer looks on the wire: JSON in UTF-8, its headers, and every error in the contract's form. No state."""
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -12,9 +11,7 @@ from clawcraft.errors import (
     HeadersTooLarge,
     InternalError,
     InvalidRequest,
-    MethodNotAllowed,
     PayloadTooLarge,
-    Unauthorized,
 )
 from clawcraft.http.wire import MAX_BODY_BYTES, MAX_HEADER_BYTES
 
@@ -37,15 +34,7 @@ def json_answer(status: int, body: Mapping[str, Any], headers: Mapping[str, str]
 
 def failure(error: ClawcraftError, action: str | None, request_id: str | None) -> bottle.HTTPResponse:
     """The contract's failure object, with the status and headers that belong to the error."""
-    headers = {}
-    if error.retry_after_s is not None:
-        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
-    if isinstance(error, Unauthorized):
-        headers["WWW-Authenticate"] = 'Bearer realm="twitch-clawcraft"'
-    if isinstance(error, MethodNotAllowed):
-        headers["Allow"] = ", ".join(error.details["allowed"])
-    body = {"ok": False, "action": action, "request_id": request_id, "error": error.to_json()}
-    return json_answer(error.status, body, headers)
+    return json_answer(error.status, error.body(action, request_id), error.headers())
 
 
 def encode(body: Any) -> bytes:

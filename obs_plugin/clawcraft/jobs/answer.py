@@ -1,13 +1,11 @@
 """What executing an envelope comes to, in the contract's own words. No state."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from clawcraft.actions.registry import Envelope
 from clawcraft.errors import ClawcraftError
-from clawcraft.jobs.model import Job, JobStatus, Progress
+from clawcraft.jobs.model import Envelope, Job, JobStatus, Progress
 from clawcraft.jobs.store import QUEUED_MESSAGE
 
 REPLAYED: Final = "Idempotent-Replayed"
@@ -45,13 +43,4 @@ def succeeded(envelope: Envelope, result: Mapping[str, Any]) -> Answer:
 
 def failed(envelope: Envelope, error: ClawcraftError) -> Answer:
     """The failure object, with the status of its code."""
-    headers = {}
-    if error.retry_after_s is not None:
-        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
-    body = {
-        "ok": False,
-        "action": envelope.action,
-        "request_id": envelope.request_id,
-        "error": error.to_json(),
-    }
-    return Answer(error.status, body, headers)
+    return Answer(error.status, error.body(envelope.action, envelope.request_id), error.headers())

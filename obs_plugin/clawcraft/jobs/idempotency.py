@@ -8,19 +8,24 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from clawcraft.actions.registry import Envelope
 from clawcraft.clock import Clock
 from clawcraft.errors import Busy, ClawcraftError, IdempotencyConflict, Interrupted, Stopping, StorageUnavailable
 from clawcraft.jobs.answer import Answer, accepted, failed
-from clawcraft.jobs.model import Job
+from clawcraft.jobs.model import Envelope, Job
 from clawcraft.jobs.store import Accepted, JobStore
+from clawcraft.settings import Settings
 from clawcraft.telemetry.events import EventLog
 
 FALLBACK_WINDOW_S: Final = 60.0
 """How long after its end a job still answers a repeat that has no request_id."""
+
+BUSY_RETRY_S: Final = 1.0
+DUPLICATE_MARGIN_S: Final = 5.0
+"""A duplicate waits this much longer than the first may run."""
 
 Admit = Callable[[], None]
 """Raises what keeps a request that is not a repeat from running, the rate limit above all."""
@@ -35,20 +40,21 @@ class Run:
     answer: Answer | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What a sync request is to do: give ``answer``, wait for ``first``, or, with neither, run as ``own``."""
-
-    answer: Answer | None = None
-    first: Run | None = None
-    own: Run | None = None
-
-
 class Idempotency:
-    """The rules of the contract over the job table and the kept answers."""
+    """The rules of the contract over the job table and the kept answers. ``waiting`` goes around the wait of a
+    duplicate, and says whether there was a place for it."""
 
-    def __init__(self, store: JobStore, clock: Clock, log: EventLog) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        waiting: Callable[[], AbstractContextManager[bool]],
+        settings: Callable[[], Settings],
+        clock: Clock,
+        log: EventLog,
+    ) -> None:
         self._store = store
+        self._waiting = waiting
+        self._settings = settings
         self._clock = clock
         self._log = log
         self._changed = threading.Condition()
@@ -102,37 +108,55 @@ class Idempotency:
 
     # --- sync actions ---------------------------------------------------------------------------------------------
 
-    def claim(self, envelope: Envelope, admit: Admit) -> Claim:
-        """What this sync request is to do; with ``own`` the caller runs the action and calls ``settle``. Raises
-        IdempotencyConflict and what ``admit`` and the store raise."""
+    def claim(self, envelope: Envelope, admit: Admit) -> Answer | Run:
+        """The answer to a repeat, also of one that still runs, or a Run: then the caller runs the action and calls
+        ``settle``. Raises IdempotencyConflict, Busy, and what ``admit`` and the store raise."""
         fingerprint = fingerprint_of(envelope)
-        request_id = envelope.request_id
         with self._changed:
             self._refuse_when_stopped()
-            own = Run(envelope, fingerprint)
-            if request_id is None:
-                admit()
-                return Claim(own=own)
-            first = self._running.get(request_id)
-            if first is not None:
-                _refuse_other_use(envelope, first.fingerprint == fingerprint, first.envelope.action)
-                return Claim(first=first)
-            job = self._store.by_request_id(request_id)
-            if job is not None:
-                _refuse_other_use(envelope, False, job.job.action)
-            stored = self._store.answers.get(request_id)
-            if stored is not None:
-                _refuse_other_use(envelope, stored.fingerprint == fingerprint, stored.action)
-                if stored.status is None or stored.body is None:
-                    return Claim(answer=failed(envelope, _cut_off()).replayed())
-                return Claim(answer=Answer(stored.status, stored.body).replayed())
-            admit()
-            self._store.answers.begin(request_id, envelope.action, fingerprint)
-            self._running[request_id] = own
-            return Claim(own=own)
+            first = None if envelope.request_id is None else self._running.get(envelope.request_id)
+            if first is None:
+                return self._stored_answer(envelope, fingerprint) or self._begin(Run(envelope, fingerprint), admit)
+            _refuse_other_use(envelope, first.fingerprint == fingerprint, first.envelope.action)
+        return self._answer_of(first)
+
+    def _stored_answer(self, envelope: Envelope, fingerprint: str) -> Answer | None:
+        if envelope.request_id is None:
+            return None
+        job = self._store.by_request_id(envelope.request_id)
+        if job is not None:
+            _refuse_other_use(envelope, False, job.job.action)
+        stored = self._store.answers.get(envelope.request_id)
+        if stored is None:
+            return None
+        _refuse_other_use(envelope, stored.fingerprint == fingerprint, stored.action)
+        if stored.status is None or stored.body is None:
+            return failed(envelope, _cut_off()).replayed()
+        return Answer(stored.status, stored.body).replayed()
+
+    def _begin(self, run: Run, admit: Admit) -> Run:
+        admit()
+        request_id = run.envelope.request_id
+        if request_id is not None:
+            self._store.answers.begin(request_id, run.envelope.action, run.fingerprint)
+            self._running[request_id] = run
+        return run
+
+    def _answer_of(self, first: Run) -> Answer:
+        """Wait for the first of two equal requests."""
+        patience_s = self._settings().action_timeout_s + DUPLICATE_MARGIN_S
+        with self._waiting() as granted:
+            if not granted:
+                raise Busy("too many requests wait already", retry_after_s=BUSY_RETRY_S)
+            with self._changed:
+                self._changed.wait_for(lambda: first.answer is not None or self._stopped, patience_s)
+                if first.answer is not None:
+                    return first.answer.replayed()
+                self._refuse_when_stopped()
+        raise Busy("the first request with this request_id still runs", retry_after_s=BUSY_RETRY_S)
 
     def settle(self, run: Run, answer: Answer, *, keep: bool) -> None:
-        """The end of a run of one's own: twins get ``answer``; it is kept for repeats, or the request_id is free."""
+        """The end of a run: duplicates get ``answer``; it is kept for repeats, or the request_id is free."""
         request_id = run.envelope.request_id
         if request_id is None:
             return
@@ -149,17 +173,8 @@ class Idempotency:
                 # The row still says that the action ran, so a repeat gets 'interrupted' and runs nothing.
                 self._log.event("answer_not_stored", request_id=request_id, reason=error.message)
 
-    def wait_for(self, first: Run, timeout_s: float) -> Answer:
-        """The answer of a twin that runs. Raises Busy when it takes too long, Stopping at stop()."""
-        with self._changed:
-            self._changed.wait_for(lambda: first.answer is not None or self._stopped, timeout_s)
-            if first.answer is not None:
-                return first.answer.replayed()
-            self._refuse_when_stopped()
-        raise Busy("the first request with this request_id still runs", retry_after_s=1.0)
-
     def stop(self) -> None:
-        """Any thread: nothing is accepted from now on, and whoever waits for a twin gets Stopping."""
+        """Any thread: nothing is accepted from now on, and whoever waits for another request gets Stopping."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()

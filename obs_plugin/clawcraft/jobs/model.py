@@ -1,4 +1,7 @@
-"""What a job is: its states, the legal moves between them, and its JSON form. No storage, no threads."""
+"""A valid request, and the job it may become: its states, the legal moves between them, its JSON form.
+
+No storage, no threads.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -6,6 +9,18 @@ from enum import StrEnum
 from typing import Any
 
 from clawcraft.clock import rfc3339
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One valid request: every field has passed its schema, ``args`` that of its action."""
+
+    action: str
+    args: Mapping[str, Any]
+    agent_id: str
+    request_id: str | None = None
+    mission_id: str | None = None
+    correlation_id: str | None = None
 
 
 class JobStatus(StrEnum):

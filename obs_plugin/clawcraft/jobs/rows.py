@@ -1,82 +1,58 @@
 """How a job lies in the table, and the one query that lists jobs. No connection, no state."""
 
 import json
-from collections.abc import Mapping, Sequence
+import sqlite3
+from collections.abc import Mapping
 from typing import Any, Final
 
 from clawcraft.errors import InvalidRequest
 from clawcraft.jobs.model import Job, JobStatus, Progress
 
-COLUMNS: Final = (
-    "id, action, args, agent_id, request_id, mission_id, correlation_id, status, percent, message, updated_at, "
-    "created_at, started_at, finished_at, result, error"
+_AS_THEY_ARE: Final = (
+    *("id", "action", "agent_id", "request_id", "mission_id", "correlation_id"),
+    *("created_at", "started_at", "finished_at"),
 )
-INSERT: Final = f"INSERT INTO jobs ({COLUMNS}, fingerprint) VALUES ({', '.join(['?'] * 17)})"  # noqa: S608 - constants
-UPDATE: Final = (
-    "UPDATE jobs SET status = ?, percent = ?, message = ?, updated_at = ?, started_at = ?, finished_at = ?, "
-    "result = ?, error = ? WHERE id = ?"
+_CHANGING: Final = ("status", "percent", "message", "updated_at", "started_at", "finished_at", "result", "error")
+_COLUMNS: Final = (*_AS_THEY_ARE, "args", "status", "percent", "message", "updated_at", "result", "error")
+COLUMNS: Final = ", ".join(_COLUMNS)
+INSERT: Final = (
+    f"INSERT INTO jobs ({COLUMNS}, fingerprint) "  # noqa: S608 - constants
+    f"VALUES ({', '.join(f':{name}' for name in _COLUMNS)}, :fingerprint)"
 )
+UPDATE: Final = f"UPDATE jobs SET {', '.join(f'{name} = :{name}' for name in _CHANGING)} WHERE id = :id"  # noqa: S608
+KEPT: Final = "(finished_at IS NULL OR finished_at >= ?)"
+"""The jobs within their TTL, given the oldest end that is still kept."""
 FILTERS: Final = ("status", "action", "mission_id", "correlation_id")
 
 
-def to_row(job: Job) -> tuple[Any, ...]:
-    """The values of COLUMNS."""
-    return (
-        job.id,
-        job.action,
-        _dump(job.args),
-        job.agent_id,
-        job.request_id,
-        job.mission_id,
-        job.correlation_id,
-        str(job.status),
-        job.progress.percent,
-        job.progress.message,
-        job.progress.updated_at,
-        job.created_at,
-        job.started_at,
-        job.finished_at,
-        _dump(job.result),
-        _dump(job.error),
-    )
+def to_row(job: Job) -> dict[str, Any]:
+    """The values of COLUMNS by name, for INSERT and UPDATE."""
+    return {
+        **{name: getattr(job, name) for name in _AS_THEY_ARE},
+        "args": _dump(job.args),
+        "status": str(job.status),
+        "percent": job.progress.percent,
+        "message": job.progress.message,
+        "updated_at": job.progress.updated_at,
+        "result": _dump(job.result),
+        "error": _dump(job.error),
+    }
 
 
-def to_update(job: Job) -> tuple[Any, ...]:
-    """The values of UPDATE: what can change in a job's life."""
-    row = to_row(job)
-    return (*row[7:11], *row[12:16], job.id)
-
-
-def from_row(row: Sequence[Any]) -> Job:
-    """The job of one row of COLUMNS. Raises ValueError where the row is damaged."""
-    (id_, action, args, agent_id, request_id, mission_id, correlation_id, status, percent, message, updated_at) = row[
-        :11
-    ]
-    created_at, started_at, finished_at, result, error = row[11:]
+def from_row(row: sqlite3.Row) -> Job:
+    """The job of a row that has COLUMNS. Raises ValueError or TypeError where the row is damaged."""
     return Job(
-        id=id_,
-        action=action,
-        args=json.loads(args),
-        agent_id=agent_id,
-        request_id=request_id,
-        mission_id=mission_id,
-        correlation_id=correlation_id,
-        status=JobStatus(status),
-        progress=Progress(percent, message, updated_at),
-        created_at=created_at,
-        started_at=started_at,
-        finished_at=finished_at,
-        result=None if result is None else json.loads(result),
-        error=None if error is None else json.loads(error),
+        **{name: row[name] for name in _AS_THEY_ARE},
+        args=json.loads(row["args"]),
+        status=JobStatus(row["status"]),
+        progress=Progress(row["percent"], row["message"], row["updated_at"]),
+        result=None if row["result"] is None else json.loads(row["result"]),
+        error=None if row["error"] is None else json.loads(row["error"]),
     )
 
 
-def listing(filters: Mapping[str, str], cursor: str | None) -> tuple[str, list[Any]]:
-    """``(sql, values)`` that select ``seq`` and COLUMNS, newest first; the caller appends the oldest end that is
-    still kept and the limit.
-
-    Names the index itself: SQLite has no statistics here, and a wrong guess reads the whole table.
-    """
+def listing(filters: Mapping[str, str], cursor: str | None, oldest_kept_s: float) -> tuple[str, list[Any]]:
+    """``(sql, values)`` that select ``seq`` and COLUMNS, newest first; the caller appends the limit."""
     for name in filters:
         if name not in FILTERS:
             raise InvalidRequest(f"jobs cannot be filtered by {name!r}", details={"allowed": list(FILTERS)})
@@ -90,26 +66,12 @@ def listing(filters: Mapping[str, str], cursor: str | None) -> tuple[str, list[A
             raise InvalidRequest("the cursor is not one that this listing gave", details={"cursor": cursor})
         conditions.append("seq < ?")
         values.append(int(cursor))
-    conditions.append("(finished_at IS NULL OR finished_at >= ?)")
-    index = _index(frozenset(filters), status)
-    hint = f"INDEXED BY {index}" if index else ""
-    where = " AND ".join(conditions)
-    return f"SELECT seq, {COLUMNS} FROM jobs {hint} WHERE {where} ORDER BY seq DESC LIMIT ?", values  # noqa: S608
-
-
-def _index(names: frozenset[str], status: str | None) -> str | None:
-    """The index that leaves the fewest rows: few jobs are active at a time, and few share a correlation."""
     if status in (JobStatus.QUEUED, JobStatus.RUNNING):
-        return "jobs_by_status"
-    if "correlation_id" in names:
-        return "jobs_by_correlation"
-    if "mission_id" in names:
-        return "jobs_by_mission"
-    if {"action", "status"} <= names:
-        return "jobs_by_action_status"
-    if "action" in names:
-        return "jobs_by_action"
-    return "jobs_by_status" if "status" in names else None
+        conditions.append("finished_at IS NULL")  # an index finds these few
+    else:
+        conditions.append(KEPT)
+        values.append(oldest_kept_s)
+    return f"SELECT seq, {COLUMNS} FROM jobs WHERE {' AND '.join(conditions)} ORDER BY seq DESC LIMIT ?", values  # noqa: S608
 
 
 def _dump(value: Mapping[str, Any] | None) -> str | None:

@@ -1,10 +1,12 @@
 # ruff: noqa: S608 - what is put into SQL here are this module's own constants; every value is bound
 """The job table: every job from before its 202 leaves until its TTL, in SQLite; who waits for a job waits here.
 
-Called from all HTTP workers and the stream worker. Jobs that have not ended are in memory too, so that a change the
-disk refuses is not lost to those who poll: it is written with the next one that succeeds.
+Called from all HTTP workers and the stream worker. Jobs that have not ended, and some that ended lately, are in memory
+too: a poll finds them there without a lock, however long a commit takes. It sees a change once that is on disk, or at
+once where the disk refuses it; such a change is written with the next one that succeeds.
 """
 
+import hashlib
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -12,25 +14,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from clawcraft.actions.registry import Envelope
 from clawcraft.clock import Clock
 from clawcraft.errors import ClawcraftError, Interrupted, JobNotFound, QueueFull, StorageUnavailable
 from clawcraft.jobs.database import Database
 from clawcraft.jobs.kept_answers import AnswerTable
-from clawcraft.jobs.model import Job, JobStatus, Progress
-from clawcraft.jobs.rows import COLUMNS, INSERT, UPDATE, from_row, listing, to_row, to_update
-from clawcraft.jobs.signatures import SignatureTable
-from clawcraft.telemetry.events import EventLog, log_transition
+from clawcraft.jobs.model import Envelope, Job, JobStatus, Progress
+from clawcraft.jobs.rows import COLUMNS, INSERT, KEPT, UPDATE, from_row, listing, to_row
+from clawcraft.telemetry.events import EventLog
 
 FILE_NAME: Final = "jobs.sqlite3"
 MAX_ACTIVE: Final = 1024
+ENDED_IN_MEMORY: Final = 256
 QUEUE_FULL_RETRY_S: Final = 5.0
 SWEEP_BATCH: Final = 50
 SWEEP_PAUSE_S: Final = 0.005
 SWEEP_AT_MOST: Final = 5_000
+SIGNATURE_SWEEP_BATCH: Final = 16
 QUEUED_MESSAGE: Final = "queued"
 
 Jobs = list[Job]
+_TOLD: Final = ("action", "agent_id", "request_id", "mission_id", "correlation_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,42 +62,41 @@ class JobStore:
         self._ttl_s = ttl_s
         self._log = log
         self._on_transition = on_transition
-        self._memory: dict[str, Job] = {}
-        """Every job that has not ended, and those ended whose last change is not on disk yet."""
-        self._unsaved: set[str] = set()
-        self._changed = threading.Condition(self._database.lock)
+        # Changed under the database's lock; read without one.
+        self._active: dict[str, Job] = {}
+        """Every job that has not ended, and those ended whose end is not on disk yet."""
+        self._ended: dict[str, Job] = {}
+        """The ENDED_IN_MEMORY jobs that ended last, oldest first."""
+        self._unsaved: dict[str, Job] = {}
+        self._changed = threading.Condition()
         self._woken = False
         self.answers = AnswerTable(self._database, clock, ttl_s)
-        self._signatures = SignatureTable(self._database, clock)
         try:
             self._end_leftovers()
         except (ValueError, TypeError) as error:
-            self._memory.clear()
             self._database.start_over(f"a job cannot be read: {error}")
 
     # --- reading --------------------------------------------------------------------------------------------------
 
     def get(self, job_id: str) -> Job:
         """Raises JobNotFound, also for a job past its TTL that no sweep has met yet."""
-        with self._database.reading() as connection:
-            job = self._memory.get(job_id)
-            if job is None:
-                row = connection.execute(
-                    f"SELECT {COLUMNS} FROM jobs WHERE id = ? AND (finished_at IS NULL OR finished_at >= ?)",
-                    (job_id, self._oldest_kept()),
-                ).fetchone()
-                job = None if row is None else from_row(row)
+        # In this order: a job that ends is put among the ended before it leaves the active.
+        job = self._active.get(job_id) or self._ended.get(job_id)
         if job is None:
+            with self._database.reading() as connection:
+                row = connection.execute(f"SELECT {COLUMNS} FROM jobs WHERE id = ?", (job_id,)).fetchone()
+            job = None if row is None else from_row(row)
+        if job is None or (job.finished_at is not None and job.finished_at < self._oldest_kept_s()):
             raise JobNotFound(f"there is no job {job_id!r}")
         return job
 
     def wait_ended(self, job_id: str, timeout_s: float) -> Job:
         """The job once it has ended, or as it is after ``timeout_s`` or wake_all(). Raises JobNotFound."""
-        with self._changed:
+        job = self.get(job_id)
+        if not job.status.ended and timeout_s > 0:
+            with self._changed:
+                self._changed.wait_for(lambda: self._woken or self._has_ended(job_id), timeout_s)
             job = self.get(job_id)
-            if not job.status.ended and timeout_s > 0:
-                self._changed.wait_for(lambda: self._woken or self._ended(job_id), timeout_s)
-                job = self.get(job_id)
         return job
 
     def wake_all(self) -> None:
@@ -106,16 +108,15 @@ class JobStore:
     def list(self, filters: Mapping[str, str], limit: int, cursor: str | None = None) -> tuple[Jobs, str | None]:
         """Newest first, ``limit`` at most: the jobs that match all ``filters`` (keys of FILTERS), and the cursor of
         the next page, None after the last. Raises InvalidRequest for an unknown status or a cursor not from here."""
-        sql, values = listing(filters, cursor)
+        sql, values = listing(filters, cursor, self._oldest_kept_s())
         with self._database.reading() as connection:
-            rows = connection.execute(sql, (*values, self._oldest_kept(), limit + 1)).fetchall()
-            jobs = [self._memory.get(row[1]) or from_row(row[1:]) for row in rows[:limit]]
-        return jobs, str(rows[limit - 1][0]) if len(rows) > limit else None
+            rows = connection.execute(sql, (*values, limit + 1)).fetchall()
+            jobs = [self._unsaved.get(row["id"]) or from_row(row) for row in rows[:limit]]
+        return jobs, str(rows[limit - 1]["seq"]) if len(rows) > limit else None
 
     def queue_length(self) -> int:
         """Jobs that wait for their turn."""
-        with self._database.lock:
-            return sum(job.status is JobStatus.QUEUED for job in self._memory.values())
+        return sum(job.status is JobStatus.QUEUED for job in list(self._active.values()))
 
     # --- the keys of idempotency ----------------------------------------------------------------------------------
 
@@ -125,19 +126,20 @@ class JobStore:
 
     def latest_without_request_id(self, envelope: Envelope) -> Accepted | None:
         """The newest job without request_id that has the envelope's action, agent, mission and correlation."""
+        scope, key = _scope(envelope)
         return self._accepted(
-            "request_id IS NULL AND agent_id = ? AND action = ? AND mission_id IS ? AND correlation_id IS ?",
-            *(envelope.agent_id, envelope.action, envelope.mission_id, envelope.correlation_id),
+            f"{scope} AND correlation_id IS ? AND request_id IS NULL AND agent_id = ? AND action = ? ORDER BY seq DESC",
+            *(key, envelope.correlation_id, envelope.agent_id, envelope.action),
         )
 
     def other_action_since(self, seq: int, envelope: Envelope) -> bool:
         """Whether the envelope's agent got a different action accepted after ``seq`` in the same mission (the same
         correlation, where no mission is named)."""
-        scope = "mission_id = ?" if envelope.mission_id is not None else "mission_id IS NULL AND correlation_id = ?"
+        scope, key = _scope(envelope)
         with self._database.reading() as connection:
             row = connection.execute(
-                f"SELECT 1 FROM jobs WHERE agent_id = ? AND {scope} AND seq > ? AND action <> ? LIMIT 1",
-                (envelope.agent_id, envelope.mission_id or envelope.correlation_id, seq, envelope.action),
+                f"SELECT 1 FROM jobs WHERE {scope} AND seq > ? AND agent_id = ? AND action <> ? LIMIT 1",
+                (key, seq, envelope.agent_id, envelope.action),
             ).fetchone()
         return row is not None
 
@@ -159,7 +161,7 @@ class JobStore:
             created_at=now_s,
         )
         with self._database.lock:
-            if len(self._memory) >= MAX_ACTIVE:
+            if len(self._active) >= MAX_ACTIVE:
                 raise QueueFull(
                     f"{MAX_ACTIVE} jobs wait or run already",
                     details={"limit": MAX_ACTIVE},
@@ -169,10 +171,10 @@ class JobStore:
                 if job.request_id is not None:  # An expired job that no sweep has met yet frees its key.
                     connection.execute(
                         "DELETE FROM jobs WHERE request_id = ? AND finished_at < ?",
-                        (job.request_id, self._oldest_kept()),
+                        (job.request_id, self._oldest_kept_s()),
                     )
-                connection.execute(INSERT, (*to_row(job), fingerprint))
-            self._memory[job.id] = job
+                connection.execute(INSERT, {**to_row(job), "fingerprint": fingerprint})
+            self._active[job.id] = job
         self._announce(job)
         return job
 
@@ -190,23 +192,35 @@ class JobStore:
 
     def fail_all(self, job_ids: Sequence[str], error: ClawcraftError) -> None:
         """Each queued or running → failed, in one transaction."""
-        with self._changed:
+        with self._database.lock:
             now_s, outcome = self._clock.time(), error.to_json()
-            jobs = [self._active(job_id).moved(JobStatus.FAILED, now_s=now_s, error=outcome) for job_id in job_ids]
-            self._save(*jobs)
-            self._changed.notify_all()
+            jobs = [self.get(job_id).moved(JobStatus.FAILED, now_s=now_s, error=outcome) for job_id in job_ids]
+            self._save(jobs)
         for job in jobs:
             self._announce(job)
 
     def progress(self, job_id: str, percent: int, message: str) -> None:
         """Store a running job's progress. Raises IllegalTransition if it does not run."""
         with self._database.lock:
-            self._save(self._active(job_id).progressed(percent, message, now_s=self._clock.time()))
+            self._save([self.get(job_id).progressed(percent, message, now_s=self._clock.time())])
 
     def seen_signature(self, signature: str, expires_at_s: float) -> bool:
-        """Whether this signature was shown before and has not expired; if not, it counts as seen until
+        """Whether this request signature was shown before and has not expired; if not, it counts as seen until
         ``expires_at_s`` (Unix seconds). Survives a restart."""
-        return self._signatures.seen(signature, expires_at_s)
+        # The file never holds what could be sent again.
+        digest = hashlib.sha256(signature.encode()).digest()
+        with self._database.transaction() as connection:
+            now_s = self._clock.time()
+            row = connection.execute("SELECT expires_at FROM signatures WHERE digest = ?", (digest,)).fetchone()
+            if row is not None and row["expires_at"] >= now_s:
+                return True
+            # Each new one clears a few old ones, so the table stays as small as one window's traffic.
+            connection.execute(
+                "DELETE FROM signatures WHERE digest IN (SELECT digest FROM signatures WHERE expires_at < ? LIMIT ?)",
+                (now_s, SIGNATURE_SWEEP_BATCH),
+            )
+            connection.execute("INSERT OR REPLACE INTO signatures VALUES (?, ?)", (digest, expires_at_s))
+        return False
 
     def sweep(self) -> int:
         """Delete what is past its TTL, at most SWEEP_AT_MOST jobs, for about a second; returns how many. Small
@@ -216,7 +230,7 @@ class JobStore:
             with self._database.transaction() as connection:
                 jobs = connection.execute(
                     "DELETE FROM jobs WHERE seq IN (SELECT seq FROM jobs WHERE finished_at < ? LIMIT ?)",
-                    (self._oldest_kept(), SWEEP_BATCH),
+                    (self._oldest_kept_s(), SWEEP_BATCH),
                 ).rowcount
             swept += jobs
             if jobs + self.answers.sweep(SWEEP_BATCH) == 0:
@@ -228,7 +242,12 @@ class JobStore:
     def close(self) -> None:
         """Any thread; idempotent. Whoever comes later gets Stopping."""
         self.wake_all()
-        self._database.close()
+        with self._database.lock:
+            if self._unsaved:
+                self._save([])
+            self._database.close()
+            for jobs in (self._active, self._ended, self._unsaved):
+                jobs.clear()
 
     # --- inside ---------------------------------------------------------------------------------------------------
 
@@ -236,66 +255,79 @@ class JobStore:
         """A job found queued or running was cut off by the end of OBS. It is never resumed: a start that waited then
         must not put the streamer live now."""
         error = Interrupted("OBS or the service ended before this job did")
-        with self._database.reading() as connection:
-            rows = connection.execute(
-                f"SELECT {COLUMNS} FROM jobs WHERE status IN ('queued', 'running') ORDER BY seq"
-            ).fetchall()
-        jobs = [from_row(row).moved(JobStatus.FAILED, now_s=self._clock.time(), error=error.to_json()) for row in rows]
         with self._database.transaction() as connection:
-            for job in jobs:
-                connection.execute(UPDATE, to_update(job))
+            rows = connection.execute(f"SELECT {COLUMNS} FROM jobs WHERE finished_at IS NULL ORDER BY seq").fetchall()
+            now_s, outcome = self._clock.time(), error.to_json()
+            jobs = [from_row(row).moved(JobStatus.FAILED, now_s=now_s, error=outcome) for row in rows]
+            connection.executemany(UPDATE, map(to_row, jobs))
         for job in jobs:
             self._announce(job)
 
     def _move(self, job_id: str, status: JobStatus, **outcome: Mapping[str, Any]) -> Job:
-        with self._changed:
-            job = self._active(job_id).moved(status, now_s=self._clock.time(), **outcome)
-            self._save(job)
-            if job.status.ended:
-                self._changed.notify_all()
+        with self._database.lock:
+            job = self.get(job_id).moved(status, now_s=self._clock.time(), **outcome)
+            self._save([job])
         self._announce(job)
         return job
 
-    def _save(self, *jobs: Job) -> None:
-        """Write the jobs, and with them whatever the disk refused before; what it refuses now stays in memory."""
-        for job in jobs:
-            self._memory[job.id] = job
-            self._unsaved.add(job.id)
+    def _save(self, jobs: Sequence[Job]) -> None:
+        """Under the lock: write the jobs, and with them whatever the disk refused before; what it refuses now stays
+        in memory. Then who polls sees them, and who waits for their end wakes."""
+        unsaved = {**self._unsaved, **{job.id: job for job in jobs}}
         try:
             with self._database.transaction() as connection:
-                for job_id in self._unsaved:
-                    connection.execute(UPDATE, to_update(self._memory[job_id]))
+                connection.executemany(UPDATE, map(to_row, unsaved.values()))
         except StorageUnavailable as error:
+            self._unsaved = unsaved
+            self._active.update(unsaved)
             for job in jobs:
                 self._log.event("job_not_stored", job_id=job.id, status=str(job.status), reason=error.message)
-            return
-        for job_id in self._unsaved:
-            if self._memory[job_id].status.ended:
-                del self._memory[job_id]
-        self._unsaved.clear()
+        else:
+            self._unsaved = {}
+            for job in unsaved.values():
+                if not job.status.ended:
+                    self._active[job.id] = job
+                    continue
+                self._ended[job.id] = job
+                self._active.pop(job.id, None)
+                if len(self._ended) > ENDED_IN_MEMORY:
+                    del self._ended[next(iter(self._ended))]
+        if any(job.status.ended for job in jobs):
+            with self._changed:
+                self._changed.notify_all()
 
-    def _active(self, job_id: str) -> Job:
-        return self._memory.get(job_id) or self.get(job_id)
-
-    def _ended(self, job_id: str) -> bool:
-        job = self._memory.get(job_id)
+    def _has_ended(self, job_id: str) -> bool:
+        job = self._active.get(job_id)
         return job is None or job.status.ended
 
     def _accepted(self, condition: str, *values: str | None) -> Accepted | None:
         with self._database.reading() as connection:
             row = connection.execute(
-                f"SELECT seq, fingerprint, {COLUMNS} FROM jobs WHERE {condition} "
-                "AND (finished_at IS NULL OR finished_at >= ?) ORDER BY seq DESC LIMIT 1",
-                (*values, self._oldest_kept()),
+                f"SELECT seq, fingerprint, {COLUMNS} FROM jobs WHERE {KEPT} AND {condition} LIMIT 1",
+                (self._oldest_kept_s(), *values),
             ).fetchone()
             if row is None:
                 return None
-            seq, fingerprint, *columns = row
-            return Accepted(self._memory.get(columns[0]) or from_row(columns), seq, fingerprint)
+            return Accepted(self._unsaved.get(row["id"]) or from_row(row), row["seq"], row["fingerprint"])
 
-    def _oldest_kept(self) -> float:
+    def _oldest_kept_s(self) -> float:
         return self._clock.time() - self._ttl_s()
 
     def _announce(self, job: Job) -> None:
-        log_transition(self._log, job)
+        told: dict[str, Any] = {"job_id": job.id, "status": str(job.status)}
+        told |= {name: getattr(job, name) for name in _TOLD}
+        if job.started_at is not None:
+            told["queued_s"] = round(job.started_at - job.created_at, 3)
+        if job.finished_at is not None:
+            told["duration_s"] = round(job.finished_at - job.created_at, 3)
+            told["outcome"] = job.error["code"] if job.error is not None else (job.result or {}).get("status", "done")
+        self._log.event("job", **told)
         self._on_transition(job)
+
+
+def _scope(envelope: Envelope) -> tuple[str, str | None]:
+    """The condition for jobs of the envelope's mission (of its correlation, where no mission is named), and its value:
+    words that let SQLite use the index on either."""
+    if envelope.mission_id is not None:
+        return "mission_id = ?", envelope.mission_id
+    return "mission_id IS NULL AND correlation_id = ?", envelope.correlation_id

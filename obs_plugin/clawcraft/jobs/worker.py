@@ -6,35 +6,33 @@
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from typing import Final, Protocol
+from collections.abc import Callable, Iterator
+from typing import Final
 
-from clawcraft.actions.registry import Registry
+from clawcraft.actions.catalogue import BY_NAME
+from clawcraft.actions.handlers import Handlers
 from clawcraft.errors import ClawcraftError, Interrupted, Superseded
 from clawcraft.jobs.model import IllegalTransition, Job
 from clawcraft.jobs.store import JobStore
 from clawcraft.telemetry.events import EventLog, incident
 
-SUPERSEDED_BY: Final[Mapping[str, str]] = {"twitch.stop_stream": "twitch.start_stream"}
-"""Accepting the key ends every earlier job of the value: a start that waits behind must not flash live after the
-stop was asked for."""
-
-
-class Interruptible(Protocol):
-    """What a running job may be blocked in."""
-
-    def supersede(self) -> None: ...
-
-    def close(self) -> None: ...
-
 
 class StreamWorker:
-    """One daemon thread (OBS would not exit over any other kind); it waits in memory, never polls."""
+    """One daemon thread (OBS would not exit over any other kind); it waits in memory, never polls. ``supersede`` and
+    ``interrupt`` end what a running job may be blocked in: for a stop that follows a start, and for good."""
 
-    def __init__(self, store: JobStore, registry: Registry, stream: Interruptible, log: EventLog) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        handlers: Handlers,
+        supersede: Callable[[], None],
+        interrupt: Callable[[], None],
+        log: EventLog,
+    ) -> None:
         self._store = store
-        self._registry = registry
-        self._stream = stream
+        self._handlers = handlers
+        self._supersede = supersede
+        self._interrupt = interrupt
         self._log = log
         self._changed = threading.Condition()
         self._queue: deque[Job] = deque()
@@ -46,17 +44,29 @@ class StreamWorker:
         self._thread.start()
 
     def submit(self, job: Job) -> None:
-        """Take a stored job. What it supersedes gives way before this returns."""
+        """Take a stored job, and begin."""
+        self.enqueue(job)
+        self.wake()
+
+    def enqueue(self, job: Job) -> None:
+        """Take a stored job, which begins at ``wake``, or when the job before it ends. Whoever wakes the worker once
+        the 202 is on the wire does not have the answer share the interpreter with the job. What the job supersedes
+        gives way before this returns."""
         with self._changed:
             stopping = self._stopping
             superseded = [] if stopping else self._displace(job)
             if not stopping:
                 self._queue.append(job)
-                self._changed.notify()
         if stopping:
             self._end(job, Interrupted(_SERVICE_ENDED))
         if superseded:
             self._store.fail_all([other.id for other in superseded], _superseded(job))
+
+    def wake(self) -> None:
+        """Any thread: begin what is queued. Cheap where nothing is."""
+        if self._queue:
+            with self._changed:
+                self._changed.notify()
 
     def begin_stop(self) -> None:
         """Any thread, returns at once: from here on no job begins, and the one that runs is told to end. Comes before
@@ -66,7 +76,7 @@ class StreamWorker:
             if self._current is not None:
                 self._current.cancel(Interrupted(_SERVICE_ENDED))
             self._changed.notify()
-        self._stream.close()
+        self._interrupt()
 
     def stop(self, timeout_s: float) -> bool:
         """End the running job and all queued ones as interrupted and join the thread; False if a handler did not
@@ -86,7 +96,7 @@ class StreamWorker:
 
     def _displace(self, job: Job) -> list[Job]:
         """Under the lock, so that the start meant is still the one that runs: cancel it, and unqueue those behind."""
-        action = SUPERSEDED_BY.get(job.action)
+        action = BY_NAME[job.action].supersedes
         waiting = [other for other in self._queue if other.action == action]
         if waiting:
             self._queue = deque(other for other in self._queue if other.action != action)
@@ -94,7 +104,7 @@ class StreamWorker:
             # First the mark, then the call: a start that has not reached OBS yet meets the mark at its next
             # progress, one that waits for OBS is woken by the call.
             self._current.cancel(_superseded(job))
-            self._stream.supersede()
+            self._supersede()
         return waiting
 
     def _run(self) -> None:
@@ -115,10 +125,8 @@ class StreamWorker:
 
     def _work(self, running: "_Running") -> None:
         job = self._store.start(running.job_id)
-        handler = self._registry[job.action].run_async
-        assert handler is not None
         try:
-            result = handler(running, job.args)
+            result = self._handlers.run(BY_NAME[job.action], job.args, job.id, running.progress)
         except ClawcraftError as error:
             self._end(job, error)
         except Exception as error:  # noqa: BLE001 - a defect of a handler ends its job, not the worker
@@ -141,7 +149,7 @@ class StreamWorker:
 
 
 class _Running:
-    """The JobContext of the job that runs."""
+    """The job that runs."""
 
     def __init__(self, job: Job, store_progress: Callable[[str, int, str], None]) -> None:
         self.job = job

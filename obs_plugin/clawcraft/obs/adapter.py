@@ -41,7 +41,7 @@ class ObsAdapter:
 
     def data_dir(self) -> Path:
         """The script's own folder in OBS's configuration."""
-        if isinstance(self.libobs, Libobs) and self.libobs.config_path is not None:
+        if isinstance(self.libobs, Libobs):
             return Path(self.libobs.config_path(CONFIG_FOLDER))
         return Path(self._obs.os_get_config_path_ptr(CONFIG_FOLDER))
 
@@ -53,24 +53,6 @@ class ObsAdapter:
 
     def streaming_active(self) -> bool:
         return bool(self._obs.obs_frontend_streaming_active())
-
-    # --- start and stop: see starts_on_ui_thread ------------------------------------------------------------------
-
-    @property
-    def starts_on_ui_thread(self) -> bool:
-        return isinstance(self.libobs, Libobs) and None not in (self.libobs.start_streaming, self.libobs.stop_streaming)
-
-    def start_streaming(self) -> None:
-        if isinstance(self.libobs, Libobs) and self.libobs.start_streaming is not None:
-            self.libobs.start_streaming()
-        else:
-            self._obs.obs_frontend_streaming_start()
-
-    def stop_streaming(self) -> None:
-        if isinstance(self.libobs, Libobs) and self.libobs.stop_streaming is not None:
-            self.libobs.stop_streaming()
-        else:
-            self._obs.obs_frontend_streaming_stop()
 
     # --- UI thread ------------------------------------------------------------------------------------------------
 
@@ -96,6 +78,14 @@ class ObsAdapter:
             return False
         finally:
             self._obs.source_list_release(scenes)
+
+    def start_streaming(self) -> None:
+        assert isinstance(self.libobs, Libobs)  # without it nothing of ours runs on the UI thread
+        self.libobs.start_streaming()
+
+    def stop_streaming(self) -> None:
+        assert isinstance(self.libobs, Libobs)
+        self.libobs.stop_streaming()
 
     def connect_signals(self, listener: SignalListener) -> bool:
         with self._output() as output:

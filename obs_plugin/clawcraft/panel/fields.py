@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from clawcraft.actions.catalogue import ACTIONS, Action, Policy
 from clawcraft.obs.script_ui import Info, Number, Row, ScriptSettings, Switch, Text
 from clawcraft.panel.status import AMBER, coloured, escape
 from clawcraft.settings import SECRET_NAMES, SETTINGS, Setting, Whole
@@ -48,25 +49,13 @@ class Field:
         return ""
 
 
-@dataclass(frozen=True, slots=True)
-class ActionFields:
-    """The switch and the limit of one action. ``on``: whether agents may use it until the streamer says otherwise."""
+def switch_key(action: Action) -> str:
+    """The key of an action's switch in the script's settings."""
+    return f"action_{action.key.replace('.', '_')}"
 
-    action: str
-    label: str
-    on: bool = True
 
-    @property
-    def switch_key(self) -> str:
-        return f"action_{self._key}"
-
-    @property
-    def limit_key(self) -> str:
-        return f"limit_{self._key}"
-
-    @property
-    def _key(self) -> str:
-        return self.action.removeprefix("twitch.").replace(".", "_")
+def limit_key(action: Action) -> str:
+    return f"limit_{action.key.replace('.', '_')}"
 
 
 SERVICE: Final = (
@@ -99,16 +88,8 @@ STREAM: Final = (
 )
 RATE: Final = Field("TOOL_ACTION_RATE_LIMIT_PER_MIN", "Limit of each action")
 DISABLED: Final = Field("TOOL_DISABLED_ACTIONS", "Switched off")
+POLICY: Final = Field("TOOL_ACTION_POLICY", "Policies")
 OWN_LIMITS: Final = Field("TOOL_ACTION_RATE_LIMITS", "Own limits")
-ACTIONS: Final = (
-    ActionFields("twitch.start_stream", "start the stream"),
-    ActionFields("twitch.stop_stream", "stop the stream"),
-    ActionFields("twitch.set_title", "change the title"),
-    ActionFields("twitch.set_game", "change the game"),
-    ActionFields("twitch.post_chat_message", "write in chat"),
-    ActionFields("twitch.create_clip", "create clips"),
-)
-LARGEST_LIMIT: Final = 100_000
 
 FIELDS: Final = (*SERVICE, TOKEN, SIGNATURE, TIMESTAMP, CLIENT_ID, CLIENT_SECRET, CHANNELS, SCENE, *STREAM, RATE)
 SECRETS: Final = tuple(field for field in FIELDS if field.setting.secret)
@@ -147,21 +128,13 @@ def environment_origin(field: Field) -> str:
 def set_defaults(settings: ScriptSettings) -> None:
     """script_defaults: give OBS the default of each field, so that an untouched field shows what is in force."""
     for field in FIELDS:
-        if not field.setting.secret:
-            default = field.setting.default
-            settings.set_default(field.key, default if isinstance(default, int) else default_text(field))
+        default = field.setting.default
+        if default is not None:
+            settings.set_default(field.key, default)
     for action in ACTIONS:
-        settings.set_default(action.switch_key, action.on)
-        settings.set_default(action.limit_key, 0)
+        settings.set_default(switch_key(action), action.policy is not Policy.OFF)
+        settings.set_default(limit_key(action), 0)
     settings.set_default(KEEP_PAUSED, False)
-
-
-def default_text(field: Field) -> str:
-    """A default as somebody would type it."""
-    if field.name == "TOOL_SERVICE_ALLOWED_CLIENTS":
-        return "loopback"
-    default = field.setting.default
-    return ", ".join(default) if isinstance(default, tuple) else str(default)
 
 
 def service_values(raw: Mapping[str, Any]) -> dict[str, object]:
@@ -169,10 +142,10 @@ def service_values(raw: Mapping[str, Any]) -> dict[str, object]:
     values: dict[str, object] = {
         name.lower(): raw[name.lower()] for name, row in BY_NAME.items() if not row.secret and name.lower() in raw
     }
-    off = [action.action for action in ACTIONS if not raw.get(action.switch_key, action.on)]
-    if off:
-        values[DISABLED.key] = ",".join(off)
-    limits = [f"{action.action}={raw[action.limit_key]}" for action in ACTIONS if raw.get(action.limit_key)]
-    if limits:
-        values[OWN_LIMITS.key] = ",".join(limits)
-    return values
+    switched = {action: raw[switch_key(action)] for action in ACTIONS if switch_key(action) in raw}
+    lists = {
+        DISABLED: [action.name for action, on in switched.items() if not on],
+        POLICY: [f"{action.name}={Policy.ALLOW}" for action, on in switched.items() if on],
+        OWN_LIMITS: [f"{action.name}={raw[limit_key(action)]}" for action in ACTIONS if raw.get(limit_key(action))],
+    }
+    return values | {field.key: ",".join(parts) for field, parts in lists.items() if parts}

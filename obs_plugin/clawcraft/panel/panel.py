@@ -7,6 +7,7 @@ bytes of a kept pause. OBS redraws a panel only after a button: hence Refresh.
 from collections.abc import Iterator
 from typing import Final
 
+from clawcraft.actions.catalogue import ACTIONS
 from clawcraft.obs.script_ui import Box, Choice, Info, Number, Row, ScriptUi, Switch
 from clawcraft.panel import fields
 from clawcraft.panel.access import Access, TypedSecrets
@@ -16,6 +17,7 @@ from clawcraft.panel.setup import OtherCollections, Packages
 from clawcraft.panel.status import status_box
 from clawcraft.panel.twitch import TwitchConnection
 from clawcraft.service import Service
+from clawcraft.settings import MAX_PER_MIN
 
 CLOSE_TIMEOUT_S: Final = 0.5
 _HOTKEY: Final = ("pause_hotkey", "twitch_clawcraft.pause", "twitch-clawcraft: pause the agent / let it go on")
@@ -70,7 +72,7 @@ class Panel:
             self._collections.box(),
             self._twitch.box(),
             self._access.box(),
-            Box("group_actions", "Actions", tuple(_actions())),
+            Box("group_actions", "Actions", tuple(action_rows())),
             Box("group_stream", "Stream", (*self._scene(), *self._settings(fields.STREAM))),
             Box("group_service", "Service", tuple(self._settings(fields.SERVICE))),
         )
@@ -100,17 +102,18 @@ class Panel:
         yield Choice(field.key, field.label, choices, help=field.help)
 
 
-def _actions() -> Iterator[Row]:
+def action_rows() -> Iterator[Row]:
     """Switches and limits. They are parts of two settings that list actions; where the environment sets such a list,
     the list is shown instead."""
     switched_off, limits = environment_origin(fields.DISABLED), environment_origin(fields.OWN_LIMITS)
     yield Info("actions_off", "Switched off", switched_off)
+    yield Info("actions_policy", "Policies", environment_origin(fields.POLICY))
     if not switched_off:
-        for action in fields.ACTIONS:
-            yield Switch(action.switch_key, f"The agent may {action.label}")
+        for action in ACTIONS:
+            yield Switch(fields.switch_key(action), f"The agent may {action.label}")
     yield from rows_of(fields.RATE, "")
     yield Info("actions_limits", "Own limits", limits)
     if not limits:
         yield Info("actions_hint", "Of one action", "0 means: the limit above")
-        for action in fields.ACTIONS:
-            yield Number(action.limit_key, action.label.capitalize(), 0, fields.LARGEST_LIMIT, " a minute")
+        for action in ACTIONS:
+            yield Number(fields.limit_key(action), action.label.capitalize(), 0, MAX_PER_MIN, " a minute")

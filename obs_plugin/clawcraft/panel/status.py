@@ -10,7 +10,7 @@ from typing import Any, Final
 from clawcraft.obs.port import ObsSnapshot
 from clawcraft.obs.script_ui import Box, Button, Info, Row
 from clawcraft.service import Phase, Service, View
-from clawcraft.telemetry.recent import Happened
+from clawcraft.telemetry.events import Happened
 
 GREEN: Final = "#3fb950"
 AMBER: Final = "#d29922"
@@ -36,12 +36,12 @@ def status_box(service: Service, toggle_pause: Callable[[], None], keep_paused: 
     twitch = agent = error = ""
     paused = False
     if assembly is not None:
-        paused, recent = assembly.pause.paused, assembly.recent
+        paused, log = assembly.pause.paused, assembly.log
         twitch = twitch_line(assembly.twitch.status())
-        agent = agent_line(paused, recent.last_action)
+        agent = agent_line(paused, log.last_action)
         # What failed last was often what an agent did last, which that line tells already.
-        if recent.last_error is not None and recent.last_error is not recent.last_action:
-            error = _happened(recent.last_error)
+        if log.last_error is not None and log.last_error is not log.last_action:
+            error = _happened(log.last_error)
     rows = (
         Info("status_service", "Service", service_line(service.view)),
         Info("status_obs", "OBS", obs_line(service.obs.snapshot())),

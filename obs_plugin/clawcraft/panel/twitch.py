@@ -1,5 +1,5 @@
 """The box "Twitch": connecting with a code, and what Twitch says of the token. The calls themselves run on the
-threads of ``twitch/facade.py``; this only asks how far they are."""
+threads of ``twitch/client.py``; this only asks how far they are."""
 
 from typing import Any
 

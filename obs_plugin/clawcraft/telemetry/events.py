@@ -1,36 +1,29 @@
-"""What the jobs tell the log: one event per transition, and the incident behind an internal error. No state."""
+"""What any part may tell of itself: events with fields, and the incident behind an internal error. No state."""
 
 import secrets
 import traceback
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 from clawcraft.errors import InternalError
-from clawcraft.jobs.model import Job
 
 
-class EventLog(Protocol):
-    """The structured log. Any thread; never raises."""
+class EventLog:
+    """Where the parts tell what happened. This one keeps nothing; ``ServiceLog`` writes the service's log."""
 
-    def event(self, name: str, /, **fields: Any) -> None: ...
+    def event(self, name: str, /, **fields: Any) -> None:
+        """Record one event. Any thread; never blocks on a disk, never raises. Fields that are None are left out."""
 
 
-def log_transition(log: EventLog, job: Job) -> None:
-    """One ``job`` event: every id, the new state, how long it waited and ran (seconds), and how it ended."""
-    fields: dict[str, Any] = {
-        "job_id": job.id,
-        "status": str(job.status),
-        "action": job.action,
-        "agent_id": job.agent_id,
-        "request_id": job.request_id,
-        "mission_id": job.mission_id,
-        "correlation_id": job.correlation_id,
-    }
-    if job.started_at is not None:
-        fields["queued_s"] = round(job.started_at - job.created_at, 3)
-    if job.finished_at is not None:
-        fields["duration_s"] = round(job.finished_at - job.created_at, 3)
-        fields["outcome"] = job.error["code"] if job.error is not None else (job.result or {}).get("status", "done")
-    log.event("job", **fields)
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """What the panel shows of an event: ``action`` empty where the request named none, ``outcome`` a status or an
+    error code."""
+
+    at_s: float
+    action: str
+    agent_id: str
+    outcome: str
 
 
 def incident(log: EventLog, error: Exception, **ids: Any) -> InternalError:

@@ -1,33 +1,40 @@
 """The service's log: one JSON line for each event in a rotating file, and short lines for OBS's script log.
 
-``event`` may be called from any thread, never blocks on the disk and never raises: a thread of the log's own writes.
+``event`` only queues; a thread of the log's own puts the lines into words and writes them.
 """
 
 import contextlib
+import io
 import json
 import logging
+import logging.handlers
+import queue
 import re
 import threading
-from collections import deque
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from clawcraft.clock import Clock, rfc3339
-from clawcraft.telemetry.files import RotatingLines
+from clawcraft.telemetry.events import EventLog, Happened
 
 FILE_NAME: Final = "service.log"
-MAX_PENDING: Final = 5_000
+MAX_BYTES: Final = 2 * 1024 * 1024
+FILES: Final = 5
+MAX_PENDING: Final = 2_000
+"""More than a second's requests; few enough that close() has time to write them."""
 MAX_TEXT: Final = 500
 MAX_TRACEBACK: Final = 16_000
 BATCH_S: Final = 0.02
-OBS_LINES_PER_S: Final = 5
-OBS_BURST: Final = 20
+OBS_LINES: Final = 20
+OBS_WINDOW_S: Final = 4.0
 CLOSE_TIMEOUT_S: Final = 1.0
 LIBRARY_LOGGERS: Final = ("clawcraft", "waitress", "urllib3", "requests")
 
 _ENCODER: Final = json.JSONEncoder(default=str, allow_nan=False)
 _IDS: Final = ("action", "request_id", "job_id", "agent_id", "mission_id", "correlation_id")
+_TELLTALES: Final = ("bearer", "oauth", "token", "secret", "device_code")
 _CREDENTIAL: Final = re.compile(
     r"(?i)(\b(?:bearer|oauth)[ :]+(?=\S{16})"
     r"""|(?:token|secret|device_code)(?:["']\s*:\s*|\s?=\s?)["']?)"""
@@ -35,8 +42,14 @@ _CREDENTIAL: Final = re.compile(
 )
 
 
-class ServiceLog:
-    """Writes ``folder/service.log``; ``obs_line`` gets the short lines, at most 5 a second.
+class _Event(NamedTuple):
+    at_s: float
+    name: str
+    fields: dict[str, Any]
+
+
+class ServiceLog(EventLog):
+    """Writes ``folder/service.log``; ``obs_line`` gets the short lines, at most OBS_LINES in OBS_WINDOW_S.
 
     Takes over the loggers of the libraries until ``close``: without a handler Python would print their warnings to
     stderr, and OBS opens its script log window over the streamer's screen for anything on stderr.
@@ -44,108 +57,134 @@ class ServiceLog:
 
     def __init__(self, folder: Path, obs_line: Callable[[str], None], clock: Clock) -> None:
         self.path = folder / FILE_NAME
-        self._lines = RotatingLines(self.path)
-        self._obs_line = obs_line
+        self.last_action: Happened | None = None
+        self.last_error: Happened | None = None
         self._clock = clock
-        self._pending: deque[tuple[bytes, str | None]] = deque()
-        self._dropped = 0
-        self._closed = False
-        self._changed = threading.Condition()
+        # Not QueueListener: it wakes for each record, and its stop() waits for a stuck disk without a deadline.
+        self._pending: queue.Queue[_Event | None] = queue.Queue(MAX_PENDING)
+        self._lost = 0
+        self._lost_lock = threading.Lock()
+        self._closing = threading.Event()
+        self._file = _RotatingFile(self.path)
         self._obs = _ObsLines(obs_line, clock, self.path)
         self._takeover = _Takeover(self)
         self._thread = threading.Thread(target=self._write, name="clawcraft-log", daemon=True)
         self._thread.start()
 
     def event(self, name: str, /, **fields: Any) -> None:
-        """Record one event. Fields that are None are left out; texts are cut, credentials in them blanked."""
+        """See EventLog. Texts are cut, credentials in them blanked."""
+        if self._closing.is_set():
+            return
+        event = _Event(self._clock.time(), name, fields)
         try:
-            line = _ENCODER.encode({"time": rfc3339(self._clock.time()), "event": name, **_clean(fields)})
-            entry = (line.encode("ascii") + b"\n", _short(name, fields))
-        except Exception as error:  # noqa: BLE001 - a field that cannot be written must not fail the request
-            entry = (
-                json.dumps({"event": "log_failed", "of": name, "error": type(error).__name__}).encode() + b"\n",
-                None,
-            )
-        with self._changed:
-            if self._closed:
-                return
-            if len(self._pending) >= MAX_PENDING:
-                self._dropped += 1
-                return
-            self._pending.append(entry)
-            if len(self._pending) == 1:
-                self._changed.notify()
+            self._pending.put_nowait(event)
+        except queue.Full:
+            with self._lost_lock:
+                self._lost += 1
+        if name in ("request", "job"):
+            self._remember(event)
 
     def close(self) -> None:
         """Write what is pending, end the thread, give the loggers back. Idempotent."""
+        if self._closing.is_set():
+            return
+        deadline_s = time.monotonic() + CLOSE_TIMEOUT_S
         self._takeover.restore()
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
-        self._thread.join(CLOSE_TIMEOUT_S)
+        self._closing.set()
+        with contextlib.suppress(queue.Full):
+            self._pending.put(None, timeout=CLOSE_TIMEOUT_S)
+        self._thread.join(max(0.0, deadline_s - time.monotonic()))
+
+    def _remember(self, event: _Event) -> None:
+        fields = event.fields
+        outcome = fields.get("code") or fields.get("outcome") or fields.get("status")
+        action, agent = str(fields.get("action") or ""), str(fields.get("agent_id") or "")
+        happened = Happened(event.at_s, action, agent, str(outcome))
+        if action:
+            self.last_action = happened
+        if fields.get("code") or fields.get("status") == "failed":
+            self.last_error = happened
 
     def _write(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._pending or self._closed, self._obs.summary_due_s())
-                if not self._closed:
-                    # One write for many events: waking this thread for each would cost the requests dear.
-                    self._changed.wait_for(lambda: self._closed, BATCH_S)
-                entries, self._pending = self._pending, deque()
-                dropped, self._dropped = self._dropped, 0
-                closed = self._closed
-            if dropped:
-                entries.append((json.dumps({"event": "log_overflow", "lines_lost": dropped}).encode() + b"\n", None))
-            # A full disk or a vanished folder costs the lines, not the service.
-            with contextlib.suppress(OSError):
-                if entries:
-                    self._lines.write(b"".join(line for line, _ in entries))
-            for _, short in entries:
+        closing, obs_due_s = False, None
+        while not closing:
+            events: list[_Event] = []
+            with contextlib.suppress(queue.Empty):
+                event = self._pending.get(timeout=obs_due_s)
+                # One write for many events: waking this thread for each would cost the requests dear.
+                closing = self._closing.wait(BATCH_S)
+                while True:
+                    if event is not None:
+                        events.append(event)
+                    event = self._pending.get_nowait()
+            worded = [_worded(event) for event in events]
+            lines = [line for line, _ in worded]
+            with self._lost_lock:
+                lost, self._lost = self._lost, 0
+            if lost:
+                lines.append(json.dumps({"event": "log_overflow", "lines_lost": lost}))
+            if lines:
+                self._file.write(lines)
+            for _, short in worded:
                 if short is not None:
                     self._obs.show(short)
-            if closed:
-                self._obs.summarise()
-                self._lines.close()
-                return
-            self._obs.tick()
+            obs_due_s = self._obs.next_window(at_once=closing)
+
+
+class _RotatingFile(logging.handlers.RotatingFileHandler):
+    """Never raises, never prints: a full disk or a vanished folder costs the lines and nothing else. The log's thread
+    only."""
+
+    def __init__(self, path: Path, max_bytes: int = MAX_BYTES, files: int = FILES) -> None:
+        super().__init__(path, maxBytes=max_bytes, backupCount=files - 1, encoding="ascii", delay=True)
+
+    def write(self, lines: list[str]) -> None:
+        """Append whole lines. The file is open only meanwhile, so that whoever moves it or its folder loses nothing."""
+        self.emit(logging.makeLogRecord({"msg": "\n".join(lines)}))
+        with contextlib.suppress(OSError):
+            self.close()
+
+    def doRollover(self) -> None:
+        try:
+            super().doRollover()
+        except OSError:
+            # On Windows a file somebody reads cannot be renamed. The newest lines matter more than the oldest.
+            Path(self.baseFilename).write_bytes(b"")
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say nothing: logging would print to stderr."""
+
+    def _open(self) -> io.TextIOWrapper:
+        Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
+        return super()._open()
 
 
 class _ObsLines:
-    """At most OBS_LINES_PER_S lines a second to OBS, then the number left out. The log's thread only."""
+    """At most OBS_LINES to OBS in OBS_WINDOW_S, then the number left out. The log's thread only."""
 
     def __init__(self, obs_line: Callable[[str], None], clock: Clock, path: Path) -> None:
         self._obs_line = obs_line
         self._clock = clock
         self._path = path
-        self._room = float(OBS_BURST)
-        self._at_s = clock.monotonic()
-        self._left_out = 0
+        self._shown = self._left_out = 0
+        self._since_s = clock.monotonic()
 
     def show(self, line: str) -> None:
-        self._refill()
-        if self._left_out or self._room < 1:
+        if self._shown < OBS_LINES:
+            self._shown += 1
+            self._say(line)
+        else:
             self._left_out += 1
-            return
-        self._room -= 1
-        self._say(line)
 
-    def tick(self) -> None:
-        self._refill()
-        if self._room >= OBS_BURST / 2:
-            self.summarise()
-
-    def summary_due_s(self) -> float | None:
-        return 1.0 if self._left_out else None
-
-    def summarise(self) -> None:
-        if self._left_out:
-            self._say(f"{self._left_out} more lines are only in {self._path}")
-            self._left_out = 0
-
-    def _refill(self) -> None:
-        now_s = self._clock.monotonic()
-        self._room = min(float(OBS_BURST), self._room + (now_s - self._at_s) * OBS_LINES_PER_S)
-        self._at_s = now_s
+    def next_window(self, *, at_once: bool) -> float | None:
+        """Begin another if it is time, or ``at_once``; how long until something is to be said, None if nothing is."""
+        due_s = self._since_s + OBS_WINDOW_S - self._clock.monotonic()
+        if due_s <= 0 or at_once:
+            if self._left_out:
+                self._say(f"{self._left_out} more lines are only in {self._path}")
+            self._shown = self._left_out = 0
+            self._since_s = self._clock.monotonic()
+        return due_s if self._left_out else None
 
     def _say(self, line: str) -> None:
         with contextlib.suppress(Exception):
@@ -184,7 +223,19 @@ class _Takeover(logging.Handler):
 
 def scrubbed(text: str) -> str:
     """``text`` with whatever looks like a credential blanked."""
+    lowered = text.lower()
+    if not any(word in lowered for word in _TELLTALES):  # most texts, and the pattern takes three times as long
+        return text
     return _CREDENTIAL.sub(r"\1***", text)
+
+
+def _worded(event: _Event) -> tuple[str, str | None]:
+    """The line for the file and, if it gets one, that for OBS."""
+    try:
+        line = _ENCODER.encode({"time": rfc3339(event.at_s), "event": event.name, **_clean(event.fields)})
+        return line, _short(event.name, event.fields)
+    except Exception as error:  # noqa: BLE001 - a field that cannot be written must not end the log
+        return json.dumps({"event": "log_failed", "of": event.name, "error": type(error).__name__}), None
 
 
 def _clean(fields: dict[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,13 @@
 """Counters and durations for ``GET /metrics``, in a registry of its own. Any thread."""
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from clawcraft.actions.catalogue import BY_NAME
 
 OTHER: Final = "unknown"
 _FAST_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -14,66 +17,46 @@ STREAM_STATES: Final = ("offline", "starting", "live", "reconnecting", "stopping
 
 
 class Metrics:
-    """Named by event. ``actions`` bounds the action label: whatever else an agent asks for counts as unknown."""
+    """Named by event. Whatever else than a known action an agent asks for counts as unknown."""
 
-    def __init__(self, actions: Collection[str], version: str) -> None:
-        self._actions = frozenset(actions)
-        self._registry = registry = CollectorRegistry()
-        self._requests = Counter(
-            "clawcraft_http_requests",
-            "Requests answered.",
-            ("endpoint", "action", "status", "code"),
-            registry=registry,
+    def __init__(self, version: str) -> None:
+        self._registry = CollectorRegistry()
+        counter = partial(Counter, registry=self._registry)
+        gauge = partial(Gauge, registry=self._registry)
+        histogram = partial(Histogram, registry=self._registry)
+        self._requests = counter(
+            "clawcraft_http_requests", "Requests answered.", ("endpoint", "action", "status", "code")
         )
-        self._request_s = Histogram(
+        self._request_s = histogram(
             "clawcraft_http_request_duration_seconds",
             "Time to answer a request, long polls included.",
             ("endpoint", "action"),
             buckets=_FAST_S,
-            registry=registry,
         )
-        self._jobs = Counter(
-            "clawcraft_jobs",
-            "Jobs that ended, by outcome: ok or an error code.",
-            ("action", "outcome"),
-            registry=registry,
+        self._jobs = counter(
+            "clawcraft_jobs", "Jobs that ended, by outcome: ok or an error code.", ("action", "outcome")
         )
-        self._job_s = Histogram(
+        self._job_s = histogram(
             "clawcraft_job_duration_seconds",
             "Time of a job from its acceptance to its end.",
             ("action",),
             buckets=_JOB_S,
-            registry=registry,
         )
-        self._ui_s = Histogram(
+        self._ui_s = histogram(
             "clawcraft_ui_call_duration_seconds",
             "Round trip of a call on OBS's UI thread.",
             ("outcome",),
             buckets=_UI_S,
-            registry=registry,
         )
-        self._twitch = Counter(
-            "clawcraft_twitch_requests", "Calls to Twitch.", ("endpoint", "status"), registry=registry
+        self._twitch = counter("clawcraft_twitch_requests", "Calls to Twitch.", ("endpoint", "status"))
+        self._twitch_s = histogram(
+            "clawcraft_twitch_request_duration_seconds", "Time of a call to Twitch.", ("endpoint",), buckets=_FAST_S
         )
-        self._twitch_s = Histogram(
-            "clawcraft_twitch_request_duration_seconds",
-            "Time of a call to Twitch.",
-            ("endpoint",),
-            buckets=_FAST_S,
-            registry=registry,
-        )
-        self._rate_limited = Counter(
-            "clawcraft_rate_limited", "Requests refused for their rate.", ("action",), registry=registry
-        )
-        self._auth_failures = Counter(
-            "clawcraft_auth_failures", "Requests that failed to authenticate.", ("code",), registry=registry
-        )
-        self._stream = Gauge(
-            "clawcraft_stream_state", "1 for the state the stream is in.", ("state",), registry=registry
-        )
+        self._rate_limited = counter("clawcraft_rate_limited", "Requests refused for their rate.", ("action",))
+        self._auth_failures = counter("clawcraft_auth_failures", "Requests that failed to authenticate.", ("code",))
+        self._stream = gauge("clawcraft_stream_state", "1 for the state the stream is in.", ("state",))
+        gauge("clawcraft_build_info", "Always 1; the label tells the version.", ("version",)).labels(version).set(1)
         self._stream_state: Callable[[], str] | None = None
-        build = Gauge("clawcraft_build_info", "Always 1; the label tells the version.", ("version",), registry=registry)
-        build.labels(version).set(1)
 
     def request_finished(
         self, *, endpoint: str, action: str | None, status: int, code: str | None, duration_s: float
@@ -108,7 +91,7 @@ class Metrics:
     def watch_workers(self, busy: Callable[[], int], waiting: Callable[[], int]) -> None:
         """Ask for the HTTP threads that run a request, and how many of those only wait, at each scrape."""
         self._watch("clawcraft_http_workers_busy", "HTTP threads that run a request.", busy)
-        self._watch("clawcraft_http_waiting", "Requests that wait for a job or a running twin.", waiting)
+        self._watch("clawcraft_http_waiting", "Requests that wait for a job or for a duplicate that runs.", waiting)
 
     def watch_stream(self, state: Callable[[], str]) -> None:
         """Ask ``state`` for one of STREAM_STATES, once at each scrape."""
@@ -131,7 +114,7 @@ class Metrics:
     def _action(self, action: str | None) -> str:
         if action is None:
             return ""
-        return action if action in self._actions else OTHER
+        return action if action in BY_NAME else OTHER
 
 
 def _safely(value: Callable[[], float]) -> Callable[[], float]:

@@ -4,11 +4,8 @@ Runs on the thread that makes the call. urllib3's own connect gives each address
 without any, so that one dead resolver would outlast every deadline.
 """
 
-import contextlib
 import errno
-import ipaddress
 import os
-import queue
 import selectors
 import socket
 import threading
@@ -16,49 +13,77 @@ import time
 from typing import Any, Final
 
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
-from urllib3.response import BaseHTTPResponse
-from urllib3.util import Timeout
+from urllib3.exceptions import NewConnectionError
 
-from clawcraft.twitch.calls import CURRENT_CALL, Call
-from clawcraft.twitch.retry import CallRetry
+from clawcraft.twitch.call import CURRENT_CALL, Call
 
 MAX_IDLE_S: Final = 50.0
 """A kept connection idle for longer is not trusted: routers forget it silently, and a chat message sent into it could
 neither be confirmed nor repeated."""
 POOL_SIZE: Final = 64
 _SLICE_S: Final = 0.02
-"""How soon a connect in progress notices that its call was cut; portable, unlike a shutdown before the handshake."""
-_IN_PROGRESS: Final = frozenset(
-    {0, errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN, getattr(errno, "WSAEWOULDBLOCK", errno.EWOULDBLOCK)}
-)
+"""How soon a lookup or connect notices that its call was cut; portable, unlike a shutdown before the handshake."""
 
 
 class _Connection(HTTPConnection):
     _used_at = 0.0
 
     def _new_conn(self) -> socket.socket:
-        call = CURRENT_CALL.get()
-        timeout_s = self.timeout if isinstance(self.timeout, (int, float)) else call.deadline.remaining_s
-        until = time.monotonic() + timeout_s
-        last: OSError = OSError("no address")
-        for family, kind, protocol, _, address in _resolve(self, call, until):
+        call, timeout_s = CURRENT_CALL.get(), float(self.timeout or 0.0)
+        try:
+            sock = self._connected(call, time.monotonic() + timeout_s)
+            sock.settimeout(timeout_s)
+            return sock
+        except TimeoutError:
+            call.unconnected = "cannot connect in time"
+        except socket.gaierror:
+            call.unconnected = "its name cannot be resolved"
+        except OSError:
+            call.unconnected = "cannot connect"
+        raise NewConnectionError(self, call.unconnected)
+
+    def _connected(self, call: Call, until: float) -> socket.socket:
+        """A connection to the first address that takes one. Raises OSError: TimeoutError, gaierror or the last one."""
+        failure = OSError("no address")
+        for family, kind, protocol, _, address in self._addresses(call, until):
             sock = socket.socket(family, kind, protocol)
             try:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 call.watch(sock)
                 _connect(sock, address, call, until)
-                sock.settimeout(timeout_s)
                 return sock
             except TimeoutError:
                 sock.close()
-                raise ConnectTimeoutError(self, "no connection in time") from None
+                raise
             except OSError as error:
                 sock.close()
-                last = error
-        raise NewConnectionError(self, os.strerror(last.errno) if last.errno else "cannot connect") from last
+                failure = error
+        raise failure
+
+    def _addresses(self, call: Call, until: float) -> list[Any]:
+        """The host's addresses. A resolver that hangs cannot be cut: its thread ends with it, and touches nothing."""
+        found: list[Any] = []
+        failures: list[Exception] = []
+
+        def look_up() -> None:
+            call.resolvers.add(resolver)
+            try:
+                found.extend(socket.getaddrinfo(self.host.strip("[]"), self.port, type=socket.SOCK_STREAM))
+            except (OSError, UnicodeError) as error:
+                failures.append(error)
+            finally:
+                call.resolvers.discard(resolver)
+
+        _slice_s(call, until)
+        resolver = threading.Thread(target=look_up, name="twitch-resolve", daemon=True)
+        resolver.start()
+        while resolver.is_alive():
+            resolver.join(_slice_s(call, until))
+        if failures:
+            raise socket.gaierror(str(failures[0]))
+        return found
 
     @property
     def is_connected(self) -> bool:
@@ -85,80 +110,35 @@ class _SecureConnection(_Connection, HTTPSConnection):
 class _Pool(HTTPConnectionPool):
     ConnectionCls = _Connection
 
-    def urlopen(self, method: str, url: str, *args: Any, **kwargs: Any) -> BaseHTTPResponse:
-        return super().urlopen(method, url, *args, **_for_call(args, kwargs))
 
-
-class _SecurePool(_Pool, HTTPSConnectionPool):
+class _SecurePool(HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
 
 
-class CallAdapter(HTTPAdapter):
-    """requests' adapter over these pools. Each call brings its own policy: see ``_for_call``."""
-
-    def __init__(self) -> None:
-        super().__init__(pool_connections=4, pool_maxsize=POOL_SIZE, max_retries=0)
-
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
-        super().init_poolmanager(connections, maxsize, block, **pool_kwargs)
-        manager: PoolManager = self.poolmanager
-        manager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
-
-
-def _for_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of one try: the call's retry counter to begin with, and no more time than the call has left."""
-    call = CURRENT_CALL.get()
-    carried = kwargs.get("retries") if len(args) < 3 else args[2]
-    if not isinstance(carried, CallRetry):
-        kwargs["retries"] = call.retry
-    left_s = max(0.001, call.deadline.remaining_s)
-    kwargs["timeout"] = Timeout(connect=min(call.connect_timeout_s, left_s), read=min(call.read_timeout_s, left_s))
-    return kwargs
-
-
-def _resolve(connection: HTTPConnection, call: Call, until: float) -> list[Any]:
-    """The addresses of the connection's host. Raises NameResolutionError or ConnectTimeoutError.
-
-    A resolver that hangs cannot be cut: its thread is left to itself, touches nothing and ends with the resolver.
-    """
-    host, port = connection.host.strip("[]"), connection.port
-    with contextlib.suppress(ValueError):
-        ipaddress.ip_address(host)
-        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    answers: queue.SimpleQueue[list[Any] | OSError] = queue.SimpleQueue()
-
-    def look_up() -> None:
-        try:
-            answers.put(list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
-        except (OSError, UnicodeError) as error:
-            answers.put(error if isinstance(error, OSError) else OSError("not a host name"))
-
-    threading.Thread(target=look_up, name="twitch-resolve", daemon=True).start()
-    while True:
-        left_s = until - time.monotonic()
-        if left_s <= 0 or call.cut_by is not None:
-            raise ConnectTimeoutError(connection, "no address in time")
-        with contextlib.suppress(queue.Empty):
-            answer = answers.get(timeout=min(_SLICE_S, left_s))
-            if isinstance(answer, OSError):
-                raise NameResolutionError(host, connection, socket.gaierror(str(answer)))
-            return answer
+def call_adapter() -> HTTPAdapter:
+    """requests' adapter over these connections; it retries nothing by itself."""
+    adapter = HTTPAdapter(pool_maxsize=POOL_SIZE)
+    adapter.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+    return adapter
 
 
 def _connect(sock: socket.socket, address: Any, call: Call, until: float) -> None:
     """Connect or raise OSError; TimeoutError when the time is over or the call is cut."""
     sock.setblocking(False)
     code = sock.connect_ex(address)
-    if code not in _IN_PROGRESS:
-        raise OSError(code, os.strerror(code))
-    with selectors.DefaultSelector() as selector:
-        selector.register(sock, selectors.EVENT_WRITE)
-        while True:
-            left_s = until - time.monotonic()
-            if left_s <= 0 or call.cut_by is not None:
-                raise TimeoutError
-            if selector.select(min(_SLICE_S, left_s)):
-                break
-    code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if code in (errno.EINPROGRESS, errno.EWOULDBLOCK):
+        with selectors.DefaultSelector() as selector:
+            selector.register(sock, selectors.EVENT_WRITE)
+            while not selector.select(_slice_s(call, until)):
+                pass
+        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if code:
         raise OSError(code, os.strerror(code))
+
+
+def _slice_s(call: Call, until: float) -> float:
+    """How long to block before looking at the call again. Raises TimeoutError when its time is over or it is cut."""
+    left_s = until - time.monotonic()
+    if left_s <= 0 or call.cut_by is not None:
+        raise TimeoutError
+    return min(_SLICE_S, left_s)

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from clawcraft.secrets import Secret, SecretStore, SecretStoreError
-from clawcraft.twitch.config import TwitchConfig
+from clawcraft.settings import Settings
 
 ACCESS: Final = "TWITCH_OAUTH_TOKEN"
 REFRESH: Final = "TWITCH_REFRESH_TOKEN"
 ORIGIN: Final = "TWITCH_TOKEN_ORIGIN"
 CLIENT: Final = "TWITCH_TOKEN_CLIENT_ID"
+_STORE: Final = "secret store"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,56 +32,21 @@ class Credentials:
 
 
 class CredentialStore:
-    """Reads and writes the pair. Every method raises SecretStoreError if the store cannot be used."""
+    """Reads and writes the pair. ``pair``, ``trouble`` and ``unsaved`` are as of the last ``look`` or ``save``, which
+    the token keeper's lock guards: the pair that counts, why the store cannot be read, and whether the pair is still to
+    be stored."""
 
-    def __init__(self, store: SecretStore) -> None:
+    def __init__(self, store: SecretStore, settings: Callable[[], Settings]) -> None:
         self._store = store
-
-    def current(self, config: TwitchConfig) -> Credentials | None:
-        """The pair that counts now, or None if there is none."""
-        stored = self._store.get_all((ACCESS, REFRESH, ORIGIN, CLIENT))
-        origin = stored.get(ORIGIN)
-        given = config.access_token or config.refresh_token
-        if given and (origin is None or origin.reveal() != fingerprint(config)):
-            return Credentials(config.access_token, config.refresh_token, config.client_id, config.client_secret)
-        access, refresh, client = stored.get(ACCESS), stored.get(REFRESH), stored.get(CLIENT)
-        if not access and not refresh:
-            return None
-        client_id = client.reveal() if client else config.client_id
-        # A secret belongs to its own application, which need not be the one the stored pair was made for.
-        secret = config.client_secret if client_id == config.client_id else None
-        return Credentials(access, refresh, client_id, secret)
-
-    def save(self, access: Secret, refresh: Secret | None, client_id: str, config: TwitchConfig) -> None:
-        """Store a pair, in one atomic and durable write, as the successor of what the operator gives now."""
-        self._store.update(
-            {
-                ACCESS: access,
-                REFRESH: refresh,
-                CLIENT: Secret(client_id) if client_id else None,
-                ORIGIN: Secret(fingerprint(config)),
-            }
-        )
-
-    def forget(self) -> None:
-        """Remove the stored pair. What the operator gave by environment counts again."""
-        self._store.update(dict.fromkeys((ACCESS, REFRESH, CLIENT, ORIGIN)))
-
-
-class StoredPair:
-    """The pair that counts, as of the last look or save; tells when somebody else changed it. One lock guards it."""
-
-    def __init__(self, store: CredentialStore, config: Callable[[], TwitchConfig]) -> None:
-        self._store = store
-        self._config = config
+        self._settings = settings
         self.pair: Credentials | None = None
         self.trouble = ""
         self.unsaved = False
 
     def look(self) -> bool:
-        """Look again: true if it is another pair than before. ``trouble`` tells why the store cannot be read."""
+        """Look again: true if it is another pair than before."""
         try:
-            found, self.trouble = self._store.current(self._config()), ""
+            found, self.trouble = self.current(), ""
         except SecretStoreError as error:
             self.trouble = str(error)
             return False
@@ -95,13 +61,47 @@ class StoredPair:
         if pair.access is None:
             return pair
         self.unsaved = True
-        self._store.save(pair.access, pair.refresh, pair.client_id, self._config())
+        self.write(pair.access, pair.refresh, pair.client_id)
         self.look()
         self.unsaved = False
         return self.pair or pair
 
+    def current(self) -> Credentials | None:
+        """The pair that counts now, or None if there is none. Raises SecretStoreError."""
+        settings = self._settings()
+        stored = self._store.get_all((ACCESS, REFRESH, ORIGIN, CLIENT))
+        origin = stored.get(ORIGIN)
+        given = _given(settings)
+        if any(given) and (origin is None or origin.reveal() != fingerprint(settings)):
+            return Credentials(*given, settings.twitch_client_id, settings.twitch_client_secret)
+        access, refresh, client = stored.get(ACCESS), stored.get(REFRESH), stored.get(CLIENT)
+        if not access and not refresh:
+            return None
+        client_id = client.reveal() if client else settings.twitch_client_id
+        # A secret belongs to its own application, which need not be the one the stored pair was made for.
+        secret = settings.twitch_client_secret if client_id == settings.twitch_client_id else None
+        return Credentials(access, refresh, client_id, secret)
 
-def fingerprint(config: TwitchConfig) -> str:
+    def write(self, access: Secret, refresh: Secret | None, client_id: str) -> None:
+        """Store a pair, in one atomic and durable write, as the successor of what the operator gives now. Any thread.
+        Raises SecretStoreError."""
+        client = Secret(client_id) if client_id else None
+        origin = Secret(fingerprint(self._settings()))
+        self._store.update({ACCESS: access, REFRESH: refresh, CLIENT: client, ORIGIN: origin})
+
+    def forget(self) -> None:
+        """Remove the stored pair. What the operator gave by environment counts again. Raises SecretStoreError."""
+        self._store.update(dict.fromkeys((ACCESS, REFRESH, CLIENT, ORIGIN)))
+
+
+def fingerprint(settings: Settings) -> str:
     """A digest of the operator's pair, which tells only whether it is still the same."""
-    parts = [secret.reveal() if secret else "" for secret in (config.access_token, config.refresh_token)]
+    parts = [secret.reveal() if secret else "" for secret in _given(settings)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _given(settings: Settings) -> tuple[Secret | None, Secret | None]:
+    """The operator's pair: by environment, file or panel, never what the settings took from the secret store."""
+    pair = ((ACCESS, settings.twitch_oauth_token), (REFRESH, settings.twitch_refresh_token))
+    access, refresh = (None if settings.origins[name] == _STORE else secret for name, secret in pair)
+    return access, refresh

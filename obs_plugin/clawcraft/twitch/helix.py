@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from clawcraft.errors import ClawcraftError, TwitchMissingScope, TwitchRejected, TwitchTokenInvalid, TwitchUnavailable
-from clawcraft.twitch.calls import Plan
-from clawcraft.twitch.config import TwitchConfig
-from clawcraft.twitch.deadline import Deadline
+from clawcraft.settings import Settings
+from clawcraft.twitch.call import Deadline
 from clawcraft.twitch.oauth import Identity
 from clawcraft.twitch.scopes import REQUIRED_SCOPES
 from clawcraft.twitch.tokens import Lease, TokenKeeper
@@ -49,13 +48,13 @@ class Helix:
         self,
         transport: Transport,
         tokens: TokenKeeper,
-        config: Callable[[], TwitchConfig],
+        settings: Callable[[], Settings],
         deadline: Deadline,
         action: str,
     ) -> None:
         self._transport = transport
         self._tokens = tokens
-        self._config = config
+        self._settings = settings
         self._action = action
         self.deadline = deadline
 
@@ -104,7 +103,7 @@ class Helix:
         body = {"broadcaster_id": broadcaster_id, "sender_id": self.identity.user_id, "message": message}
         if reply_to:
             body["reply_parent_message_id"] = reply_to
-        return self._one(self._send("POST", "chat/messages", body=body, repeatable=False))
+        return self._rows("POST", "chat/messages", body=body, repeatable=False)[0]
 
     def create_clip(self, broadcaster_id: str, title: str | None, duration_s: float | None) -> Row:
         """``{"id", "edit_url"}`` of a clip that Twitch will try to make."""
@@ -113,7 +112,7 @@ class Helix:
             params["title"] = title
         if duration_s is not None:
             params["duration"] = f"{duration_s:g}"
-        return self._one(self._send("POST", "clips", params=params, repeatable=False))
+        return self._rows("POST", "clips", params=params, repeatable=False)[0]
 
     def clip(self, clip_id: str) -> Row | None:
         """The finished clip, or None as long as there is none."""
@@ -129,10 +128,6 @@ class Helix:
 
     def _lease(self) -> Lease:
         lease = self._tokens.lease(self.deadline)
-        self._require_scope(lease)
-        return lease
-
-    def _require_scope(self, lease: Lease) -> None:
         needed = REQUIRED_SCOPES.get(self._action)
         if needed is not None and needed not in lease.identity.scopes:
             raise TwitchMissingScope(
@@ -143,19 +138,16 @@ class Helix:
                     "action": self._action,
                 },
             )
+        return lease
 
-    def _rows(self, method: str, path: str, params: Mapping[str, str]) -> list[Row]:
-        reply = self._send(method, path, params=params)
+    def _rows(self, method: str, path: str, *, repeatable: bool = True, **sent: Mapping[str, Any]) -> list[Row]:
+        """The rows of the answer: any number to a read, at least one to what must not be repeated."""
+        reply = self._send(method, path, repeatable=repeatable, **sent)
         rows = reply.data.get("data")
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise _unreadable(reply, harmless=True)
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows) or not (rows or repeatable):
+            said = f"Twitch's answer to {reply.endpoint} cannot be read"
+            raise TwitchUnavailable(said, details=reply.evidence, retryable=repeatable)
         return rows
-
-    def _one(self, reply: Reply) -> Row:
-        rows = reply.data.get("data")
-        if not isinstance(rows, list) or not rows or not isinstance(rows[0], dict):
-            raise _unreadable(reply, harmless=False)
-        return rows[0]
 
     def _send(
         self,
@@ -167,20 +159,19 @@ class Helix:
         repeatable: bool = True,
     ) -> Reply:
         lease = self._lease()
-        endpoint = f"{method} /{path}"
 
         def once(lease: Lease) -> Reply:
-            config = self._config()
             request = Request(
                 method,
-                f"{config.api_url}/{path}",
-                endpoint,
+                f"{self._settings().twitch_api_url}/{path}",
+                f"{method} /{path}",
                 token=lease.access,
                 client_id=lease.identity.client_id,
                 params=params,
                 body=body,
+                repeatable=repeatable,
             )
-            return self._transport.send(request, Plan(self.deadline, config.call_timeout_s, config.retries, repeatable))
+            return self._transport.send(request, self.deadline)
 
         reply = once(lease)
         if reply.status == 401:
@@ -230,9 +221,3 @@ def _text(row: Row, name: str) -> str:
 
 def _games(rows: list[Row]) -> list[Game]:
     return [Game(_text(row, "id"), _text(row, "name")) for row in rows if row.get("id") and row.get("name")]
-
-
-def _unreadable(reply: Reply, *, harmless: bool) -> TwitchUnavailable:
-    return TwitchUnavailable(
-        f"Twitch's answer to {reply.endpoint} cannot be read", details=reply.evidence, retryable=harmless
-    )

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from clawcraft.clock import Clock
 from clawcraft.errors import (
     ClawcraftError,
     Interrupted,
@@ -12,8 +11,8 @@ from clawcraft.errors import (
     TwitchNotConfigured,
     TwitchTokenInvalid,
 )
-from clawcraft.twitch.deadline import Deadline
-from clawcraft.twitch.helix import Helix
+from clawcraft.twitch.call import Deadline
+from clawcraft.twitch.helix import Row
 from clawcraft.twitch.transport import Transport
 
 MAX_WAIT_S: Final = 180.0
@@ -23,23 +22,16 @@ _LAST_PERCENT: Final = 99
 _HOPELESS: Final = (TwitchNotConfigured, TwitchTokenInvalid, TwitchMissingScope)
 
 
-class LiveCheck:
-    """Waits until ``GET /streams`` lists the channel."""
+def wait_until_live(
+    transport: Transport, find: Callable[[Deadline], Row | None], progress: Callable[[int, str], None]
+) -> dict[str, Any]:
+    """Until ``find``, called with the deadline of the whole wait, gives the stream as ``GET /streams`` lists it.
 
-    def __init__(self, clock: Clock, transport: Transport) -> None:
-        self._clock = clock
-        self._transport = transport
-
-    def wait(
-        self,
-        broadcaster_id: Callable[[], str],
-        helix: Callable[[Deadline], Helix],
-        progress: Callable[[int, str], None],
-    ) -> dict[str, Any]:
-        """``{"live": True, "waited_s", "started_at", "title", "game"}``, or after 180 s ``{"live": False, "waited_s",
-        "warning"}``: OBS streams, so that a Helix that lags or fails is no failure. Raises Interrupted."""
-        deadline = Deadline(self._clock, MAX_WAIT_S)
-        trouble = ""
+    ``{"live": True, "waited_s", "started_at", "title", "game"}``, or after 180 s ``{"live": False, "waited_s",
+    "warning"}``: OBS streams, so that a Helix that lags or fails is no failure. Raises Interrupted.
+    """
+    deadline = transport.deadline(MAX_WAIT_S)
+    try:
         while True:
             waited_s = round(MAX_WAIT_S - deadline.remaining_s, 1)
             share = waited_s / MAX_WAIT_S
@@ -47,13 +39,13 @@ class LiveCheck:
                 _FIRST_PERCENT + int(share * (_LAST_PERCENT - _FIRST_PERCENT)),
                 f"connected; waiting for Twitch to show the channel live ({waited_s:.0f} s)",
             )
+            stream, trouble = None, ""
             try:
-                stream = helix(deadline).stream(broadcaster_id())
-                trouble = ""
+                stream = find(deadline)
             except Stopping:
-                raise Interrupted("the service stops") from None
+                raise
             except ClawcraftError as error:
-                stream, trouble = None, error.message
+                trouble = error.message
                 if isinstance(error, _HOPELESS):
                     return _unconfirmed(waited_s, trouble)
             if stream is not None:
@@ -66,10 +58,9 @@ class LiveCheck:
                 }
             if deadline.remaining_s <= POLL_EVERY_S:
                 return _unconfirmed(MAX_WAIT_S, trouble)
-            try:
-                self._transport.pause(POLL_EVERY_S)
-            except Stopping:
-                raise Interrupted("the service stops") from None
+            transport.pause(POLL_EVERY_S)
+    except Stopping:
+        raise Interrupted("the service stops") from None
 
 
 def _unconfirmed(waited_s: float, trouble: str) -> dict[str, Any]:

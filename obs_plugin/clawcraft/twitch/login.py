@@ -1,34 +1,106 @@
-"""The login that the OBS panel starts: a thread of its own, because the panel's buttons run on OBS's UI thread."""
+"""Logging in to Twitch with a code: show it, wait for the person, get the tokens.
 
+Needs no client secret with a public client, and no browser on the streaming machine. ``DeviceLogin`` is one login, on
+any thread; ``PanelLogin`` runs it on a thread of its own, because the panel's buttons run on OBS's UI thread.
+"""
+
+import contextlib
 import threading
 from collections.abc import Callable
-from typing import Any
+from enum import StrEnum
+from typing import Any, Final
 
 from clawcraft.clock import Clock, rfc3339
-from clawcraft.errors import ClawcraftError, Stopping
+from clawcraft.errors import ClawcraftError, Stopping, Timeout, TwitchRejected, TwitchUnavailable
 from clawcraft.secrets import SecretStoreError
-from clawcraft.twitch.calls import Wait
-from clawcraft.twitch.config import TwitchConfig
-from clawcraft.twitch.device_flow import DeviceLogin, LoginState
-from clawcraft.twitch.oauth import OAuth
-from clawcraft.twitch.tokens import EventLog, TokenKeeper
+from clawcraft.settings import Settings
+from clawcraft.telemetry.events import EventLog
+from clawcraft.twitch.call import Wait
+from clawcraft.twitch.oauth import DeviceCode, Grant, GrantRefused, OAuth
+from clawcraft.twitch.scopes import LOGIN_SCOPES
+from clawcraft.twitch.tokens import TokenKeeper
+
+CALL_TIMEOUT_S: Final = 15.0
+
+
+class LoginState(StrEnum):
+    """How a login stands."""
+
+    PENDING = "pending"
+    DONE = "done"
+    EXPIRED = "expired"
+    DENIED = "denied"
+
+
+class DeviceLogin:
+    """One login. ``start`` it, show the code, ``wait`` (or ``poll`` every ``interval_s`` seconds)."""
+
+    def __init__(self, oauth: OAuth, clock: Clock, client_id: str) -> None:
+        self._oauth = oauth
+        self._clock = clock
+        self._expires_at = 0.0
+        self._code: DeviceCode | None = None
+        self.client_id = client_id
+        self.interval_s = 5.0
+        self.grant: Grant | None = None
+
+    def start(self) -> DeviceCode:
+        """Ask for a code. Raises TwitchRejected (an unknown client id), TwitchUnavailable, Timeout, Stopping."""
+        code = self._oauth.device_code(self.client_id, LOGIN_SCOPES, CALL_TIMEOUT_S)
+        self._code = code
+        self._expires_at = self._clock.monotonic() + code.expires_in_s
+        self.interval_s = code.interval_s
+        return code
+
+    def wait(self, pause: Callable[[float], bool]) -> LoginState:
+        """Poll until the login ends. ``pause`` waits so many seconds and is true if the waiting shall end: then the
+        login is still PENDING. Raises as ``start`` does, but bears with a Twitch that does not answer."""
+        state = LoginState.PENDING
+        while state is LoginState.PENDING and not pause(self.interval_s):
+            with contextlib.suppress(TwitchUnavailable, Timeout):
+                state = self.poll()
+        return state
+
+    def poll(self) -> LoginState:
+        """Ask once. With DONE, ``grant`` has the tokens. Raises as ``start`` does."""
+        if self._code is None:
+            raise RuntimeError("poll before start")
+        if self._clock.monotonic() >= self._expires_at:
+            return LoginState.EXPIRED
+        try:
+            self.grant = self._oauth.device_token(self.client_id, self._code, LOGIN_SCOPES, CALL_TIMEOUT_S)
+        except GrantRefused as refusal:
+            said = refusal.reply.message.lower()
+            if "authorization_pending" in said:
+                return LoginState.PENDING
+            if "slow_down" in said:
+                self.interval_s += 5.0
+                return LoginState.PENDING
+            # Twitch has one wording for a code that is over: refused, used or unknown.
+            if "device code" in said or "denied" in said:
+                return LoginState.DENIED
+            raise TwitchRejected(
+                f"Twitch refuses the login: {refusal.reply.message or refusal.reply.status}",
+                details=refusal.reply.evidence,
+            ) from None
+        return LoginState.DONE
 
 
 class PanelLogin:
-    """At most one device code login at a time. Every method returns at once; ``status`` tells how far it is."""
+    """At most one login at a time. Every method returns at once; ``status`` tells how far it is."""
 
     def __init__(
         self,
         oauth: OAuth,
         tokens: TokenKeeper,
-        config: Callable[[], TwitchConfig],
+        settings: Callable[[], Settings],
         clock: Clock,
         wait: Wait,
         log: EventLog,
     ) -> None:
         self._oauth = oauth
         self._tokens = tokens
-        self._config = config
+        self._settings = settings
         self._clock = clock
         self._wait = wait
         self._log = log
@@ -46,18 +118,17 @@ class PanelLogin:
     def start(self) -> dict[str, Any]:
         """Begin a login, or go on with the one under way."""
         with self._lock:
-            if self._closed or (self._thread is not None and self._thread.is_alive()):
+            if self._closed or self.threads:
                 return self._status
-            client_id = self._config().client_id
+            client_id = self._settings().twitch_client_id
             if not client_id:
                 self._status = {"state": "failed", "message": "Enter the client id of your Twitch application first."}
                 return self._status
             self._stop = threading.Event()
             self._status = {"state": "starting"}
             login = DeviceLogin(self._oauth, self._clock, client_id)
-            self._thread = threading.Thread(
-                target=self._run, args=(login, self._stop), name="twitch-login", daemon=True
-            )
+            run = (login, self._stop)
+            self._thread = threading.Thread(target=self._run, args=run, name="twitch-login", daemon=True)
             self._thread.start()
         return self._status
 
@@ -65,15 +136,15 @@ class PanelLogin:
         self._stop.set()
 
     def close(self) -> None:
-        """No further login; ends the waiting one. ``join`` after the transport is closed."""
+        """No further login; ends the waiting one."""
         with self._lock:
             self._closed = True
         self._stop.set()
 
-    def join(self) -> None:
-        thread = self._thread
-        if thread is not None:
-            thread.join()
+    @property
+    def threads(self) -> list[threading.Thread]:
+        """What runs: to be joined once the transport is closed, after which nothing at Twitch holds it."""
+        return [self._thread] if self._thread is not None and self._thread.is_alive() else []
 
     def _run(self, login: DeviceLogin, stop: threading.Event) -> None:
         try:

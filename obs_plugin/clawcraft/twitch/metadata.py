@@ -1,11 +1,10 @@
 """A channel's title and game: find the game, change, read back. Any thread; used by three actions."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from clawcraft.errors import ClawcraftError, GameNotFound
 from clawcraft.twitch.helix import Channel, Game, Helix
-from clawcraft.twitch.transport import Transport
 
 READ_BACK_PAUSES_S: Final = (0.5, 1.0, 2.0)
 """Helix has answered 204 and shown the old title for a moment, or not applied the change at all."""
@@ -15,8 +14,8 @@ _MAX_SUGGESTIONS: Final = 10
 class ChannelMetadata:
     """Changes what viewers see above the player."""
 
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
+    def __init__(self, pause: Callable[[float], None]) -> None:
+        self._pause = pause
 
     def apply(self, helix: Helix, broadcaster_id: str, args: Mapping[str, Any]) -> dict[str, Any]:
         """Set ``title`` and ``game`` or ``game_id`` of ``args``.
@@ -55,7 +54,7 @@ class ChannelMetadata:
                 break
             if _shows(current, changes) or pause_s is None or pause_s >= helix.deadline.remaining_s:
                 break
-            self._transport.pause(pause_s)
+            self._pause(pause_s)
         verified = current is not None and _shows(current, changes)
         result: dict[str, Any] = {
             "status": "updated",

@@ -9,9 +9,7 @@ from typing import Any, Final
 
 from clawcraft.errors import TwitchRejected, TwitchUnavailable
 from clawcraft.secrets import Secret
-from clawcraft.twitch.calls import Plan
-from clawcraft.twitch.config import TwitchConfig
-from clawcraft.twitch.deadline import Deadline
+from clawcraft.settings import Settings
 from clawcraft.twitch.transport import Reply, Request, Transport
 
 _DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
@@ -58,16 +56,16 @@ class GrantRefused(Exception):
 
 
 class OAuth:
-    """Calls to ``TWITCH_AUTH_BASE_URL``. Every method raises Timeout, TwitchUnavailable or Stopping besides its own."""
+    """Calls to ``TWITCH_AUTH_BASE_URL``, each within ``timeout_s`` in all. Every method raises Timeout,
+    TwitchUnavailable or Stopping besides its own."""
 
-    def __init__(self, transport: Transport, config: Callable[[], TwitchConfig]) -> None:
+    def __init__(self, transport: Transport, settings: Callable[[], Settings]) -> None:
         self._transport = transport
-        self._config = config
+        self._settings = settings
 
-    def validate(self, token: Secret, deadline: Deadline) -> Identity | None:
+    def validate(self, token: Secret, timeout_s: float) -> Identity | None:
         """Whose token it is; None if Twitch says that it is not valid."""
-        request = self._request("GET", "validate", token=token, scheme="OAuth")
-        reply = self._send(request, deadline, repeatable=True)
+        reply = self._send("GET", "validate", timeout_s, token=token, scheme="OAuth", repeatable=True)
         if reply.status == 401:
             return None
         data = _expect_ok(reply).data
@@ -79,19 +77,18 @@ class OAuth:
             expires_in_s=_lifetime(data.get("expires_in")),
         )
 
-    def refresh(self, refresh: Secret, client_id: str, secret: Secret | None, deadline: Deadline) -> Grant:
+    def refresh(self, refresh: Secret, client_id: str, secret: Secret | None, timeout_s: float) -> Grant:
         """A new pair for ``refresh``, which may be dead afterwards, whatever becomes of the answer.
         Raises GrantRefused."""
         form = {"grant_type": "refresh_token", "refresh_token": refresh.reveal(), "client_id": client_id}
         if secret is not None:
             form["client_secret"] = secret.reveal()
-        reply = self._send(self._request("POST", "token", form=form), deadline)
-        return _grant(reply, previous=refresh)
+        return _grant(self._send("POST", "token", timeout_s, form=form), previous=refresh)
 
-    def device_code(self, client_id: str, scopes: Sequence[str], deadline: Deadline) -> DeviceCode:
+    def device_code(self, client_id: str, scopes: Sequence[str], timeout_s: float) -> DeviceCode:
         """Begin a login. Raises TwitchRejected, for instance for an unknown client id."""
         form = {"client_id": client_id, "scopes": " ".join(scopes)}
-        reply = _expect_ok(self._send(self._request("POST", "device", form=form), deadline))
+        reply = _expect_ok(self._send("POST", "device", timeout_s, form=form))
         data = reply.data
         try:
             return DeviceCode(
@@ -104,7 +101,7 @@ class OAuth:
         except (KeyError, ValueError, TypeError):
             raise _unreadable(reply) from None
 
-    def device_token(self, client_id: str, code: DeviceCode, scopes: Sequence[str], deadline: Deadline) -> Grant:
+    def device_token(self, client_id: str, code: DeviceCode, scopes: Sequence[str], timeout_s: float) -> Grant:
         """The pair, once the person agreed. Raises GrantRefused until then and after the code's end."""
         form = {
             "client_id": client_id,
@@ -112,21 +109,18 @@ class OAuth:
             "device_code": code.device_code.reveal(),
             "grant_type": _DEVICE_GRANT,
         }
-        return _grant(self._send(self._request("POST", "token", form=form), deadline), previous=None)
+        return _grant(self._send("POST", "token", timeout_s, form=form), previous=None)
 
-    def revoke(self, token: Secret, client_id: str, deadline: Deadline) -> None:
+    def revoke(self, token: Secret, client_id: str, timeout_s: float) -> None:
         """Make ``token`` worthless. A token that already is (400) counts as done."""
         form = {"client_id": client_id, "token": token.reveal()}
-        reply = self._send(self._request("POST", "revoke", form=form), deadline)
+        reply = self._send("POST", "revoke", timeout_s, form=form)
         if reply.status != 400:
             _expect_ok(reply)
 
-    def _request(self, method: str, path: str, **rest: Any) -> Request:
-        return Request(method, f"{self._config().auth_url}/{path}", f"{method} /oauth2/{path}", **rest)
-
-    def _send(self, request: Request, deadline: Deadline, *, repeatable: bool = False) -> Reply:
-        config = self._config()
-        return self._transport.send(request, Plan(deadline, config.call_timeout_s, config.retries, repeatable))
+    def _send(self, method: str, path: str, timeout_s: float, **how: Any) -> Reply:
+        request = Request(method, f"{self._settings().twitch_auth_url}/{path}", f"{method} /oauth2/{path}", **how)
+        return self._transport.send(request, self._transport.deadline(timeout_s))
 
 
 def _grant(reply: Reply, previous: Secret | None) -> Grant:

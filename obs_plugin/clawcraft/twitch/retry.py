@@ -1,4 +1,4 @@
-"""Which failed tries of a call are repeated, and after how long. Runs on the thread that makes the call.
+"""Which failed tries of a call are repeated, and after how long.
 
 | what came                | repeatable call                            | chat, clip, refresh, device code |
 | ------------------------ | ------------------------------------------ | -------------------------------- |
@@ -13,78 +13,37 @@
 """
 
 import random
-from collections.abc import Callable
 from typing import Any, Final
 
-from urllib3.exceptions import MaxRetryError, ResponseError, SSLError
-from urllib3.response import BaseHTTPResponse
-from urllib3.util import Retry
+import requests
 
-from clawcraft.twitch.calls import Call
+from clawcraft.twitch.call import Call
 
 _SERVER_TROUBLE: Final = frozenset({500, 502, 503, 504})
 _FIRST_BACKOFF_S: Final = 0.25
 _MAX_BACKOFF_S: Final = 4.0
 
 
-class CallRetry(Retry):
-    """urllib3's counter of tries, with this policy and with waits that obey the call's deadline and the service's
-    end. ``now`` is Unix time, which ``Ratelimit-Reset`` is given in."""
+def again_after_answer(call: Call, statuses: list[int]) -> bool:
+    """Whether the last of ``statuses``, one for each answered try, is worth another try."""
+    if statuses[-1] == 429:
+        return True
+    return call.repeatable and statuses[-1] in _SERVER_TROUBLE and statuses.count(503) < 2
 
-    def __init__(self, *args: Any, call: Call, now: Callable[[], float], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._call = call
-        self._now = now
 
-    @classmethod
-    def of(cls, call: Call, retries: int, now: Callable[[], float]) -> "CallRetry":
-        """At most ``retries`` further tries. All methods: it is the call that says whether it is repeatable."""
-        return cls(retries, redirect=False, allowed_methods=None, raise_on_status=False, call=call, now=now)
+def again_after_error(call: Call, error: Exception) -> bool:
+    """Whether a try that got no answer is worth another one."""
+    broken = isinstance(error, (requests.ConnectionError, requests.Timeout))
+    return broken and call.harmless and call.cut_by is None and not isinstance(error, requests.exceptions.SSLError)
 
-    def new(self, **changes: Any) -> "CallRetry":
-        return super().new(call=self._call, now=self._now, **changes)
 
-    def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
-        if status_code == 429:
-            return True
-        return status_code in _SERVER_TROUBLE and self._call.repeatable
-
-    def increment(
-        self,
-        method: str | None = None,
-        url: str | None = None,
-        response: BaseHTTPResponse | None = None,
-        error: Exception | None = None,
-        _pool: Any = None,
-        _stacktrace: Any = None,
-    ) -> "CallRetry":
-        call = self._call
-        if response is not None and response.status == 429:
-            call.may_have_applied = False
-        if error is not None and (
-            call.cut_by is not None
-            or isinstance(error, SSLError)
-            or not call.harmless
-            or self._wait_s(None) >= call.deadline.remaining_s
-        ):
-            raise error
-        if response is not None and (
-            (response.status == 503 and any(tried.status == 503 for tried in self.history))
-            or self._wait_s(response) >= call.deadline.remaining_s
-        ):
-            raise MaxRetryError(_pool, url or "", ResponseError(f"{response.status} again"))
-        return super().increment(method, url, response, error, _pool, _stacktrace)
-
-    def sleep(self, response: BaseHTTPResponse | None = None) -> None:
-        self._call.pause(self._wait_s(response))
-
-    def _wait_s(self, response: BaseHTTPResponse | None) -> float:
-        told_s = None if response is None else told_wait_s(response.headers, self._now())
-        # Everyone who waits for the same reset would otherwise come back in the same instant.
-        spread = random.uniform(0.5, 1.5)  # noqa: S311 - spreads load, keeps no secret
-        if told_s is not None:
-            return told_s + 0.25 * spread
-        return min(_MAX_BACKOFF_S, _FIRST_BACKOFF_S * 2.0 ** max(0, len(self.history) - 1)) * spread
+def wait_s(tried: int, told_s: float | None) -> float:
+    """How long to wait after ``tried`` tries. ``told_s`` is what Twitch asks for."""
+    # Everyone who waits for the same reset would otherwise come back in the same instant.
+    spread = random.uniform(0.5, 1.5)  # noqa: S311 - spreads load, keeps no secret
+    if told_s is not None:
+        return told_s + 0.25 * spread
+    return min(_MAX_BACKOFF_S, _FIRST_BACKOFF_S * 2.0 ** (tried - 1)) * spread
 
 
 def told_wait_s(headers: Any, now_s: float) -> float | None:

@@ -1,16 +1,11 @@
 """Which Twitch scope each action needs: asked for at login, and checked before the first call of an action."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final
 
-REQUIRED_SCOPES: Final[Mapping[str, str]] = {
-    "twitch.start_stream": "channel:manage:broadcast",
-    "twitch.set_title": "channel:manage:broadcast",
-    "twitch.set_game": "channel:manage:broadcast",
-    "twitch.post_chat_message": "user:write:chat",
-    "twitch.create_clip": "clips:edit",
-}
-"""``start_stream`` needs its scope for title and game only; it starts without."""
+from clawcraft.actions.catalogue import ACTIONS
+
+REQUIRED_SCOPES: Final = {action.name: action.scope for action in ACTIONS if action.scope is not None}
 
 LOGIN_SCOPES: Final = tuple(dict.fromkeys(REQUIRED_SCOPES.values()))
 

@@ -10,10 +10,10 @@ processes with one store (the login tool beside OBS) are safe: the store is read
 whoever comes second takes over what the first one stored.
 """
 
+import copy
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from clawcraft.clock import Clock
 from clawcraft.errors import (
@@ -25,9 +25,9 @@ from clawcraft.errors import (
     TwitchTokenInvalid,
 )
 from clawcraft.secrets import Secret, SecretStoreError
-from clawcraft.twitch.config import TwitchConfig
-from clawcraft.twitch.credentials import Credentials, CredentialStore, StoredPair
-from clawcraft.twitch.deadline import Deadline
+from clawcraft.telemetry.events import EventLog
+from clawcraft.twitch.call import Deadline
+from clawcraft.twitch.credentials import Credentials, CredentialStore
 from clawcraft.twitch.oauth import Grant, GrantRefused, Identity, OAuth
 from clawcraft.twitch.token_state import TokenState
 
@@ -36,12 +36,6 @@ LOOK_EVERY_S: Final = 15.0
 RETRY_AFTER_S: Final = 30.0
 _CALL_TIMEOUT_S: Final = 30.0
 """Long on purpose: giving up on a refresh can cost the login, and no action waits beyond its own deadline."""
-
-
-class EventLog(Protocol):
-    """The part of the service's log that is used here."""
-
-    def event(self, name: str, /, **fields: Any) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +49,8 @@ class Lease:
 class TokenKeeper:
     """Keeps the pair of tokens valid. Public methods may be called from any thread."""
 
-    def __init__(
-        self,
-        config: Callable[[], TwitchConfig],
-        credentials: CredentialStore,
-        oauth: OAuth,
-        clock: Clock,
-        log: EventLog,
-    ) -> None:
-        self._config = config
-        self._store = credentials
-        self._stored = StoredPair(credentials, config)
+    def __init__(self, store: CredentialStore, oauth: OAuth, clock: Clock, log: EventLog) -> None:
+        self._store = store
         self._oauth = oauth
         self._clock = clock
         self._log = log
@@ -75,8 +60,8 @@ class TokenKeeper:
         self._begun = self._done = 0
         self._wanted = self._check_wanted = self._refreshing = False
         self._failure: ClawcraftError | None = None
-        self._next_try_at = 0.0
-        self._token = TokenState()
+        self._next_try_at = float("-inf")
+        self._token = TokenState(clock)
         self._publish()
 
     def start(self) -> None:
@@ -87,15 +72,19 @@ class TokenKeeper:
 
     def stop(self, grace_s: float) -> None:
         """Accept nothing new; a refresh under way has ``grace_s`` to arrive and be stored."""
-        with self._changed:
-            self._closing = True
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._refreshing, grace_s)
+        self._closing = True
+        # Not ``with``: a store that hangs holds the lock, and must not hold up the end of the service.
+        if self._changed.acquire(timeout=grace_s):
+            try:
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: not self._refreshing, grace_s)
+            finally:
+                self._changed.release()
 
-    def join(self) -> None:
-        """Wait for the thread, which nothing holds any more once the transport is closed."""
-        if self._thread.ident is not None:
-            self._thread.join()
+    @property
+    def threads(self) -> list[threading.Thread]:
+        """What runs: to be joined once the transport is closed, after which nothing at Twitch holds it."""
+        return [self._thread] if self._thread.is_alive() else []
 
     def status(self) -> dict[str, Any]:
         """``TokenState.to_json`` as of the last change: no network, no file, no waiting."""
@@ -105,14 +94,6 @@ class TokenKeeper:
     def identity(self) -> Identity | None:
         """Whose token it was at the last check; no waiting."""
         return self._token.identity
-
-    def wake(self) -> None:
-        """Check the token now rather than at the next hour; a revoked one gets another chance."""
-        with self._changed:
-            if self._token.revoked is not None:
-                self._token = TokenState(self._token.credentials)
-            self._wanted = self._check_wanted = True
-            self._changed.notify_all()
 
     def lease(self, deadline: Deadline) -> Lease:
         """The current token, waiting for a check or refresh if it needs one.
@@ -125,12 +106,12 @@ class TokenKeeper:
                 self._look_at_store()
                 token = self._token
                 if token.credentials is None:
-                    raise TwitchNotConfigured(self._stored.trouble or "Twitch is not connected")
+                    raise TwitchNotConfigured(self._store.trouble or "Twitch is not connected")
                 # Whatever is due by the clock is done now, at the latest; nobody waits for it here.
                 self._changed.notify_all()
                 if token.revoked is not None:
-                    raise _again(token.revoked)
-                if token.usable(self._clock.time()) and token.access is not None and token.identity is not None:
+                    raise copy.copy(token.revoked)
+                if token.usable() and token.access is not None and token.identity is not None:
                     return Lease(token.access, token.identity)
                 self._await_round(deadline, self._begun if self._begun > self._done else self._begun + 1)
 
@@ -151,8 +132,10 @@ class TokenKeeper:
 
     def adopt(self, grant: Grant, client_id: str) -> None:
         """Store a pair that a login gave, and check it. Raises SecretStoreError."""
-        self._store.save(grant.access, grant.refresh, client_id, self._config())
-        self.wake()
+        self._store.write(grant.access, grant.refresh, client_id)
+        with self._changed:
+            self._wanted = True
+            self._changed.notify_all()
 
     def forget(self) -> tuple[Secret, str] | None:
         """Remove the stored pair; gives the access token that was in use, with its client id. Raises
@@ -171,12 +154,12 @@ class TokenKeeper:
 
     def _look_at_store(self) -> None:
         """Take over a pair that somebody else stored, or that the operator set, since the last look."""
-        trouble = self._stored.trouble
-        if self._stored.look():
-            self._token = TokenState(self._stored.pair)
+        trouble = self._store.trouble
+        if self._store.look():
+            self._token = TokenState(self._clock, self._store.pair)
             self._failure = None
-            self._next_try_at = 0.0
-        elif trouble == self._stored.trouble:
+            self._next_try_at = float("-inf")
+        elif trouble == self._store.trouble:
             return
         self._publish()
 
@@ -192,18 +175,17 @@ class TokenKeeper:
                 hint="Nothing was sent for this action; try again.",
             )
         self._raise_if_closing()
-        if self._failure is not None and not self._token.usable(self._clock.time()):
-            raise _again(self._failure)
+        if self._failure is not None and not self._token.usable():
+            raise copy.copy(self._failure)
 
     def _raise_if_closing(self) -> None:
         if self._closing:
             raise Stopping("the service stops")
 
     def _publish(self) -> None:
-        now = self._clock.time()
-        self._status: dict[str, Any] = self._token.to_json(now, self._failure, refreshing=self._refreshing)
-        unsaved = "the new Twitch token is in use but could not be stored" if self._stored.unsaved else ""
-        if trouble := self._stored.trouble or unsaved:
+        self._status: dict[str, Any] = self._token.to_json(self._failure, refreshing=self._refreshing)
+        unsaved = "the new Twitch token is in use but could not be stored" if self._store.unsaved else ""
+        if trouble := self._store.trouble or unsaved:
             hint = "Look at the disk and the permissions of OBS's configuration folder."
             self._status["last_error"] = {"code": "secret_store", "message": trouble, "hint": hint}
 
@@ -218,12 +200,18 @@ class TokenKeeper:
                     return
                 self._wanted = False
                 self._begun += 1
-            failure = self._try_round()
+            failure: ClawcraftError | None = None
+            try:
+                self._round()
+            except ClawcraftError as error:
+                failure = error
+            except Exception as error:  # noqa: BLE001 - a defect here must not end the only thread that can refresh
+                failure = InternalError(f"checking the Twitch token failed ({type(error).__name__})")
             with self._changed:
                 self._failure = failure
                 self._refreshing = False
                 if failure is not None:
-                    self._next_try_at = self._clock.time() + RETRY_AFTER_S
+                    self._next_try_at = self._clock.monotonic() + RETRY_AFTER_S
                     self._log.event("twitch_token_check_failed", code=failure.code, reason=failure.message)
                 self._done = self._begun
                 self._publish()
@@ -232,34 +220,25 @@ class TokenKeeper:
     def _due(self) -> bool:
         """Whether something has to be done unasked."""
         self._look_at_store()
-        now, token = self._clock.time(), self._token
-        if token.credentials is None or now < self._next_try_at:
+        token = self._token
+        if token.credentials is None or self._clock.monotonic() < self._next_try_at:
             return False
         if token.revoked is not None:
-            return token.access is not None and not token.expires_within(0, now) and token.check_due(now)
-        renewable = token.refreshable and token.refresh_due(now)
-        return self._stored.unsaved or token.check_due(now) or renewable or token.expires_within(0, now)
-
-    def _try_round(self) -> ClawcraftError | None:
-        try:
-            self._round()
-        except ClawcraftError as error:
-            return error
-        except Exception as error:  # noqa: BLE001 - a defect here must not end the only thread that can refresh
-            return InternalError(f"checking the Twitch token failed ({type(error).__name__})")
-        return None
+            return token.access is not None and not token.expires_within(0) and token.check_due()
+        renewable = token.refreshable and token.refresh_due()
+        return self._store.unsaved or token.check_due() or renewable or token.expires_within(0)
 
     def _round(self) -> None:
         with self._changed:
             self._look_at_store()
-            if self._stored.unsaved and self._token.credentials is not None:
+            if self._store.unsaved and self._token.credentials is not None:
                 self._token.credentials = self._save(self._token.credentials)
-            now, token = self._clock.time(), self._token
+            token = self._token
             doubted = token.revoked is None and token.access == token.refused
-            check = self._check_wanted or token.check_due(now) or doubted
+            check = self._check_wanted or token.check_due() or doubted
             self._check_wanted = False
-            refresh = token.revoked is None and token.refreshable and token.refresh_due(now)
-            over = token.access is None or token.expires_within(0, now)
+            refresh = token.revoked is None and token.refreshable and token.refresh_due()
+            over = token.access is None or token.expires_within(0)
             if over and not refresh:
                 if token.credentials is not None and token.revoked is None:
                     self._revoke("the Twitch token has expired, and there is no refresh token")
@@ -273,23 +252,22 @@ class TokenKeeper:
         token = self._token
         if token.access is None:
             return
-        identity = self._oauth.validate(token.access, Deadline(self._clock, _CALL_TIMEOUT_S))
+        identity = self._oauth.validate(token.access, _CALL_TIMEOUT_S)
         with self._changed:
             if self._token is not token:
                 return
-            now = self._clock.time()
-            token.checked_at = now
+            token.checked_at = self._clock.monotonic()
             if identity is not None and not identity.user_id:
                 self._revoke("the Twitch token is an app token, which belongs to no streamer")
                 return
             if identity is not None:
-                name = "twitch_validated" if token.usable(now) else "twitch_connected"
-                token.validated(identity, now)
+                name = "twitch_validated" if token.usable() else "twitch_connected"
+                token.validated(identity)
                 self._log.event(name, login=identity.login, scopes=sorted(identity.scopes))
                 return
             token.refused = token.access
             # If Twitch does not accept what the last refresh gave, the next one gives no better.
-            futile = token.unproved and not token.expires_within(0, now)
+            futile = token.unproved and not token.expires_within(0)
             if token.revoked is None and (futile or not token.refreshable):
                 self._revoke("Twitch says that the token is not valid: revoked, or expired without a refresh token")
             if token.revoked is not None:
@@ -309,57 +287,40 @@ class TokenKeeper:
                 )
             self._refreshing = True
             self._publish()
-        until = Deadline(self._clock, _CALL_TIMEOUT_S)
         try:
-            grant = self._oauth.refresh(found.refresh, client_id, found.client_secret, until)
+            grant = self._oauth.refresh(found.refresh, client_id, found.client_secret, _CALL_TIMEOUT_S)
         except GrantRefused as refusal:
             with self._changed:
                 # Another process may have used the refresh token and stored the answer: then that pair counts.
                 self._look_at_store()
                 if self._token is token:
-                    self._grant_refused(token, refusal)
+                    reply = refusal.reply
+                    said = f"Twitch refuses to refresh the token: {reply.message or reply.status}"
+                    token.grant_refused(TwitchTokenInvalid(said, details=reply.evidence))
+                    self._log.event("twitch_refresh_refused", status=reply.status, reason=reply.message)
             return
         with self._changed:
-            now, current = self._clock.time(), self._token.credentials
+            current = self._token.credentials
             if self._token is not token and (current is None or current.refresh != found.refresh):
                 return
             self._token = token
             renewed = Credentials(grant.access, grant.refresh, client_id, found.client_secret)
-            token.renewed(self._save(renewed), grant, now)
+            token.renewed(self._save(renewed), grant)
             self._log.event("twitch_token_refreshed", expires_in_s=grant.expires_in_s)
 
-    def _grant_refused(self, token: TokenState, refusal: GrantRefused) -> None:
-        reply = refusal.reply
-        error = TwitchTokenInvalid(
-            f"Twitch refuses to refresh the token: {reply.message or reply.status}", details=reply.evidence
-        )
-        token.grant_refused(error, self._clock.time())
-        self._log.event("twitch_refresh_refused", status=reply.status, reason=reply.message)
-
     def _revoke(self, message: str) -> None:
-        self._token.end(TwitchTokenInvalid(message), self._clock.time())
+        self._token.end(TwitchTokenInvalid(message))
         self._log.event("twitch_token_invalid", reason=message)
 
     def _save(self, pair: Credentials) -> Credentials:
         """Store a pair. If that fails it is used nevertheless, and the next rounds try again."""
-        again = self._stored.unsaved
+        again = self._store.unsaved
         try:
-            saved = self._stored.save(pair)
+            saved = self._store.save(pair)
         except SecretStoreError as error:
             self._log.event("twitch_token_not_stored", reason=str(error))
-            self._next_try_at = self._clock.time() + RETRY_AFTER_S
+            self._next_try_at = self._clock.monotonic() + RETRY_AFTER_S
             return pair
         if again:
             self._log.event("twitch_token_stored")
         return saved
-
-
-def _again(error: ClawcraftError) -> ClawcraftError:
-    """A copy to raise: one exception object must not be raised in several threads."""
-    return type(error)(
-        error.message,
-        details=error.details,
-        hint=error.hint,
-        retryable=error.retryable,
-        retry_after_s=error.retry_after_s,
-    )

@@ -4,7 +4,9 @@ What fails arrives as one of three errors, each knowing whether the same request
 TwitchUnavailable, Stopping. Whatever Twitch answered, be it an error, arrives as a Reply.
 """
 
+import itertools
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,22 +19,23 @@ from urllib3.exceptions import HTTPError
 from clawcraft.clock import Clock
 from clawcraft.errors import ClawcraftError, Stopping, Timeout, TwitchUnavailable
 from clawcraft.secrets import Secret
-from clawcraft.twitch.calls import Call, OpenCalls, Plan, Wait
-from clawcraft.twitch.config import require_safe_url
-from clawcraft.twitch.connection import CallAdapter
-from clawcraft.twitch.retry import CallRetry, told_wait_s
+from clawcraft.settings import Settings, require_safe_url
+from clawcraft.twitch.call import Call, Deadline, Wait
+from clawcraft.twitch.connection import call_adapter
+from clawcraft.twitch.retry import again_after_answer, again_after_error, told_wait_s, wait_s
 
+MAX_CONNECT_S: Final = 5.0
 MAX_BODY_BYTES: Final = 1 << 20
 _MAX_MESSAGE: Final = 300
 _CHUNK_BYTES: Final = 1 << 16
 
 OnCall = Callable[[str, str, float], None]
-"""``(endpoint, outcome, seconds)`` of each finished call; ``outcome`` is a status, or an error's code."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """``endpoint`` names the call in errors and metrics, such as ``PATCH /channels``; ``form`` is sent in the body."""
+    """``endpoint`` names the call in errors and metrics, such as ``PATCH /channels``; ``form`` is sent in the body;
+    ``repeatable``: doing it twice is the same as doing it once."""
 
     method: str
     url: str
@@ -43,6 +46,7 @@ class Request:
     params: Mapping[str, str] | None = None
     body: Mapping[str, Any] | None = None
     form: Mapping[str, str] | None = field(default=None, repr=False)
+    repeatable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,61 +65,109 @@ class Reply:
         return {"endpoint": self.endpoint, "twitch_status": self.status, "twitch_message": self.message}
 
 
-class Transport:
-    """The one requests session of the service, and every call under way in it."""
+class _TooLongError(ValueError):
+    """An answer of more than MAX_BODY_BYTES."""
 
-    def __init__(self, clock: Clock, wait: Wait, on_call: OnCall, user_agent: str) -> None:
+
+class Transport:
+    """The one requests session of the service, and every call under way in it.
+
+    ``on_call`` is told ``(endpoint, outcome, seconds)`` of each finished call; ``outcome`` is a status, or an error's
+    code. ``wait`` is ``threading.Event.wait`` outside tests.
+    """
+
+    def __init__(
+        self, settings: Callable[[], Settings], clock: Clock, wait: Wait, on_call: OnCall, user_agent: str
+    ) -> None:
+        self._settings = settings
         self._clock = clock
-        self._calls = OpenCalls(wait)
         self._wait = wait
         self._on_call = on_call
+        self._closing = threading.Event()
+        self._calls: set[Call] = set()
+        self._resolvers: set[threading.Thread] = set()
         self._session = requests.Session()
         # A proxy or .netrc of the environment must not see the streamer's token.
         self._session.trust_env = False
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.headers.update({"User-Agent": user_agent, "Accept": "application/json"})
-        self._session.mount("https://", CallAdapter())
-        self._session.mount("http://", CallAdapter())
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, call_adapter())
 
-    def send(self, request: Request, plan: Plan) -> Reply:
+    def deadline(self, total_s: float) -> Deadline:
+        """``total_s`` from now."""
+        return Deadline(self._clock, total_s)
+
+    def send(self, request: Request, deadline: Deadline) -> Reply:
         """One exchange, retried as ``retry.py`` allows. Raises Timeout, TwitchUnavailable or Stopping."""
         require_safe_url(request.url)
         started_at = time.monotonic()
         outcome = "error"
+        call = Call(deadline, self._resolvers, repeatable=request.repeatable)
+        self._calls.add(call)
         try:
-            with self._calls.open(plan) as call:
-                call.retry = CallRetry.of(call, plan.retries, self._clock.time)
-                try:
-                    reply = self._exchange(request, call)
-                    if call.cut_by is not None:
-                        # http.client takes a head that ends in the middle for a whole one.
-                        raise OSError("cut")
-                except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-                    # Without its cause: requests' exceptions carry the request, headers included.
-                    raise _failure(request, call, error) from None
+            # Looked at after the call is among those that ``close`` cuts, so that none slips through between.
+            if self.closing:
+                raise Stopping("the service stops")
+            with call:
+                reply = self._tried(request, call)
             outcome = str(reply.status)
             return reply
         except ClawcraftError as error:
             outcome = error.code
             raise
         finally:
+            self._calls.discard(call)
             self._on_call(request.endpoint, outcome, time.monotonic() - started_at)
 
     def pause(self, seconds: float) -> None:
         """Wait between two calls. Raises Stopping when the service stops meanwhile."""
-        if self._wait(self._calls.closing, seconds):
+        if self._wait(self._closing, seconds):
             raise Stopping("the service stops")
 
     @property
     def closing(self) -> bool:
-        return self._calls.closing.is_set()
+        return self._closing.is_set()
 
-    def close(self) -> None:
-        """Any thread. Cut every call under way and refuse new ones; idempotent."""
-        self._calls.close()
+    def close(self) -> list[threading.Thread]:
+        """Any thread. Cut every call under way and refuse new ones; idempotent. Gives the threads that still wait for
+        a resolver, which nothing can cut."""
+        self._closing.set()
+        for call in list(self._calls):
+            call.cut("closing")
         self._session.close()
+        return list(self._resolvers)
 
-    def _exchange(self, request: Request, call: Call) -> Reply:
+    def _tried(self, request: Request, call: Call) -> Reply:
+        settings = self._settings()
+        statuses: list[int] = []
+        for tried in itertools.count(1):
+            failure: ClawcraftError | None = None
+            call.unconnected = ""
+            try:
+                reply = self._exchange(request, call, settings.twitch_timeout_s)
+                if call.cut_by is not None:
+                    # http.client takes a head that ends in the middle for a whole one.
+                    raise OSError("cut")
+            except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+                # Raised below, without its cause: requests' exceptions carry the request, headers included.
+                failure = _failure(request, call, error, settings.twitch_timeout_s)
+                again, told_s = again_after_error(call, error), None
+            else:
+                call.may_have_applied = call.may_have_applied and reply.status != 429
+                statuses.append(reply.status)
+                again, told_s = again_after_answer(call, statuses), reply.retry_after_s
+            pause_s = wait_s(tried, told_s)
+            if not again or tried > settings.twitch_retries or pause_s >= call.deadline.remaining_s:
+                break
+            if self._wait(self._closing, pause_s):
+                raise Stopping("the service stops", retryable=call.harmless)
+        if failure is not None:
+            raise failure
+        return reply
+
+    def _exchange(self, request: Request, call: Call, timeout_s: float) -> Reply:
+        read_s = min(timeout_s, max(0.001, call.deadline.remaining_s))
         headers = {}
         if request.token is not None:
             headers["Authorization"] = f"{request.scheme} {request.token.reveal()}"
@@ -130,13 +182,13 @@ class Transport:
             headers=headers,
             allow_redirects=False,
             stream=True,
-            timeout=call.read_timeout_s,
+            timeout=(min(read_s, MAX_CONNECT_S), read_s),
         ) as response:
             body = bytearray()
             for chunk in response.iter_content(_CHUNK_BYTES):
                 body += chunk
                 if len(body) > MAX_BODY_BYTES:
-                    raise ValueError("the answer is too long")
+                    raise _TooLongError
             data = _json_object(bytes(body))
             told_s = told_wait_s(response.headers, self._clock.time())
             return Reply(request.endpoint, response.status_code, data, _message(data, request), told_s)
@@ -160,18 +212,18 @@ def _message(data: Mapping[str, Any], request: Request) -> str:
     return text[:_MAX_MESSAGE]
 
 
-def _failure(request: Request, call: Call, error: Exception) -> ClawcraftError:
+def _failure(request: Request, call: Call, error: Exception, timeout_s: float) -> ClawcraftError:
     details: dict[str, Any] = {"endpoint": request.endpoint}
     hint = None if call.harmless else Timeout.default_hint
     if call.cut_by == "closing":
         return Stopping("the service stops", details=details, retryable=call.harmless, hint=hint)
-    if call.cut_by == "deadline" or call.deadline.expired:
+    if call.cut_by == "deadline" or call.deadline.remaining_s <= 0:
         message = f"Twitch did not answer {request.endpoint} within the {call.deadline.total_s:g} s of the action"
         return Timeout(message, details=details, retryable=call.harmless)
     if isinstance(error, requests.ReadTimeout) or "Read timed out" in str(error):
-        message = f"Twitch did not answer {request.endpoint} within {call.read_timeout_s:g} s"
+        message = f"Twitch did not answer {request.endpoint} within {timeout_s:g} s"
         return Timeout(message, details=details, retryable=call.harmless)
-    details["reason"] = _reason(error)
+    details["reason"] = _reason(call, error)
     return TwitchUnavailable(
         f"no answer from Twitch to {request.endpoint}: {details['reason']}",
         details=details,
@@ -180,23 +232,12 @@ def _failure(request: Request, call: Call, error: Exception) -> ClawcraftError:
     )
 
 
-def _reason(error: Exception) -> str:
+def _reason(call: Call, error: Exception) -> str:
     """A word for what went wrong, never the exception's own text, which has the address with its parameters."""
-    names = set()
-    pending: list[BaseException] = [error]
-    while pending:
-        found = pending.pop()
-        names.add(type(found).__name__)
-        pending += [arg for arg in (*found.args, getattr(found, "reason", None)) if isinstance(arg, BaseException)]
-    for name, reason in (
-        ("NameResolutionError", "its name cannot be resolved"),
-        ("SSLError", "TLS failed"),
-        ("NewConnectionError", "cannot connect"),
-        ("ConnectTimeoutError", "cannot connect in time"),
-        ("ConnectTimeout", "cannot connect in time"),
-        ("IncompleteRead", "the answer is incomplete"),
-        ("ValueError", "the answer is too long"),
-    ):
-        if name in names:
-            return reason
-    return "the connection broke"
+    if call.unconnected:
+        return call.unconnected
+    if isinstance(error, requests.exceptions.SSLError):
+        return "TLS failed"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the answer is incomplete"
+    return "the answer is too long" if isinstance(error, _TooLongError) else "the connection broke"

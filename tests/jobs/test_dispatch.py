@@ -5,16 +5,13 @@ from typing import Any
 
 import pytest
 
-from clawcraft.actions.registry import Envelope
 from clawcraft.clock import rfc3339
 from clawcraft.errors import (
-    ActionDisabled,
     Busy,
     ClawcraftError,
     IdempotencyConflict,
     InternalError,
     Interrupted,
-    PausedByOperator,
     QueueFull,
     RateLimited,
     Stopping,
@@ -24,8 +21,9 @@ from clawcraft.errors import (
     TwitchRejected,
     TwitchUnavailable,
 )
-from clawcraft.jobs.dispatch import Answer
+from clawcraft.jobs.answer import Answer
 from clawcraft.jobs.idempotency import FALLBACK_WINDOW_S
+from clawcraft.jobs.model import Envelope
 from clawcraft.jobs.store import MAX_ACTIVE
 from tests.support.job_rig import PATIENCE_S, TTL_S, JobRig, Places, TurnedClock, envelope, start, stop, together
 
@@ -128,44 +126,39 @@ def test_without_request_id_the_mission_recognises_a_repeat_for_a_while(rig: Job
     assert rig.accept(request) != first
 
 
+M = start(mission_id="m")
+STOP_M = stop(mission_id="m")
+
+
 @pytest.mark.parametrize(
-    "other",
+    ("requests", "jobs"),
     [
-        start(mission_id="n"),
-        start(mission_id="m", agent_id="someone"),
-        start(mission_id="m", correlation_id="c"),
-        start(correlation_id="m"),
-        stop(mission_id="m"),
-        start("r", mission_id="m"),
+        ([M, start(mission_id="n")], [0, 1]),
+        ([M, start(mission_id="m", agent_id="someone")], [0, 1]),
+        ([M, start(mission_id="m", correlation_id="c")], [0, 1]),
+        ([M, start(correlation_id="m")], [0, 1]),
+        ([M, start("r", mission_id="m")], [0, 1]),
+        ([M, STOP_M, M, STOP_M, STOP_M], [0, 1, 2, 3, 3]),
+        ([start(correlation_id="c"), stop(correlation_id="c"), start(correlation_id="c")], [0, 1, 2]),
+        ([M, stop("s", mission_id="m", agent_id="someone"), stop(mission_id="n"), M], [0, 1, 2, 0]),
+        ([M, stop("s", mission_id="m", correlation_id="other"), M], [0, 1, 2]),
     ],
-    ids=["mission", "agent", "correlation", "kind of id", "action", "request_id"],
+    ids=[
+        "another mission",
+        "another agent",
+        "a correlation too",
+        "another kind of id",
+        "a request_id",
+        "start, stop, start, stop and its repeat",
+        "the same by correlation",
+        "a stop of someone else, or of another mission, does not come between",
+        "a stop with a request_id of its own comes between",
+    ],
 )
-def test_a_different_key_is_a_different_job(rig: JobRig, other: Envelope) -> None:
-    first = rig.accept(start(mission_id="m"))
-    assert rig.accept(other) != first
-
-
-@pytest.mark.parametrize(
-    "ids", [{"mission_id": "m"}, {"correlation_id": "c"}, {"mission_id": "m", "correlation_id": "c"}]
-)
-def test_start_stop_start_again_is_three_jobs(rig: JobRig, ids: dict[str, str]) -> None:
-    jobs = [rig.run(request) for request in (start(**ids), stop(**ids), start(**ids), stop(**ids))]
-    assert len({job.id for job in jobs}) == 4
-    assert [(job.result or {})["status"] for job in jobs] == ["started", "stopped"] * 2
-    assert rig.accept(stop(**ids)) == jobs[-1].id  # and a repeat is one of the last, not of the first
-
-
-def test_a_stop_of_another_agent_or_mission_does_not_count_as_between(rig: JobRig) -> None:
-    first = rig.run(start(mission_id="m"))
-    rig.run(stop("s", mission_id="m", agent_id="someone"))
-    rig.run(stop(mission_id="n"))
-    assert rig.accept(start(mission_id="m")) == first.id
-
-
-def test_a_stop_with_a_request_id_of_its_own_counts_as_between(rig: JobRig) -> None:
-    first = rig.run(start(mission_id="m"))
-    rig.run(stop("s", mission_id="m", correlation_id="other"))
-    assert rig.accept(start(mission_id="m")) != first.id
+def test_which_requests_of_a_mission_are_one_job(rig: JobRig, requests: list[Envelope], jobs: list[int]) -> None:
+    ids = [rig.run(request).id for request in requests]
+    distinct = list(dict.fromkeys(ids))
+    assert [distinct.index(job_id) for job_id in ids] == jobs
 
 
 def test_with_other_args_the_mission_conflicts_only_while_its_job_is_active(rig: JobRig) -> None:
@@ -186,25 +179,6 @@ def test_a_clock_set_back_does_not_stretch_the_window(rig: JobRig, clock: Turned
 
 
 # --- the order of checks ----------------------------------------------------------------------------------------------
-
-
-def test_paused_comes_before_everything_even_a_repeat(rig: JobRig) -> None:
-    rig.accept(start("r"))
-    rig.pause.pause(survive_restart=False)
-    with pytest.raises(PausedByOperator) as paused:
-        rig.execute(start("r"))
-    assert paused.value.details["since"] is not None
-    rig.pause.resume()
-    assert rig.execute(start("r")).status == 202
-
-
-def test_a_disabled_action_is_refused_until_it_is_on_again(rig: JobRig) -> None:
-    rig.disabled.add("twitch.set_title")
-    with pytest.raises(ActionDisabled):
-        rig.execute(title())
-    assert rig.limiter.taken == []
-    rig.disabled.clear()
-    assert rig.execute(title()).status == 200
 
 
 def test_a_replay_takes_nothing_of_the_rate_limit_and_passes_when_it_is_used_up(rig: JobRig) -> None:
@@ -335,11 +309,11 @@ def test_a_defect_in_a_sync_handler_is_an_internal_error_and_kept(rig: JobRig) -
     assert rig.execute(title("t")).body == answer.body
 
 
-# --- twins ------------------------------------------------------------------------------------------------------------
+# --- duplicates -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("error", [None, TwitchRejected("no"), TwitchUnavailable("down")])
-def test_twins_wait_for_the_first_and_it_runs_once(rig: JobRig, error: ClawcraftError | None) -> None:
+def test_duplicates_wait_for_the_first_and_it_runs_once(rig: JobRig, error: ClawcraftError | None) -> None:
     rig.sync.gate.clear()
     rig.sync.fails_with = error
 
@@ -355,7 +329,7 @@ def test_twins_wait_for_the_first_and_it_runs_once(rig: JobRig, error: Clawcraft
     assert rig.limiter.taken == ["twitch.set_title"]
 
 
-def test_a_twin_that_asks_for_something_else_conflicts_at_once(rig: JobRig) -> None:
+def test_a_duplicate_that_asks_for_something_else_conflicts_at_once(rig: JobRig) -> None:
     rig.sync.gate.clear()
 
     def other() -> None:
@@ -372,12 +346,11 @@ def test_a_twin_that_asks_for_something_else_conflicts_at_once(rig: JobRig) -> N
     assert (first.status, second) == (200, None)
 
 
-def test_a_twin_without_a_place_to_wait_is_told_to_come_back(rig: JobRig) -> None:
+def test_a_duplicate_without_a_place_to_wait_is_told_to_come_back(rig: JobRig) -> None:
     rig.sync.gate.clear()
     rig.places = Places(0)
-    rig.dispatcher._waiting = rig.places
 
-    def twin() -> None:
+    def duplicate() -> None:
         assert rig.sync.entered.acquire(timeout=PATIENCE_S)
         try:
             with pytest.raises(Busy) as busy:
@@ -386,10 +359,10 @@ def test_a_twin_without_a_place_to_wait_is_told_to_come_back(rig: JobRig) -> Non
         finally:
             rig.sync.gate.set()
 
-    assert together([lambda: rig.execute(title("t")), twin])[1] is None
+    assert together([lambda: rig.execute(title("t")), duplicate])[1] is None
 
 
-def test_stopping_lets_go_of_twins_at_once(rig: JobRig) -> None:
+def test_stopping_lets_go_of_duplicates_at_once(rig: JobRig) -> None:
     rig.sync.gate.clear()
 
     def stop_all() -> None:
@@ -397,17 +370,17 @@ def test_stopping_lets_go_of_twins_at_once(rig: JobRig) -> None:
             assert rig.places.taken.acquire(timeout=PATIENCE_S)
         rig.dispatcher.stop()
 
-    def twin() -> None:
+    def duplicate() -> None:
         assert rig.sync.entered.acquire(timeout=PATIENCE_S)
         rig.sync.entered.release()
         with pytest.raises(Stopping):
             rig.execute(title("t"))
-        twins_done.append(None)
-        if len(twins_done) == 3:  # only now may the first end: no twin has waited for it
+        done.append(None)
+        if len(done) == 3:  # only now may the first end: no duplicate has waited for it
             rig.sync.gate.set()
 
-    twins_done: list[None] = []
-    first, *rest = together([lambda: rig.execute(title("t")), twin, twin, twin, stop_all])
+    done: list[None] = []
+    first, *rest = together([lambda: rig.execute(title("t")), duplicate, duplicate, duplicate, stop_all])
     assert (first.status, rest) == (200, [None] * 4)
 
 
@@ -415,7 +388,7 @@ def test_stopping_lets_go_of_twins_at_once(rig: JobRig) -> None:
 
 
 def test_sync_actions_beyond_their_share_of_the_workers_are_busy(tmp_path: Path, clock: TurnedClock) -> None:
-    rig = JobRig(tmp_path, clock=clock, sync_slots=2)
+    rig = JobRig(tmp_path, clock=clock, twitch_slots=2)
     rig.sync.gate.clear()
 
     def third() -> None:

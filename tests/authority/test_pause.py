@@ -1,12 +1,14 @@
 """The pause switch: it acts at once, outlives a restart only if the streamer chose so, and errs towards paused."""
 
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from clawcraft.authority.pause import PauseSwitch
 from clawcraft.clock import rfc3339
-from tests.support.job_rig import TurnedClock, together
+from tests.support.job_rig import TurnedClock
 
 
 def test_it_is_off_at_first_and_says_since_when_it_is_on(tmp_path: Path, clock: TurnedClock) -> None:
@@ -77,9 +79,30 @@ def test_a_failed_write_leaves_no_litter(tmp_path: Path, clock: TurnedClock, mon
     assert [path.name for path in tmp_path.iterdir()] == [PauseSwitch.FILE_NAME]
 
 
-def test_toggling_from_many_threads_ends_where_an_even_number_leads(tmp_path: Path, clock: TurnedClock) -> None:
+class BusyClock(TurnedClock):
+    """While a pause asks it for the time, somebody else presses too, and has come as far as it can."""
+
+    def __init__(self, press: Callable[[], object]) -> None:
+        super().__init__()
+        self.other = threading.Thread(target=press)
+
+    def time(self) -> float:
+        if self.other.ident is None:
+            self.other.start()
+            self.other.join(0.2)  # either done by now, or waiting for the press before it
+        return super().time()
+
+
+def test_of_two_presses_at_once_one_pauses_and_the_other_resumes(tmp_path: Path) -> None:
+    clock = BusyClock(lambda: switch.toggle(survive_restart=True))
     switch = PauseSwitch(tmp_path, clock)
-    together([lambda: switch.toggle(survive_restart=True)] * 16)
+    assert switch.toggle(survive_restart=True) is True
+    clock.other.join()
     assert not switch.paused
-    assert switch.toggle(survive_restart=True)
+    assert not PauseSwitch(tmp_path, clock).paused
+
+
+def test_a_toggle_says_what_it_came_to_and_is_kept(tmp_path: Path, clock: TurnedClock) -> None:
+    switch = PauseSwitch(tmp_path, clock)
+    assert [switch.toggle(survive_restart=True) for _ in range(3)] == [True, False, True]
     assert PauseSwitch(tmp_path, clock).paused

@@ -1,28 +1,21 @@
-#!/usr/bin/env python3
-"""Writes docs/configuration.md from the one table of settings. A test fails while the two differ.
-
-Standard library only.
-"""
+"""``docs/configuration.md``: the table of settings and the table of actions, as the streamer reads them."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
 
-import _venv
+from clawcraft.actions.catalogue import ACTIONS, Action, Kind
+from clawcraft.panel import fields
+from clawcraft.settings import OBSOLETE, SETTINGS, Setting, Whole
 
-_venv.require_python()
-sys.path.insert(0, str(_venv.ROOT / "obs_plugin"))
-
-from clawcraft.panel import fields  # noqa: E402
-from clawcraft.settings import OBSOLETE, SETTINGS, Setting, Whole  # noqa: E402
-
-REFERENCE = _venv.ROOT / "docs" / "configuration.md"
+REFERENCE: Final = Path(__file__).resolve().parents[2] / "docs" / "configuration.md"
 _GROUPS = (("Service", ("PORT", "TOOL_")), ("OBS", ("OBS_",)), ("Twitch", ("TWITCH_",)))
 _HEAD = """\
 # Configuration
 
-Written by `tools/configuration.py` from `obs_plugin/clawcraft/settings.py`; change it there.
+Written by `tools/generate.py` from `obs_plugin/clawcraft/settings.py` and `actions/catalogue.py`; change it there.
 
 Each setting is looked for in this order, and the first place that has it wins:
 
@@ -39,7 +32,7 @@ be changed there.
 """
 
 
-def reference() -> str:
+def files() -> dict[Path, str]:
     """The whole document."""
     parts = [_HEAD]
     for title, prefixes in _GROUPS:
@@ -47,8 +40,9 @@ def reference() -> str:
         parts.append(f"## {title}\n\n| setting | default | in the panel | what |\n| --- | --- | --- | --- |")
         parts.extend(_line(row) for row in rows)
         parts.append("")
+    parts.extend(_actions())
     parts.extend(_panel_only())
-    return "\n".join(parts) + "\n"
+    return {REFERENCE: "\n".join(parts) + "\n"}
 
 
 def _line(row: Setting) -> str:
@@ -58,11 +52,9 @@ def _line(row: Setting) -> str:
 def _default(row: Setting) -> str:
     if row.secret:
         return "generated" if row.name == "TOOL_SERVICE_TOKEN" else "none"
-    if row.name == "TOOL_SERVICE_ALLOWED_CLIENTS":
-        return "`loopback`"
     if isinstance(row.default, bool):
         return f"`{str(row.default).lower()}`"
-    return f"`{row.default}`" if row.default not in ("", (), {}) else "empty"
+    return f"`{row.default}`" if row.default != "" else "empty"
 
 
 def _range(row: Setting) -> str:
@@ -73,11 +65,27 @@ def _range(row: Setting) -> str:
 
 
 def _in_panel(row: Setting) -> str:
-    if row.name == fields.DISABLED.name:
+    if row.name in (fields.DISABLED.name, fields.POLICY.name):
         return "Actions, the switches"
     if row.name == fields.OWN_LIMITS.name:
         return "Actions, the limits"
     return next((field.label for field in fields.FIELDS if field.name == row.name), "")
+
+
+def _actions() -> Iterator[str]:
+    yield "## Actions\n"
+    yield "What an agent may ask for. What is off at first is switched on in the panel, or by `TOOL_ACTION_POLICY`.\n"
+    yield "| action | the agent may | answered with | at first | a minute | Twitch scope |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    yield from map(_action_line, ACTIONS)
+    yield ""
+
+
+def _action_line(action: Action) -> str:
+    limit = f"{action.limit.per_min}, {action.limit.burst} at once" if action.limit else "the limit of each action"
+    scope = f"`{action.scope}`" if action.scope else ""
+    answer = "a job" if action.kind is Kind.ASYNC else "its result"
+    return f"| `{action.name}` | {action.label} | {answer} | {action.policy} | {limit} | {scope} |"
 
 
 def _panel_only() -> Iterator[str]:
@@ -88,8 +96,3 @@ def _panel_only() -> Iterator[str]:
     yield "## Ignored\n"
     names = " and ".join(f"`{name}`" for name in OBSOLETE)
     yield f"{names} belong to tools that reach OBS over WebSocket. If set, the log says that they are ignored."
-
-
-if __name__ == "__main__":
-    REFERENCE.write_text(reference(), "utf-8")
-    print(f"Written: {REFERENCE}")

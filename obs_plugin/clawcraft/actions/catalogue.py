@@ -1,0 +1,135 @@
+"""The one table of actions: what an agent may ask for, one row each.
+
+Settings, the panel's switches, Twitch scopes, limits, ``GET /tools``, OpenAPI, OpenClaw's tools and the tables of the
+docs are derived from it. A new action is its row here, its schema ``schemas/actions/<name>.json``, and a function of
+the name's last part in ``actions/<module>.py``; ``tools/generate.py`` then writes the generated files.
+
+Imports nothing of the package, so that everything may import it. No state.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Flag, StrEnum, auto
+from types import MappingProxyType
+from typing import Final
+
+
+class Kind(StrEnum):
+    """SYNC: answered with its result. ASYNC: answered with a job, which the agent polls."""
+
+    SYNC = "sync"
+    ASYNC = "async"
+
+
+class Needs(Flag):
+    """What an action cannot do without."""
+
+    OBS = auto()
+    TWITCH = auto()
+
+
+class Policy(StrEnum):
+    """What the streamer lets an agent do with an action."""
+
+    ALLOW = "allow"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most ``per_min`` requests a minute, of which ``burst`` may come at once."""
+
+    per_min: int
+    burst: int
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One row.
+
+    Parameters: ``module`` of this folder holds the handler; ``label`` completes "The agent may …" in the panel;
+    ``scope`` is the Twitch scope that it needs; ``limit`` bounds it where the general limit is more than Twitch takes;
+    ``policy`` counts until the streamer says otherwise; ``supersedes`` names the action whose earlier jobs end when
+    this one is accepted.
+    """
+
+    name: str
+    kind: Kind
+    module: str
+    label: str
+    needs: Needs
+    scope: str | None = None
+    limit: Limit | None = None
+    policy: Policy = Policy.OFF
+    supersedes: str | None = None
+
+    @property
+    def handler(self) -> str:
+        """The name of the function in ``module``."""
+        return self.name.rpartition(".")[2]
+
+    @property
+    def key(self) -> str:
+        """The name where ``twitch.`` goes without saying: in settings, and as part of the panel's keys."""
+        return self.name.removeprefix("twitch.")
+
+
+ACTIONS: Final = (
+    Action(
+        name="twitch.start_stream",
+        kind=Kind.ASYNC,
+        module="stream",
+        label="start the stream",
+        needs=Needs.OBS,
+        scope="channel:manage:broadcast",  # for title and game only: it starts without
+        policy=Policy.ALLOW,
+    ),
+    Action(
+        name="twitch.stop_stream",
+        kind=Kind.ASYNC,
+        module="stream",
+        label="stop the stream",
+        needs=Needs.OBS,
+        policy=Policy.ALLOW,
+        supersedes="twitch.start_stream",  # one that waits behind must not flash live after the stop was asked for
+    ),
+    Action(
+        name="twitch.set_title",
+        kind=Kind.SYNC,
+        module="channel",
+        label="change the title",
+        needs=Needs.TWITCH,
+        scope="channel:manage:broadcast",
+        policy=Policy.ALLOW,
+    ),
+    Action(
+        name="twitch.set_game",
+        kind=Kind.SYNC,
+        module="channel",
+        label="change the game",
+        needs=Needs.TWITCH,
+        scope="channel:manage:broadcast",
+        policy=Policy.ALLOW,
+    ),
+    Action(
+        name="twitch.post_chat_message",
+        kind=Kind.SYNC,
+        module="chat",
+        label="write in chat",
+        needs=Needs.TWITCH,
+        scope="user:write:chat",
+        limit=Limit(per_min=40, burst=20),  # Twitch's own for a channel's chat: 20 per 30 s
+        policy=Policy.ALLOW,
+    ),
+    Action(
+        name="twitch.create_clip",
+        kind=Kind.SYNC,
+        module="clips",
+        label="create clips",
+        needs=Needs.TWITCH,
+        scope="clips:edit",
+        policy=Policy.ALLOW,
+    ),
+)
+
+BY_NAME: Final[Mapping[str, Action]] = MappingProxyType({action.name: action for action in ACTIONS})

@@ -1,0 +1,30 @@
+"""May an agent do this now? What the streamer paused, switched off or bounded. On HTTP workers."""
+
+from collections.abc import Callable
+
+from clawcraft.actions.catalogue import Action
+from clawcraft.authority.pause import PauseSwitch
+from clawcraft.authority.rate_limit import RateLimiter
+from clawcraft.errors import ActionDisabled, PausedByOperator
+from clawcraft.settings import Settings
+
+
+class Guard:
+    """``check`` comes before idempotency: what is paused or off is refused even to a repeat. ``admit`` comes after it:
+    a repeat costs nothing."""
+
+    def __init__(self, pause: PauseSwitch, limiter: RateLimiter, settings: Callable[[], Settings]) -> None:
+        self._pause = pause
+        self._limiter = limiter
+        self._settings = settings
+
+    def check(self, action: str) -> None:
+        """Raises PausedByOperator, ActionDisabled."""
+        if self._pause.paused:
+            raise PausedByOperator("the streamer has paused agent access", details=self._pause.status())
+        if not self._settings().is_on(action):
+            raise ActionDisabled(f"{action} is switched off")
+
+    def admit(self, action: Action) -> None:
+        """Count a request that is not a repeat. Raises RateLimited."""
+        self._limiter.take(action)

@@ -1,0 +1,70 @@
+"""Files that others read or write at the same time: replaced whole, and changed by one process at a time.
+
+Standard library only. Any thread.
+"""
+
+import contextlib
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+RETRY_S: Final = 0.005
+
+
+class LockHeld(TimeoutError):
+    """Another process kept the lock for the whole patience."""
+
+
+def write_atomically(path: Path, data: bytes, *, mode: int = 0o600, durable: bool = True) -> None:
+    """Replace ``path`` by ``data``: a reader gets the old file or the new one, never a part. ``durable`` survives a
+    power cut. The folder must exist. Raises OSError, and leaves the old file as it was."""
+    # mkstemp creates with 0600, so a secret is never readable by others, not even for a moment.
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        if mode != 0o600:
+            os.chmod(temporary, mode)  # noqa: PTH101 - mkstemp gives a string
+        os.replace(temporary, path)  # noqa: PTH105 - one call that is atomic on every platform
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)  # noqa: PTH108 - mkstemp gives a string
+        raise
+
+
+@contextlib.contextmanager
+def locked(path: Path, patience_s: float) -> Iterator[None]:
+    """Hold the lock that the file ``path`` stands for; no other thread or process is inside meanwhile. It ends with
+    its holder, however that dies. The folder must exist. Raises LockHeld after ``patience_s``, and OSError."""
+    # 0600: whoever may open the file may hold the lock.
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
+        patient_until_s = time.monotonic() + patience_s
+        while not _try_lock(file.fileno()):
+            if time.monotonic() >= patient_until_s:
+                raise LockHeld(f"another program keeps {path} locked")
+            time.sleep(RETRY_S)
+        yield  # Closing the file lets go of the lock.
+
+
+def _try_lock(handle: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            os.lseek(handle, 0, os.SEEK_SET)
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

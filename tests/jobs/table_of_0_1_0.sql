@@ -1,0 +1,23 @@
+-- The job table as version 0.1.0 left it when OBS died: one job done, one running.
+BEGIN TRANSACTION;
+CREATE TABLE answers ( request_id TEXT PRIMARY KEY, action TEXT NOT NULL, fingerprint TEXT NOT NULL, created_at REAL NOT NULL, status INTEGER, body TEXT) WITHOUT ROWID;
+INSERT INTO "answers" VALUES('answered','twitch.set_title','dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd',1800000001.0,200,'{"ok": true}');
+CREATE TABLE jobs ( seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, action TEXT NOT NULL, args TEXT NOT NULL, agent_id TEXT NOT NULL, request_id TEXT, mission_id TEXT, correlation_id TEXT, fingerprint TEXT NOT NULL, status TEXT NOT NULL, percent INTEGER NOT NULL, message TEXT NOT NULL, updated_at REAL NOT NULL, created_at REAL NOT NULL, started_at REAL, finished_at REAL, result TEXT, error TEXT);
+INSERT INTO "jobs" VALUES(1,'job_done','twitch.start_stream','{"title":"Tür"}','agent','done','m',NULL,'ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff','done',100,'done',1800000001.0,1800000000.0,1800000000.0,1800000001.0,'{"status":"started"}',NULL);
+INSERT INTO "jobs" VALUES(2,'job_running','twitch.stop_stream','{}','agent',NULL,NULL,'c','eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee','running',1,'running',1800000001.0,1800000001.0,1800000001.0,NULL,NULL,NULL);
+CREATE TABLE signatures (digest BLOB PRIMARY KEY, expires_at REAL NOT NULL) WITHOUT ROWID;
+INSERT INTO "signatures" VALUES(X'4A3CDFAE6F291C8F544DAEA5B72905CF9E74C1ED427D831AD0D7CA00C73C794D',1800000301.0);
+CREATE UNIQUE INDEX jobs_by_request ON jobs (request_id);
+CREATE INDEX jobs_without_request ON jobs (agent_id, action, mission_id, correlation_id) WHERE request_id IS NULL;
+CREATE INDEX jobs_of_agent_mission ON jobs (agent_id, mission_id) WHERE mission_id IS NOT NULL;
+CREATE INDEX jobs_of_agent_correlation ON jobs (agent_id, correlation_id) WHERE mission_id IS NULL;
+CREATE INDEX jobs_by_status ON jobs (status);
+CREATE INDEX jobs_by_action ON jobs (action);
+CREATE INDEX jobs_by_action_status ON jobs (action, status);
+CREATE INDEX jobs_by_mission ON jobs (mission_id) WHERE mission_id IS NOT NULL;
+CREATE INDEX jobs_by_correlation ON jobs (correlation_id) WHERE correlation_id IS NOT NULL;
+CREATE INDEX jobs_by_end ON jobs (finished_at) WHERE finished_at IS NOT NULL;
+CREATE INDEX answers_by_age ON answers (created_at);
+CREATE INDEX signatures_by_expiry ON signatures (expires_at);
+PRAGMA user_version = 1;
+COMMIT;

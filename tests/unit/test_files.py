@@ -1,0 +1,85 @@
+"""Files shared between processes: whole or not at all, one writer at a time."""
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from clawcraft.files import LockHeld, locked, write_atomically
+
+OBS_PLUGIN = Path(__file__).resolve().parents[2] / "obs_plugin"
+HOLD = """
+import sys
+from pathlib import Path
+from clawcraft.files import locked
+with locked(Path(sys.argv[1]), 0):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    path = tmp_path / "a.json"
+    write_atomically(path, b"old")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, step, full)
+        with pytest.raises(OSError, match="No space"):
+            write_atomically(path, b"new")
+    assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [("a.json", b"old")]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has access lists of the profile instead of modes")
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_a_file_has_its_mode_whatever_the_old_one_had(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "a.json"
+    path.touch(mode=0o640)
+    write_atomically(path, b"new", mode=mode, durable=False)
+    assert path.stat().st_mode & 0o777 == mode
+    assert path.read_bytes() == b"new"
+
+
+def test_the_lock_keeps_others_out_until_its_holder_dies(tmp_path: Path) -> None:
+    path = tmp_path / "a.lock"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(OBS_PLUGIN)},
+    )
+    with holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline().strip() == b"held"
+        with pytest.raises(LockHeld, match=r"a\.lock"), locked(path, 0.02):
+            raise AssertionError("two are inside")
+        holder.kill()
+    with locked(path, 0):
+        assert path.stat().st_mode & 0o077 == 0
+
+
+def test_threads_of_one_process_keep_each_other_out(tmp_path: Path) -> None:
+    inside, most = 0, 0
+
+    def work() -> None:
+        nonlocal inside, most
+        for _ in range(20):
+            with locked(tmp_path / "a.lock", 30):
+                inside += 1
+                most = max(most, inside)
+                inside -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert most == 1

@@ -1,0 +1,150 @@
+"""``tools/openclaw/``: ``tools.json``, the tool lists of ``openclaw.plugin.json`` and the table of the README.
+
+A tool's parameters are its action's schema. Its label and description are the schema's ``x-agent``: texts for a model
+that may see nothing of a tool but its name and the first 175 characters of its description, which is what OpenClaw's
+directory of tools shows.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from clawcraft.actions.catalogue import ACTIONS, Action, Kind
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+PLUGIN: Final = ROOT / "tools" / "openclaw"
+PROFILES: Final = ("coding", "messaging", "full")
+"""OpenClaw's tool profiles that show the tools; without the list its common profiles hide them."""
+SCHEMA_KEYS: Final = frozenset(
+    {"type", "properties", "required", "additionalProperties", "description", "default", "enum"}
+    | {"minLength", "maxLength", "pattern", "minimum", "maximum"}
+)
+"""What model providers and OpenClaw's validator take everywhere. The rest (combinations such as "one of", and
+multipleOf, which 5.1 / 0.1 fails in floating point) stays in the descriptions, and with the service."""
+WAIT: Final = {
+    "type": "boolean",
+    "default": True,
+    "description": "true: return the final outcome. false: return the job id at once; you are told when the job ends.",
+}
+TABLE: Final = ("<!-- tools: written by tools/generate.py -->\n", "<!-- /tools -->\n")
+
+Json = dict[str, Any]
+
+PRE_SHOW_CHECK: Final[Json] = {
+    "name": "twitch_pre_show_check",
+    "label": "Pre-show check",
+    "description": "Check that OBS and Twitch are ready, and what is on air now: live or not, uptime, scenes, what is "
+    "missing. Changes nothing. Use before going live.",
+    "parameters": {
+        "type": "object",
+        "properties": {
+            "obs_scene": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 120,
+                "description": "OBS scene you intend to start with; the check tells whether it exists.",
+            }
+        },
+        "additionalProperties": False,
+    },
+}
+JOB_STATUS: Final[Json] = {
+    "name": "twitch_job_status",
+    "label": "Job status",
+    "description": "Tell how a start or stop of the Twitch stream is going, by its job_id: queued, running with "
+    "progress, done with its result, or failed with its error.",
+    "parameters": {
+        "type": "object",
+        "properties": {
+            "job_id": {
+                "type": "string",
+                "pattern": "^[A-Za-z0-9_-]{1,64}$",
+                "description": "The job_id that twitch_start_stream or twitch_stop_stream returned.",
+            },
+            "wait_s": {
+                "type": "integer",
+                "minimum": 0,
+                "maximum": 30,
+                "default": 0,
+                "description": "Wait up to this many seconds for the job to end.",
+            },
+        },
+        "required": ["job_id"],
+        "additionalProperties": False,
+    },
+}
+
+
+def files() -> dict[Path, str]:
+    """Each file of the plugin that is made of the actions. Raises ValueError that names what an action lacks."""
+    tools = [PRE_SHOW_CHECK, *(_tool(action, action_schema(action)) for action in ACTIONS), JOB_STATUS]
+    readme = PLUGIN / "README.md"
+    return {
+        PLUGIN / "tools.json": _text(tools),
+        PLUGIN / "openclaw.plugin.json": _text(_manifest(tools)),
+        readme: _with_table(readme.read_text("utf-8"), tools),
+    }
+
+
+def action_schema(action: Action) -> Json:
+    """The schema file of ``action``. Raises ValueError where it, or the texts for agents in it, are missing."""
+    path = ROOT / "schemas" / "actions" / f"{action.name}.json"
+    if not path.exists():
+        raise ValueError(f"{action.name}: no schema in schemas/actions/")
+    schema: Json = json.loads(path.read_text("utf-8"))
+    if not {"label", "description"} <= schema.get("x-agent", {}).keys():
+        raise ValueError(f"{action.name}: no x-agent with label and description in its schema")
+    return schema
+
+
+def _tool(action: Action, schema: Json) -> Json:
+    # The rules between fields, in words: model providers refuse them at the top of a schema.
+    rules = [part["description"] for part in schema.get("allOf", [])]
+    parameters = _reduced(schema)
+    del parameters["description"]
+    if action.kind is Kind.ASYNC:
+        parameters["properties"]["wait"] = WAIT
+    return {
+        "name": action.name.replace(".", "_"),
+        "label": schema["x-agent"]["label"],
+        "description": " ".join([schema["x-agent"]["description"], *rules]),
+        "action": action.name,
+        "kind": action.kind,
+        "parameters": parameters,
+    }
+
+
+def _reduced(schema: Json) -> Json:
+    if "$ref" in schema:
+        raise ValueError("an action schema has a $ref, which a tool's parameters cannot follow")
+    reduced = {key: value for key, value in schema.items() if key in SCHEMA_KEYS}
+    if "properties" in reduced:
+        reduced["properties"] = {name: _reduced(field) for name, field in reduced["properties"].items()}
+    return reduced
+
+
+def _manifest(tools: list[Json]) -> Json:
+    manifest: Json = json.loads((PLUGIN / "openclaw.plugin.json").read_text("utf-8"))
+    manifest["contracts"]["tools"] = [tool["name"] for tool in tools]
+    manifest["toolMetadata"] = {
+        tool["name"]: {
+            "profiles": list(PROFILES),
+            "sideEffecting": "action" in tool,
+            "replaySafe": "action" not in tool,
+        }
+        for tool in tools
+    }
+    return manifest
+
+
+def _with_table(readme: str, tools: list[Json]) -> str:
+    before, begin, rest = readme.partition(TABLE[0])
+    _, end, after = rest.partition(TABLE[1])
+    rows = [f"| `{tool['name']}` | {tool['description'].partition('. ')[0].removesuffix('.')} |\n" for tool in tools]
+    return "".join([before, begin, "| tool | does |\n| --- | --- |\n", *rows, end, after])
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
