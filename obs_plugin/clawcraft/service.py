@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from clawcraft import dependencies
@@ -58,8 +57,8 @@ class View:
 class Service:
     """One life of the service, from script_load to script_unload."""
 
-    def __init__(self, obs: ModuleType, panel: Mapping[str, object], carried: Any = None) -> None:
-        self.obs = ObsAdapter(obs)
+    def __init__(self, obs: ObsAdapter, panel: Mapping[str, object], carried: Any = None) -> None:
+        self.obs = obs
         self._clock = SystemClock()
         self._ui = UiThread(self.obs.libobs, self._count_ui_call)
         self._stream = StreamController(self.obs, self._ui, self._clock, self._settings_in_force, carried)

@@ -34,7 +34,7 @@ class Driver:
 
         self.settings = settings
         self.configure()
-        self.obs = ObsAdapter(obs)
+        self.obs = ObsAdapter(obs, lambda callback: callback)
         self.ui_calls: list[str] = []
         self.ui = UiThread(self.obs.libobs, lambda outcome, _duration_s: self.ui_calls.append(outcome))
         self.stream = StreamController(self.obs, self.ui, SystemClock(), lambda: self.in_force, carried)

@@ -11,8 +11,8 @@ from typing import Any, Final
 import _venv
 from clawcraft.checks import Check, failed, ok, warning
 from clawcraft.dependencies import REQUIRED
+from clawcraft.panel.fields import service_values
 from clawcraft.panel.interpreter import child_environment, interpreter_of
-from clawcraft.panel.values import service_values
 from clawcraft.secrets import Secret, SecretStore, SecretStoreError
 from clawcraft.settings import Settings, SettingsError, load_settings
 from installer import LIBRARY, SCRIPT, Problem, embedded, homes
