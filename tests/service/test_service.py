@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import pytest
 from referencing import Registry, Resource
 
+from clawcraft.actions.catalogue import ACTIONS, Kind
 from tests.service.conftest import Studio
+from tests.support.examples import EXAMPLES
 from tests.support.real_obs import free_port, wait_until
 from tests.support.tool_client import ToolClient, stored_token
+from twitch_sim.server import TwitchSim
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS = ROOT / "schemas"
@@ -40,6 +44,24 @@ def test_every_answer_has_the_form_its_schema_says(client: ToolClient) -> None:
     refused = client.post("twitch.set_title", "forms-2", title="Hello")
     check(refused.json(), "failure")
     client.run("twitch.stop_stream", "forms-3")
+
+
+def test_every_action_is_carried_out(tmp_path: Path, twitch: TwitchSim, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOOL_ACTION_POLICY", ",".join(f"{action.name}=allow" for action in ACTIONS))
+    twitch.world.go_live()
+    studio = Studio(tmp_path)
+    with studio.obs:
+        client = studio.client()
+        for action in sorted(ACTIONS, key=lambda action: action.supersedes is not None):  # the stop last
+            args = EXAMPLES[action.name]
+            if action.kind is Kind.ASYNC:
+                job = client.run(action.name, action.name, **args)
+                assert (job["status"], job["result"]["warnings"]) == ("done", []), action.name
+            else:
+                answer = client.post(action.name, action.name, **args)
+                assert answer.status_code == 200, f"{action.name}: {answer.text}"
+                check(answer.json(), "sync")
+        client.close()
 
 
 def test_the_status_tells_of_a_live_stream(client: ToolClient) -> None:
