@@ -20,7 +20,7 @@ def check(action: str, args: Any = None, /, **envelope: Any) -> Any:
     body = {"agent_id": "producer", "action": action, "request_id": "r", **envelope}
     if args is not None:
         body["args"] = args
-    return CONTRACT.parse(json.dumps({name: value for name, value in body.items() if value != ...}).encode())
+    return CONTRACT.check({name: value for name, value in body.items() if value != ...})
 
 
 def violations(action: str, args: Any = None, /, **envelope: Any) -> list[tuple[str, str]]:

@@ -7,12 +7,8 @@ import pytest
 from clawcraft import VERSION, errors
 from clawcraft.jobs.model import JobStatus
 from tests.support.http_service import CONTRACT, OBS_STATUS, Answer, HttpService, job, request
+from tests.support.responses import fits
 from tests.support.settings import make_settings
-
-
-def fits(name: str, body: Any) -> bool:
-    assert CONTRACT.check_response(name, body) == []
-    return True
 
 
 def test_health_tells_who_it_is_and_nothing_else(service: HttpService) -> None:
