@@ -6,6 +6,8 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
+from clawcraft.actions.catalogue import ACTIONS
+from clawcraft.panel.fields import limit_key, switch_key
 from tests.support.real_obs import RealObs, wait_until
 
 # What can have the focus, in the order of the Tab key; a password field has its Show button behind it.
@@ -14,8 +16,8 @@ PANEL = (
     *("refresh", "pause", "keep_paused"),
     *("client_id", "connect", "client_secret", "client_secret_show", "twitch_store", "channels"),
     *("token_show", "token_new", "own_token", "own_token_show", "signing", "signing_show", "access_store", "timestamp"),
-    *("start_stream", "stop_stream", "set_title", "set_game", "post_chat_message", "create_clip"),
-    *("rate", "limit_start", "limit_stop", "limit_title", "limit_game", "limit_chat", "limit_clip"),
+    *map(switch_key, ACTIONS),
+    *("rate", *map(limit_key, ACTIONS)),
     *("scene", "start_timeout", "retries"),
     *("port", "bind", "clients"),
 )
