@@ -86,8 +86,8 @@ ACTIONS: Final = (
            supersedes="twitch.start_stream"),
     Action("twitch.set_title", Kind.SYNC, "channel", "change the title", Needs.TWITCH, _BROADCAST, Policy.ALLOW),
     Action("twitch.set_game", Kind.SYNC, "channel", "change the game", Needs.TWITCH, _BROADCAST, Policy.ALLOW),
-    Action("twitch.post_chat_message", Kind.SYNC, "chat", "write in chat", Needs.TWITCH, "user:write:chat", Policy.ALLOW,
-           limit=_CHAT),
+    Action("twitch.post_chat_message", Kind.SYNC, "chat", "write in chat", Needs.TWITCH, "user:write:chat",
+           Policy.ALLOW, limit=_CHAT),
     Action("twitch.create_clip", Kind.SYNC, "clips", "create clips", Needs.TWITCH, "clips:edit", Policy.ALLOW),
 )  # fmt: skip
 
