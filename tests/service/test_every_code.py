@@ -143,10 +143,13 @@ def _a_disk_that_takes_nothing(agent: Agent) -> str:
     return code
 
 
-def _a_scene_without_libobs(agent: Agent) -> str:
-    code = agent.job("start_stream", obs_scene="BRB")
-    assert agent.client.run("twitch.start_stream", "no-scene")["status"] == "done"
-    return code
+def _an_obs_without_libobs(agent: Agent) -> str:
+    for action in ("twitch.start_stream", "twitch.stop_stream"):
+        error = agent.client.run(action, f"no-libobs-{action}")["error"]
+        assert not error["retryable"]
+        assert "libobs was not found in this process" in error["message"]
+    assert agent.client.status()["obs"]["problem"] == error["message"]
+    return str(error["code"])
 
 
 def _a_window_that_hangs(agent: Agent) -> str:
@@ -258,7 +261,7 @@ WAYS: Final = {
     "stopping": Way(_a_duplicate_that_waits_while_the_service_stops, {"tool_service_timeout_ms": "20000"}),
     "queue_full": Way(_more_jobs_than_the_queue_holds, scenario="silent_server"),
     "storage_unavailable": Way(_a_disk_that_takes_nothing),
-    "obs_unavailable": Way(_a_scene_without_libobs, scenario="no_libobs"),
+    "obs_unavailable": Way(_an_obs_without_libobs, scenario="no_libobs"),
     "obs_unresponsive": Way(_a_window_that_hangs, BRIEF),
     "scene_not_found": Way(lambda agent: agent.job("start_stream", obs_scene="Nowhere")),
     "stream_key_refused": starts("refused_key"),

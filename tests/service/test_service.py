@@ -1,9 +1,13 @@
 """The whole service in the fake OBS: its life, its answers against the schemas, and settings changed while it runs."""
 
+import gc
 import json
 import socket
+import sys
 import threading
+import weakref
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,6 +72,28 @@ def test_reload_scripts_leaves_no_thread_and_frees_the_port(studio: Studio) -> N
     wait_until(lambda: sorted(thread.name for thread in threading.enumerate()) == before, 5, "the same threads")
 
 
+def test_reload_scripts_lets_go_of_the_code_before(studio: Studio) -> None:
+    """Whatever keeps one class of a reloaded module keeps the module, and with it the package: megabytes each time."""
+
+    def classes() -> dict[str, weakref.ref[type]]:
+        modules = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "clawcraft"}
+        found = [
+            value
+            for name, module in modules.items()
+            for value in vars(module).values()
+            if isinstance(value, type) and value.__module__ == name
+        ]
+        return {f"{each.__module__}.{each.__qualname__}": weakref.ref(each) for each in found}
+
+    studio.client().close()
+    before = classes()
+    assert len(before) > 100
+    studio.obs.reload()
+    studio.client().close()
+    gc.collect()
+    assert [name for name, kept in before.items() if kept() is not None] == []
+
+
 def test_a_wrong_setting_is_told_and_nothing_listens(tmp_path: Path) -> None:
     studio = Studio(tmp_path, twitch_api_base_url="http://example.org")
     with studio.obs as obs:
@@ -110,3 +136,19 @@ def test_the_token_never_reaches_the_log_or_the_settings(studio: Studio, client:
     log = (studio.folder / "plugin_config" / "twitch-clawcraft" / "service.log").read_text("utf-8")
     assert "secret-1" in log
     assert token not in log
+
+
+def test_a_jobs_percent_does_not_fall_when_a_start_is_tried_again(studio: Studio, client: ToolClient) -> None:
+    studio.obs.scenario = "dead_server"
+    job_id = client.accept("twitch.start_stream", "again")
+    seen: list[dict[str, Any]] = []
+
+    def tried_again() -> bool:
+        seen.append(client.job(job_id)["progress"])
+        return "attempt 2 follows" in seen[-1]["message"]
+
+    wait_until(tried_again, 10, "the first attempt has failed")
+    percents = [progress["percent"] for progress in seen]
+    assert percents == sorted(percents)
+    assert percents[-1] == 53, "the stream is at 45 of its own 100 again; the job stays where 60 of those were"
+    client.run("twitch.stop_stream", "again-stop")

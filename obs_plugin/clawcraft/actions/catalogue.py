@@ -7,7 +7,6 @@ the name's last part in ``actions/<module>.py``; ``tools/generate.py`` then writ
 Imports nothing of the package, so that everything may import it. No state.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Flag, StrEnum, auto
 from types import MappingProxyType
@@ -91,4 +90,4 @@ ACTIONS: Final = (
     Action("twitch.create_clip", Kind.SYNC, "clips", "create clips", Needs.TWITCH, "clips:edit", Policy.ALLOW),
 )  # fmt: skip
 
-BY_NAME: Final[Mapping[str, Action]] = MappingProxyType({action.name: action for action in ACTIONS})
+BY_NAME: Final = MappingProxyType({action.name: action for action in ACTIONS})
