@@ -92,12 +92,6 @@ def test_a_request_id_used_otherwise_conflicts_whatever_became_of_the_job(rig: J
     assert len(rig.store.list({}, 10)[0]) == 1
 
 
-def test_a_sync_request_id_conflicts_with_an_async_one(rig: JobRig) -> None:
-    rig.execute(title("r"))
-    with pytest.raises(IdempotencyConflict):
-        rig.execute(start("r"))
-
-
 def test_a_mission_is_not_part_of_what_a_request_id_stands_for(rig: JobRig) -> None:
     assert rig.accept(start("r", mission_id="m")) == rig.accept(start("r", mission_id="n"))
 

@@ -63,22 +63,6 @@ def test_the_status_tells_of_a_live_stream(client: ToolClient) -> None:
     assert client.status()["obs"]["stream"]["state"] == "offline"
 
 
-def test_a_repeated_request_id_gives_the_same_job_after_a_restart(tmp_path: Path) -> None:
-    with Studio(tmp_path).obs as first:
-        del first
-    one = Studio(tmp_path)
-    with one.obs:
-        client = one.client()
-        job_id = client.accept("twitch.stop_stream", "kept")
-        client.ended(job_id)
-        client.close()
-    two = Studio(tmp_path)
-    with two.obs:
-        client = two.client()
-        assert client.accept("twitch.stop_stream", "kept") == job_id
-        client.close()
-
-
 def test_reload_scripts_leaves_no_thread_and_frees_the_port(studio: Studio) -> None:
     studio.client().close()
     before = sorted(thread.name for thread in threading.enumerate())
@@ -116,18 +100,6 @@ def test_a_wrong_setting_is_told_and_nothing_listens(tmp_path: Path) -> None:
         wait_until(lambda: any("TWITCH_API_BASE_URL" in line for line in obs.log_lines()), 10, "the problem is told")
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", studio.port)) != 0
-
-
-def test_a_port_in_use_is_told_and_taken_once_it_is_free(tmp_path: Path) -> None:
-    studio = Studio(tmp_path)
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", studio.port))
-        other.listen()
-        studio.obs.start()
-        wait_until(lambda: any("in use" in line for line in studio.obs.log_lines()), 10, "the problem is told")
-    client = studio.client()
-    client.close()
-    studio.obs.stop().check()
 
 
 def test_a_changed_port_moves_the_service_and_a_running_job_survives(studio: Studio, client: ToolClient) -> None:
