@@ -49,18 +49,21 @@ class EventList(EventLog):
 
     def __init__(self) -> None:
         self._added = threading.Condition()
-        self.events: list[tuple[str, dict[str, Any]]] = []
+        self.entries: list[tuple[str, dict[str, Any]]] = []
 
     def event(self, name: str, /, **fields: Any) -> None:
         with self._added:
-            self.events.append((name, fields))
+            self.entries.append((name, fields))
             self._added.notify_all()
+
+    def names(self) -> list[str]:
+        return [name for name, _ in self.entries]
 
     def wait_for(self, name: str, number: int, timeout_s: float = 10.0) -> None:
         """Until ``name`` was logged that often. Raises TimeoutError with what was logged instead."""
         with self._added:
-            if not self._added.wait_for(lambda: sum(name == found for found, _ in self.events) >= number, timeout_s):
-                raise TimeoutError(f"{name} was not logged {number} times: {self.events}")
+            if not self._added.wait_for(lambda: self.names().count(name) >= number, timeout_s):
+                raise TimeoutError(f"{name} was not logged {number} times: {self.entries}")
 
 
 @dataclass

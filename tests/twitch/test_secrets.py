@@ -200,7 +200,7 @@ def test_no_secret_in_any_log_error_traceback_or_status(rig: Rig, caplog: pytest
         rig.sim.fault("POST /oauth2/token", **fault)
         try_once()
         try_once()
-    out += [repr(rig.log.events), caplog.text, repr(rig.settings), repr(rig.calls)]
+    out += [repr(rig.log.entries), caplog.text, repr(rig.settings), repr(rig.calls)]
     everything = "\n".join(out)
     for code in ("twitch_rejected", "twitch_unavailable", "twitch_token_invalid", "twitch_token_refreshed"):
         assert code in everything

@@ -231,7 +231,7 @@ def test_close_waits_a_second_for_a_disk_that_hangs_and_names_the_thread(
         go_on.set()
         assert isinstance(action.exception(timeout=5), Stopping)
     assert 1 <= seconds < 3
-    assert ("threads_left", {"message": "twitch-tokens"}) in real.log.events
+    assert ("threads_left", {"message": "twitch-tokens"}) in real.log.entries
     real.twitch.close()
 
 

@@ -301,7 +301,7 @@ def test_a_pair_that_cannot_be_stored_is_used_and_stored_as_soon_as_possible(
         full.setattr(rig.store, "update", refuse)
         for _ in range(20):
             assert rig.run("set_title", TITLE)["verified"] is True
-        assert [name for name, _ in rig.log.events].count("twitch_token_not_stored") <= 2
+        assert rig.log.names().count("twitch_token_not_stored") <= 2
         assert "could not be stored" in rig.twitch.status()["last_error"]["message"]
         assert stored(rig, "TWITCH_REFRESH_TOKEN") is None
     rig.clock.turn(tokens.RETRY_AFTER_S)
