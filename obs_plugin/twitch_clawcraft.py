@@ -6,7 +6,6 @@ here stays readable for old Pythons, so that an OBS with one can say what is wro
 """
 
 import functools
-import json
 import sys
 from typing import Any
 
@@ -21,42 +20,22 @@ _problem = ""
 # OBS runs this file again in the same module at "Reload scripts". What the old instance knew of a stream that is
 # just connecting has to outlive it, since OBS cannot be asked: a second start in that moment would crash OBS.
 _carried = globals().get("_carried")
-# What OBS may call, until unload. See _Obs.
-_callbacks: Any = []
-
-
-class _Obs:
-    """obspython for the package, safe to give callbacks to.
-
-    OBS keeps a reference to every callback for good, even past unload (29.0.2), and with it would keep all that the
-    callback reaches: 1.4 MB at each reload. So OBS gets a plain function of this file, whose link is cut at unload.
-    """
-
-    def __getattr__(self, name):
-        return getattr(obs, name)
-
-    def obs_properties_add_button(self, properties, name, text, callback):
-        return obs.obs_properties_add_button(properties, name, text, _linked(callback))
-
-    def obs_property_set_modified_callback(self, prop, callback):
-        return obs.obs_property_set_modified_callback(prop, _linked(callback))
-
-    def obs_hotkey_register_frontend(self, name, description, callback):
-        return obs.obs_hotkey_register_frontend(name, description, _linked(callback))
-
-    def signal_handler_connect(self, handler, signal, callback):
-        return obs.signal_handler_connect(handler, signal, _linked(callback))
-
-
-_package_obs: Any = _Obs()
+# What OBS may call, until unload. See _linked.
+_callbacks: Any = {}
 
 
 def _linked(callback):
-    link = [callback]
-    _callbacks.append(link)
+    """A function for OBS in the place of ``callback``: a plain one, since OBS silently takes no other callable.
+
+    OBS keeps a reference to it for good, even past unload (29.0.2), and with it would keep all that the callback
+    reaches: 1.4 MB at each reload. So all it has is a key, which leads nowhere once the script is unloaded.
+    """
+    key = object()
+    _callbacks[key] = callback
 
     def call(*args):
-        return link[0](*args) if link else None
+        target = _callbacks.get(key)  # looked up once: an output's thread may be here while the UI thread unloads
+        return None if target is None else target(*args)
 
     return call
 
@@ -102,9 +81,10 @@ def script_description():
 @_guarded(None)
 def script_defaults(settings):
     if sys.version_info >= _NEEDS:
+        from clawcraft.obs.adapter import ObsAdapter
         from clawcraft.panel import set_defaults
 
-        set_defaults(obs, settings)
+        set_defaults(ObsAdapter(obs, _linked).script_ui(settings).settings)
 
 
 @_guarded(None)
@@ -118,26 +98,28 @@ def script_load(settings):
         obs.script_log(obs.LOG_INFO, "[clawcraft] " + _problem)
         return
     _drop_package()
+    from clawcraft.obs.adapter import ObsAdapter
     from clawcraft.panel import Panel, service_values
     from clawcraft.service import Service
 
-    values = _values(settings)
-    _service = Service(_package_obs, service_values(values), _carried)
-    _panel = Panel(_package_obs, _service, settings, values)
+    adapter = ObsAdapter(obs, _linked)
+    ui = adapter.script_ui(settings)
+    _service = Service(adapter, service_values(ui.settings.values()), _carried)
+    _panel = Panel(_service, ui)
     obs.obs_frontend_add_event_callback(_on_frontend_event)
     _service.start()
 
 
 @_guarded(None)
-def script_update(settings):
+def script_update(_settings):
     if _panel is not None:
-        _panel.changed(_values(settings))
+        _panel.changed()
 
 
 @_guarded(None)
-def script_save(settings):
+def script_save(_settings):
     if _panel is not None:
-        _panel.save(settings)
+        _panel.save()
 
 
 @_guarded(_problem_panel)
@@ -148,8 +130,7 @@ def script_properties():
 @_guarded(None)
 def script_unload():
     _stop()
-    for link in _callbacks:
-        link.clear()
+    _callbacks.clear()
     _drop_package()
 
 
@@ -157,10 +138,6 @@ def _on_frontend_event(code):
     # A plain function: OBS silently registers nothing else as a callback, no bound method and no partial.
     if _service is not None:
         _service.on_frontend_event(code)
-
-
-def _values(settings):
-    return json.loads(obs.obs_data_get_json(settings))
 
 
 def _stop():

@@ -1,21 +1,25 @@
 """The project's own virtual environments, below ``.venv/``: made when first needed, made anew when the pinned
-requirements change, repaired when half-made. Standard library only; the tools call ``enter`` before anything else.
-The syntax stays readable for older Pythons, so that one can be told that it is too old.
+requirements change, repaired when half-made. Standard library only; the tools call ``enter`` before anything else,
+and find the service's package on the path once they have imported this. The syntax stays readable for older Pythons,
+so that one can be told that it is too old.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+PLUGIN: Final = ROOT / "obs_plugin"
+sys.path.insert(0, str(PLUGIN))
 PIP_ENVIRONMENT: Final = {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 """What a person's pip configuration may say otherwise, and would fail here."""
 NEEDS: Final = (3, 11)
@@ -96,17 +100,17 @@ class Environment:
 
     def _create(self) -> list[str]:
         """Create the bare environment; returns the command that is its pip."""
-        plain = _try([sys.executable, "-m", "venv", str(self.folder)])
+        plain = captured([sys.executable, "-m", "venv", str(self.folder)])
         if plain.returncode == 0:
             return [str(self.python), "-m", "pip"]
         shutil.rmtree(self.folder, ignore_errors=True)
         # Debian and Ubuntu ship venv without pip unless python3-venv is installed. A pip of this Python will do.
-        bare = _try([sys.executable, "-m", "venv", "--without-pip", str(self.folder)])
+        bare = captured([sys.executable, "-m", "venv", "--without-pip", str(self.folder)])
         pip = [sys.executable, "-m", "pip", "--python", str(self.python)]
-        if bare.returncode == 0 and _try([*pip, "--version"]).returncode == 0:
+        if bare.returncode == 0 and captured([*pip, "--version"]).returncode == 0:
             return pip
         shutil.rmtree(self.folder, ignore_errors=True)
-        if _try([sys.executable, "-m", "virtualenv", "--version"]).returncode == 0:
+        if captured([sys.executable, "-m", "virtualenv", "--version"]).returncode == 0:
             _run([sys.executable, "-m", "virtualenv", str(self.folder)], "virtualenv failed")
             return [str(self.python), "-m", "pip"]
         raise EnvironmentProblem(
@@ -142,7 +146,8 @@ def _run_in(environment: Environment) -> None:
                 sys.exit(child.wait())
 
 
-def _try(command: list[str]) -> subprocess.CompletedProcess[str]:
+def captured(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run a command (venv or pip) to its end; asks nothing, and keeps what it says."""
     return subprocess.run(
         command,
         env={**os.environ, **PIP_ENVIRONMENT},
@@ -154,40 +159,20 @@ def _try(command: list[str]) -> subprocess.CompletedProcess[str]:
 
 
 def _run(command: list[str], failure: str) -> None:
-    done = _try(command)
+    done = captured(command)
     if done.returncode != 0:
         raise EnvironmentProblem(f"{failure}:\n{(done.stdout + done.stderr).strip()}")
 
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the file ``path`` locked among processes; the system lets go of it when its holder dies."""
-    with path.open("a+b") as file:
-        if not _lock(file, wait=False):
+    """Hold the file ``path`` locked among processes, waiting as long as another has it."""
+    from clawcraft import files  # Not at the top: an old Python has to get as far as being told that it is too old.
+
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(files.locked(path, patience_s=0))
+        except TimeoutError:
             say(f"Another process holds {path.name}; waiting for it ...")
-            while not _lock(file, wait=True):
-                pass
+            held.enter_context(files.locked(path, patience_s=math.inf))
         yield
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(file: IO[bytes], *, wait: bool) -> bool:
-        file.seek(0)
-        try:
-            # LK_LOCK tries once a second, ten times.
-            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _lock(file: IO[bytes], *, wait: bool) -> bool:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True

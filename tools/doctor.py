@@ -16,7 +16,6 @@ from pathlib import Path
 import _venv
 
 _venv.require_python()
-sys.path.insert(0, str(_venv.ROOT / "obs_plugin"))
 
 from clawcraft.checks import Check, Outcome  # noqa: E402
 from diagnosis import answers, files  # noqa: E402

@@ -16,13 +16,11 @@ import _venv
 
 _venv.require_python()
 
-from installer import Problem, Status, collection, embedded, homes, ini, packages, running  # noqa: E402
+from installer import LIBRARY, SCRIPT, Problem, Status, embedded, homes, ini, packages, running  # noqa: E402
+from installer.collection import BrokenCollection, Collection  # noqa: E402
 from installer.ledger import Ledger  # noqa: E402
 from openclaw.print_config import SECRETS_FILE, snippet  # noqa: E402
 
-PLUGIN = _venv.ROOT / "obs_plugin"
-SCRIPT = PLUGIN / "twitch_clawcraft.py"
-LIBRARY = PLUGIN / "lib"
 REQUIREMENTS = _venv.ROOT / "requirements.txt"
 DEFAULT_COLLECTION = "Untitled"
 
@@ -53,27 +51,23 @@ class Step:
         self._options = options
         self._status = Status.DONE
 
-    def _chosen(self, home: homes.ObsHome) -> list[tuple[Path, bytes]]:
-        """The collections to change, with their bytes; broken ones are said and left alone, and the rest goes on.
-        Raises Problem if the one asked for is not there."""
-        wanted = self._options.collection
-        readable: list[tuple[Path, bytes]] = []
-        names: list[str] = []
+    def _chosen(self, home: homes.ObsHome) -> list[Collection]:
+        """The collections to change; broken ones are said and left alone, and the rest goes on. Raises Problem if the
+        one asked for is not there."""
+        readable: list[Collection] = []
         for path in home.collection_files():
             try:
-                raw = path.read_bytes()
-                names.append(homes.collection_name(path, collection.parse(raw)))
+                readable.append(Collection.read(path))
             except OSError as error:
                 self._skip(path, f"it cannot be read ({error.strerror or error})")
-            except collection.BrokenCollection as error:
+            except BrokenCollection as error:
                 self._skip(path, f"it is broken ({error}). OBS keeps an older version of it in {path.name}.bak")
-            else:
-                if wanted in (None, names[-1], path.stem):
-                    readable.append((path, raw))
-        if wanted is not None and names and not readable:
-            there = ", ".join(names)
+        wanted = self._options.collection
+        chosen = [one for one in readable if wanted in (None, one.name, one.path.stem)]
+        if readable and not chosen:
+            there = ", ".join(one.name for one in readable)
             raise Problem(f"there is no scene collection {wanted!r} in {home.scenes_folder}; there are: {there}")
-        return readable
+        return chosen
 
     def _skip(self, path: Path, reason: str) -> None:
         print(f"error: {path} is left alone: {reason}", file=sys.stderr)
@@ -110,25 +104,23 @@ class Installer(Step):
 
     def _fill(self, python: embedded.EmbeddedPython) -> None:
         folder = packages.PackageFolder(LIBRARY, python, REQUIREMENTS)
-        version = f"Python {python.version[0]}.{python.version[1]}"
         if not folder.is_current():
-            print(f"Getting the packages for {version} ({python.origin}) ...", flush=True)
+            print(f"Getting the packages for Python {python} ({python.origin}) ...", flush=True)
         changed = folder.fill()
-        print(f"Packages for {version}: {'installed in' if changed else 'already in'} {folder.folder}")
+        print(f"Packages for Python {python}: {'installed in' if changed else 'already in'} {folder.folder}")
 
     def _add_to(self, home: homes.ObsHome, python: embedded.EmbeddedPython) -> None:
         print(f"OBS configuration: {home.folder} ({home.kind})")
-        ledger = Ledger(home.own_folder / "install")
+        ledger = Ledger(home)
         chosen = self._chosen(home)
         if not home.collection_files():
             self._create(home, ledger)
-        for path, raw in chosen:
-            new = collection.with_script(raw, SCRIPT)
-            if new == raw:
-                print(f"  {path.name}: already lists the script")
+        for one in chosen:
+            if not one.add(SCRIPT):
+                print(f"  {one.path.name}: already lists the script")
                 continue
-            ledger.replace(path, new)
-            print(f"  {path.name}: script added; the file from before is kept in {ledger.folder}")
+            ledger.replace(one.path, one.to_bytes())
+            print(f"  {one.path.name}: script added; the file from before is kept in {ledger.folder}")
         if python.set_path and not home.setting("Python", "Path64bit"):
             file = home.user_ini if home.user_ini.exists() else home.global_ini
             _set_value(ledger, file, {("Python", "Path64bit"): python.set_path})
@@ -138,9 +130,10 @@ class Installer(Step):
         """OBS has not run yet, or has no collection: one is made for it, as it would make its own."""
         name = self._options.collection or home.setting("Basic", "SceneCollection") or DEFAULT_COLLECTION
         stem = home.setting("Basic", "SceneCollectionFile") or homes.file_stem(name)
-        path = home.scenes_folder / f"{stem}.json"
-        ledger.replace(path, collection.with_script(homes.new_collection(name, sys.platform).encode(), SCRIPT))
-        print(f"  {path.name}: made with the script, since OBS has no scene collection yet")
+        made = Collection(home.scenes_folder / f"{stem}.json", homes.new_collection(name, sys.platform))
+        made.add(SCRIPT)
+        ledger.replace(made.path, made.to_bytes())
+        print(f"  {made.path.name}: made with the script, since OBS has no scene collection yet")
         # Without this OBS would look for a file whose name depends on its language. Up to OBS 30 global.ini counts,
         # since OBS 31 user.ini.
         for file in (home.global_ini, home.user_ini):
@@ -182,26 +175,31 @@ class Uninstaller(Step):
 
     def _take_from(self, home: homes.ObsHome) -> None:
         print(f"OBS configuration: {home.folder} ({home.kind})")
-        ledger = Ledger(home.own_folder / "install")
-        for path, raw in self._chosen(home):
-            if ledger.restore(path):
-                print(f"  {path.name}: as it was before")
-            elif (new := collection.without_script(raw, SCRIPT)) != raw:
-                ledger.replace(path, new)
-                ledger.forget(path)
-                print(f"  {path.name}: script removed; everything else in it stays")
+        ledger = Ledger(home)
+        for one in self._chosen(home):
+            if self._restored(ledger, one.path):
+                continue
+            if one.remove(SCRIPT):
+                ledger.replace(one.path, one.to_bytes())
+                print(f"  {one.path.name}: changed since the installer wrote it; the script alone is removed from it")
+            ledger.forget(one.path)
         if not self._options.collection:
             for path in ledger.files():
-                if ledger.restore(path):
-                    print(f"  {path.name}: as it was before")
+                self._restored(ledger, path)
                 ledger.forget(path)
         if home.own_folder.exists():
             print(f"  Secrets and jobs stay in {home.own_folder}; delete that folder to forget them.")
 
+    def _restored(self, ledger: Ledger, path: Path) -> bool:
+        restored = ledger.restore(path)
+        if restored:
+            print(f"  {path.name}: every byte is as it was before")
+        return restored
+
     def _lists(self, path: Path) -> bool:
         try:
-            return collection.lists(path.read_bytes(), SCRIPT)
-        except (OSError, collection.BrokenCollection):
+            return Collection.read(path).entry(SCRIPT) is not None
+        except (OSError, BrokenCollection):
             return False
 
 

@@ -12,21 +12,23 @@ Exit status: 0 all checks passed, 1 a check failed, 2 the mission could not begi
 from __future__ import annotations
 
 import argparse
-import hashlib
-import hmac
-import http.client
 import json
 import os
 import sys
 import time
-import urllib.error
-import urllib.parse
 import urllib.request
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
+
+import _venv
+
+_venv.require_python()
+
+from clawcraft.secrets import Secret  # noqa: E402
+from service_client import NoAnswer, Reply, ServiceClient  # noqa: E402
 
 AGENT_ID: Final = "mission-check"
 POLL_S: Final = 5
@@ -46,29 +48,6 @@ class CannotBegin(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """One HTTP answer, its body decoded."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: dict[str, Any]
-
-    def result(self) -> dict[str, Any]:
-        """``result`` of a success, otherwise raises CheckFailed with the service's own words."""
-        result = self.body.get("result")
-        check(self.body.get("ok") is True and isinstance(result, dict), f"expected a result, got {self.short()}")
-        assert isinstance(result, dict)
-        return result
-
-    def code(self) -> str | None:
-        error = self.body.get("error")
-        return error.get("code") if isinstance(error, dict) else None
-
-    def short(self) -> str:
-        return f"{self.status} {json.dumps(self.body, ensure_ascii=False)[:300]}"
-
-
-@dataclass(frozen=True, slots=True)
 class Check:
     """One line of the report. ``seconds`` is how long the step took."""
 
@@ -83,45 +62,9 @@ def check(condition: object, otherwise: str) -> None:
         raise CheckFailed(otherwise)
 
 
-class Service:
-    """The HTTP API at ``url``. Follows no redirect and uses no proxy: the token goes there and nowhere else."""
-
-    def __init__(self, url: str, token: str, signature_secret: str | None) -> None:
-        self._url = url.rstrip("/")
-        self._token = token
-        self._secret = signature_secret
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
-
-    def get(self, path: str, **query: object) -> Reply:
-        return self._send(urllib.request.Request(self._url + path + _query(query)))
-
-    def execute(self, action: str, request_id: str, mission_id: str, args: Mapping[str, object]) -> Reply:
-        envelope = {"request_id": request_id, "agent_id": AGENT_ID, "action": action, "args": args}
-        body = json.dumps(envelope | {"mission_id": mission_id}).encode()
-        request = urllib.request.Request(self._url + "/tools/execute", data=body)
-        request.add_header("Content-Type", "application/json")
-        if self._secret is not None:
-            timestamp = str(int(time.time()))
-            signed = timestamp.encode() + b"." + body
-            digest = hmac.new(self._secret.encode(), signed, hashlib.sha256).hexdigest()
-            request.add_header("X-Tool-Timestamp", timestamp)
-            request.add_header("X-Tool-Signature", f"sha256={digest}")
-        return self._send(request)
-
-    def _send(self, request: urllib.request.Request) -> Reply:
-        request.add_header("Authorization", f"Bearer {self._token}")
-        try:
-            with self._opener.open(request, timeout=REQUEST_TIMEOUT_S) as response:
-                return _reply(response.status, response.headers, response.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                return _reply(error.code, error.headers, error.read())
-        except (OSError, http.client.HTTPException) as error:
-            reason = getattr(error, "reason", error)
-            raise CheckFailed(f"no answer from {self._url}: {reason}") from None
-
-
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """The token goes to the service named, and nowhere else."""
+
     def redirect_request(self, *_args: object, **_more: object) -> None:
         return None
 
@@ -129,7 +72,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 class Mission:
     """The steps, in order. Each returns what it saw; what a later step needs is kept in fields."""
 
-    def __init__(self, service: Service, title: str, with_twitch: bool, job_timeout_s: float) -> None:
+    def __init__(self, service: ServiceClient, title: str, with_twitch: bool, job_timeout_s: float) -> None:
         self._service = service
         self._title = title
         self._with_twitch = with_twitch
@@ -149,7 +92,7 @@ class Mission:
             self._step("same request_id, other args: 409", self._conflict)
             self._step("start: every transition to done", lambda: self._follow(self._start_job))
             self._step("set title", self._set_title)
-            self._step("set title again, same request_id: replayed", self._set_title_again)
+            self._step("set title again, same request_id: replayed", lambda: self._set_title(again=True))
             self._step("failing call in the middle", self._bad_title)
             self._step("failing job in the middle", self._bad_scene)
             self._step("still live after the failures", lambda: self._stream_is(True))
@@ -165,11 +108,11 @@ class Mission:
 
     def _begin(self) -> None:
         try:
-            health, status = self._service.get("/health"), self._service.get("/status")
-        except CheckFailed as error:
+            health, status = self._get("/health"), self._get("/status")
+        except (CheckFailed, NoAnswer) as error:
             raise CannotBegin(str(error)) from None
         if health.body.get("ok") is not True or status.body.get("ok") is not True:
-            raise CannotBegin(f"the service does not let us in: {status.short()}")
+            raise CannotBegin(f"the service does not let us in: {_short(status)}")
         if status.body["obs"]["stream"]["state"] != "offline":
             raise CannotBegin("the stream is not offline: this check would end it")
 
@@ -177,19 +120,23 @@ class Mission:
         begun = time.monotonic()
         try:
             passed, seen = True, step()
-        except CheckFailed as error:
+        except (CheckFailed, NoAnswer) as error:
             passed, seen = False, str(error)
         except (KeyError, TypeError, AttributeError) as error:
             passed, seen = False, f"the answer lacks a part of the contract: {error!r}"
         self.checks.append(Check(name, passed, seen, round(time.monotonic() - begun, 3)))
 
     def _execute(self, action: str, request: str, **args: object) -> Reply:
-        return self._service.execute(f"twitch.{action}", f"{self._id}:{request}", self._id, args)
+        envelope = {"request_id": f"{self._id}:{request}", "agent_id": AGENT_ID, "action": f"twitch.{action}"}
+        return _in_json(self._service.execute(envelope | {"args": args, "mission_id": self._id}))
+
+    def _get(self, path: str, **query: object) -> Reply:
+        return _in_json(self._service.get(path, **query))
 
     def _accepted(self, action: str, request: str, **args: object) -> str:
         reply = self._execute(action, request, **args)
-        check(reply.status == 202, f"expected 202, got {reply.short()}")
-        job_id = str(reply.result()["job_id"])
+        check(reply.status == 202, f"expected 202, got {_short(reply)}")
+        job_id = str(_result(reply)["job_id"])
         location = reply.headers.get("location", "")
         check(location.endswith(f"/tools/jobs/{job_id}"), f"Location is {location!r}, the job is {job_id}")
         return job_id
@@ -223,8 +170,8 @@ class Mission:
         deadline = time.monotonic() + self._job_timeout_s
         states, percent = ["queued"], 0
         while time.monotonic() < deadline:
-            reply = self._service.get(f"/tools/jobs/{job_id}", wait=POLL_S if len(states) > 1 else 0)
-            check(reply.status == 200, f"expected the job, got {reply.short()}")
+            reply = self._get(f"/tools/jobs/{job_id}", wait=POLL_S if len(states) > 1 else 0)
+            check(reply.status == 200, f"expected the job, got {_short(reply)}")
             job: dict[str, Any] = reply.body["job"]
             state, now = job["status"], job["progress"]["percent"]
             check(state in LEGAL_NEXT[states[-1]], f"{states[-1]} was followed by {state}")
@@ -238,19 +185,14 @@ class Mission:
                 time.sleep(0.02)
         raise CheckFailed(f"the job did not end within {self._job_timeout_s:g} s: {' → '.join(states)}")
 
-    def _set_title(self) -> str:
+    def _set_title(self, again: bool = False) -> str:
         reply = self._execute("set_title", "title", title=self._title)
         if not self._with_twitch:
             return _refused(reply, 503, "twitch_not_configured")
-        check(reply.status == 200, f"expected 200, got {reply.short()}")
-        return str(reply.result()["status"])
-
-    def _set_title_again(self) -> str:
-        first = self._execute("set_title", "title", title=self._title)
-        if not self._with_twitch:
-            return _refused(first, 503, "twitch_not_configured")
-        check(first.status == 200, f"expected 200, got {first.short()}")
-        check(first.headers.get("idempotent-replayed") == "true", "the answer is not marked Idempotent-Replayed")
+        check(reply.status == 200, f"expected 200, got {_short(reply)}")
+        if not again:
+            return str(_result(reply)["status"])
+        check(reply.headers.get("idempotent-replayed") == "true", "the answer is not marked Idempotent-Replayed")
         return "replayed"
 
     def _bad_title(self) -> str:
@@ -263,12 +205,12 @@ class Mission:
         return f"{job['seen']}, {job['error']['code']}"
 
     def _stream_is(self, live: bool) -> str:
-        stream = self._service.get("/status").body["obs"]["stream"]
+        stream = self._get("/status").body["obs"]["stream"]
         check(stream["live"] is live, f"the stream is {stream['state']}")
         return str(stream["state"])
 
     def _listed(self) -> str:
-        jobs = self._service.get("/tools/jobs", mission_id=self._id, limit=200).body["jobs"]
+        jobs = self._get("/tools/jobs", mission_id=self._id, limit=200).body["jobs"]
         check(self._start_job in [job["id"] for job in jobs], f"the start job is not among {len(jobs)}")
         check(len(jobs) == 2, f"expected the start and the failed job, got {len(jobs)}")
         return f"{len(jobs)} jobs"
@@ -288,7 +230,7 @@ class Mission:
 
 
 def _refused(reply: Reply, status: int, code: str) -> str:
-    check((reply.status, reply.code()) == (status, code), f"expected {status} {code}, got {reply.short()}")
+    check((reply.status, reply.error.get("code")) == (status, code), f"expected {status} {code}, got {_short(reply)}")
     check(reply.body.get("ok") is False, "ok is not false")
     error = reply.body["error"]
     check({"code", "message", "retryable", "hint", "details"} <= set(error), f"the error lacks fields: {error}")
@@ -296,18 +238,21 @@ def _refused(reply: Reply, status: int, code: str) -> str:
     return f"{status} {code}"
 
 
-def _query(query: Mapping[str, object]) -> str:
-    return f"?{urllib.parse.urlencode({key: str(value) for key, value in query.items()})}" if query else ""
+def _in_json(reply: Reply) -> Reply:
+    check(reply.body, f"{reply.status} with a body that is not a JSON object: {reply.text[:80]!r}")
+    return reply
 
 
-def _reply(status: int, headers: Any, text: bytes) -> Reply:
-    try:
-        body = json.loads(text)
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
-        raise CheckFailed(f"{status} with a body that is not a JSON object: {text[:80]!r}")
-    return Reply(status, {key.lower(): value for key, value in headers.items()}, body)
+def _result(reply: Reply) -> dict[str, Any]:
+    """``result`` of a success; otherwise raises CheckFailed with the service's own words."""
+    result = reply.body.get("result")
+    check(reply.body.get("ok") is True and isinstance(result, dict), f"expected a result, got {_short(reply)}")
+    assert isinstance(result, dict)
+    return result
+
+
+def _short(reply: Reply) -> str:
+    return f"{reply.status} {json.dumps(reply.body, ensure_ascii=False)[:300]}"
 
 
 def _table(checks: list[Check]) -> str:
@@ -317,10 +262,9 @@ def _table(checks: list[Check]) -> str:
     )
 
 
-def _secret(path: Path | None, given: str | None, name: str) -> str | None:
-    if path is not None:
-        return path.read_text("utf-8").strip()
-    return given or os.environ.get(name) or None
+def _secret(path: Path | None, given: str | None, name: str) -> Secret | None:
+    text = path.read_text("utf-8").strip() if path is not None else given or os.environ.get(name)
+    return Secret(text) if text else None
 
 
 def _options() -> argparse.Namespace:
@@ -350,7 +294,7 @@ def main() -> int:
         secret = _secret(options.signature_secret_file, options.signature_secret, "TOOL_SERVICE_SIGNATURE_SECRET")
         if token is None:
             raise CannotBegin("no token: give --token-file, --token or TOOL_SERVICE_TOKEN")
-        service = Service(options.url, token, secret)
+        service = ServiceClient(options.url, token, secret, _NoRedirect(), timeout_s=REQUEST_TIMEOUT_S)
         mission = Mission(service, options.title, not options.without_twitch, options.job_timeout)
         passed = mission.run()
     except (CannotBegin, OSError, ValueError) as error:

@@ -15,27 +15,25 @@ import _venv
 
 _venv.require_python()
 
-from installer import Problem, Status, collection, homes  # noqa: E402
+from installer import SCRIPT, Problem, Status, homes  # noqa: E402
+from installer.collection import BrokenCollection, Collection  # noqa: E402
 from installer.ledger import Ledger  # noqa: E402
-
-SCRIPT = _venv.ROOT / "obs_plugin" / "twitch_clawcraft.py"
 
 
 def main() -> int:
     options = _options()
     home = homes.given_home(options.obs_config_dir)
-    ledger = Ledger(home.own_folder / "install")
+    ledger = Ledger(home)
     status = Status.DONE
     for path in home.collection_files():
         try:
-            raw = path.read_bytes()
-            name = homes.collection_name(path, collection.parse(raw))
-            if name == options.in_use or collection.lists(raw, SCRIPT):
+            found = Collection.read(path)
+            if found.name == options.in_use or not found.add(SCRIPT):
                 continue
             if not options.check:
-                ledger.replace(path, collection.with_script(raw, SCRIPT))
-            print(name, flush=True)
-        except (collection.BrokenCollection, Problem, OSError) as error:
+                ledger.replace(path, found.to_bytes())
+            print(found.name, flush=True)
+        except (BrokenCollection, Problem, OSError) as error:
             print(f"error: {path.name} is left alone: {error}", file=sys.stderr)
             status = Status.FAILED
     return status

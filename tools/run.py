@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from obs_mock import MockObs
     from twitch_sim import TwitchSim
 
-PLUGIN = _venv.ROOT / "obs_plugin"
-SCRIPT = PLUGIN / "twitch_clawcraft.py"
+SCRIPT = _venv.PLUGIN / "twitch_clawcraft.py"
 SERVICE_FOLDER = Path("plugin_config", "twitch-clawcraft")
 SIM_DATA = _venv.ROOT / "build" / "twitch-sim"
 """Not OBS's own folder: tokens of the local Twitch must never get among the streamer's."""
@@ -36,7 +35,6 @@ FOLLOW_S = 0.1
 def main() -> int:
     options = _options()
     _venv.enter("requirements.txt")
-    sys.path.insert(0, str(PLUGIN))
     from obs_mock import SCENARIOS, MockObs
 
     if options.scenario not in SCENARIOS:
@@ -89,10 +87,12 @@ def _how_to_call(url: str, folder: Path) -> str:
     from clawcraft.settings import load_settings
 
     settings = load_settings(os.environ, SecretStore(folder), {}, folder)
-    call = _powershell(url, settings) if os.name == "nt" else _curl(url, settings)
+    place, in_shell, in_powershell = _token(settings)
+    signed = bool(settings.signature_secret)
+    call = _powershell(url, in_powershell, signed) if _venv.WINDOWS else _curl(url, in_shell, signed)
     return f"""
 URL:    {url}
-Token:  {_token_place(settings)}
+Token:  {place}
 Call it from another terminal:
 
 {call}
@@ -101,53 +101,41 @@ Then ask for the job it names: GET {url}/tools/jobs/<job_id>?wait=30. Ctrl-C end
 """
 
 
-def _token_place(settings: Settings) -> str:
+def _token(settings: Settings) -> tuple[str, str, str]:
+    """Where the token lies: in words, for a POSIX shell, for PowerShell. It is read from there and never shown."""
     origin = settings.origins["TOOL_SERVICE_TOKEN"]
     if origin == "environment":
-        return "what the environment variable TOOL_SERVICE_TOKEN says"
+        words = "what the environment variable TOOL_SERVICE_TOKEN says"
+        return words, "$TOOL_SERVICE_TOKEN", "$env:TOOL_SERVICE_TOKEN"
     if origin == "file":
-        return f"in {os.environ['TOOL_SERVICE_TOKEN_FILE']}"
-    return f"in {_store(settings)}, under TOOL_SERVICE_TOKEN"
-
-
-def _store(settings: Settings) -> Path:
+        file = os.environ["TOOL_SERVICE_TOKEN_FILE"]
+        return f"in {file}", f"$(cat {shlex.quote(file)})", f"(Get-Content '{_quoted(file)}')"
     from clawcraft.secrets import SecretStore
 
-    return SecretStore(settings.data_dir).path
+    store = SecretStore(settings.data_dir).path
+    code = f'import json; print(json.load(open({json.dumps(str(store), ensure_ascii=False)}))["TOOL_SERVICE_TOKEN"])'
+    return (
+        f"in {store}, under TOOL_SERVICE_TOKEN",
+        f"$(python3 -c {shlex.quote(code)})",
+        f"(Get-Content '{_quoted(str(store))}' | ConvertFrom-Json).TOOL_SERVICE_TOKEN",
+    )
 
 
 def _body() -> str:
     return f'{{"agent_id": "me", "request_id": "first-{int(time.time())}", "action": "twitch.start_stream"}}'
 
 
-def _curl(url: str, settings: Settings) -> str:
-    """A line for a POSIX shell; the token is read where it lies and never shown."""
-    origin = settings.origins["TOOL_SERVICE_TOKEN"]
-    if origin == "environment":
-        token = "$TOOL_SERVICE_TOKEN"
-    elif origin == "file":
-        token = f"$(cat {shlex.quote(os.environ['TOOL_SERVICE_TOKEN_FILE'])})"
-    else:
-        path = json.dumps(str(_store(settings)), ensure_ascii=False)
-        code = f'import json; print(json.load(open({path}))["TOOL_SERVICE_TOKEN"])'
-        token = f"$(python3 -c {shlex.quote(code)})"
+def _curl(url: str, token: str, signed: bool) -> str:
     authorized = f'curl -sS -H "Authorization: Bearer {token}"'
-    if settings.signature_secret:  # A POST would have to be signed.
+    if signed:  # A POST would have to be signed.
         return f"{authorized} {url}/status"
     return f"{authorized} -H 'Content-Type: application/json' -d '{_body()}' {url}/tools/execute"
 
 
-def _powershell(url: str, settings: Settings) -> str:
+def _powershell(url: str, token: str, signed: bool) -> str:
     """The same for Windows PowerShell, whose curl is not curl."""
-    origin = settings.origins["TOOL_SERVICE_TOKEN"]
-    if origin == "environment":
-        token = "$env:TOOL_SERVICE_TOKEN"
-    elif origin == "file":
-        token = f"(Get-Content '{_quoted(os.environ['TOOL_SERVICE_TOKEN_FILE'])}')"
-    else:
-        token = f"(Get-Content '{_quoted(str(_store(settings)))}' | ConvertFrom-Json).TOOL_SERVICE_TOKEN"
     authorized = f'Invoke-RestMethod -Headers @{{Authorization = "Bearer $({token})"}}'
-    if settings.signature_secret:
+    if signed:
         return f"{authorized} {url}/status"
     return f"{authorized} -Method Post -ContentType application/json -Body '{_body()}' {url}/tools/execute"
 

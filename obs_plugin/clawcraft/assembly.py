@@ -27,7 +27,7 @@ from clawcraft.jobs.idempotency import Idempotency
 from clawcraft.jobs.model import Job
 from clawcraft.jobs.store import FILE_NAME, JobStore
 from clawcraft.jobs.worker import StreamWorker
-from clawcraft.obs.port import StreamControl
+from clawcraft.obs.stream import StreamController
 from clawcraft.secrets import SecretStore
 from clawcraft.settings import Settings
 from clawcraft.telemetry.log import ServiceLog
@@ -45,7 +45,7 @@ class Assembly:
         self,
         settings: Settings,
         obs_line: Callable[[str], None],
-        stream: StreamControl,
+        stream: StreamController,
         secrets: SecretStore,
         clock: Clock,
     ) -> None:

@@ -14,14 +14,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from clawcraft import dependencies
 from clawcraft.clock import SystemClock
 from clawcraft.errors import StorageUnavailable
 from clawcraft.obs.adapter import ObsAdapter
-from clawcraft.obs.stream import StreamConfig, StreamController
+from clawcraft.obs.stream import StreamController
 from clawcraft.obs.ui_thread import UiThread
 from clawcraft.secrets import SecretStore, SecretStoreError
 from clawcraft.settings import Settings, SettingsError, load_settings
@@ -58,11 +57,11 @@ class View:
 class Service:
     """One life of the service, from script_load to script_unload."""
 
-    def __init__(self, obs: ModuleType, panel: Mapping[str, object], carried: Any = None) -> None:
-        self.obs = ObsAdapter(obs)
+    def __init__(self, obs: ObsAdapter, panel: Mapping[str, object], carried: Any = None) -> None:
+        self.obs = obs
         self._clock = SystemClock()
         self._ui = UiThread(self.obs.libobs, self._count_ui_call)
-        self._stream = StreamController(self.obs, self._ui, self._clock, self._stream_config, carried)
+        self._stream = StreamController(self.obs, self._ui, self._clock, self._settings_in_force, carried)
         self._settings: Settings | None = None
         self._panel = dict(panel)
         self._assembly: Assembly | None = None
@@ -219,11 +218,9 @@ class Service:
         if assembly is not None:
             assembly.metrics.ui_call(outcome=outcome, duration_s=duration_s)
 
-    def _stream_config(self) -> StreamConfig:
-        settings = self._settings
-        if settings is None:
-            return StreamConfig(operation_timeout_s=20.0, retries=0, default_scene="")
-        return StreamConfig(settings.stream_operation_timeout_s, settings.obs_retries, settings.default_scene)
+    def _settings_in_force(self) -> Settings:
+        assert self._settings is not None  # nothing asks before they are loaded: the stream worker comes with the parts
+        return self._settings
 
     def _tell(self, phase: Phase, *problems: str, url: str = "", missing: tuple[str, ...] = ()) -> None:
         view = View(phase, url, problems, missing)

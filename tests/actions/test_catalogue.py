@@ -9,6 +9,7 @@ from clawcraft.actions.handlers import find_handler
 from clawcraft.contract.openapi import openapi_document
 from clawcraft.contract.schemas import Contract
 from clawcraft.panel import fields
+from clawcraft.panel.panel import action_rows
 from clawcraft.twitch.scopes import LOGIN_SCOPES
 from generators.openclaw import action_schema
 from tests.support.examples import EXAMPLES
@@ -58,7 +59,7 @@ def test_the_rows_agree_with_each_other() -> None:
     assert len(BY_NAME) == len(ACTIONS), "a name is there twice"
     assert {action.supersedes for action in ACTIONS} - {None} <= BY_NAME.keys()
     assert all(action.label and action.needs for action in ACTIONS)
-    keys = [key for each in fields.ACTIONS for key in (each.switch_key, each.limit_key)]
+    keys = [key(action) for action in ACTIONS for key in (fields.switch_key, fields.limit_key)]
     assert len(set(keys)) == len(keys), "two actions share a key of the panel"
 
 
@@ -80,7 +81,8 @@ def test_every_face_of_the_service_shows_the_same_actions() -> None:
     requests = openapi_document(contract, "1")["paths"]["/tools/execute"]["post"]["requestBody"]
     mapping = requests["content"]["application/json"]["schema"]["discriminator"]["mapping"]
     assert list(mapping) == names, "OpenAPI"
-    assert [each.action.name for each in fields.ACTIONS] == names, "the panel"
+    switches = [row.key for row in action_rows() if row.key.startswith("action_")]
+    assert switches == [fields.switch_key(action) for action in ACTIONS], "the panel"
     tools = json.loads((ROOT / "tools" / "openclaw" / "tools.json").read_text("utf-8"))
     assert [tool["action"] for tool in tools if "action" in tool] == names, "tools.json"
     reference = (ROOT / "docs" / "configuration.md").read_text("utf-8")

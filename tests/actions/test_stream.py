@@ -155,12 +155,6 @@ def test_not_shown_live_in_time_is_a_warning(steps: Steps) -> None:
     assert (result["status"], result["warnings"]) == ("started", [LIVE_NOT_CONFIRMED])
 
 
-def test_obs_own_warnings_stand_beside_those_of_twitch(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
-    steps.twitch.fails_with = TwitchNotConfigured("no credentials")
-    monkeypatch.setattr(steps.stream, "start", lambda *_: {"status": "started", "warnings": ["no scene switching"]})
-    assert steps.start(title="t")["warnings"] == ["twitch_not_configured", "no scene switching"]
-
-
 @pytest.mark.parametrize("end", [Interrupted("the service stops"), Superseded("a stop came")])
 def test_a_job_that_is_to_end_goes_no_further(steps: Steps, end: Exception) -> None:
     for after in range(1, 7):

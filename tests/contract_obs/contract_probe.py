@@ -183,7 +183,6 @@ def output_state() -> dict[str, Any]:
     if output is None:
         return {"output": None, "streaming": obs.obs_frontend_streaming_active()}
     state = {
-        "output": obs.obs_output_get_name(output),
         "active": obs.obs_output_active(output),
         "reconnecting": obs.obs_output_reconnecting(output),
         "bytes": obs.obs_output_get_total_bytes(output),
@@ -206,7 +205,6 @@ def scenes() -> dict[str, Any]:
         "names": obs.obs_frontend_get_scene_names(),
         "current": obs.obs_source_get_name(current),
         "collection": obs.obs_frontend_get_current_scene_collection(),
-        "profile": obs.obs_frontend_get_current_profile(),
     }
     obs.obs_source_release(current)
     obs.source_list_release(listed)
@@ -226,199 +224,44 @@ def native_start() -> None:
 
 
 def data_round_trip(text: str) -> dict[str, Any]:
-    """What obs_data makes of each kind of value, and of values of the wrong kind."""
-    data, inner, array = obs.obs_data_create(), obs.obs_data_create(), obs.obs_data_array_create()
-    obs.obs_data_set_default_string(data, "text", "default")
-    before = obs.obs_data_get_string(data, "text")
-    obs.obs_data_set_string(data, "text", text)
-    obs.obs_data_set_int(data, "int", 2**40)
-    obs.obs_data_set_double(data, "double", 2.5)
-    obs.obs_data_set_bool(data, "bool", True)
-    obs.obs_data_set_string(inner, "inner", "x")
-    obs.obs_data_set_obj(data, "obj", inner)
-    obs.obs_data_array_push_back(array, inner)
-    obs.obs_data_set_array(data, "array", array)
-    got = obs.obs_data_get_obj(data, "obj")
-    item = obs.obs_data_array_item(array, 0)
-    found = {
-        "before": before,
-        "text": obs.obs_data_get_string(data, "text"),
-        "int": obs.obs_data_get_int(data, "int"),
-        "double": obs.obs_data_get_double(data, "double"),
-        "double_as_int": obs.obs_data_get_int(data, "double"),
-        "bool": obs.obs_data_get_bool(data, "bool"),
-        "obj": obs.obs_data_get_string(got, "inner"),
-        "item": obs.obs_data_get_string(item, "inner"),
-        "count": obs.obs_data_array_count(array),
-        "missing": [obs.obs_data_get_string(data, "-"), obs.obs_data_get_int(data, "-")],
-        "missing_obj": obs.obs_data_get_obj(data, "-"),
-        "wrong_kind": [obs.obs_data_get_string(data, "int"), obs.obs_data_get_int(data, "text")],
-        "json": json.loads(obs.obs_data_get_json(data)),
-    }
-    obs.obs_data_erase(data, "int")
-    found["erased"] = obs.obs_data_has_user_value(data, "int")
-    obs.obs_data_unset_user_value(data, "text")
-    found["unset"] = obs.obs_data_get_string(data, "text")
-    for handle in (got, item, inner, data):
-        obs.obs_data_release(handle)
-    obs.obs_data_array_release(array)
-    return found
-
-
-def data_defaults() -> dict[str, Any]:
-    """Values, the defaults below them, and what takes them away."""
-    data, other = obs.obs_data_create(), obs.obs_data_create_from_json('{"text": "other", "list": [{"a": 1}]}')
-    obs.obs_data_set_default_string(data, "text", "default")
-    obs.obs_data_set_default_int(data, "int", 7)
-    obs.obs_data_set_default_double(data, "double", 0.5)
-    obs.obs_data_set_default_bool(data, "bool", True)
+    """What obs_data makes of values, of the defaults below them, and of values of the wrong kind."""
+    data, array = obs.obs_data_create(), obs.obs_data_array_create()
 
     def values() -> list[Any]:
         return [
             obs.obs_data_get_string(data, "text"),
             obs.obs_data_get_int(data, "int"),
-            obs.obs_data_get_double(data, "double"),
             obs.obs_data_get_bool(data, "bool"),
         ]
 
-    found: dict[str, Any] = {"defaults": values(), "json": obs.obs_data_get_json(data)}
-    found["has"] = [obs.obs_data_has_default_value(data, "int"), obs.obs_data_has_user_value(data, "int")]
-    obs.obs_data_set_string(data, "text", "")
-    obs.obs_data_set_int(data, "int", -1)
-    obs.obs_data_set_double(data, "double", -1.5)
+    obs.obs_data_set_default_string(data, "text", "default")
+    obs.obs_data_set_default_int(data, "int", 7)
+    obs.obs_data_set_default_bool(data, "bool", True)
+    found = {"defaults": values(), "json_of_defaults": obs.obs_data_get_json(data)}
+    obs.obs_data_set_string(data, "text", text)
+    obs.obs_data_set_int(data, "int", 2**40)
     obs.obs_data_set_bool(data, "bool", False)
+    obs.obs_data_set_array(data, "array", array)
     found["values"] = values()
-    found["below"] = [
-        obs.obs_data_get_default_string(data, "text"),
-        obs.obs_data_get_default_int(data, "int"),
-        obs.obs_data_get_default_double(data, "double"),
-        obs.obs_data_get_default_bool(data, "bool"),
-    ]
+    found["missing"] = [obs.obs_data_get_string(data, "-"), obs.obs_data_get_int(data, "-")]
     found["wrong_kind"] = [
-        obs.obs_data_get_bool(data, "int"),
-        obs.obs_data_get_double(data, "text"),
-        obs.obs_data_get_double(data, "int"),
+        obs.obs_data_get_string(data, "int"),
+        obs.obs_data_get_int(data, "text"),
         obs.obs_data_get_int(data, "bool"),
+        obs.obs_data_get_bool(data, "int"),
+        obs.obs_data_get_array(data, "text"),
     ]
-    obs.obs_data_apply(data, other)
-    found["applied"] = values()
-    array = obs.obs_data_get_array(data, "list")
-    found["array"] = obs.obs_data_array_count(array)
-    obs.obs_data_array_erase(array, 0)
-    found["array_erased"] = [obs.obs_data_array_count(array), obs.obs_data_array_item(array, 0)]
-    found["no_array"] = [obs.obs_data_get_array(data, "text"), obs.obs_data_array_count(None)]
-    obs.obs_data_clear(data)
-    found["cleared"] = values()
-    again = obs.obs_data_newref(data)
+    found["json"] = json.loads(obs.obs_data_get_json(data))
+    got = obs.obs_data_get_array(data, "array")
+    found["count"] = [obs.obs_data_array_count(got), obs.obs_data_array_count(None)]
+    for name in ("text", "int"):
+        obs.obs_data_erase(data, name)
+    found["erased"] = values()
     obs.obs_data_addref(data)
-    found["same"] = again == data
-    found["broken_json"] = obs.obs_data_create_from_json("{")
-    for handle in (data, data, again, other, None):
+    for handle in (data, data, None):
         obs.obs_data_release(handle)
-    obs.obs_data_array_release(array)
-    obs.obs_data_array_release(None)
-    return found
-
-
-def property_changes() -> dict[str, Any]:
-    """A panel after changes to its properties."""
-    panel = obs.obs_properties_create()
-    text = obs.obs_properties_add_text(panel, "text", "Text", obs.OBS_TEXT_INFO)
-    obs.obs_property_set_description(text, "Other")
-    obs.obs_property_text_set_info_type(text, obs.OBS_TEXT_INFO_ERROR)
-    obs.obs_property_text_set_info_word_wrap(text, True)
-    obs.obs_property_text_set_monospace(text, True)
-    number = obs.obs_properties_add_int(panel, "int", "Int", 1, 9, 1)
-    obs.obs_property_int_set_limits(number, 2, 8, 2)
-    obs.obs_property_int_set_suffix(number, " s")
-    chosen = obs.obs_properties_add_list(panel, "list", "L", obs.OBS_COMBO_TYPE_LIST, obs.OBS_COMBO_FORMAT_INT)
-    obs.obs_property_list_add_int(chosen, "Seven", 7)
-    found = {
-        "text": [obs.obs_property_description(text), obs.obs_property_text_info_type(text)],
-        "no_long_description": obs.obs_property_long_description(text),
-        "list": [obs.obs_property_list_item_name(chosen, 0), obs.obs_property_list_item_string(chosen, 0)],
-        "flags": obs.obs_properties_get_flags(panel),
-        "first": obs.obs_property_name(obs.obs_properties_first(panel)),
-    }
-    obs.obs_property_list_clear(chosen)
-    found["empty"] = obs.obs_property_list_item_count(chosen)
-    obs.obs_properties_set_flags(panel, obs.OBS_PROPERTIES_DEFER_UPDATE)
-    found["set_flags"] = obs.obs_properties_get_flags(panel)
-    obs.obs_properties_remove_by_name(panel, "text")
-    found["removed"] = obs.obs_properties_get(panel, "text")
-    found["nothing_in_it"] = obs.obs_properties_first(empty := obs.obs_properties_create())
-    obs.obs_properties_destroy(empty)
-    obs.obs_properties_destroy(panel)
-    return found
-
-
-def output_handles() -> dict[str, Any]:
-    """Pointers to the output. There is one after the first start."""
-    one, two = obs.obs_frontend_get_streaming_output(), obs.obs_frontend_get_streaming_output()
-    three = obs.obs_output_get_ref(one)
-    found = {
-        "same": [one == two, two == three],
-        "id": obs.obs_output_get_id(one),
-        "connect_time": obs.obs_output_get_connect_time_ms(one) >= 0,
-    }
-    for handle in (one, two, three, None):
-        obs.obs_output_release(handle)
-    scene = obs.obs_get_source_by_name("Main")
-    found["scene"] = obs.obs_source_get_name(scene)
-    found["no_scene"] = obs.obs_get_source_by_name("nothing of that name")
-    obs.obs_source_release(scene)
-    return found
-
-
-def forget_callbacks() -> str:
-    """Takes back everything the probe registered."""
-
-    def forget() -> None:
-        output = obs.obs_frontend_get_streaming_output()
-        handler = obs.obs_output_get_signal_handler(output)
-        for name, callback in LISTENERS.items():
-            obs.signal_handler_disconnect(handler, name, callback)
-        obs.obs_output_release(output)
-        obs.obs_frontend_remove_event_callback(on_event)
-        obs.obs_hotkey_unregister(on_hotkey)
-
-    return at_save(forget)
-
-
-def properties() -> dict[str, Any]:
-    """A panel, as OBS reads it back."""
-    panel, group = obs.obs_properties_create(), obs.obs_properties_create()
-    obs.obs_properties_add_bool(panel, "flag", "Flag")
-    obs.obs_properties_add_int(panel, "int", "Int", 1, 9, 1)
-    obs.obs_properties_add_int_slider(panel, "slider", "Slider", 0, 10, 2)
-    secret = obs.obs_properties_add_text(panel, "secret", "Secret", obs.OBS_TEXT_PASSWORD)
-    obs.obs_property_set_long_description(secret, "Long")
-    obs.obs_property_set_visible(secret, False)
-    obs.obs_property_set_enabled(secret, False)
-    info = obs.obs_properties_add_text(group, "info", "Info", obs.OBS_TEXT_INFO)
-    obs.obs_property_text_set_info_type(info, obs.OBS_TEXT_INFO_WARNING)
-    chosen = obs.obs_properties_add_list(panel, "list", "L", obs.OBS_COMBO_TYPE_LIST, obs.OBS_COMBO_FORMAT_STRING)
-    indexes = [obs.obs_property_list_add_string(chosen, name, name.lower()) for name in ("A", "B")]
-    obs.obs_properties_add_path(panel, "path", "Path", obs.OBS_PATH_FILE, "*.txt", "")
-    obs.obs_properties_add_editable_list(panel, "many", "Many", obs.OBS_EDITABLE_LIST_TYPE_STRINGS, "", "")
-    obs.obs_properties_add_group(panel, "group", "Group", obs.OBS_GROUP_NORMAL, group)
-    names = ("flag", "int", "slider", "secret", "info", "list", "path", "many", "group")
-    found: dict[str, Any] = {"indexes": indexes, "kinds": {}}
-    for name in names:
-        prop = obs.obs_properties_get(panel, name)
-        found["kinds"][name] = None if prop is None else obs.obs_property_get_type(prop)
-    found |= {
-        "secret": [
-            obs.obs_property_visible(secret),
-            obs.obs_property_enabled(secret),
-            obs.obs_property_description(secret),
-            obs.obs_property_long_description(secret),
-            obs.obs_property_text_type(secret),
-        ],
-        "list": [obs.obs_property_list_item_count(chosen), obs.obs_property_list_item_string(chosen, 1)],
-        "missing": obs.obs_properties_get(panel, "nothing"),
-    }
-    obs.obs_properties_destroy(panel)
+    for handle in (array, got, None):
+        obs.obs_data_array_release(handle)
     return found
 
 
@@ -495,20 +338,13 @@ STEPS: dict[str, Callable[..., Any]] = {
     "stop": lambda: obs.obs_frontend_streaming_stop(),
     "ui.native_start": native_start,
     "ui.output_state": output_state,
-    "output_state": output_state,
     "ui.scenes": scenes,
     "ui.set_scene": set_scene,
     "ui.ident": threading.get_ident,
     "ident": threading.get_ident,
     "data": data_round_trip,
-    "data_defaults": data_defaults,
-    "property_changes": property_changes,
-    "ui.output_handles": output_handles,
-    "forget_callbacks": forget_callbacks,
-    "properties": properties,
     "save_hotkey": save_hotkey,
     "press_hotkey": lambda: obs.obs_hotkey_trigger_routed_callback(probe.hotkey, True),
-    "hotkey_id": lambda: probe.hotkey,
     "version": lambda: obs.obs_get_version_string(),
     "native_config_path": native_config_path,
     "leak": lambda: obs.obs_data_create() and None,
@@ -519,7 +355,6 @@ STEPS: dict[str, Callable[..., Any]] = {
     "log": lambda: obs.script_log(obs.LOG_INFO, "contract probe speaks"),
     "api": api,
     "refuses": refuses,
-    "streaming": lambda: obs.obs_frontend_streaming_active(),
 }
 
 

@@ -199,31 +199,3 @@ def test_the_bytes_of_a_stream_grow(obs: ObsHost) -> None:
     state = obs.records.ask("ui.output_state")
     assert (state["dropped"], state["last_error"]) == (0, None)
     stop(obs)
-
-
-def test_pointers_to_one_output_are_equal_and_references_go_back(obs: ObsHost) -> None:
-    go_live(obs)
-    stop(obs)
-    assert obs.records.ask("ui.output_handles") == {
-        "same": [True, True],
-        "id": "rtmp_output",
-        "connect_time": True,
-        "scene": "Main",
-        "no_scene": None,
-    }
-
-
-def test_callbacks_that_were_taken_back_are_not_called(obs: ObsHost) -> None:
-    """The last test of this file: the probe hears nothing after it."""
-    go_live(obs)
-    stop(obs)
-    assert obs.records.ask("forget_callbacks") == "nothing"
-    mark = obs.records.mark()
-    obs.records.ask("start")
-    while not obs.records.ask("ui.output_state")["streaming"]:
-        pass
-    obs.records.ask("press_hotkey")
-    obs.records.ask("stop")
-    while obs.records.ask("ui.output_state")["active"]:
-        pass
-    assert [r for r in obs.records.since(mark) if r["kind"] in ("event", "signal", "hotkey")] == []

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from clawcraft.errors import InternalError, JobNotFound
 from clawcraft.jobs import store
@@ -123,10 +123,6 @@ class JobTable(RuleBasedStateMachine):
                 assert found.error["code"] == "interrupted"
                 self.model[job.id] = job.moved(JobStatus.FAILED, now_s=self.clock.now_s, error=found.error)
                 self.moves += 1
-
-    @rule(job_id=consumes(jobs))
-    def forget(self, job_id: str) -> None:
-        """Leave a job to itself from here on."""
 
     @rule(
         status=st.sampled_from([None, *JobStatus]),

@@ -15,7 +15,6 @@ import obspython as obs
 
 TASK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 events, results = [], {}
-SIGNALS = ("starting", "start", "stopping", "stop", "reconnect", "reconnect_success")
 
 def on_event(code):
     events.append(code)

@@ -125,41 +125,6 @@ def test_a_button_answers_whether_the_panel_is_refreshed(new_obs: NewObs) -> Non
             obs.click("button")
 
 
-def test_a_hotkey_goes_down_and_up_on_the_scripting_thread(new_obs: NewObs) -> None:
-    with new_obs(RECORDER) as obs:
-        obs.press_hotkey("id")
-        calls = sys.modules["mock_test_script"].calls
-        assert [name for name, _ in calls[-2:]] == ["hotkey True", "hotkey False"]
-        assert calls[-1][1] not in (calls[0][1], threading.get_ident())
-
-
-def test_a_reload_runs_the_file_again_in_the_same_module_without_old_callbacks(new_obs: NewObs) -> None:
-    with new_obs("runs = globals().get('runs', 0) + 1", RECORDER) as obs:
-        module = sys.modules["mock_test_script"]
-        obs.reload()
-        assert sys.modules["mock_test_script"] is module
-        assert module.runs == 2
-        mark = len(obs.timeline())
-        obs.switch_collection("Other")
-        obs.switch_collection("Untitled")
-        assert module.runs == 2, "a new scene collection finds the module of before"
-        assert [entry for entry in obs.timeline()[mark:] if entry.startswith("hook")] == [
-            "hook script_save",
-            "hook script_unload",
-            "hook script_defaults",
-            "hook script_description",
-            "hook script_load",
-            "hook script_update",
-        ]
-        assert module.events.count(obs_code("SCENE_COLLECTION_CHANGED")) == 1, "one callback is registered"
-
-
-def obs_code(name: str) -> int:
-    from obs_mock.constants import EVENTS
-
-    return EVENTS[name]
-
-
 def test_a_collection_without_the_script_starts_without_it(new_obs: NewObs) -> None:
     with new_obs(RECORDER, collections={"Other": False, "Untitled": True}) as obs:
         assert "mock_test_script" not in sys.modules

@@ -1,56 +1,49 @@
-"""A stage without OBS: the real UiThread and StreamController on a small fake OBS."""
+"""The service's OBS side in the fake OBS: the script that the real one loads for the same tests, in this process."""
 
+import contextlib
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from clawcraft.clock import SystemClock
-from clawcraft.obs.libobs import LibobsMissing
-from clawcraft.obs.stream import StreamConfig, StreamController
-from clawcraft.obs.ui_thread import UiThread
-from tests.support.fake_obs import FakeObs
+from clawcraft.obs.stream import StreamController
+from obs_mock import MockObs, Scenario, Timings
+from tests.support.clock import ManualClock
+from tests.support.obs_control import SCRIPT
+from tests.support.real_obs import wait_until
+
+if TYPE_CHECKING:
+    from tests.support.obs_control_script import Driver
+
+SILENT = Scenario("silent", silent=True)
 
 
-@dataclass
 class Rig:
-    """The stream worker is ``worker``; ``progress`` collects what jobs would persist."""
+    """``obs`` is OBS, with the streamer and the server; ``clock`` the service's; ``worker`` stands for the stream
+    worker's thread; ``progress`` collects what jobs would store. Each failed start leaves a box open, as in OBS."""
 
-    obs: FakeObs
-    worker: ThreadPoolExecutor
-    ui: UiThread = field(init=False)
-    stream: StreamController = field(init=False)
-    config: StreamConfig = field(default_factory=lambda: StreamConfig(5.0, 0, "", retry_delay_s=0.01))
-    progress: list[tuple[int, str]] = field(default_factory=list)
+    def __init__(self, obs: MockObs, clock: ManualClock, worker: ThreadPoolExecutor) -> None:
+        self.obs = obs
+        self.clock = clock
+        self._worker = worker
+        self.progress: list[tuple[int, str]] = []
 
-    def __post_init__(self) -> None:
-        self.build()
+    @property
+    def driver(self) -> "Driver":
+        """Of this life of the script."""
+        driver: Driver = sys.modules[SCRIPT.stem].driver
+        return driver
 
-    def build(self, carried: Any = None, libobs: LibobsMissing | None = None) -> None:
-        """A life of the script."""
-        self.ui = UiThread(libobs or self.obs.libobs)
-        self.stream = StreamController(self.obs, self.ui, SystemClock(), lambda: self.config, carried)
-        self.obs.on_event = self.stream.on_frontend_event
+    @property
+    def stream(self) -> StreamController:
+        return self.driver.stream
 
-    def without_libobs(self) -> None:
-        self.close()
-        self.obs.starts_on_ui_thread = False
-        self.build(libobs=LibobsMissing("no libobs here"))
-
-    def reload(self) -> None:
-        """ "Reload scripts": the new life gets what the old one carried."""
-        self.close()
-        self.build(self.stream.carry())
-
-    def close(self) -> None:
-        self.obs.ui.call(self.stream.close)
-        self.obs.ui.call(self.ui.close)
-
-    def set(self, **config: Any) -> None:
-        self.config = replace(self.config, **config)
+    def set(self, **settings: Any) -> None:
+        self.driver.configure(**settings)
 
     def start(self, scene: str | None = None) -> Any:
         return self.begin_start(scene).result(10)
@@ -59,40 +52,75 @@ class Rig:
         return self.begin_stop().result(10)
 
     def begin_start(self, scene: str | None = None) -> "Future[Any]":
-        return self.worker.submit(lambda: self.stream.start(scene, self._note))
+        return self._worker.submit(self.driver.do_start, scene, self._note)
 
     def begin_stop(self) -> "Future[Any]":
-        return self.worker.submit(lambda: self.stream.stop(self._note))
+        return self._worker.submit(self.driver.do_stop, self._note)
+
+    def begin_connecting(self, scene: str | None = None) -> "Future[Any]":
+        """A start that waits for the server."""
+        self.progress.clear()
+        start = self.begin_start(scene)
+        self.wait(lambda: self.at(60) or start.done())
+        return start
+
+    def outlast(self, call: "Future[Any]") -> "Future[Any]":
+        """The call, once it has ended: meanwhile time goes by."""
+
+        def ended() -> bool:
+            self.clock.advance(1.0)
+            self.stream._tracker.wake()
+            return call.done()
+
+        self.wait(ended)
+        return call
+
+    def at(self, percent: int) -> bool:
+        return bool(self.progress) and self.progress[-1][0] == percent
 
     def state(self) -> str:
         self.stream._page.expire()
         return str(self.stream.status()["stream"]["state"])
+
+    def wait_state(self, state: str) -> None:
+        self.wait(lambda: self.state() == state)
+
+    def wait(self, happened: Callable[[], bool]) -> None:
+        wait_until(happened, 10, "it has happened")
+
+    def told(self) -> list[str]:
+        """What OBS has said of streams and scenes: ``STARTING``, ``scene``, …, in order."""
+        shown = {"event PREVIEW_SCENE_CHANGED": "scene"}
+        shown |= {f"event STREAMING_{name}": name for name in ("STARTING", "STARTED", "STOPPING", "STOPPED")}
+        return [shown[entry] for entry in self.obs.timeline()[self._loaded :] if entry in shown]
+
+    @property
+    def _loaded(self) -> int:
+        return self.obs.timeline().index("event FINISHED_LOADING")
 
     def _note(self, percent: int, message: str) -> None:
         self.progress.append((percent, message))
 
 
 @pytest.fixture
-def rig() -> Iterator[Rig]:
-    before = threading.active_count()
-    with FakeObs() as obs, ThreadPoolExecutor(1, "stream worker") as worker:
-        rig = Rig(obs, worker)
-        yield rig
-        while obs.boxes:
-            obs.ui.call(obs._close_box)
-        rig.close()
-    assert threading.active_count() == before
+def new_rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Rig]]:
+    """``new_rig(**options)``: a rig whose fake OBS has these options."""
+    before = set(threading.enumerate())
+    clock = ManualClock()
+    monkeypatch.setattr("clawcraft.clock.SystemClock", lambda: clock)
+    settings = {"plugin_dir": str(SCRIPT.parents[2] / "obs_plugin"), "port": 0}
+    timings = Timings().scaled(0.02)
+    with contextlib.ExitStack() as stack:
+
+        def make(**options: Any) -> Rig:
+            worker = stack.enter_context(ThreadPoolExecutor(1, "stream worker"))
+            obs = MockObs(SCRIPT, settings=settings, config_dir=tmp_path / "obs-studio", timings=timings, **options)
+            return Rig(stack.enter_context(obs), clock, worker)
+
+        yield make
+    assert set(threading.enumerate()) <= before
 
 
 @pytest.fixture
-def seen() -> Callable[[Callable[[], bool]], None]:
-    """Wait until something another thread does has happened."""
-
-    def wait(happened: Callable[[], bool]) -> None:
-        for _ in range(5000):
-            if happened():
-                return
-            threading.Event().wait(0.001)
-        raise TimeoutError("it did not happen")
-
-    return wait
+def rig(new_rig: Callable[..., Rig]) -> Rig:
+    return new_rig()

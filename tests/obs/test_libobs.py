@@ -36,6 +36,7 @@ class Libraries:
         return Function()
 
 
+LIBOBS = ("obs_queue_task", "os_get_config_path")
 FRONTEND = ("obs_frontend_streaming_start", "obs_frontend_streaming_stop")
 
 
@@ -48,26 +49,29 @@ def test_a_plain_python_process_has_no_libobs() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="RTLD_NOLOAD is POSIX")
 @pytest.mark.parametrize("platform", ["linux", "darwin"])
 def test_posix_finds_all_in_the_process_itself(monkeypatch: pytest.MonkeyPatch, platform: str) -> None:
-    libraries = Libraries(monkeypatch, platform, process=("obs_queue_task", *FRONTEND))
+    libraries = Libraries(monkeypatch, platform, process=(*LIBOBS, *FRONTEND))
     found = find_libobs()
     assert isinstance(found, Libobs)
-    assert found.start_streaming is not None
     found.queue_task("callback", 7)
-    assert libraries.called == [("obs_queue_task", 0, "callback", 7, False)]
+    found.start_streaming()
+    assert libraries.called == [("obs_queue_task", 0, "callback", 7, False), (FRONTEND[0],)]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="RTLD_NOLOAD is POSIX")
 def test_a_named_library_is_only_taken_if_it_is_loaded_already(monkeypatch: pytest.MonkeyPatch) -> None:
-    libraries = Libraries(monkeypatch, "linux", process=(), libobs=("obs_queue_task",))
-    found = find_libobs()
-    assert isinstance(found, Libobs)
-    assert found.start_streaming is None
+    libraries = Libraries(monkeypatch, "linux", process=(), libobs=LIBOBS, libobs_frontend_api=FRONTEND)
+    assert isinstance(find_libobs(), Libobs)
     assert all(mode & os.RTLD_NOLOAD for name, mode in libraries.asked if name is not None)
 
 
 def test_windows_finds_them_by_their_dll_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    libraries = Libraries(monkeypatch, "win32", obs=("obs_queue_task",), obs_frontend_api=FRONTEND)
-    found = find_libobs()
-    assert isinstance(found, Libobs)
-    assert None not in (found.start_streaming, found.stop_streaming)
+    libraries = Libraries(monkeypatch, "win32", obs=LIBOBS, obs_frontend_api=FRONTEND)
+    assert isinstance(find_libobs(), Libobs)
     assert {name for name, _mode in libraries.asked} == {"obs.dll", "obs-frontend-api.dll"}
+
+
+def test_without_the_frontends_own_functions_the_stream_is_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    Libraries(monkeypatch, "win32", obs=LIBOBS, obs_frontend_api=FRONTEND[:1])
+    found = find_libobs()
+    assert isinstance(found, LibobsMissing)
+    assert "OBS's frontend API was not found in this process" in found.reason

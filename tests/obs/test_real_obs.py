@@ -1,8 +1,8 @@
-"""The OBS side of the service inside a real OBS that streams to a local RTMP server: one OBS for all of it, and a
-second one with an encoder that cannot start."""
+"""The OBS side of the service inside a real OBS that streams to a local RTMP server: what the fake OBS cannot prove,
+and what ``tests/e2e`` does not drive over HTTP. One OBS for all of it, and a second one with an encoder that cannot
+start."""
 
-import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,7 +41,7 @@ class Stage(NamedTuple):
         wait_until(lambda: self.state() == state, timeout_s, f"the stream is {state}")
 
     def count(self, event: str) -> int:
-        return sum(name == event for name, _at in self.control.call("events"))
+        return int(self.control.call("events").count(event))
 
 
 @pytest.fixture(scope="module")
@@ -74,40 +74,6 @@ def stage(open_stage: Stage) -> Iterator[Stage]:
     wait_until(lambda: not open_stage.rtmp.publishers(), 5, "no publisher is left")
 
 
-def test_start_and_stop_are_reported_within_10_ms_of_obs_saying_so(
-    stage: Stage, record_testsuite_property: Callable[[str, object], None]
-) -> None:
-    after_started, after_stopped, start_s, stop_s = [], [], [], []
-    for _ in range(7):
-        start = stage.control.outcome("start")
-        assert start.value == {"status": "started", "scene": "Main", "attempts": 1}
-        after_started.append(start.ended - stage.control.last_event("STREAMING_STARTED"))
-        stop = stage.control.outcome("stop")
-        assert stop.value == {"status": "stopped"}
-        after_stopped.append(stop.ended - stage.control.last_event("STREAMING_STOPPED"))
-        start_s.append(start.took_s)
-        stop_s.append(stop.took_s)
-    record_testsuite_property("start_ms", round(statistics.median(start_s) * 1000))
-    record_testsuite_property("stop_ms", round(statistics.median(stop_s) * 1000))
-    record_testsuite_property("after_started_ms", round(statistics.median(after_started) * 1000, 3))
-    record_testsuite_property("after_stopped_ms", round(statistics.median(after_stopped) * 1000, 3))
-    assert statistics.median(after_started) < 0.010
-    assert statistics.median(after_stopped) < 0.010
-
-
-def test_what_goes_live_is_h264_and_aac(stage: Stage) -> None:
-    stage.control.call("start")
-    assert stage.rtmp.probe() == {"video": "h264", "audio": "aac"}
-
-
-def test_a_ui_thread_call_takes_less_than_200_us(
-    stage: Stage, record_testsuite_property: Callable[[str, object], None]
-) -> None:
-    took = stage.control.call("round_trips", times=2000)
-    record_testsuite_property("round_trip_us", round(statistics.median(took) * 1e6))
-    assert statistics.median(took) < 0.0002
-
-
 def test_200_scene_switches_while_another_script_listens_to_events(stage: Stage) -> None:
     mark = stage.obs.process.mark()
     assert stage.control.call("switch_scenes", names=["BRB", "Main"], times=200) == 200
@@ -115,32 +81,9 @@ def test_200_scene_switches_while_another_script_listens_to_events(stage: Stage)
     assert any("obs_other_script.py] heard event" in line for line in stage.obs.process.lines()[mark:])
 
 
-def test_the_scene_asked_for_is_shown_before_the_start(stage: Stage) -> None:
-    assert stage.control.call("start", scene="BRB")["scene"] == "BRB"
-    assert stage.control.call("start", scene="Main") == {"status": "already_running", "scene": "Main", "attempts": 1}
-    assert stage.control.call("status")["current_scene"] == "Main"
-
-
-def test_an_unknown_scene_fails_before_anything_starts(stage: Stage) -> None:
-    starts = stage.count("STREAMING_STARTING")
-    outcome = stage.control.outcome("start", scene="Nowhere")
-    assert outcome.code == "scene_not_found"
-    assert outcome.error is not None
-    assert outcome.error["details"] == {"scenes": ["Main", "BRB"]}
-    assert stage.count("STREAMING_STARTING") == starts
-
-
-def test_a_dead_server_cannot_be_connected_to(stage: Stage) -> None:
-    stage.gate.dead()
-    outcome = stage.control.outcome("start")
-    assert outcome.code == "stream_connect_failed"
-    assert outcome.error is not None
-    assert outcome.error["details"]["obs_code"] == -2
-
-
 def test_a_server_that_comes_back_is_reached_by_a_retry(stage: Stage) -> None:
     stage.gate.dead()
-    stage.control.call("configure", retries=5, retry_delay_s=0.2)
+    stage.control.call("configure", obs_retries=5)
     stopped = stage.count("STREAMING_STOPPED")
     start = stage.control.begin("start")
     wait_until(lambda: stage.count("STREAMING_STOPPED") > stopped, 10, "the first attempt failed")
@@ -150,22 +93,12 @@ def test_a_server_that_comes_back_is_reached_by_a_retry(stage: Stage) -> None:
     assert outcome.value["attempts"] > 1
 
 
-def test_a_refused_key_is_told_apart(stage: Stage) -> None:
-    stage.gate.forward(stage.rtmp.refusing_port)
-    stage.control.call("configure", retries=2)
-    starts = stage.count("STREAMING_STARTING")
-    outcome = stage.control.outcome("start")
-    assert outcome.code == "stream_key_refused"
-    assert stage.count("STREAMING_STARTING") == starts + 1
-
-
 def test_a_silent_server_times_out_and_never_goes_live_by_surprise(stage: Stage) -> None:
     stage.gate.silent()
-    stage.control.call("configure", operation_timeout_s=0.5)
+    stage.control.call("configure", stream_operation_timeout_s=0.5)
     starts, stops = stage.count("STREAMING_STARTED"), stage.count("STREAMING_STOPPED")
     outcome = stage.control.outcome("start")
     assert outcome.code == "stream_start_timeout"
-    assert outcome.took_s < 1.0
     stage.gate.release(stage.rtmp.port)
     wait_until(lambda: stage.count("STREAMING_STOPPED") > stops, 10, "what connected late was stopped")
     assert stage.count("STREAMING_STARTED") == starts + 1
@@ -173,7 +106,7 @@ def test_a_silent_server_times_out_and_never_goes_live_by_surprise(stage: Stage)
 
 def test_a_start_after_a_timeout_adopts_the_attempt_that_still_connects(stage: Stage) -> None:
     stage.gate.silent()
-    stage.control.call("configure", operation_timeout_s=0.5)
+    stage.control.call("configure", stream_operation_timeout_s=0.5)
     assert stage.control.outcome("start").code == "stream_start_timeout"
     stage.control.call("configure")
     starts = stage.count("STREAMING_STARTING")
@@ -182,16 +115,6 @@ def test_a_start_after_a_timeout_adopts_the_attempt_that_still_connects(stage: S
     assert start.result().value["status"] == "started"
     assert stage.count("STREAMING_STARTING") == starts
     assert stage.rtmp.publishers() == ["testkey"]
-
-
-def test_a_connection_lost_while_starting_is_a_failure(stage: Stage) -> None:
-    stage.gate.silent()
-    connections = stage.gate.accepted
-    start = stage.control.begin("start")
-    stage.gate.wait_accepted(connections + 1)
-    stage.gate.cut()
-    outcome = start.result()
-    assert outcome.code in {"stream_connect_failed", "stream_disconnected"}
 
 
 def test_a_stop_while_connecting_takes_effect_once_obs_can_obey(stage: Stage) -> None:
@@ -204,16 +127,6 @@ def test_a_stop_while_connecting_takes_effect_once_obs_can_obey(stage: Stage) ->
     stage.gate.release(stage.rtmp.port)
     assert stop.result().value == {"status": "stopped"}
     wait_until(lambda: not stage.rtmp.publishers(), 5, "no publisher is left")
-
-
-def test_a_stop_that_obs_cannot_obey_in_time_says_so(stage: Stage) -> None:
-    stage.gate.silent()
-    start = stage.control.begin("start")
-    stage.wait_state("starting")
-    stage.control.call("supersede")
-    start.result(5)
-    stage.control.call("configure", operation_timeout_s=0.3)
-    assert stage.control.outcome("stop").code == "stream_stop_timeout"
 
 
 def test_the_streamers_own_start_at_the_same_time_is_adopted(stage: Stage) -> None:
@@ -242,32 +155,14 @@ def test_the_streamer_stops_while_the_agent_stops(stage: Stage) -> None:
     assert stage.control.call("stop") == {"status": "already_stopped"}
 
 
-def test_a_reconnecting_stream_is_reported_and_left_alone(stage: Stage) -> None:
-    stage.control.call("start")
-    stage.gate.cut()
-    stage.wait_state("reconnecting")
-    assert stage.control.call("start")["status"] == "already_running"
-    stage.wait_state("live")
-    assert stage.rtmp.publishers() == ["testkey"]
-
-
-def test_a_reconnecting_stream_can_be_stopped(stage: Stage) -> None:
-    stage.control.call("start")
-    stage.rtmp.stop()
-    stage.wait_state("reconnecting")
-    assert stage.control.call("stop") == {"status": "stopped"}
-    stage.rtmp.start()
-    assert stage.state() == "offline"
-
-
 def test_a_blocked_ui_thread_is_named_and_a_given_up_start_never_happens(stage: Stage) -> None:
-    stage.control.call("configure", operation_timeout_s=0.3)
+    stage.control.call("configure", stream_operation_timeout_s=0.3)
     starts = stage.count("STREAMING_STARTING")
     block = stage.control.begin("block_ui_thread", seconds=2.0)
     wait_until(lambda: not stage.control.call("status")["responsive"], 2, "the UI thread is blocked")
     assert stage.control.outcome("start").code == "obs_unresponsive"
     block.result()
-    stage.control.call("round_trips", times=1)  # all that was queued before has had its turn
+    stage.control.call("pass_ui_queue")
     assert stage.count("STREAMING_STARTING") == starts
 
 
@@ -290,7 +185,6 @@ def test_an_encoder_that_cannot_start_then_a_delayed_stream_and_a_queue_full_of_
             control.wait_ready()
             outcome = control.outcome("start")
             assert outcome.code == "encoder_not_started"
-            assert outcome.took_s < 2.0
             # Python goes on beneath the error box, and another start does not pile up a second one.
             obs.wait_error_box()
             assert control.call("status")["responsive"] is True
@@ -302,7 +196,7 @@ def test_an_encoder_that_cannot_start_then_a_delayed_stream_and_a_queue_full_of_
             assert obs.close_error_boxes() == 1
             control.call("use_profile", name="Good")
             # The streamer's delay of 1 s is not OBS being slow.
-            control.call("configure", operation_timeout_s=0.8)
+            control.call("configure", stream_operation_timeout_s=0.8)
             start = control.outcome("start")
             assert start.value["status"] == "started"
             assert start.took_s > 1.0

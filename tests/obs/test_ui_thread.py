@@ -12,53 +12,38 @@ import pytest
 from clawcraft.errors import ObsUnavailable, ObsUnresponsive, Stopping
 from clawcraft.obs.libobs import Libobs, LibobsMissing
 from clawcraft.obs.ui_thread import UiThread
-from tests.support.fake_obs import Loop
+from obs_mock.loops import Loop
+from tests.support.real_obs import wait_until
 
 
 @pytest.fixture
 def loop() -> Iterator[Loop]:
-    loop = Loop("fake UI")
+    errors: list[BaseException] = []
+    loop = Loop("fake UI", errors.append)
+    loop.start()
     yield loop
-    loop.close()
+    loop.stop()
+    assert errors == []
 
 
-def libobs(loop: Loop) -> Libobs:
+def libobs(queue_task: Callable[[Any, int], None]) -> Libobs:
+    def never() -> None:
+        raise AssertionError
+
+    return Libobs(queue_task, str, never, never)
+
+
+@pytest.fixture
+def ui(loop: Loop) -> Iterator[UiThread]:
     def queue_task(callback: Any, param: int) -> None:
         if loop.is_current():
             callback(param)
         else:
             loop.post(lambda: callback(param))
 
-    return Libobs(queue_task)
-
-
-@pytest.fixture
-def ui(loop: Loop) -> Iterator[UiThread]:
-    ui = UiThread(libobs(loop))
+    ui = UiThread(libobs(queue_task))
     yield ui
     ui.close()
-
-
-class Blocked:
-    """The UI thread busy with something else, as long as the ``with`` lasts."""
-
-    def __init__(self, loop: Loop) -> None:
-        self._loop = loop
-        self._go_on = threading.Event()
-
-    def __enter__(self) -> None:
-        blocked = threading.Event()
-
-        def block() -> None:
-            blocked.set()
-            self._go_on.wait(10)
-
-        self._loop.post(block)
-        assert blocked.wait(10)
-
-    def __exit__(self, *_exc: object) -> None:
-        self._go_on.set()
-        self._loop.call(lambda: None)
 
 
 def test_a_call_runs_on_the_ui_thread_and_returns_its_result(loop: Loop, ui: UiThread) -> None:
@@ -85,14 +70,14 @@ def test_many_callers_each_get_their_own_result(ui: UiThread) -> None:
 
 
 def test_a_blocked_ui_thread_is_named_at_the_deadline(loop: Loop, ui: UiThread) -> None:
-    with Blocked(loop), pytest.raises(ObsUnresponsive) as caught:
+    with loop.blocked(), pytest.raises(ObsUnresponsive) as caught:
         ui.call(lambda: None, 0.02)
     assert caught.value.details == {"waited_s": 0.02}
 
 
 def test_a_call_whose_caller_gave_up_never_runs(loop: Loop, ui: UiThread) -> None:
     ran: list[str] = []
-    with Blocked(loop), pytest.raises(ObsUnresponsive):
+    with loop.blocked(), pytest.raises(ObsUnresponsive):
         ui.call(lambda: ran.append("given up"), 0.02)
     assert ui.call(lambda: list(ran), 5) == []
 
@@ -131,14 +116,12 @@ def test_a_defect_in_after_does_not_reach_stderr(ui: UiThread, capfd: pytest.Cap
     assert capfd.readouterr().err == ""
 
 
-def test_close_wakes_who_waits_at_once_and_their_calls_never_run(
-    loop: Loop, ui: UiThread, seen: Callable[[Callable[[], bool]], None]
-) -> None:
+def test_close_wakes_who_waits_at_once_and_their_calls_never_run(loop: Loop, ui: UiThread) -> None:
     ran: list[str] = []
     with ThreadPoolExecutor(4) as pool:
-        with Blocked(loop):
+        with loop.blocked():
             waiting = [pool.submit(ui.call, lambda: ran.append("late"), 60.0) for _ in range(4)]
-            seen(lambda: len(ui._tasks) == 4)
+            wait_until(lambda: len(ui._tasks) == 4, 10, "all wait")
             ui.close()
             for call in waiting:
                 with pytest.raises(Stopping):
@@ -149,7 +132,7 @@ def test_close_wakes_who_waits_at_once_and_their_calls_never_run(
 
 def test_a_call_after_close_is_refused_without_asking_obs() -> None:
     asked: list[int] = []
-    ui = UiThread(Libobs(lambda _callback, param: asked.append(param)))
+    ui = UiThread(libobs(lambda _callback, param: asked.append(param)))
     ui.close()
     ui.close()
     with pytest.raises(Stopping):
@@ -159,7 +142,7 @@ def test_a_call_after_close_is_refused_without_asking_obs() -> None:
 
 def test_tasks_still_in_obs_queue_keep_the_callback_alive_after_close() -> None:
     queued: list[tuple[Any, int]] = []
-    ui = UiThread(Libobs(lambda callback, param: queued.append((weakref.ref(callback), param))))
+    ui = UiThread(libobs(lambda callback, param: queued.append((weakref.ref(callback), param))))
     with pytest.raises(ObsUnresponsive):
         ui.call(lambda: None, 0.0)
     ui.close()
@@ -178,7 +161,7 @@ def test_without_tasks_in_flight_nothing_is_kept_after_close(loop: Loop) -> None
         queued.append(weakref.ref(callback))
         callback(param)
 
-    ui = UiThread(Libobs(queue_task))
+    ui = UiThread(libobs(queue_task))
     ui.call(lambda: None, 5)
     ui.close()
     del ui
@@ -188,7 +171,6 @@ def test_without_tasks_in_flight_nothing_is_kept_after_close(loop: Loop) -> None
 
 def test_without_libobs_a_call_says_why_it_is_impossible() -> None:
     ui = UiThread(LibobsMissing("libobs was not found in this process"))
-    assert ui.unavailable == "libobs was not found in this process"
     with pytest.raises(ObsUnavailable, match="libobs was not found") as caught:
         ui.call(lambda: None, 5)
     assert caught.value.retryable is False

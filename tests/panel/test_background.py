@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,10 @@ import pytest
 from clawcraft.panel import interpreter
 from clawcraft.panel.background import Background
 from tests.support.real_obs import wait_until
+
+
+def output(command: Sequence[str]) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def fake_python(folder: Path, name: str, version: str) -> Path:
@@ -23,12 +28,12 @@ def fake_python(folder: Path, name: str, version: str) -> Path:
 def test_a_python_that_is_too_old_or_no_python_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "base_prefix", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert interpreter.find_interpreter() is None
+    assert interpreter.find_interpreter(output) is None
     fake_python(tmp_path, "python3", "3.9")
     fake_python(tmp_path, "python", "'this is not Python'")
-    assert interpreter.find_interpreter() is None
+    assert interpreter.find_interpreter(output) is None
     newer = fake_python(tmp_path, "python3.12", "3.12")
-    assert interpreter.find_interpreter() == newer
+    assert interpreter.find_interpreter(output) == newer
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the fake programs are shell scripts")
@@ -40,9 +45,9 @@ def test_the_embedded_interpreters_own_program_comes_first(tmp_path: Path, monke
     monkeypatch.setenv("PATH", str(first_on_path))
     fake_python(first_on_path, "python3", "3.13")
     exact = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    assert interpreter.find_interpreter() == first_on_path / "python3"
+    assert interpreter.find_interpreter(output) == first_on_path / "python3"
     program = fake_python(own, exact, exact.removeprefix("python"))
-    assert interpreter.find_interpreter() == program
+    assert interpreter.find_interpreter(output) == program
 
 
 def test_a_tool_is_followed_line_by_line(tmp_path: Path) -> None:

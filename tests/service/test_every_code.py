@@ -165,14 +165,15 @@ def test_a_disk_that_takes_nothing(client: ToolClient) -> None:
     assert client.run("twitch.stop_stream", "full")["status"] == "done"
 
 
-def test_a_scene_without_libobs(tmp_path: Path) -> None:
+def test_an_obs_without_libobs(tmp_path: Path) -> None:
     studio = Studio(tmp_path, scenario="no_libobs")
     studio.obs.start()  # without libobs OBS counts one leak, which its own API causes: no check of the report
     client = studio.client()
-    failed = client.run("twitch.start_stream", "no-libobs", obs_scene="BRB")
-    assert failed["error"]["code"] == "obs_unavailable"
-    assert client.run("twitch.start_stream", "no-scene")["status"] == "done"
-    assert client.run("twitch.stop_stream", "no-scene-stop")["status"] == "done"
+    for action in ("twitch.start_stream", "twitch.stop_stream"):
+        error = client.run(action, f"no-libobs-{action}")["error"]
+        assert (error["code"], error["retryable"]) == ("obs_unavailable", False)
+        assert "libobs was not found in this process" in error["message"]
+    assert client.status()["obs"]["problem"] == error["message"]
     client.close()
     studio.obs.stop()
 

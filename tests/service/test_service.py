@@ -130,3 +130,19 @@ def test_the_token_never_reaches_the_log_or_the_settings(studio: Studio, client:
     log = (studio.folder / "plugin_config" / "twitch-clawcraft" / "service.log").read_text("utf-8")
     assert "secret-1" in log
     assert token not in log
+
+
+def test_a_jobs_percent_does_not_fall_when_a_start_is_tried_again(studio: Studio, client: ToolClient) -> None:
+    studio.obs.scenario = "dead_server"
+    job_id = client.accept("twitch.start_stream", "again")
+    seen: list[dict[str, Any]] = []
+
+    def tried_again() -> bool:
+        seen.append(client.job(job_id)["progress"])
+        return "attempt 2 follows" in seen[-1]["message"]
+
+    wait_until(tried_again, 10, "the first attempt has failed")
+    percents = [progress["percent"] for progress in seen]
+    assert percents == sorted(percents)
+    assert percents[-1] == 53, "the stream is at 45 of its own 100 again; the job stays where 60 of those were"
+    client.run("twitch.stop_stream", "again-stop")

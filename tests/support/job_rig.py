@@ -20,6 +20,7 @@ from clawcraft.jobs.model import Envelope, Job
 from clawcraft.jobs.store import JobStore
 from clawcraft.jobs.worker import StreamWorker
 from clawcraft.obs.port import ProgressSink
+from clawcraft.obs.stream import StreamController
 from clawcraft.telemetry.events import EventLog
 from clawcraft.twitch.client import Twitch
 from tests.support.settings import make_settings
@@ -93,8 +94,8 @@ def envelope(action: str, request_id: str | None = None, **fields: Any) -> Envel
     return Envelope(action, fields.pop("args", {}), fields.pop("agent_id", "agent"), request_id, **fields)
 
 
-class StreamDouble:
-    """StreamControl that connects when the test says so. Its order of looking is the real one's: the mark of the
+class StreamDouble(StreamController):
+    """One that connects when the test says so. Its order of looking is the real one's: the mark of the
     job first, by ``progress``, then OBS."""
 
     def __init__(self, scenes: tuple[str, ...] = ("Game", "Chat")) -> None:

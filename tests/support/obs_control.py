@@ -92,7 +92,3 @@ class ObsControl:
 
     def begin(self, do: str, **args: Any) -> Pending:
         return Pending(self, {"do": do, **args})
-
-    def last_event(self, name: str) -> float:
-        """When OBS last sent it."""
-        return float(max(at for event, at in self.call("events") if event == name))

@@ -1,7 +1,8 @@
-"""An OBS script for tests: the service's OBS side alone, driven over a loopback socket. OBS loads this file.
+"""An OBS script for tests: the service's OBS side alone. The real OBS loads this file, and the fake one.
 
-Settings: ``plugin_dir`` (where the package is), ``port`` (where to listen), ``tasks_at_unload`` (how many UI tasks
-to leave in OBS's queue when the script is unloaded). One JSON line in, one out; connections run side by side.
+In the real one it is driven over a loopback socket: one JSON line in, one out; connections run side by side. In the
+fake one the test takes ``driver`` itself. Settings: ``plugin_dir`` (where the package is), ``port`` (where to
+listen), ``tasks_at_unload`` (how many UI tasks to leave in OBS's queue when the script is unloaded).
 """
 
 import contextlib
@@ -13,28 +14,32 @@ import socketserver
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import obspython as obs
+
+ProgressSink = Callable[[int, str], None]
 
 
 class Driver:
     """The OBS side of the service, and what OBS told it."""
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
+    def __init__(self, settings: Mapping[str, Any], carried: Any) -> None:
         from clawcraft.clock import SystemClock
         from clawcraft.obs.adapter import ObsAdapter
-        from clawcraft.obs.stream import StreamConfig, StreamController
+        from clawcraft.obs.stream import StreamController
         from clawcraft.obs.ui_thread import UiThread
 
-        self._make_config = StreamConfig
         self.settings = settings
-        self.config = StreamConfig(20.0, 0, "")
-        self.obs = ObsAdapter(obs)
-        self.ui = UiThread(self.obs.libobs)
-        self.stream = StreamController(self.obs, self.ui, SystemClock(), lambda: self.config)
-        self.events: list[tuple[str, float]] = []
+        self.configure()
+        self.obs = ObsAdapter(obs, lambda callback: callback)
+        self.ui_calls: list[str] = []
+        self.ui = UiThread(self.obs.libobs, lambda outcome, _duration_s: self.ui_calls.append(outcome))
+        self.stream = StreamController(self.obs, self.ui, SystemClock(), lambda: self.in_force, carried)
+        self._worker = threading.Lock()  # one start or stop at a time, as in the service
+        self.events: list[str] = []
         self.server = socketserver.ThreadingTCPServer(("127.0.0.1", settings["port"]), self._handler())
         self.server.daemon_threads = True
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), name="control", daemon=True)
@@ -42,7 +47,7 @@ class Driver:
     def on_event(self, code: int) -> None:
         event = self.obs.event(code)
         if event is not None:
-            self.events.append((event.value, time.monotonic()))
+            self.events.append(event.value)
         self.stream.on_frontend_event(code)
 
     def _handler(self) -> type[socketserver.StreamRequestHandler]:
@@ -68,20 +73,21 @@ class Driver:
             return {"defect": repr(error)}
         return {"value": value, "began": began, "ended": time.monotonic()}
 
-    def do_configure(
-        self,
-        operation_timeout_s: float = 20.0,
-        retries: int = 0,
-        default_scene: str = "",
-        retry_delay_s: float = 1.0,
-    ) -> None:
-        self.config = self._make_config(operation_timeout_s, retries, default_scene, retry_delay_s)
+    def configure(self, **changes: Any) -> None:
+        """The service's settings: no retry, and what differs from the defaults."""
+        from tests.support.settings import make_settings
 
-    def do_start(self, scene: str | None = None) -> Mapping[str, Any]:
-        return self.stream.start(scene, lambda percent, message: None)
+        self.in_force = make_settings(**{"obs_retries": 0, **changes})
 
-    def do_stop(self) -> Mapping[str, Any]:
-        return self.stream.stop(lambda percent, message: None)
+    do_configure = configure
+
+    def do_start(self, scene: str | None = None, progress: ProgressSink = lambda percent, message: None) -> Any:
+        with self._worker:
+            return self.stream.start(scene, progress)
+
+    def do_stop(self, progress: ProgressSink = lambda percent, message: None) -> Any:
+        with self._worker:
+            return self.stream.stop(progress)
 
     def do_supersede(self) -> None:
         self.stream.supersede()
@@ -89,7 +95,7 @@ class Driver:
     def do_status(self) -> Mapping[str, Any]:
         return self.stream.status()
 
-    def do_events(self) -> list[tuple[str, float]]:
+    def do_events(self) -> list[str]:
         return self.events
 
     def do_switch_scenes(self, names: list[str], times: int) -> int:
@@ -98,21 +104,17 @@ class Driver:
             switched += self.ui.call(functools.partial(self.obs.set_scene, names[number % len(names)]), 5.0)
         return switched
 
-    def do_round_trips(self, times: int) -> list[float]:
-        took = []
-        for _ in range(times):
-            began = time.perf_counter()
-            self.ui.call(lambda: None, 5.0)
-            took.append(time.perf_counter() - began)
-        return took
+    def do_pass_ui_queue(self) -> None:
+        """Returns once all that was queued before has had its turn."""
+        self.ui.call(lambda: None, 5.0)
 
     def do_block_ui_thread(self, seconds: float) -> None:
         self.ui.call(lambda: time.sleep(seconds), seconds + 5)
 
-    def do_start_at_the_same_time(self) -> Mapping[str, Any]:
+    def do_start_at_the_same_time(self) -> Any:
         """The streamer's own start is ahead of ours in OBS's queue."""
         obs.obs_frontend_streaming_start()
-        return self.stream.start(None, lambda percent, message: None)
+        return self.do_start()
 
     def do_press_stop(self) -> None:
         obs.obs_frontend_streaming_stop()
@@ -120,21 +122,16 @@ class Driver:
     def do_use_profile(self, name: str) -> None:
         self.ui.call(lambda: obs.obs_frontend_set_current_profile(name), 10.0)
 
-    def do_log(self, line: str) -> None:
-        self.obs.log(line)
-
-    def do_data_dir(self) -> str:
-        return str(self.obs.data_dir())
-
-    def close(self) -> None:
+    def close(self) -> dict[str, Any]:
+        """What the next life has to know: complete once the start or stop that runs has ended."""
         self._leave_tasks(self.settings.get("tasks_at_unload", 0))
-        began = time.monotonic()
         self.server.shutdown()
         self.server.server_close()
         self.stream.close()
         self.ui.close()
         self.thread.join()
-        self.obs.log(f"closed in {time.monotonic() - began:.3f} s")
+        with self._worker:
+            return self.stream.carry()
 
     def _leave_tasks(self, count: int) -> None:
         """UI tasks that OBS still has in its queue when the script is gone; their callers have given up."""
@@ -151,6 +148,7 @@ class Driver:
 
 
 driver: Driver | None = None
+carried = globals().get("carried")  # "Reload scripts" runs this file again in the same module
 
 
 def on_event(code: int) -> None:
@@ -161,17 +159,15 @@ def on_event(code: int) -> None:
 def script_load(settings: object) -> None:
     global driver
     values = json.loads(obs.obs_data_get_json(settings))
-    sys.path.insert(0, values["plugin_dir"])
-    driver = Driver(values)
+    sys.path[:0] = [values["plugin_dir"], str(Path(__file__).resolve().parents[2])]
+    driver = Driver(values, carried)
     obs.obs_frontend_add_event_callback(on_event)
     driver.thread.start()
 
 
 def script_unload() -> None:
-    global driver
+    global driver, carried
     if driver is not None:
-        driver.close()
+        carried = driver.close()
     driver = None
-    for name in [name for name in sys.modules if name.partition(".")[0] == "clawcraft"]:
-        del sys.modules[name]
     gc.collect()

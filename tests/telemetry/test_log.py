@@ -61,33 +61,16 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 
 
 def a_request(**fields: Any) -> dict[str, Any]:
-    return {
-        "method": "POST",
-        "path": "/tools/execute",
-        "status": 200,
-        "client": "127.0.0.1",
-        "duration_ms": 1.5,
-        **fields,
-    }
+    return {"method": "POST", "path": "/tools/execute", "status": 200, "duration_ms": 1.5, **fields}
 
 
 def test_one_line_with_time_and_fields_for_each_event(rig: Rig) -> None:
     rig.log.event("request", **a_request(request_id="r:1", code=None))
     rig.log.event("job", job_id="j", status="done", outcome="started", duration_s=0.2)
+    time_ = "2023-11-14T22:13:20.000Z"
     assert rig.written() == [
-        {
-            "time": "2023-11-14T22:13:20.000Z",
-            "event": "request",
-            **a_request(request_id="r:1"),
-        },
-        {
-            "time": "2023-11-14T22:13:20.000Z",
-            "event": "job",
-            "job_id": "j",
-            "status": "done",
-            "outcome": "started",
-            "duration_s": 0.2,
-        },
+        {"time": time_, "event": "request", **a_request(request_id="r:1")},
+        {"time": time_, "event": "job", "job_id": "j", "status": "done", "outcome": "started", "duration_s": 0.2},
     ]
 
 
@@ -110,28 +93,25 @@ def test_obs_gets_short_lines_of_actions_jobs_and_failures_only(rig: Rig) -> Non
 
 
 def test_a_flood_is_bounded_in_obs_and_counted(rig: Rig) -> None:
-    for number in range(3000):
+    for number in range(1000):
         rig.log.event("request", **a_request(request_id=f"r{number}"))
     rig.log.close()
-    assert len(rig.obs) == module.OBS_BURST + 1
-    assert rig.obs[-1] == f"{3000 - module.OBS_BURST} more lines are only in {rig.log.path}"
+    assert len(rig.obs) == module.OBS_LINES + 1
+    assert rig.obs[-1] == f"{1000 - module.OBS_LINES} more lines are only in {rig.log.path}"
 
 
-def test_after_a_flood_the_count_comes_by_itself_once_there_is_room(tmp_path: Path) -> None:
+def test_after_a_flood_the_count_comes_by_itself_and_lines_again(tmp_path: Path) -> None:
     said: list[str] = []
     clock = HandClock()
     lines = module._ObsLines(said.append, clock, tmp_path)
-    assert lines.summary_due_s() is None
-    for number in range(module.OBS_BURST + 5):
+    for number in range(module.OBS_LINES + 5):
         lines.show(str(number))
-    lines.summarise(at_once=False)
-    assert said == [str(number) for number in range(module.OBS_BURST)]
-    assert lines.summary_due_s() == 1.0
-    clock.now_s += 60
-    lines.summarise(at_once=False)
-    assert said[-1].startswith("5 more lines")
+    assert lines.next_window(at_once=False) == module.OBS_WINDOW_S
+    assert said == [str(number) for number in range(module.OBS_LINES)]
+    clock.now_s += module.OBS_WINDOW_S
+    assert lines.next_window(at_once=False) is None
     lines.show("next")
-    assert said[-1] == "next"
+    assert said[-2:] == [f"5 more lines are only in {tmp_path}", "next"]
 
 
 def test_secrets_have_no_text_in_the_log(rig: Rig) -> None:

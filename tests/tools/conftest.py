@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
-DETECT = "detect"
 OWN_TAG = f"cp{sys.version_info.major}{sys.version_info.minor}"
+DETECT = "detect"
+PATIENCE_S = 100
+"""Far longer than a program takes on a busy machine: it only tells an end from a hang."""
 
 
 @dataclass
@@ -53,15 +55,18 @@ class Clone:
         inherited = {name: value for name, value in os.environ.items() if name not in hidden}
         return {**inherited, "HOME": str(self.user_home), **self.environment}
 
-    def install(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*arguments), env=self.env(), capture_output=True, text=True, timeout=100, check=False
-        )
+    def install(self, *arguments: str, through: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+        command = [*through, *self.command(*arguments)]
+        return subprocess.run(command, env=self.env(), capture_output=True, text=True, timeout=PATIENCE_S)
 
-    def add_collection(self, name: str, data: Any, dump: Callable[[Any], str] | None = None) -> Path:
-        """A scene collection in the user's OBS home, by default laid out as OBS does."""
-        text = dump(data) if dump else json.dumps(data, indent=4)
-        return self.add_file(f"{name}.json", text.encode())
+    def pin(self, requirements: str) -> None:
+        path = self.folder / "requirements.txt"
+        path.unlink(missing_ok=True)  # It may be a hard link into another clone.
+        path.write_text(requirements)
+
+    def add_collection(self, name: str, data: Any) -> Path:
+        """A scene collection in the user's OBS home."""
+        return self.add_file(f"{name}.json", json.dumps(data).encode())
 
     def add_file(self, name: str, content: bytes) -> Path:
         path = self.config / "basic" / "scenes" / name
@@ -71,51 +76,74 @@ class Clone:
 
     def scripts(self, path: Path) -> list[dict[str, Any]]:
         """The scripts that a collection lists."""
-        scripts: list[dict[str, Any]] = json.loads(path.read_bytes().decode("utf-8-sig"))["modules"]["scripts-tool"]
+        scripts: list[dict[str, Any]] = json.loads(path.read_bytes())["modules"]["scripts-tool"]
         return scripts
 
 
-def copy_project(target: Path) -> None:
+def copy_project(target: Path) -> Path:
     for name in ("tools", "obs_plugin", "schemas"):
         shutil.copytree(
             ROOT / name, target / name, ignore=shutil.ignore_patterns("lib", "__pycache__", "node_modules", ".*")
         )
     shutil.copy(ROOT / "requirements.txt", target)
+    return target
 
 
-def pin(clone: Clone, requirements: str) -> None:
-    """Give the clone other requirements: few, where a test is not about the packages themselves."""
-    path = clone.folder / "requirements.txt"
-    path.unlink()  # It may be a hard link into another clone.
-    path.write_text(requirements)
+def hide(shadow: Path, *modules: str) -> dict[str, str]:
+    """The environment of a Python without ``modules``, and of a shell without programs."""
+    for module in modules:
+        (shadow / module).mkdir(parents=True)
+        (shadow / module / "__init__.py").write_text("")
+        (shadow / module / "__main__.py").write_text(f"raise SystemExit('No module named {module}')")
+    return {"PYTHONPATH": str(shadow), "PATH": str(shadow)}
+
+
+def make_wheel(folder: Path, name: str, tag: str = "py3-none-any") -> None:
+    """A package of the tests' own, so that they need no package index: one module that holds its wheel's tag. What it
+    says to need is nowhere."""
+    with zipfile.ZipFile(folder / f"{name}-1.0-{tag}.whl", "w") as wheel:
+        wheel.writestr(f"{name}.py", f'TAG = "{tag}"\n')
+        described = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\nRequires-Dist: nowhere==1\n"
+        wheel.writestr(f"{name}-1.0.dist-info/METADATA", described)
+        wheel.writestr(f"{name}-1.0.dist-info/WHEEL", f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n")
+        wheel.writestr(f"{name}-1.0.dist-info/RECORD", "")
 
 
 @pytest.fixture(scope="session")
-def small_clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The only place from which a ``clone`` gets packages."""
+    return tmp_path_factory.mktemp("wheels")
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory, wheels: Path) -> Clone:
     """A copy of the project with one small package as all its requirements, installed."""
-    folder = tmp_path_factory.mktemp("clone") / "twitch clawcraft"  # A blank, as in many a real path.
-    copy_project(folder)
-    clone = Clone(folder, tmp_path_factory.mktemp("user"))
-    pin(clone, "bottle==0.13.4\n")
+    make_wheel(wheels, "first")
+    folder = copy_project(tmp_path_factory.mktemp("clone") / "twitch clawcraft")  # A blank, as in many a real path.
+    environment = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
+    clone = Clone(folder, tmp_path_factory.mktemp("user"), environment)
+    clone.pin("first==1.0\n")
     done = clone.install("--deps-only")
     assert done.returncode == 0, done.stderr
+    return clone
+
+
+@pytest.fixture
+def user_home(tmp_path: Path) -> Path:
+    """Of a user whose OBS never ran."""
+    folder = tmp_path / "user"
+    folder.mkdir()
     return folder
 
 
 @pytest.fixture
-def clone(small_clone: Path, tmp_path: Path) -> Clone:
-    """One's own copy of ``small_clone``, and a user whose OBS never ran."""
-    folder = tmp_path / "clone"
-    shutil.copytree(small_clone, folder, copy_function=os.link)
-    user_home = tmp_path / "user"
-    user_home.mkdir()
-    return Clone(folder, user_home)
+def clone(installed: Clone, user_home: Path, tmp_path: Path) -> Clone:
+    """One's own copy of ``installed``."""
+    shutil.copytree(installed.folder, tmp_path / "clone", copy_function=os.link)
+    return Clone(tmp_path / "clone", user_home, dict(installed.environment))
 
 
 @pytest.fixture
-def whole_clone(tmp_path: Path) -> Clone:
-    """A copy of the project with all its requirements, not installed yet, and a user whose OBS never ran."""
-    copy_project(tmp_path / "clone")
-    user_home = tmp_path / "user"
-    user_home.mkdir()
-    return Clone(tmp_path / "clone", user_home)
+def whole_clone(user_home: Path, tmp_path: Path) -> Clone:
+    """A copy of the project with all its requirements, not installed yet: it needs the package index."""
+    return Clone(copy_project(tmp_path / "clone"), user_home)

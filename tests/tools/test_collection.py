@@ -1,5 +1,6 @@
-"""The list of scripts is edited in the collection's own text: whatever the rest is, it stays."""
+"""A collection's list of scripts is edited as JSON: whatever else OBS keeps in it stays."""
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from installer import collection
+from installer.collection import BrokenCollection, Collection
 
 SCRIPT = Path("/opt/twitch clawcraft/twitch_clawcraft.py")
 ENTRY = {"path": str(SCRIPT), "settings": {}}
@@ -19,94 +20,58 @@ values = st.recursive(
     max_leaves=8,
 )
 others = st.dictionaries(st.text().filter(lambda key: key not in ("modules", "scripts-tool")), values, max_size=3)
-entries = st.builds(
-    lambda name, settings: {"path": f"/scripts/{name}.lua", "settings": settings},
-    st.text(st.characters(exclude_characters="/\\", categories=["L", "N", "P", "Z", "Cc"])),
-    others,
+scripts = st.lists(st.builds(lambda number, own: {"path": f"/s/{number}.lua"} | own, st.integers(), others), max_size=3)
+with_list = st.builds(
+    lambda data, modules, found: data | {"modules": modules | {"scripts-tool": found}}, *[others] * 2, scripts
 )
+collections = others | st.builds(lambda data, modules: data | {"modules": modules}, others, others) | with_list
 
 
-@st.composite
-def collections(draw: st.DrawFn) -> bytes:
-    """A collection with anything in it, the list of scripts anywhere, in any layout that JSON writers produce."""
-    modules = draw(others)
-    if draw(st.booleans()):
-        modules = draw(shuffled(modules | {"scripts-tool": draw(st.lists(entries, max_size=3))}))
-    data = draw(others)
-    if draw(st.booleans()):
-        data = draw(shuffled(data | {"modules": modules}))
-    indent = draw(st.sampled_from([None, 1, 4, "\t"]))
-    separators = draw(st.sampled_from([(",", ":"), (", ", ": "), (" ,", " : ")]))
-    text = json.dumps(data, indent=indent, separators=separators, ensure_ascii=draw(st.booleans()))
-    if draw(st.booleans()):
-        text = text.replace("\n", "\r\n")
-    return text.encode(errors="surrogatepass")
-
-
-def shuffled(data: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
-    return st.permutations(list(data.items())).map(dict)
-
-
-def _same_start(one: bytes, two: bytes) -> int:
-    differing = (at for at, (left, right) in enumerate(zip(one, two, strict=False)) if left != right)
-    return next(differing, min(len(one), len(two)))
-
-
-def readable(raw: bytes) -> bool:
-    try:
-        collection.parse(raw)
-    except collection.BrokenCollection:
-        return False
-    return True
-
-
-@settings(max_examples=40)
-@given(collections().filter(readable))
-def test_adding_changes_nothing_but_the_list(raw: bytes) -> None:
-    new = collection.with_script(raw, SCRIPT)
-
-    expected = json.loads(raw)
+@settings(max_examples=60, deadline=None)
+@given(collections, st.sampled_from([None, 4, "\t"]), st.booleans())
+def test_the_script_is_added_once_and_removed_again(
+    tmp_path_factory: pytest.TempPathFactory, data: dict[str, Any], indent: int | str | None, ascii_only: bool
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "collection.json"
+    expected = copy.deepcopy(data)
     expected.setdefault("modules", {}).setdefault("scripts-tool", []).append(ENTRY)
-    assert json.loads(new) == expected
-    head = _same_start(raw, new)
-    tail = _same_start(raw[head:][::-1], new[head:][::-1])
-    gone = raw[head : len(raw) - tail]
-    assert gone.strip() == b"", "only blanks inside an empty list may go"
-    assert collection.lists(new, SCRIPT)
-    assert collection.with_script(new, SCRIPT) == new
+
+    path.write_text(json.dumps(data, indent=indent, ensure_ascii=ascii_only), "utf-8")
+    added = Collection.read(path)
+    assert added.add(SCRIPT)
+    assert not added.add(SCRIPT)
+    path.write_bytes(added.to_bytes())
+    assert path.read_text("utf-8") == json.dumps(expected, indent=4, ensure_ascii=False)
+
+    expected["modules"]["scripts-tool"].pop()
+    removed = Collection.read(path)
+    assert removed.entry(SCRIPT) == ENTRY
+    assert removed.remove(SCRIPT)
+    assert not removed.remove(SCRIPT)
+    assert json.loads(removed.to_bytes()) == expected
 
 
-@settings(max_examples=40)
-@given(collections().filter(readable))
-def test_removing_takes_back_what_adding_did(raw: bytes) -> None:
-    back = collection.without_script(collection.with_script(raw, SCRIPT), SCRIPT)
+def test_an_entry_of_a_copy_elsewhere_is_pointed_here_and_keeps_its_settings(tmp_path: Path) -> None:
+    old = {"path": "C:\\old place\\twitch_clawcraft.py", "settings": {"port": "3055"}}
+    found = Collection(tmp_path / "Show.json", {"modules": {"scripts-tool": [old]}})
 
-    expected = json.loads(raw)
-    if expected.get("modules", {}).get("scripts-tool"):
-        assert back == raw
-    expected.setdefault("modules", {}).setdefault("scripts-tool", [])
-    assert json.loads(back) == expected
+    assert found.add(SCRIPT)
+
+    assert found.entry(SCRIPT) == {"path": str(SCRIPT), "settings": {"port": "3055"}}
+    assert not found.add(SCRIPT)
 
 
-@settings(max_examples=40)
-@given(st.lists(entries, max_size=3), st.lists(entries, max_size=3))
-def test_removing_finds_the_script_anywhere_in_the_list(before: list[Any], after: list[Any]) -> None:
-    raw = json.dumps({"modules": {"scripts-tool": [*before, ENTRY, *after]}}, indent=4).encode()
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *(b"", b"{", b"[]", b'{"a": 1} x', b"\xff", b"[" * 200_000),
+        *(b'{"modules": []}', b'{"modules": {"scripts-tool": {}}}', b'{"modules": {"scripts-tool": ["a"]}}'),
+        *(b'{"a": 1, "a": 2}', b'{"a": NaN}', b'{"a": 1e400}', rb'{"a": "\ud800"}'),
+    ],
+)
+def test_what_obs_does_not_read_is_said_to_be_broken(tmp_path: Path, raw: bytes) -> None:
+    path = tmp_path / "Broken.json"
+    path.write_bytes(raw)
 
-    left = json.loads(collection.without_script(raw, SCRIPT))
-
-    assert left == {"modules": {"scripts-tool": [*before, *after]}}
-
-
-def test_the_new_entry_is_laid_out_as_obs_would() -> None:
-    data = {"name": "x", "modules": {"scripts-tool": [{"path": "/a.lua", "settings": {}}]}}
-    raw = json.dumps(data, indent=4).encode()
-
-    data["modules"]["scripts-tool"].append(ENTRY)  # type: ignore[index]
-    assert collection.with_script(raw, SCRIPT) == json.dumps(data, indent=4).encode()
-
-
-@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b'{"a": NaN}', b'{"a": 1} x', b"\xff", b"[" * 200_000])
-def test_what_is_no_collection_is_said_to_be_broken(raw: bytes) -> None:
-    with pytest.raises(collection.BrokenCollection):
-        collection.with_script(raw, SCRIPT)
+    with pytest.raises(BrokenCollection):
+        Collection.read(path)

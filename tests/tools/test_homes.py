@@ -22,19 +22,13 @@ def test_each_system_has_its_own_place(tmp_path: Path) -> None:
     assert native("win32", APPDATA=str(tmp_path / "Roaming")) == Path("Roaming/obs-studio")
 
 
-def test_flatpak_and_snap_are_found_beside_the_native_obs(tmp_path: Path) -> None:
-    for folder in (".config", homes.FLATPAK, homes.SNAP):
-        (tmp_path / folder / "obs-studio").mkdir(parents=True)
-
-    found = homes.homes_of("linux", {}, tmp_path)
-
-    assert [home.kind for home in found] == ["native", "flatpak", "snap"]
-
-
-def test_only_the_flatpak_there_is_is_taken(tmp_path: Path) -> None:
+def test_flatpak_and_snap_are_found_with_or_without_a_native_obs(tmp_path: Path) -> None:
     (tmp_path / homes.FLATPAK / "obs-studio").mkdir(parents=True)
-
     assert [home.kind for home in homes.homes_of("linux", {}, tmp_path)] == ["flatpak"]
+
+    for folder in (".config", homes.SNAP):
+        (tmp_path / folder / "obs-studio").mkdir(parents=True)
+    assert [home.kind for home in homes.homes_of("linux", {}, tmp_path)] == ["native", "flatpak", "snap"]
 
 
 @pytest.mark.parametrize("inside", ["", "obs-studio", "config/obs-studio"])
@@ -82,81 +76,79 @@ def test_the_python_of_the_obs_here_is_read_from_its_library(tmp_path: Path) -> 
     assert found.set_path == ""
 
 
-def test_the_python_of_a_flatpak_is_read_from_the_flatpak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def flatpak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, linked_with: bytes) -> homes.ObsHome:
+    """The home of an OBS in a flatpak, whose scripting library is linked with another library."""
     monkeypatch.setenv("HOME", str(tmp_path))
     library = tmp_path / ".local/share/flatpak/app/com.obsproject.Studio/current/active/files/lib/libobs-scripting.so.1"
     library.parent.mkdir(parents=True)
-    library.write_bytes(b"\x7fELF\0libpython3.13.so.1.0\0")
+    library.write_bytes(b"\x7fELF\0" + linked_with + b"\0")
+    return homes.ObsHome(tmp_path, "flatpak")
 
-    found = embedded.detect(homes.ObsHome(tmp_path, "flatpak"), "linux")
 
-    assert (found.version, found.tag) == ((3, 13), "cp313")
+def test_the_python_of_a_flatpak_is_read_from_the_flatpak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = embedded.detect(flatpak(tmp_path, monkeypatch, b"libpython3.13.so.1.0"), "linux")
+
+    assert (str(found), found.tag) == ("3.13", "cp313")
 
 
 def test_an_obs_built_without_python_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    library = tmp_path / ".local/share/flatpak/app/com.obsproject.Studio/current/active/files/lib/libobs-scripting.so.1"
-    library.parent.mkdir(parents=True)
-    library.write_bytes(b"\x7fELF\0libluajit.so\0")
-
     with pytest.raises(Problem, match="built without Python") as raised:
-        embedded.detect(homes.ObsHome(tmp_path, "flatpak"), "linux")
+        embedded.detect(flatpak(tmp_path, monkeypatch, b"libluajit.so"), "linux")
 
     assert raised.value.status == Status.NO_PYTHON
 
 
+def library(platform: str, minor: int) -> str:
+    """What OBS loads of Python 3.``minor``."""
+    if platform == "win32":
+        return f"python3{minor}.dll"
+    return f"Python.framework/Versions/3.{minor}/lib/libpython3.{minor}.dylib"
+
+
+def set_in_obs(tmp_path: Path, platform: str, *minors: int) -> homes.ObsHome:
+    """The home of an OBS that is told to use a folder with these versions of Python 3."""
+    for minor in minors:
+        path = tmp_path / "python" / library(platform, minor)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (tmp_path / "user.ini").write_text(f"[Python]\nPath64bit={(tmp_path / 'python').as_posix()}\n")
+    return homes.ObsHome(tmp_path, "native")
+
+
+on_either = pytest.mark.parametrize("platform", ["win32", "darwin"])
+
+
+@on_either
+def test_the_newest_that_obs_can_load_counts(tmp_path: Path, platform: str) -> None:
+    found = embedded.detect(set_in_obs(tmp_path, platform, 11, 12, 13), platform)
+
+    assert found.version == (3, 12)
+    assert found.set_path == ""
+
+
+@on_either
 @pytest.mark.parametrize(
-    ("platform", "library"),
-    [("win32", "python312.dll"), ("darwin", "Python.framework/Versions/3.12/lib/libpython3.12.dylib")],
+    ("minor", "said"), [(13, r"Install Python 3\.12"), (9, r"uses Python 3\.9 .* needs 3\.11")], ids=["new", "old"]
 )
-class TestPythonSetInObs:
-    def home(self, tmp_path: Path, setting: str) -> homes.ObsHome:
-        (tmp_path / "user.ini").write_text(f"[Python]\nPath64bit={setting}\n")
-        return homes.ObsHome(tmp_path, "native")
-
-    def test_the_newest_that_obs_can_load_counts(self, tmp_path: Path, platform: str, library: str) -> None:
-        python = tmp_path / "python"
-        for name in (library, library.replace("312", "311").replace("3.12", "3.11")):
-            (python / name).parent.mkdir(parents=True, exist_ok=True)
-            (python / name).touch()
-
-        found = embedded.detect(self.home(tmp_path, python.as_posix()), platform)
-
-        assert found.version == (3, 12)
-        assert found.set_path == ""
-
-    def test_one_that_obs_cannot_load_is_refused(self, tmp_path: Path, platform: str, library: str) -> None:
-        newer = tmp_path / library.replace("312", "313").replace("3.12", "3.13")
-        newer.parent.mkdir(parents=True, exist_ok=True)
-        newer.touch()
-
-        with pytest.raises(Problem, match=r"Install Python 3\.12"):
-            embedded.detect(self.home(tmp_path, tmp_path.as_posix()), platform)
-
-    def test_one_that_is_too_old_for_the_service_is_refused(self, tmp_path: Path, platform: str, library: str) -> None:
-        old = tmp_path / library.replace("312", "39").replace("3.12", "3.9")
-        old.parent.mkdir(parents=True, exist_ok=True)
-        old.touch()
-
-        with pytest.raises(Problem, match=r"uses Python 3\.9 .* needs 3\.11"):
-            embedded.detect(self.home(tmp_path, tmp_path.as_posix()), platform)
+def test_one_that_obs_or_the_service_cannot_use_is_refused(
+    tmp_path: Path, platform: str, minor: int, said: str
+) -> None:
+    with pytest.raises(Problem, match=said):
+        embedded.detect(set_in_obs(tmp_path, platform, minor), platform)
 
 
-def test_where_obs_on_windows_has_no_python_the_running_one_is_set(
+def test_where_obs_on_windows_has_no_python_the_running_one_is_set_if_obs_can_load_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / f"python{sys.version_info.major}{sys.version_info.minor}.dll").touch()
+    home = homes.ObsHome(tmp_path, "native")
     monkeypatch.setattr(sys, "base_prefix", str(tmp_path))
     monkeypatch.setattr(embedded, "NEWEST_LOADABLE", sys.version_info[:2])
-
-    found = embedded.detect(homes.ObsHome(tmp_path, "native"), "win32")
-
-    assert found.set_path == tmp_path.as_posix()
-
-
-def test_where_obs_on_windows_has_no_python_one_without_its_library_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Problem, match="OBS has no Python set"):
-        embedded.detect(homes.ObsHome(tmp_path, "native"), "win32")
+        embedded.detect(home, "win32")
+
+    (tmp_path / library("win32", sys.version_info.minor)).touch()
+
+    assert embedded.detect(home, "win32").set_path == tmp_path.as_posix()
 
 
 # --- running programs

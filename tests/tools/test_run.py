@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.real_obs import Process, free_port
 from tests.support.tool_client import ToolClient, stored_token
-from tests.tools.conftest import ROOT
+from tests.tools.conftest import PATIENCE_S, ROOT
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the printed call is for a POSIX shell")
 
@@ -34,16 +34,21 @@ class Run:
         command = [sys.executable, "-c", START.format(run=str(ROOT / "tools/run.py"))]
         self.process = Process([*command, "--port", str(self.port), *arguments], self.environment)
 
+    def line(self, pattern: str) -> str:
+        return self.process.wait_for_line(pattern, PATIENCE_S)
+
     def call(self) -> dict[str, object]:
         """Paste the printed line into a shell."""
-        line = self.process.wait_for_line("^curl ")
-        done = subprocess.run(["sh", "-c", line], env=self.environment, capture_output=True, text=True, timeout=30)
+        if shutil.which("curl") is None:
+            pytest.skip("curl is not installed")
+        shell = ["sh", "-c", self.line("^curl ")]
+        done = subprocess.run(shell, env=self.environment, capture_output=True, text=True, timeout=PATIENCE_S)
         answer: dict[str, object] = json.loads(done.stdout)
         return answer
 
     def end(self, number: int = signal.SIGTERM) -> int:
         os.kill(self.process.pid, number)
-        return self.process.wait(20)
+        return self.process.wait(PATIENCE_S)
 
 
 @pytest.fixture
@@ -64,83 +69,48 @@ def start(data_dir: Path) -> Iterator[Callable[..., Run]]:
         yield start
 
 
-@pytest.fixture
-def run(start: Callable[..., Run]) -> Run:
-    return start()
-
-
-needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-
-
-@needs_curl
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_printed_call_goes_live_and_a_signal_ends_it_cleanly(run: Run, number: int) -> None:
+def test_the_printed_call_goes_live_and_a_signal_ends_it_cleanly(start: Callable[..., Run], number: int) -> None:
+    run = start()
+    place = run.line("^Token: ")
     answer = run.call()
-    run.process.wait_for_line("job done")
+    run.line("job done")
 
     assert answer["ok"] is True
     assert answer["action"] == "twitch.start_stream"
     assert run.end(number) == 0
     assert run.process.lines()[-1] == "Stopped."
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", run.port))
-
-
-@needs_curl
-def test_the_token_lies_where_it_says_and_is_never_shown(run: Run) -> None:
-    place = run.process.wait_for_line("^Token: ")
-    run.call()
-    assert run.end() == 0
-
     path = re.search(r"in (.*), under (\w+)", place)
-    assert path is not None
+    assert path is not None, place
     assert Path(path[1]).is_relative_to(run.data_dir)
     token = json.loads(Path(path[1]).read_text())[path[2]]
-    assert token not in "\n".join(run.process.lines())
+    assert token not in "\n".join(run.process.lines()), "it is never shown"
 
 
-@needs_curl
-@pytest.mark.parametrize("way", ["environment", "file"])
-def test_a_token_of_ones_own_is_used_and_the_call_knows_where_it_is(
-    start: Callable[..., Run], tmp_path: Path, way: str
+@pytest.mark.parametrize("name", ["TOOL_SERVICE_TOKEN", "TOOL_SERVICE_TOKEN_FILE", "TOOL_SERVICE_SIGNATURE_SECRET"])
+def test_the_call_fits_a_token_of_ones_own_and_a_signing_secret(
+    start: Callable[..., Run], tmp_path: Path, name: str
 ) -> None:
     file = tmp_path / "a token.txt"
-    file.write_text("a-token-of-my-own-1234\n")
-    in_environment = {"TOOL_SERVICE_TOKEN": "a-token-of-my-own-1234"}
-    run = start(**(in_environment if way == "environment" else {"TOOL_SERVICE_TOKEN_FILE": str(file)}))
+    file.write_text("a-secret-of-my-own-1234\n")
+    run = start(**{name: str(file) if name.endswith("_FILE") else file.read_text().strip()})
 
     assert run.call()["ok"] is True
     assert run.end() == 0
-    assert "a-token-of-my-own" not in "\n".join(run.process.lines())
+    assert "a-secret-of-my-own" not in "\n".join(run.process.lines())
 
 
-@needs_curl
-def test_with_a_signing_secret_the_printed_call_needs_no_signature(start: Callable[..., Run]) -> None:
-    run = start(TOOL_SERVICE_SIGNATURE_SECRET="shared-secret")
-
-    assert run.call()["ok"] is True
-    assert run.end() == 0
-
-
-@needs_curl
-def test_a_scenario_decides_how_streaming_goes(start: Callable[..., Run]) -> None:
-    run = start("--scenario", "refused_key")
-
-    run.call()
-
-    run.process.wait_for_line("job failed stream_key_refused")
-    assert run.end() == 0
-
-
-def test_with_the_local_twitch_the_actions_reach_it(start: Callable[..., Run]) -> None:
-    run = start("--twitch-sim")
-    run.process.wait_for_line("^Call it")
+def test_scenario_and_local_twitch_decide_what_the_actions_meet(start: Callable[..., Run]) -> None:
+    run = start("--scenario", "refused_key", "--twitch-sim")
+    run.line("^Call it")
     client = ToolClient(run.port, stored_token(run.data_dir))
 
     answer = client.post("twitch.set_title", title="From the command line")
+    client.accept("twitch.start_stream", "refused")
     client.close()
 
     assert answer.json()["ok"] is True, answer.text
+    run.line("job failed stream_key_refused")
     assert run.end() == 0
 
 
@@ -151,9 +121,9 @@ def test_a_port_in_use_is_said_and_waited_for(start: Callable[..., Run]) -> None
         port = other.getsockname()[1]
         run = start("--port", str(port))
 
-        run.process.wait_for_line(f"not listening.*{port}")
+        run.line(f"not listening.*{port}")
 
-    run.process.wait_for_line(f"^URL: .*{port}")
+    run.line(f"^URL: .*{port}")
     assert run.end() == 0
 
 
@@ -167,11 +137,11 @@ def test_a_port_in_use_is_said_and_waited_for(start: Callable[..., Run]) -> None
 def test_a_wrong_argument_is_said(start: Callable[..., Run], arguments: tuple[str, ...], said: str) -> None:
     run = start(*arguments)
 
-    assert run.process.wait(20) == 2
+    assert run.process.wait(PATIENCE_S) == 2
     assert said in "\n".join(run.process.lines())
 
 
-def test_the_powershell_call_quotes_what_powershell_would_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_powershell_call_quotes_what_powershell_would_read(tmp_path: Path) -> None:
     import run as tool
     from clawcraft.secrets import SecretStore
     from clawcraft.settings import load_settings
@@ -179,7 +149,7 @@ def test_the_powershell_call_quotes_what_powershell_would_read(monkeypatch: pyte
     folder = tmp_path / "streamer's"
     settings = load_settings({}, SecretStore(folder), {}, folder)
 
-    line = tool._powershell("http://127.0.0.1:3040", settings)
+    line = tool._powershell("http://127.0.0.1:3040", tool._token(settings)[2], signed=False)
 
     assert "streamer''s" in line
     assert settings.service_token.reveal() not in line

@@ -1,40 +1,20 @@
 """What the running service answers, asked as an agent asks: health, token, signature, clock, and its own check."""
 
-import hashlib
-import hmac
-import json
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Final
 
 from clawcraft.checks import Check, Outcome, failed, ok, warning
+from clawcraft.http.signature import WINDOW_S
 from clawcraft.settings import Settings
 from diagnosis.files import Found
+from service_client import NoAnswer, Reply, ServiceClient
 
 TIMEOUT_S: Final = 10.0
-WINDOW_S: Final = 300
 SKEW_WARNING_S: Final = 30
 _PROBE_ACTION: Final = "doctor.probe"
 """On no allowlist: the answer tells that token and signature were accepted, and nothing is done."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    status: int
-    headers: Mapping[str, str]
-    body: dict[str, Any]
-
-    @property
-    def code(self) -> str:
-        return str((self.body.get("error") or {}).get("code", ""))
-
-    @property
-    def message(self) -> str:
-        return str((self.body.get("error") or {}).get("message", self.status))
 
 
 def ask(found: Found, url: str) -> Iterator[Check]:
@@ -43,11 +23,11 @@ def ask(found: Found, url: str) -> Iterator[Check]:
     if settings is None:
         return
     url = (url or f"http://{_host(settings.bind)}:{settings.port}").rstrip("/")
-    health = _call(f"{url}/health")
-    if isinstance(health, str):
-        yield failed(
-            "service", f"nothing answers on {url}: {health}", "Start OBS; Tools, Scripts shows why it does not."
-        )
+    try:
+        health = ServiceClient(url, timeout_s=TIMEOUT_S).get("/health")
+    except NoAnswer as nothing:
+        message = f"nothing answers on {url}: {nothing.reason}"
+        yield failed("service", message, "Start OBS; Tools, Scripts shows why it does not.")
         return
     if health.body.get("service") != "twitch-clawcraft":
         message = f"something else answers on {url} (HTTP {health.status})"
@@ -60,20 +40,25 @@ def ask(found: Found, url: str) -> Iterator[Check]:
             "token", "no token is known here", "Set TOOL_SERVICE_TOKEN, or name OBS's folder: --obs-config-dir."
         )
         return
-    status = _call(f"{url}/status?check=1", headers=_bearer(settings))
-    if isinstance(status, str) or status.status != 200:
-        said = status if isinstance(status, str) else status.message
-        yield failed("token", f"the service does not accept the token: {said}", "Copy the token from the panel anew.")
+    client = ServiceClient(url, settings.service_token, settings.signature_secret, timeout_s=TIMEOUT_S)
+    try:
+        status = client.get("/status", check=1)
+        refusal = "" if status.status == 200 else status.message
+    except NoAnswer as nothing:
+        refusal = nothing.reason
+    if refusal:
+        message = f"the service does not accept the token: {refusal}"
+        yield failed("token", message, "Copy the token from the panel anew.")
         return
     yield ok("token", f"accepted (from the {settings.origins['TOOL_SERVICE_TOKEN']})")
-    yield _signature(url, settings)
+    yield _signature(client, settings)
     for check in status.body.get("checks", []):
         yield Check(check["name"], Outcome(check["outcome"]), check["message"], check["fix"])
 
 
-def _clock(health: Answer) -> Check:
+def _clock(health: Reply) -> Check:
     try:
-        skew_s = parsedate_to_datetime(health.headers["Date"]).timestamp() - time.time()
+        skew_s = parsedate_to_datetime(health.headers["date"]).timestamp() - time.time()
     except (KeyError, ValueError):
         return warning("clock", "the service does not tell its time", "Something between here and there hides it.")
     if abs(skew_s) < SKEW_WARNING_S:
@@ -83,50 +68,18 @@ def _clock(health: Answer) -> Check:
     return Check("clock", outcome, message, "Set both clocks by the network: signatures allow 300 s.")
 
 
-def _signature(url: str, settings: Settings) -> Check:
-    body = json.dumps({"agent_id": "doctor", "action": _PROBE_ACTION}).encode()
-    headers = {**_bearer(settings), "Content-Type": "application/json"}
-    secret = settings.signature_secret
-    if secret is not None:
-        stamp = str(int(time.time()))
-        digest = hmac.new(secret.reveal().encode(), f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
-        headers |= {"X-Tool-Timestamp": stamp, "X-Tool-Signature": f"sha256={digest}"}
-    answer = _call(f"{url}/tools/execute", body, headers)
-    if isinstance(answer, str):
-        return failed("signature", f"a request was not answered: {answer}", "Try again.")
-    if answer.code == "unknown_action":
-        return ok("signature", "accepted" if secret is not None else "none is asked for")
+def _signature(client: ServiceClient, settings: Settings) -> Check:
+    try:
+        answer = client.execute({"agent_id": "doctor", "action": _PROBE_ACTION})
+    except NoAnswer as nothing:
+        return failed("signature", f"a request was not answered: {nothing.reason}", "Try again.")
+    if answer.error.get("code") == "unknown_action":
+        return ok("signature", "none is asked for" if settings.signature_secret is None else "accepted")
     fix = "The signing secret here is not the service's: set TOOL_SERVICE_SIGNATURE_SECRET, or store it anew."
     return failed("signature", answer.message, fix)
-
-
-def _bearer(settings: Settings) -> dict[str, str]:
-    return {"Authorization": f"Bearer {settings.service_token.reveal()}"}
 
 
 def _host(bind: str) -> str:
     if bind in ("0.0.0.0", "::"):
         return "127.0.0.1"
     return f"[{bind}]" if ":" in bind else bind
-
-
-def _call(url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer | str:
-    """The answer, or why there is none. No proxy: the service is on this machine, or a neighbour."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    request = urllib.request.Request(url, body, dict(headers or {}))
-    try:
-        with opener.open(request, timeout=TIMEOUT_S) as reply:
-            return Answer(reply.status, dict(reply.headers), _object(reply.read()))
-    except urllib.error.HTTPError as error:
-        with error:
-            return Answer(error.code, dict(error.headers), _object(error.read()))
-    except (OSError, ValueError) as error:
-        return str(getattr(error, "reason", error))
-
-
-def _object(raw: bytes) -> dict[str, Any]:
-    try:
-        body = json.loads(raw)
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}

@@ -11,14 +11,13 @@ from typing import Any, Final
 import _venv
 from clawcraft.checks import Check, failed, ok, warning
 from clawcraft.dependencies import REQUIRED
+from clawcraft.panel.fields import service_values
 from clawcraft.panel.interpreter import child_environment, interpreter_of
-from clawcraft.panel.values import service_values
 from clawcraft.secrets import Secret, SecretStore, SecretStoreError
 from clawcraft.settings import Settings, SettingsError, load_settings
-from installer import Problem, collection, embedded, homes
+from installer import LIBRARY, SCRIPT, Problem, embedded, homes
+from installer.collection import BrokenCollection, Collection
 
-SCRIPT: Final = _venv.ROOT / "obs_plugin" / "twitch_clawcraft.py"
-LIBRARY: Final = _venv.ROOT / "obs_plugin" / "lib"
 INSTALL: Final = f'Close OBS and run: python3 "{_venv.ROOT / "tools" / "install.py"}"'
 
 
@@ -74,19 +73,17 @@ def _listing(home: homes.ObsHome) -> tuple[Check, dict[str, Any]]:
     listing: list[str] = []
     for path in home.collection_files():
         try:
-            raw = path.read_bytes()
-            data = collection.parse(raw)
-        except (OSError, collection.BrokenCollection) as error:
-            return failed(
-                "script_listed", f"{path} cannot be read: {error}", "Restore it from the .bak beside it."
-            ), panel
-        name = homes.collection_name(path, data)
-        if collection.lists(raw, SCRIPT):
-            listing.append(name)
-            if not panel or name == home.setting("Basic", "SceneCollection"):
-                panel = _settings_in(data)
-        else:
-            lacking.append(name)
+            found = Collection.read(path)
+        except (OSError, BrokenCollection) as error:
+            message = f"{path} cannot be read: {error}"
+            return failed("script_listed", message, "Restore it from the .bak beside it."), panel
+        entry = found.entry(SCRIPT)
+        if entry is None:
+            lacking.append(found.name)
+            continue
+        listing.append(found.name)
+        if not panel or found.name == home.setting("Basic", "SceneCollection"):
+            panel = entry.get("settings") or {}
     if not listing:
         return failed("script_listed", f"no scene collection lists {SCRIPT}", INSTALL), panel
     if lacking:
@@ -96,22 +93,13 @@ def _listing(home: homes.ObsHome) -> tuple[Check, dict[str, Any]]:
     return ok("script_listed", f"every scene collection lists the script ({len(listing)})"), panel
 
 
-def _settings_in(data: Mapping[str, Any]) -> dict[str, Any]:
-    for entry in data[collection.MODULES][collection.SCRIPTS]:
-        if Path(str(entry.get("path"))).name == SCRIPT.name:
-            settings: dict[str, Any] = entry.get("settings") or {}
-            return settings
-    return {}
-
-
 def _packages(home: homes.ObsHome) -> Iterator[Check]:
     try:
         python = embedded.detect(home, sys.platform)
     except Problem as problem:
         yield failed("python", str(problem), "Install a Python that fits, and choose it in OBS.")
         return
-    version = f"{python.version[0]}.{python.version[1]}"
-    yield ok("python", f"OBS uses Python {version} ({python.origin})")
+    yield ok("python", f"OBS uses Python {python} ({python.origin})")
     folder = LIBRARY / python.tag
     interpreter = interpreter_of(python.version)
     if interpreter is None:
@@ -124,7 +112,7 @@ def _packages(home: homes.ObsHome) -> Iterator[Check]:
         [str(interpreter), "-c", code], env=child_environment(), capture_output=True, text=True, timeout=60
     )
     if done.returncode == 0:
-        yield ok("packages", f"the packages import in Python {version}")
+        yield ok("packages", f"the packages import in Python {python}")
     else:
         said = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
-        yield failed("packages", f"the packages do not import in Python {version}: {said[0]}", INSTALL)
+        yield failed("packages", f"the packages do not import in Python {python}: {said[0]}", INSTALL)

@@ -1,6 +1,12 @@
 """The parts of ``tools/install.py``: where OBS keeps its files, which Python it embeds, and the changes to both."""
 
 from enum import IntEnum
+from typing import Final
+
+from _venv import PLUGIN
+
+SCRIPT: Final = PLUGIN / "twitch_clawcraft.py"
+LIBRARY: Final = PLUGIN / "lib"
 
 
 class Status(IntEnum):

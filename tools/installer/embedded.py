@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from _venv import NEEDS
 from installer import Problem, Status
 from installer.homes import ObsHome
 
-OLDEST: Final = (3, 11)
 NEWEST_LOADABLE: Final = (3, 12)
 """The newest Python that OBS on Windows and macOS looks for."""
 _LINKED: Final = re.compile(rb"libpython(3)\.(\d+)\w*\.(?:so|dylib)")
@@ -34,6 +34,9 @@ class EmbeddedPython:
     origin: str
     set_path: str = ""
 
+    def __str__(self) -> str:
+        return _text(self.version)
+
     @property
     def tag(self) -> str:
         return f"cp{self.version[0]}{self.version[1]}"
@@ -49,10 +52,10 @@ def parse_version(text: str) -> Version:
 
 def checked(python: EmbeddedPython) -> EmbeddedPython:
     """``python`` if the service can run in it. Raises Problem."""
-    if python.version < OLDEST:
+    if python.version < NEEDS:
         raise Problem(
-            f"OBS uses Python {_text(python.version)} ({python.origin}), and twitch-clawcraft needs "
-            f"{_text(OLDEST)} or newer. Install Python {_text(NEWEST_LOADABLE)} and choose it in OBS: "
+            f"OBS uses Python {python} ({python.origin}), and twitch-clawcraft needs "
+            f"{_text(NEEDS)} or newer. Install Python {_text(NEWEST_LOADABLE)} and choose it in OBS: "
             "Tools, Scripts, Python Settings. Then run this again.",
             Status.NO_PYTHON,
         )
@@ -138,7 +141,7 @@ def _loadable(python: EmbeddedPython, prefix: Path, platform: str) -> EmbeddedPy
     folder = Path(str(prefix).partition("/Python.framework/")[0]) if platform == "darwin" else prefix
     if python.version > NEWEST_LOADABLE or not (folder / _library(python.version, platform)).exists():
         raise Problem(
-            f"OBS has no Python set, and it cannot load {_text(python.version)} in {prefix} ({python.origin}). "
+            f"OBS has no Python set, and it cannot load {python} in {prefix} ({python.origin}). "
             f"Install Python {_text(NEWEST_LOADABLE)} from python.org and run this with it, or say where one is with "
             "--python PATH.",
             Status.NO_PYTHON,

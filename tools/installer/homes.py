@@ -1,6 +1,5 @@
 """Where OBS keeps its configuration on this machine, and the scene collections there."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -76,15 +75,9 @@ def given_home(folder: Path) -> ObsHome:
     return ObsHome(folder, _kind(folder))
 
 
-def collection_name(path: Path, data: Mapping[str, Any]) -> str:
-    """What OBS calls the collection in its menu."""
-    name = data.get("name")
-    return name if isinstance(name, str) and name else path.stem
-
-
-def new_collection(name: str, platform: str) -> str:
-    """The text of a scene collection like the one OBS makes at its first start: one scene, and the default devices
-    for desktop sound (where the system offers one) and microphone."""
+def new_collection(name: str, platform: str) -> dict[str, Any]:
+    """A scene collection like the one OBS makes at its first start: one scene, and the default devices for desktop
+    sound (where the system offers one) and microphone."""
     outputs = {"win32": "wasapi_output_capture", "linux": "pulse_output_capture"}
     inputs = {"win32": "wasapi_input_capture", "darwin": "coreaudio_input_capture", "linux": "pulse_input_capture"}
     data: dict[str, Any] = {}
@@ -93,14 +86,13 @@ def new_collection(name: str, platform: str) -> str:
     if platform in inputs:
         data["AuxAudioDevice1"] = _audio("Mic/Aux", inputs[platform])
     scene = {"id": "scene", "name": "Scene", "versioned_id": "scene", "enabled": True, "settings": {"items": []}}
-    data |= {
+    return data | {
         "current_scene": "Scene",
         "current_program_scene": "Scene",
         "name": name,
         "scene_order": [{"name": "Scene"}],
         "sources": [scene],
     }
-    return json.dumps(data, indent=4, ensure_ascii=False) + "\n"
 
 
 def file_stem(name: str) -> str:

@@ -8,11 +8,13 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
+import stat
 from pathlib import Path
 from typing import Any, Final
 
+from clawcraft.files import write_atomically
 from installer import Problem
+from installer.homes import ObsHome
 
 _INDEX: Final = "index.json"
 
@@ -20,8 +22,8 @@ _INDEX: Final = "index.json"
 class Ledger:
     """The record and the backups of one home, in a folder of their own."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, home: ObsHome) -> None:
+        self.folder = home.own_folder / "install"
         self._entries = self._load()
 
     def files(self) -> list[Path]:
@@ -37,18 +39,18 @@ class Ledger:
             # A second change of ours on top of the first keeps the backup from before both.
             if old is not None and _digest(old) != entry["after"]:
                 entry["backup"] = f"{_digest(str(path).encode())[:8]}-{path.name}"
-                write(self.folder / entry["backup"], old, like=path)
+                write_atomically(self.folder / entry["backup"], old)
             entry["after"] = _digest(new)
             # The record first: a crash in between leaves a record whose digest fits nothing, and nothing is lost.
             self._entries[str(path)] = entry
             self._save()
             path.parent.mkdir(parents=True, exist_ok=True)
-            write(path, new, like=path)
+            _write(path, new)
         except OSError as error:
             raise Problem(f"cannot write {path}: {error.strerror or error}. Nothing was changed in it.") from error
 
     def restore(self, path: Path) -> bool:
-        """Give ``path`` back what it was before; False if it was changed since, and then it is left alone. Raises
+        """Give ``path`` back every byte it had before; False if it was changed since, and then it is left alone. Raises
         Problem."""
         entry = self._entries.get(str(path))
         if entry is None:
@@ -59,7 +61,7 @@ class Ledger:
             if entry["backup"] is None:
                 path.unlink()
             else:
-                write(path, (self.folder / entry["backup"]).read_bytes(), like=path)
+                _write(path, (self.folder / entry["backup"]).read_bytes())
             self.forget(path)
         except OSError as error:
             raise Problem(f"cannot restore {path}: {error.strerror or error}") from error
@@ -91,25 +93,14 @@ class Ledger:
         return entries
 
     def _save(self) -> None:
-        write(self.folder / _INDEX, json.dumps(self._entries, indent=2).encode())
+        write_atomically(self.folder / _INDEX, json.dumps(self._entries, indent=2).encode())
 
 
-def write(path: Path, content: bytes, like: Path | None = None) -> None:
-    """Replace ``path`` in one atomic, durable step, with the permissions of ``like`` (a new file is the
-    user's alone). A link stays a link."""
-    path = Path(os.path.realpath(path))
-    handle, temporary = tempfile.mkstemp(prefix=".clawcraft-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if like is not None and like.exists():
-            shutil.copymode(like, temporary)
-        os.replace(temporary, path)  # noqa: PTH105 - one call that is atomic on every platform
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+def _write(path: Path, content: bytes) -> None:
+    """A file that is there keeps its permissions, and a link stays a link; a new file is the user's alone."""
+    target = Path(os.path.realpath(path))
+    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o600
+    write_atomically(target, content, mode=mode)
 
 
 def _digest(content: bytes) -> str:

@@ -1,16 +1,14 @@
 """The runtime packages in ``obs_plugin/lib/<cpXY>/``, for exactly the Python that OBS embeds."""
 
 import hashlib
-import os
 import platform
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Final
 
-from _venv import PIP_ENVIRONMENT, WINDOWS
+from _venv import WINDOWS, captured
 from installer import Problem, Status
 from installer.embedded import EmbeddedPython
 
@@ -52,14 +50,14 @@ class PackageFolder:
         return True
 
     def _install(self, target: Path, scratch: Path) -> None:
-        version = f"{self._python.version[0]}.{self._python.version[1]}"
+        version = str(self._python)
         # --no-deps: everything is pinned, and pip would read the packages' conditions of the Python it runs in.
         command = [*_pip(scratch), "install", "-qq", "--no-input", "--no-deps", "--no-warn-script-location"]
         command += ["--python-version", version, "--implementation", "cp", "--only-binary=:all:"]
         command += ["--target", str(target), "-r", str(self._requirements)]
         if self._python.version != sys.version_info[:2]:
             command.append("--no-compile")
-        done = _run(command)
+        done = captured(command)
         if done.returncode != 0:
             raise Problem(
                 f"pip could not get the packages for Python {version}. Is the package index reachable? It said:\n"
@@ -76,10 +74,10 @@ class PackageFolder:
 def _pip(scratch: Path) -> list[str]:
     """The command of a pip: this Python's own, or one in a throw-away environment. Raises Problem."""
     own = [sys.executable, "-m", "pip"]
-    if _run([*own, "--version"]).returncode == 0:
+    if captured([*own, "--version"]).returncode == 0:
         return own
     environment = scratch / "pip"
-    made = _run([sys.executable, "-m", "venv", str(environment)])
+    made = captured([sys.executable, "-m", "venv", str(environment)])
     if made.returncode == 0:
         return [str(environment / ("Scripts/python.exe" if WINDOWS else "bin/python")), "-m", "pip"]
     for name in ("pip3", "pip"):
@@ -89,17 +87,6 @@ def _pip(scratch: Path) -> list[str]:
         f"{sys.executable} has no pip and cannot make one. Debian, Ubuntu: sudo apt install python3-venv. "
         "Elsewhere install Python from python.org, which brings pip.",
         Status.NO_PACKAGES,
-    )
-
-
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command,
-        env={**os.environ, **PIP_ENVIRONMENT},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
     )
 
 

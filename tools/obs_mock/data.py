@@ -32,10 +32,8 @@ class Data:
         """What OBS saves: the user's values without the defaults."""
         return {name: _plain(value) for name, value in sorted(self.values.items())}
 
-    def get(self, name: str, default_only: bool = False) -> Value | None:
-        if not default_only and name in self.values:
-            return self.values[name]
-        return self.defaults.get(name)
+    def get(self, name: str) -> Value | None:
+        return self.values.get(name, self.defaults.get(name))
 
 
 class DataArray:
@@ -64,16 +62,6 @@ class DataApi:
     def obs_data_create(self) -> Handle:
         return self._ledger.take(Data())
 
-    def obs_data_create_from_json(self, json_string: str) -> Handle | None:
-        try:
-            values = json.loads(json_string)
-        except ValueError:
-            return None
-        return self._ledger.take(Data(values)) if isinstance(values, dict) else None
-
-    def obs_data_newref(self, data: Handle) -> Handle:
-        return self._ledger.take(self._data(data))
-
     def obs_data_addref(self, data: Handle) -> None:
         self._ledger.take(self._data(data))
 
@@ -83,24 +71,9 @@ class DataApi:
     def obs_data_get_json(self, data: Handle) -> str:
         return json.dumps(self._data(data).to_dict(), ensure_ascii=False, separators=(",", ":"))
 
-    def obs_data_apply(self, target: Handle, apply_data: Handle) -> None:
-        self._data(target).apply(self._data(apply_data).to_dict())
-
     def obs_data_erase(self, data: Handle, name: str) -> None:
         self._data(data).values.pop(name, None)
         self._data(data).defaults.pop(name, None)
-
-    def obs_data_clear(self, data: Handle) -> None:
-        self._data(data).values.clear()
-
-    def obs_data_unset_user_value(self, data: Handle, name: str) -> None:
-        self._data(data).values.pop(name, None)
-
-    def obs_data_has_user_value(self, data: Handle, name: str) -> bool:
-        return name in self._data(data).values
-
-    def obs_data_has_default_value(self, data: Handle, name: str) -> bool:
-        return name in self._data(data).defaults
 
     def obs_data_set_string(self, data: Handle, name: str, val: str | None) -> None:
         self._data(data).values[name] = val or ""
@@ -108,14 +81,8 @@ class DataApi:
     def obs_data_set_int(self, data: Handle, name: str, val: int) -> None:
         self._data(data).values[name] = int(val)
 
-    def obs_data_set_double(self, data: Handle, name: str, val: float) -> None:
-        self._data(data).values[name] = float(val)
-
     def obs_data_set_bool(self, data: Handle, name: str, val: bool) -> None:
         self._data(data).values[name] = val
-
-    def obs_data_set_obj(self, data: Handle, name: str, obj: Handle) -> None:
-        self._data(data).values[name] = self._data(obj)
 
     def obs_data_set_array(self, data: Handle, name: str, array: Handle) -> None:
         self._data(data).values[name] = self._ledger.get(array, DataArray)
@@ -126,39 +93,19 @@ class DataApi:
     def obs_data_set_default_int(self, data: Handle, name: str, val: int) -> None:
         self._data(data).defaults[name] = int(val)
 
-    def obs_data_set_default_double(self, data: Handle, name: str, val: float) -> None:
-        self._data(data).defaults[name] = float(val)
-
     def obs_data_set_default_bool(self, data: Handle, name: str, val: bool) -> None:
         self._data(data).defaults[name] = val
 
     def obs_data_get_string(self, data: Handle, name: str) -> str:
-        return _string(self._data(data).get(name))
+        value = self._data(data).get(name)
+        return value if isinstance(value, str) else ""
 
     def obs_data_get_int(self, data: Handle, name: str) -> int:
-        return _int(self._data(data).get(name))
-
-    def obs_data_get_double(self, data: Handle, name: str) -> float:
-        return _double(self._data(data).get(name))
+        value = self._data(data).get(name)
+        return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
     def obs_data_get_bool(self, data: Handle, name: str) -> bool:
         return self._data(data).get(name) is True
-
-    def obs_data_get_default_string(self, data: Handle, name: str) -> str:
-        return _string(self._data(data).get(name, default_only=True))
-
-    def obs_data_get_default_int(self, data: Handle, name: str) -> int:
-        return _int(self._data(data).get(name, default_only=True))
-
-    def obs_data_get_default_double(self, data: Handle, name: str) -> float:
-        return _double(self._data(data).get(name, default_only=True))
-
-    def obs_data_get_default_bool(self, data: Handle, name: str) -> bool:
-        return self._data(data).get(name, default_only=True) is True
-
-    def obs_data_get_obj(self, data: Handle, name: str) -> Handle | None:
-        found = self._data(data).get(name)
-        return self._ledger.take(found) if isinstance(found, Data) else None
 
     def obs_data_get_array(self, data: Handle, name: str) -> Handle | None:
         found = self._data(data).get(name)
@@ -173,29 +120,5 @@ class DataApi:
     def obs_data_array_count(self, array: Handle | None) -> int:
         return 0 if array is None else len(self._ledger.get(array, DataArray).items)
 
-    def obs_data_array_item(self, array: Handle, idx: int) -> Handle | None:
-        items = self._ledger.get(array, DataArray).items
-        return self._ledger.take(items[idx]) if idx < len(items) else None
-
-    def obs_data_array_push_back(self, array: Handle, obj: Handle) -> int:
-        items = self._ledger.get(array, DataArray).items
-        items.append(self._data(obj))
-        return len(items) - 1
-
-    def obs_data_array_erase(self, array: Handle, idx: int) -> None:
-        del self._ledger.get(array, DataArray).items[idx]
-
     def _data(self, handle: Handle) -> Data:
         return self._ledger.get(handle, Data)
-
-
-def _string(value: Value | None) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _int(value: Value | None) -> int:
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0
-
-
-def _double(value: Value | None) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0

@@ -1,7 +1,7 @@
 """OBS's frontend: events, scenes and collections, and the output getters."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import ClassVar
 
 from obs_mock.constants import EVENTS
@@ -98,7 +98,6 @@ class FrontendApi:
         scenes: Scenes,
         stream: Stream,
         collections: Collections,
-        switch_collection: Callable[[str], None],
     ) -> None:
         self._ui = ui
         self._ledger = ledger
@@ -108,13 +107,9 @@ class FrontendApi:
         self._scenes = scenes
         self._stream = stream
         self._collections = collections
-        self._switch_collection = switch_collection
 
     def obs_frontend_add_event_callback(self, callback: object, /) -> None:
         self._events.add(self._scripting.add(callback, "event callback", "obs_frontend_add_event_callback"))
-
-    def obs_frontend_remove_event_callback(self, callback: object, /) -> None:
-        self._scripting.remove(callback, "event callback", "obs_frontend_remove_event_callback")
 
     def obs_frontend_streaming_start(self) -> None:
         if self._ui.is_current():
@@ -152,20 +147,6 @@ class FrontendApi:
     def obs_frontend_get_current_scene_collection(self) -> str:
         return self._collections.current
 
-    def obs_frontend_get_scene_collections(self) -> list[str]:
-        return list(self._collections.listing)
-
-    def obs_frontend_set_current_scene_collection(self, collection: str, /) -> None:
-        self._on_ui("obs_frontend_set_current_scene_collection")
-        if collection in self._collections.listing and collection != self._collections.current:
-            self._switch_collection(collection)
-
-    def obs_frontend_get_current_profile(self) -> str:
-        return "Untitled"
-
-    def obs_frontend_get_profiles(self) -> list[str]:
-        return ["Untitled"]
-
     def obs_source_get_name(self, source: Handle) -> str:
         return self._ledger.get(source, Source).name
 
@@ -175,10 +156,6 @@ class FrontendApi:
     def source_list_release(self, sources: list[Handle], /) -> None:
         for source in sources:
             self._ledger.release(source, Source)
-
-    def obs_get_source_by_name(self, name: str) -> Handle | None:
-        found = next((scene for scene in self._scenes.all if scene.name == name), None)
-        return None if found is None else self._ledger.take(found)
 
     def _on_ui(self, function: str) -> None:
         if not self._ui.is_current():
@@ -207,16 +184,6 @@ class OutputApi:
     def obs_output_release(self, output: Handle | None) -> None:
         self._ledger.release(output, Output)
 
-    def obs_output_get_ref(self, output: Handle) -> Handle:
-        return self._ledger.take(self._output(output))
-
-    def obs_output_get_name(self, output: Handle) -> str:
-        return self._output(output).name
-
-    def obs_output_get_id(self, output: Handle) -> str:
-        self._output(output)
-        return "rtmp_output"
-
     def obs_output_active(self, output: Handle) -> bool:
         return self._output(output).active
 
@@ -236,13 +203,9 @@ class OutputApi:
     def obs_output_get_congestion(self, output: Handle) -> float:
         return self._output(output).congestion
 
-    def obs_output_get_connect_time_ms(self, output: Handle) -> int:
-        self._output(output)
-        return 20
-
     def obs_output_get_delay(self, output: Handle) -> int:
         self._output(output)
-        return 0
+        return self._stream.scenario.delay_s
 
     def obs_output_get_last_error(self, output: Handle) -> str | None:
         return self._output(output).last_error
@@ -266,10 +229,6 @@ class OutputApi:
     def obs_output_start(self, output: Handle) -> bool:
         self._output(output)
         raise self._recorder.violation("obs_output_start goes past OBS's frontend, which then shows a wrong state")
-
-    def obs_output_stop(self, output: Handle) -> None:
-        self._output(output)
-        self._stream.request_stop()
 
     def obs_output_force_stop(self, output: Handle) -> None:
         self._output(output)

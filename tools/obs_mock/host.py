@@ -15,6 +15,7 @@ from types import ModuleType, TracebackType
 from typing import Any, Self, TextIO
 
 from obs_mock import obspython
+from obs_mock.constants import EVENTS
 from obs_mock.data import Data, DataApi
 from obs_mock.frontend import Collections, Events, FrontendApi, OutputApi, Scenes
 from obs_mock.handles import Ledger
@@ -263,15 +264,28 @@ class MockObs:
 
     @scenario.setter
     def scenario(self, scenario: Scenario | str) -> None:
-        self.stream.scenario = SCENARIOS[scenario] if isinstance(scenario, str) else scenario
+        self.stream.next_scenarios.clear()
+        self.stream.scenario = _scenario(scenario)
+
+    def meet(self, *scenarios: Scenario | str) -> None:
+        """The next starts meet these, one each; the last one stays."""
+        self.stream.next_scenarios.extend(map(_scenario, scenarios))
+
+    def answer(self) -> None:
+        """The server that was silent answers at last."""
+        self.stream.answer()
 
     def disconnect(self) -> None:
         """The server goes away."""
         self.stream.disconnect()
 
-    def hang_ui(self, seconds: float) -> None:
-        """The UI thread does nothing for so long. Returns at once."""
-        self._ui.post(lambda: self._ui.hang(seconds))
+    def ui_blocked(self) -> contextlib.AbstractContextManager[None]:
+        """The UI thread does nothing while the ``with`` lasts."""
+        return self._ui.blocked()
+
+    def emit(self, event: str) -> None:
+        """A frontend event by name, of something that the fake has no part for: a profile, the shutdown."""
+        self._ui.call(lambda: self._events.emit(EVENTS[event]))
 
     # What can be seen
 
@@ -320,7 +334,6 @@ class MockObs:
             self._scenes,
             self.stream,
             self._collections,
-            self._life.switch_collection,
         )
         apis = (
             DataApi(self._ledger),
@@ -339,3 +352,7 @@ class MockObs:
     def _watch_streams(self) -> None:
         for stream in self._streams:
             stream.ensure()
+
+
+def _scenario(scenario: Scenario | str) -> Scenario:
+    return SCENARIOS[scenario] if isinstance(scenario, str) else scenario

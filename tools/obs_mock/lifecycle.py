@@ -140,7 +140,7 @@ class Script:
         if self._panel is None:
             raise LookupError("no panel is open")
         found = self._ledger.get(self._panel, Properties).find(name)
-        if found is None or not found.visible or not found.enabled:
+        if found is None or not found.visible:
             raise LookupError(f"the panel shows no usable {name!r}")
         return self._panel, found
 

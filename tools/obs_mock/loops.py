@@ -1,10 +1,11 @@
 """The threads of the fake OBS: UI, output and scripting. Each is a real thread with a queue."""
 
+import contextlib
 import heapq
 import itertools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -80,6 +81,23 @@ class Loop:
         """Do nothing for so long, or until ``hurry``."""
         if seconds > 0:
             self._hurry.wait(seconds)
+
+    @contextlib.contextmanager
+    def blocked(self) -> Iterator[None]:
+        """From another thread: this one does nothing while the ``with`` lasts."""
+        blocked, go_on = threading.Event(), threading.Event()
+
+        def block() -> None:
+            blocked.set()
+            go_on.wait(60)
+
+        self.post(block)
+        if not blocked.wait(10):
+            raise TimeoutError(f"{self._thread.name} did not get there")
+        try:
+            yield
+        finally:
+            go_on.set()
 
     def _run(self) -> None:
         self.run_until(lambda: self._ended)

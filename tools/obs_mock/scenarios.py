@@ -23,13 +23,16 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One way it can go; ``MockObs.scenario`` may change at any time and counts from the next start on.
+    """One way it can go; ``MockObs.scenario`` may change at any time and counts from the next start on, ``meet`` gives
+    each of the next starts its own.
 
     Attributes:
         stop_code: the connection fails with this code of the ``stop`` signal; None connects.
         last_error: what ``obs_output_get_last_error`` says after a failure.
         silent: the server accepts and never answers.
+        asks: OBS asks a question before anything begins; a click on it answers no.
         encoder_fails: OBS shows an error box instead of starting the output.
+        delay_s: the streamer's stream delay: OBS connects, and ends, that much later.
         live_s: the server goes away this long after the start; None never.
         retries_fail: how many reconnects fail before one succeeds; None gives up with DISCONNECTED.
         user_starts: the user presses Start just before the script's next start or UI task gets its turn.
@@ -45,7 +48,9 @@ class Scenario:
     stop_code: int | None = None
     last_error: str | None = None
     silent: bool = False
+    asks: bool = False
     encoder_fails: bool = False
+    delay_s: int = 0
     live_s: float | None = None
     retries_fail: int | None = 0
     user_starts: bool = False

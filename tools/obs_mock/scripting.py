@@ -53,21 +53,6 @@ class Scripting:
             self._callbacks.append(callback)
         return callback
 
-    def remove(self, fn: object, what: str, function: str) -> Callback | None:
-        """Take back what ``add`` registered; None if there is no such callback."""
-        self.require_context(function)
-        with self._lock:
-            for callback in self._callbacks:
-                if callback.what == what and callback.fn is fn and not callback.removed:
-                    callback.removed = True
-                    return callback
-        return None
-
-    def remove_current(self) -> None:
-        callback = getattr(self._local, "callback", None)
-        if callback is not None:
-            callback.removed = True
-
     def remove_all(self) -> None:
         with self._lock:
             for callback in self._callbacks:
@@ -78,14 +63,12 @@ class Scripting:
         """Call it as OBS does from its own code: an exception is printed, and the answer is None."""
         if callback.removed:
             return None
-        before = getattr(self._local, "inside", False), getattr(self._local, "callback", None)
-        self._local.callback = callback
+        before = getattr(self._local, "inside", False)
         try:
             return self._enter(callback.what, callback.fn, args)
         finally:
             # After a frontend event OBS forgets the current script instead of restoring the one before.
-            self._local.inside = before[0] and callback.what != "event callback"
-            self._local.callback = before[1]
+            self._local.inside = before and callback.what != "event callback"
 
     def hook(self, module: types.ModuleType, name: str, *args: object) -> Any:
         """Call a hook of the script, if it has that one."""

@@ -42,9 +42,6 @@ class SignalHandler:
                 raise self._recorder.violation(f"signal_handler_connect({signal!r}) twice: it would be called twice")
             self._connected[signal].append(callback)
 
-    def disconnect(self, signal: str, fn: object) -> None:
-        self._scripting.remove(fn, f"signal {signal}", "signal_handler_disconnect")
-
     def emit(self, signal: str, **values: Any) -> None:
         """On the thread that calls: the UI thread or an output thread."""
         self._recorder.note(f"signal {signal}" + (f" {values['code']}" if "code" in values else ""))
@@ -65,22 +62,6 @@ class SignalsApi:
     def signal_handler_connect(self, handler: Handle, signal: str, callback: object, /) -> None:
         self._ledger.get(handler, SignalHandler).connect(signal, callback)
 
-    def signal_handler_disconnect(self, handler: Handle, signal: str, callback: object, /) -> None:
-        self._ledger.get(handler, SignalHandler).disconnect(signal, callback)
-
     def calldata_int(self, data: Handle, name: str) -> int:
-        return int(self._value(data, name, int, 0))
-
-    def calldata_bool(self, data: Handle, name: str) -> bool:
-        return bool(self._value(data, name, bool, False))
-
-    def calldata_float(self, data: Handle, name: str) -> float:
-        return float(self._value(data, name, float, 0.0))
-
-    def calldata_string(self, data: Handle, name: str) -> str | None:
-        found = self._value(data, name, str, None)
-        return None if found is None else str(found)
-
-    def _value(self, data: Handle, name: str, kind: type, default: object) -> Any:
         value = self._ledger.get(data, Calldata).values.get(name)
-        return value if isinstance(value, kind) else default
+        return value if isinstance(value, int) else 0

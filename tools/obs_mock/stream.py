@@ -6,6 +6,7 @@ them). ``starting`` and ``stopping`` come on the UI thread, ``start``, ``stop`` 
 
 import enum
 import threading
+from collections import deque
 from collections.abc import Callable
 
 from obs_mock.constants import EVENTS
@@ -60,6 +61,7 @@ class Stream:
         self.output: Output | None = None
         self.streaming = False
         self.scenario = Scenario("good")
+        self.next_scenarios: deque[Scenario] = deque()
 
     # The way in
 
@@ -96,6 +98,11 @@ class Stream:
         elif self.state in (State.LIVE, State.RECONNECTING):
             self._stop(by_script=False)
 
+    def answer(self) -> None:
+        """Any thread: the server that was silent answers at last."""
+        run = self._run
+        self._outputs.post(lambda: self._connected(run))
+
     def disconnect(self) -> None:
         """Any thread: the server goes away; while connecting, the connection fails."""
         run = self._run
@@ -122,6 +129,11 @@ class Stream:
             if by_script:
                 raise self._recorder.violation(self._second_start())
             return
+        if self.next_scenarios:
+            self.scenario = self.next_scenarios.popleft()
+        if self.scenario.asks:
+            self._boxes.show("Are you sure?")
+            return
         self.state = State.CONNECTING
         self._run += 1
         self._retries = 0
@@ -140,7 +152,7 @@ class Stream:
         if scenario.silent:
             return
         if scenario.stop_code is None:
-            self._outputs.post(lambda: self._connected(run), self._timings.connect_s)
+            self._outputs.post(lambda: self._connected(run), self._timings.connect_s + scenario.delay_s)
         else:
             code, error = scenario.stop_code, scenario.last_error
             delay_s = self._timings.fail_s if code == -2 else self._timings.refuse_s
@@ -189,7 +201,7 @@ class Stream:
             output.active = False
             self._ended(0)
         else:
-            self._outputs.post(self._stopped_output, self._timings.stop_s)
+            self._outputs.post(self._stopped_output, self._timings.stop_s + self.scenario.delay_s)
 
     def _stopped_output(self) -> None:
         output = self._existing()

@@ -89,22 +89,8 @@ class SystemApi:
     def script_log(self, level: int, message: str, /) -> None:
         self._log.add(level, message)
 
-    def script_log_no_endl(self, level: int, message: str, /) -> None:
-        self._log.add(level, message)
-
-    def blog(self, log_level: int, message: str) -> None:
-        """OBS's own log file, at any level; no window."""
-        self._log.info(message)
-
     def obs_get_version_string(self) -> str:
         return VERSION
-
-    def obs_get_version(self) -> int:
-        major, minor, patch = (int(part) for part in VERSION.split("."))
-        return major << 24 | minor << 16 | patch
-
-    def obs_get_locale(self) -> str:
-        return "en-US"
 
     def os_get_config_path_ptr(self, name: str) -> str:
         """SWIG gives the text and forgets the memory: each call leaks it."""
@@ -115,18 +101,9 @@ class SystemApi:
         self._scripting.require_context("timer_add")
         raise self._recorder.violation("timer_add: its callback runs on the graphics thread, rendering waits for it")
 
-    def timer_remove(self, callback: object, /) -> None:
-        self._scripting.require_context("timer_remove")
-
-    def remove_current_callback(self) -> None:
-        self._scripting.remove_current()
-
     def obs_hotkey_register_frontend(self, name: str, description: str, callback: object, /) -> int:
         held = self._scripting.add(callback, "hotkey", "obs_hotkey_register_frontend")
         return self._hotkeys.register(name, held)
-
-    def obs_hotkey_unregister(self, callback: object, /) -> None:
-        self._scripting.remove(callback, "hotkey", "obs_hotkey_unregister")
 
     def obs_hotkey_save(self, id: int) -> Handle | None:  # noqa: A002 - OBS's name
         bindings = self._hotkeys.bindings.get(id)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from clawcraft.actions.catalogue import ACTIONS, Action
-from clawcraft.obs.port import ProgressSink, StreamControl
+from clawcraft.obs.port import ProgressSink
+from clawcraft.obs.stream import StreamController
 from clawcraft.telemetry.events import EventLog
 from clawcraft.twitch.client import HelixSession, Twitch
 
@@ -28,7 +29,7 @@ class ActionContext:
 
     action: Action
     args: Mapping[str, Any]
-    stream: StreamControl
+    stream: StreamController
     twitch: Twitch
     log: EventLog
     job_id: str | None = None
@@ -56,7 +57,7 @@ def find_handler(action: Action) -> Handler:
 class Handlers:
     """Every action's handler, with what all of them use. Raises LookupError for a row without one."""
 
-    def __init__(self, stream: StreamControl, twitch: Twitch, log: EventLog) -> None:
+    def __init__(self, stream: StreamController, twitch: Twitch, log: EventLog) -> None:
         self._stream = stream
         self._twitch = twitch
         self._log = log

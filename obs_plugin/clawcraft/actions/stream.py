@@ -20,8 +20,7 @@ OBS_FROM, OBS_TO = 15, 79
 def start_stream(context: ActionContext) -> Result:
     """Gives ``{"status": "started" | "already_running", "scene", …, "metadata"?, "live"?, "channel"?, "warnings"}``.
 
-    A warning of a Twitch step is its error's code, and the full error stands where the step's result would; OBS's
-    warnings are sentences.
+    A warning is the code of a Twitch step's error; the full error stands where the step's result would.
     """
     args = context.args
     warnings: list[str] = []
@@ -36,7 +35,6 @@ def start_stream(context: ActionContext) -> Result:
         result["metadata"] = _apply_metadata(context, warnings)
     context.progress(OBS_FROM, "starting the stream in OBS")
     result.update(context.stream.start(scene, _within(context, OBS_FROM, OBS_TO)))
-    warnings += result.pop("warnings", [])
     if args.get("wait_until_live"):
         context.progress(OBS_TO + 1, "connected; waiting for Twitch to show the channel live")
         result["live"] = context.twitch.wait_until_live(context.progress, args.get("channel"))

@@ -38,13 +38,19 @@ class PauseSwitch:
         with self._lock:
             self._pause(survive_restart)
 
+    def keep(self, *, survive_restart: bool) -> None:
+        """Whether a pause that is on outlives a restart; does nothing while it is off. Raises OSError as ``pause``."""
+        with self._lock:
+            if self._since is not None:
+                self._pause(survive_restart)
+
     def resume(self) -> None:
         """Switch off. Raises OSError, and stays on, if a kept pause cannot be removed: it would come back."""
         with self._lock:
             self._resume()
 
     def toggle(self, *, survive_restart: bool) -> bool:
-        """Switch over, as a hotkey does; returns whether it is on now. Raises OSError as the two above."""
+        """Switch over, as a hotkey does; returns whether it is on now. Raises OSError as ``pause`` and ``resume``."""
         with self._lock:  # Around the look too: of two presses at once, one pauses and the other resumes.
             if self._since is None:
                 self._pause(survive_restart)

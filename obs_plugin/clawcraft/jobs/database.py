@@ -53,20 +53,9 @@ or action walks back from the newest job until its page is full, 0.1 ms mostly, 
 none matches; two more indexes would make each 202 dearer for that.
 """
 
-_OUT_OF_REACH: Final = frozenset(
-    {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_PERM,
-        sqlite3.SQLITE_AUTH,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_NOMEM,
-    }
-)
-"""Failures of the surroundings: the file may be fine, so it stays where it is."""
+_UNREADABLE: Final = (None, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+"""What tells of the file itself, None being this module's own verdict. All else is a failure of the surroundings: the
+file may be fine, so it stays where it is."""
 
 
 class Database:
@@ -82,7 +71,7 @@ class Database:
         try:
             self._open()
         except sqlite3.Error as error:
-            if _primary_code(error) in _OUT_OF_REACH:
+            if _primary_code(error) not in _UNREADABLE:
                 raise self._unavailable(error) from error
             self.start_over(str(error))
 

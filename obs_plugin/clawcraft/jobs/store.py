@@ -33,6 +33,7 @@ SIGNATURE_SWEEP_BATCH: Final = 16
 QUEUED_MESSAGE: Final = "queued"
 
 Jobs = list[Job]
+_TOLD: Final = ("action", "agent_id", "request_id", "mission_id", "correlation_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,15 +314,8 @@ class JobStore:
         return self._clock.time() - self._ttl_s()
 
     def _announce(self, job: Job) -> None:
-        told: dict[str, Any] = {
-            "job_id": job.id,
-            "status": str(job.status),
-            "action": job.action,
-            "agent_id": job.agent_id,
-            "request_id": job.request_id,
-            "mission_id": job.mission_id,
-            "correlation_id": job.correlation_id,
-        }
+        told: dict[str, Any] = {"job_id": job.id, "status": str(job.status)}
+        told |= {name: getattr(job, name) for name in _TOLD}
         if job.started_at is not None:
             told["queued_s"] = round(job.started_at - job.created_at, 3)
         if job.finished_at is not None:

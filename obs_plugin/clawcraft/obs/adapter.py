@@ -1,27 +1,30 @@
-"""ObsPort on the real obspython; besides the entry file the only module that is handed it.
+"""ObsPort on the real obspython; besides the entry file the only module that is handed it, and what it makes of it.
 
-Each method says its thread in ``port.py``. Every reference OBS hands out goes back before the method returns, except
-one weak reference to the output whose signals are connected.
+Each method says its thread in ``port.py`` or here. Every reference OBS hands out goes back before the method returns,
+except one weak reference to the output whose signals are connected.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from clawcraft.obs.libobs import Libobs, LibobsMissing, find_libobs
 from clawcraft.obs.port import OUTPUT_SIGNALS, FrontendEvent, ObsSnapshot, SignalListener, StreamSnapshot
+from clawcraft.obs.script_ui import Callback, ScriptUi
 
 CONFIG_FOLDER = "obs-studio/plugin_config/twitch-clawcraft"
 _NO_STREAM = StreamSnapshot(False, False, 0, 0, 0, 0.0, None)
 
 
 class ObsAdapter:
-    """OBS, reduced to what six actions and a status page need."""
+    """OBS, reduced to what six actions, a status page and a panel need. ``linked`` makes of a callback a plain function
+    (OBS ignores any other callable) that OBS may keep for good."""
 
-    def __init__(self, obspython: ModuleType) -> None:
+    def __init__(self, obspython: ModuleType, linked: Callable[[Callback], Callback]) -> None:
         self._obs: Any = obspython
+        self._linked = linked
         self.libobs: Libobs | LibobsMissing = find_libobs()
         self._connected: Any = None
         self._events: dict[int, FrontendEvent] = {}
@@ -38,7 +41,7 @@ class ObsAdapter:
 
     def data_dir(self) -> Path:
         """The script's own folder in OBS's configuration."""
-        if isinstance(self.libobs, Libobs) and self.libobs.config_path is not None:
+        if isinstance(self.libobs, Libobs):
             return Path(self.libobs.config_path(CONFIG_FOLDER))
         return Path(self._obs.os_get_config_path_ptr(CONFIG_FOLDER))
 
@@ -51,25 +54,15 @@ class ObsAdapter:
     def streaming_active(self) -> bool:
         return bool(self._obs.obs_frontend_streaming_active())
 
-    # --- start and stop: see starts_on_ui_thread ------------------------------------------------------------------
-
-    @property
-    def starts_on_ui_thread(self) -> bool:
-        return isinstance(self.libobs, Libobs) and None not in (self.libobs.start_streaming, self.libobs.stop_streaming)
-
-    def start_streaming(self) -> None:
-        if isinstance(self.libobs, Libobs) and self.libobs.start_streaming is not None:
-            self.libobs.start_streaming()
-        else:
-            self._obs.obs_frontend_streaming_start()
-
-    def stop_streaming(self) -> None:
-        if isinstance(self.libobs, Libobs) and self.libobs.stop_streaming is not None:
-            self.libobs.stop_streaming()
-        else:
-            self._obs.obs_frontend_streaming_stop()
-
     # --- UI thread ------------------------------------------------------------------------------------------------
+
+    def script_ui(self, settings: Any) -> ScriptUi:
+        """In a hook: the script's ``settings``, as that hook got them, and its panel and hotkeys."""
+        return ScriptUi(self._obs, settings, self._linked, self.log)
+
+    def scene_collection(self) -> str:
+        """The name of the one in use."""
+        return str(self._obs.obs_frontend_get_current_scene_collection())
 
     def snapshot(self) -> ObsSnapshot:
         scenes = tuple(self._obs.obs_frontend_get_scene_names() or ())
@@ -85,6 +78,14 @@ class ObsAdapter:
             return False
         finally:
             self._obs.source_list_release(scenes)
+
+    def start_streaming(self) -> None:
+        assert isinstance(self.libobs, Libobs)  # without it nothing of ours runs on the UI thread
+        self.libobs.start_streaming()
+
+    def stop_streaming(self) -> None:
+        assert isinstance(self.libobs, Libobs)
+        self.libobs.stop_streaming()
 
     def connect_signals(self, listener: SignalListener) -> bool:
         with self._output() as output:
@@ -115,13 +116,11 @@ class ObsAdapter:
         if connected:
             self._obs.obs_weak_output_release(connected)
 
-    def _callback(self, name: str, listener: SignalListener) -> Any:
-        obs = self._obs
+    def _callback(self, name: str, listener: SignalListener) -> Callback:
+        def on_signal(data: Any) -> None:
+            listener(name, self._obs.calldata_int(data, "code") if name == "stop" else 0)
 
-        def on_signal(data: Any) -> None:  # a plain function: OBS ignores any other callable
-            listener(name, obs.calldata_int(data, "code") if name == "stop" else 0)
-
-        return on_signal
+        return self._linked(on_signal)
 
     def _current_scene(self) -> str | None:
         scene = self._obs.obs_frontend_get_current_scene()

@@ -28,18 +28,18 @@ _NAMES: Final = {
 @dataclass(frozen=True, slots=True)
 class Libobs:
     """``queue_task(callback, param)`` runs ``callback(param)`` on the UI thread: later, or at once when called there.
-    ``config_path(name)`` is ``name`` in the user's configuration folder; obspython's twin leaks the string, which
-    OBS counts. ``start_streaming`` and ``stop_streaming`` are the frontend's own. None where it was not found."""
+    ``config_path(name)`` is ``name`` in the user's configuration folder; obspython's own leaks the string, which OBS
+    counts. ``start_streaming`` and ``stop_streaming`` are the frontend's own."""
 
     queue_task: Callable[[Any, int], None]
-    config_path: Callable[[str], str] | None = None
-    start_streaming: Callable[[], None] | None = None
-    stop_streaming: Callable[[], None] | None = None
+    config_path: Callable[[str], str]
+    start_streaming: Callable[[], None]
+    stop_streaming: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
 class LibobsMissing:
-    """Why there is no Libobs; a sentence for the streamer and for an agent."""
+    """Why there is no Libobs, and with it no way to act on OBS; a sentence for the streamer and for an agent."""
 
     reason: str
 
@@ -47,22 +47,18 @@ class LibobsMissing:
 def find_libobs() -> Libobs | LibobsMissing:
     """The functions of this OBS process."""
     obs_names, frontend_names = _NAMES.get(sys.platform, ((), ()))
-    queue_task = _function("obs_queue_task", obs_names)
-    if queue_task is None:
-        return LibobsMissing(
-            f"libobs was not found in this process (looked for {', '.join(('the process itself', *obs_names))})"
-        )
+    try:
+        queue_task = _function("obs_queue_task", "libobs", obs_names)
+        config_path = _function("os_get_config_path", "libobs", obs_names)
+        start_streaming = _function("obs_frontend_streaming_start", "OBS's frontend API", frontend_names)
+        stop_streaming = _function("obs_frontend_streaming_stop", "OBS's frontend API", frontend_names)
+    except LookupError as missing:
+        return LibobsMissing(str(missing))
     queue_task.argtypes = [ctypes.c_int, TASK, ctypes.c_void_p, ctypes.c_bool]
-    queue_task.restype = None
-    config_path = _function("os_get_config_path", obs_names)
-    if config_path is not None:
-        config_path.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p]
-        config_path.restype = ctypes.c_int
-    frontend = [_function(f"obs_frontend_streaming_{verb}", frontend_names) for verb in ("start", "stop")]
-    for function in frontend:
-        if function is not None:
-            function.argtypes = []
-            function.restype = None
+    config_path.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p]
+    start_streaming.argtypes = stop_streaming.argtypes = []
+    queue_task.restype = start_streaming.restype = stop_streaming.restype = None
+    config_path.restype = ctypes.c_int
 
     def queue(callback: Any, param: int) -> None:
         queue_task(OBS_TASK_UI, callback, param, False)
@@ -73,23 +69,26 @@ def find_libobs() -> Libobs | LibobsMissing:
             raise OSError(f"OBS knows no configuration folder for {name}")
         return os.fsdecode(buffer.value)
 
-    return Libobs(queue, None if config_path is None else path, *frontend)
+    return Libobs(queue, path, start_streaming, stop_streaming)
 
 
-def _function(name: str, libraries: tuple[str, ...]) -> Any:
-    """The C function ``name`` from the process itself or the first library that has it, else None."""
-    for library in _open_libraries(libraries):
-        function = getattr(library, name, None)
+def _function(name: str, library: str, files: tuple[str, ...]) -> Any:
+    """The C function ``name`` from the process itself or the first of ``files`` that has it. Raises LookupError with
+    a sentence about ``library``."""
+    for opened in _opened(files):
+        function = getattr(opened, name, None)
         if function is not None:
             return function
-    return None
+    raise LookupError(
+        f"{library} was not found in this process (looked for {', '.join(('the process itself', *files))})"
+    )
 
 
-def _open_libraries(names: tuple[str, ...]) -> Iterator[ctypes.CDLL]:
-    for name in (None, *names) if sys.platform != "win32" else names:
+def _opened(files: tuple[str, ...]) -> Iterator[ctypes.CDLL]:
+    for file in (None, *files) if sys.platform != "win32" else files:
         try:
             # RTLD_NOLOAD: a second copy of libobs, loaded from disk, would have no OBS in it and crash.
-            mode = ctypes.DEFAULT_MODE | (os.RTLD_NOLOAD if name and sys.platform != "win32" else 0)
-            yield ctypes.CDLL(name, mode=mode)
+            mode = ctypes.DEFAULT_MODE | (os.RTLD_NOLOAD if file and sys.platform != "win32" else 0)
+            yield ctypes.CDLL(file, mode=mode)
         except OSError:
             continue

@@ -1,7 +1,7 @@
 """What is asked of OBS: each order is one check and, if it holds, one act right behind it with nothing in between.
 
-Called from the stream worker and from the late stop's thread; checks and acts run on OBS's UI thread. Without libobs
-the checks run on the caller's thread and OBS queues the acts itself: then a click of the streamer can come between.
+Called from the stream worker and from the late stop's thread; checks and acts run on OBS's UI thread. Where that is
+out of reach (no libobs), every order raises ObsUnavailable.
 """
 
 from collections.abc import Callable
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, TypeVar
 
-from clawcraft.errors import Busy, ClawcraftError, Interrupted, ObsUnavailable, SceneNotFound, Stopping
+from clawcraft.errors import Busy, ClawcraftError, Interrupted, SceneNotFound, Stopping
 from clawcraft.obs.port import ObsPort, ObsSnapshot
-from clawcraft.obs.stream_state import Phase, StreamState
+from clawcraft.obs.stream_state import Phase, StreamTracker
 from clawcraft.obs.ui_thread import UiThread
 
 T = TypeVar("T")
@@ -41,30 +41,25 @@ class StartOrder:
 class Orders:
     """The service's voice to OBS."""
 
-    def __init__(self, obs: ObsPort, ui: UiThread, state: StreamState) -> None:
+    def __init__(self, obs: ObsPort, ui: UiThread, tracker: StreamTracker) -> None:
         self._obs = obs
         self._ui = ui
-        self._state = state
-
-    @property
-    def ui_unavailable(self) -> str:
-        """Why OBS's UI thread is out of reach; empty when it is not."""
-        return self._ui.unavailable
+        self._tracker = tracker
 
     def check_scene(self, wanted: str | None, default: str, timeout_s: float) -> None:
-        """Raises what ``show_scene`` would raise for this scene, and changes nothing."""
-        name = wanted or default
-        if self._ui.unavailable:
-            self._refuse_scene(wanted)
-        elif name:
-            self._on_ui(lambda: _require_scene(name, self._obs.snapshot()), timeout_s)
+        """Raises what ``show_scene`` would raise for this scene, and changes nothing. OBS is asked without a scene,
+        too: who goes on after this has to know that OBS can be reached at all."""
 
-    def show_scene(self, wanted: str | None, default: str, timeout_s: float) -> tuple[str | None, list[str]]:
-        """Switch to the scene asked for, else to the default one; the scene then shown, and warnings."""
+        def check() -> None:
+            now = self._obs.snapshot()
+            if name := wanted or default:
+                _require_scene(name, now)
+
+        self._on_ui(check, timeout_s)
+
+    def show_scene(self, wanted: str | None, default: str, timeout_s: float) -> str | None:
+        """Switch to the scene asked for, else to the default one; the scene then shown."""
         name = wanted or default
-        if self._ui.unavailable:
-            self._refuse_scene(wanted)
-            return None, [f"The default scene was not shown: {self._ui.unavailable}."] if name else []
 
         def show() -> str | None:
             now = self._obs.snapshot()
@@ -75,7 +70,7 @@ class Orders:
             self._obs.set_scene(name)
             return name
 
-        return self._on_ui(show, timeout_s), []
+        return self._on_ui(show, timeout_s)
 
     def start(self, timeout_s: float) -> StartOrder:
         """Start unless something is starting, up or stopping. A stop that was armed is taken back."""
@@ -89,7 +84,7 @@ class Orders:
         """Stop what must not be up, unless a new start has adopted it meanwhile."""
 
         def check() -> Found:
-            armed = self._state.read(lambda now: now.stop_armed)
+            armed = self._tracker.read(lambda now: now.stop_armed)
             return self._check_stop() if armed else Found.UP
 
         self._order(check, lambda found: found, self._obs.stop_streaming, timeout_s)
@@ -100,38 +95,26 @@ class Orders:
         self._call(self.settle_now, timeout_s)
 
     def settle_now(self, seen: ObsSnapshot | None = None) -> None:
-        """UI thread, inside a task; any thread without libobs."""
-        up = self._obs.streaming_active()
-        if not self._ui.unavailable:
-            self._state.settle(up, (seen or self._obs.snapshot()).stream.reconnecting)
-        elif up:
-            self._state.settle(up, self._state.snapshot().phase is Phase.RECONNECTING)
+        """UI thread, inside a task."""
+        self._tracker.settle(self._obs.streaming_active(), (seen or self._obs.snapshot()).stream.reconnecting)
 
     def delay_s(self) -> int:
-        """The stream delay of the start before; 0 where OBS cannot be asked."""
-        if self._ui.unavailable:
-            return 0
+        """The stream delay of the start before."""
         return self._on_ui(lambda: self._obs.snapshot().stream.delay_s, UI_TIMEOUT_S)
 
     def last_error(self) -> str | None:
-        """The streaming output's own word on its last failure."""
-        if self._ui.unavailable:
-            return None
+        """The streaming output's own word on its last failure; None where OBS does not answer."""
         try:
             return self._ui.call(lambda: self._obs.snapshot().stream.last_error, UI_TIMEOUT_S)
         except ClawcraftError:
             return None
-
-    def _refuse_scene(self, wanted: str | None) -> None:
-        if wanted:
-            raise ObsUnavailable(f"The scene cannot be switched: {self._ui.unavailable}.", retryable=False)
 
     # --- checks ---------------------------------------------------------------------------------------------------
 
     def _check_start(self) -> StartOrder:
         self._refuse_while_changing()
         self.settle_now()
-        now = self._state.snapshot()
+        now = self._tracker.snapshot()
         if now.closed:
             raise Stopping("OBS is closing, or the script reloads.")
         if now.phase is Phase.STOPPING:
@@ -142,7 +125,7 @@ class Orders:
                 hint="Someone has to close the box in OBS; then send the same request again.",
                 retry_after_s=10.0,
             )
-        self._state.set(stop_armed=False)
+        self._tracker.set(stop_armed=False)
         if now.phase.is_up:
             return StartOrder(Found.UP, now.attempt, foreign=True)
         if now.phase is Phase.STARTING:
@@ -151,18 +134,18 @@ class Orders:
 
     def _check_stop(self) -> Found:
         self.settle_now()
-        phase = self._state.snapshot().phase
+        phase = self._tracker.snapshot().phase
         if phase is Phase.STARTING:
-            self._state.set(stop_armed=True)
+            self._tracker.set(stop_armed=True)
             return Found.STARTING
         if phase.is_up:
             # At once, not at OBS's event: a second stop would be a forced one, which cuts off the stream's end.
-            self._state.set(phase=Phase.STOPPING)
+            self._tracker.set(phase=Phase.STOPPING)
             return Found.ACTED
         return Found.STOPPING if phase is Phase.STOPPING else Found.OFFLINE
 
     def _refuse_while_changing(self) -> None:
-        changing = self._state.snapshot().changing
+        changing = self._tracker.snapshot().changing
         if changing:
             raise Busy(f"OBS is changing its {changing} right now.", retry_after_s=1.0)
 
@@ -174,17 +157,13 @@ class Orders:
         def act_if_clear(checked: T) -> None:
             if found(checked) is not Found.ACTED:
                 return
-            self._state.set(in_call=True)
+            self._tracker.set(in_call=True)
             try:
                 act()
             finally:
-                self._state.leave_call()
+                self._tracker.leave_call()
 
-        if not self._ui.unavailable and self._obs.starts_on_ui_thread:
-            return self._on_ui(check, timeout_s, act_if_clear)
-        checked = check() if self._ui.unavailable else self._on_ui(check, timeout_s)
-        act_if_clear(checked)
-        return checked
+        return self._on_ui(check, timeout_s, act_if_clear)
 
     def _on_ui(self, fn: Callable[[], T], timeout_s: float, after: Callable[[T], object] | None = None) -> T:
         return self._call(fn, min(UI_TIMEOUT_S, timeout_s), after)

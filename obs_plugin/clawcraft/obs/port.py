@@ -4,10 +4,10 @@ Each method names the thread that may call it. Everything marked UI runs through
 it freezes or crashes OBS.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Protocol
+from typing import Protocol
 
 
 class FrontendEvent(Enum):
@@ -92,53 +92,15 @@ class ObsPort(Protocol):
         """UI thread, at the end. Give back what ``connect_signals`` keeps."""
         ...
 
-    @property
-    def starts_on_ui_thread(self) -> bool:
-        """Whether start and stop release the GIL, and so belong on the UI thread. If not, they must be called on
-        any other thread: there OBS only queues them, while an error box on the UI thread would stop all of Python."""
-        ...
-
     def start_streaming(self) -> None:
-        """Thread: see ``starts_on_ui_thread``. The outcome comes as events and signals."""
+        """UI thread, with the GIL released: an error box of OBS keeps this call only. The outcome comes as events and
+        signals."""
         ...
 
     def stop_streaming(self) -> None:
-        """Thread: see ``starts_on_ui_thread``. The outcome comes as events and signals."""
+        """UI thread. The outcome comes as events and signals."""
         ...
 
 
-class StreamControl(Protocol):
-    """Start and stop, as the actions see them. Only the stream worker calls ``start`` and ``stop``; they block
-    until OBS's own word, within the deadline of the settings, and raise ClawcraftError."""
-
-    def check_scene(self, scene: str | None) -> None:
-        """Stream worker, before anything of a start: raises SceneNotFound for a scene (None: the default one of the
-        settings, if any) that the current collection lacks, and changes nothing."""
-        ...
-
-    def start(self, scene: str | None, progress: "ProgressSink") -> Mapping[str, Any]:
-        """``{"status": "started" | "already_running", "scene": …, "attempts": n, …}``."""
-        ...
-
-    def stop(self, progress: "ProgressSink") -> Mapping[str, Any]:
-        """``{"status": "stopped" | "already_stopped", …}``."""
-        ...
-
-    def supersede(self) -> None:
-        """Any thread. A stop was accepted: a start that is waiting ends as Superseded, and if OBS connects
-        nevertheless it is stopped at once."""
-        ...
-
-    def status(self) -> Mapping[str, Any]:
-        """Any thread, never blocks longer than its UI deadline: the ``obs`` object of ``GET /status``."""
-        ...
-
-    def close(self) -> None:
-        """Any thread. Ends a waiting start or stop as Interrupted; idempotent."""
-        ...
-
-
-class ProgressSink(Protocol):
-    """Receives a job's progress; raises Interrupted once the service stops."""
-
-    def __call__(self, percent: int, message: str) -> None: ...
+ProgressSink = Callable[[int, str], None]
+"""Takes a percent and a message for the job that runs; raises Interrupted or Superseded once that job is to end."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 from clawcraft.clock import Clock
 from clawcraft.errors import ClawcraftError
 from clawcraft.obs.port import ObsPort, ObsSnapshot
-from clawcraft.obs.stream_state import Phase, StreamState
+from clawcraft.obs.stream_state import Phase, StreamTracker
 from clawcraft.obs.ui_thread import UiThread
 
 CACHE_S: Final = 0.25
@@ -23,20 +23,20 @@ class StatusPage:
         obs: ObsPort,
         ui: UiThread,
         clock: Clock,
-        state: StreamState,
+        tracker: StreamTracker,
         settle: Callable[[ObsSnapshot], object],
     ) -> None:
         self._obs = obs
         self._ui = ui
         self._clock = clock
-        self._state = state
+        self._tracker = tracker
         self._settle = settle
         self._one_asks = threading.Lock()
         self._page: Mapping[str, Any] = {}
         self._valid_until_s = float("-inf")
         self._expired = 0
         self._last: ObsSnapshot | None = None
-        self._bitrate = _Bitrate()
+        self._bitrate = Bitrate()
 
     def read(self) -> Mapping[str, Any]:
         """``{"version", "responsive", "stream": {…}, "current_scene", "scenes"}``. A figure that OBS was not asked
@@ -80,7 +80,7 @@ class StatusPage:
 
     def _stream(self, snapshot: ObsSnapshot | None) -> dict[str, Any]:
         now_s = self._clock.monotonic()
-        phase, live_since_s = self._state.read(lambda now: (now.phase, now.live_since_s))
+        phase, live_since_s = self._tracker.read(lambda now: (now.phase, now.live_since_s))
         figures: dict[str, Any] = dict.fromkeys(("bitrate_kbps", "dropped_frames", "total_frames", "congestion"))
         if snapshot is not None and phase.is_up:
             stream = snapshot.stream
@@ -99,7 +99,7 @@ class StatusPage:
         }
 
 
-class _Bitrate:
+class Bitrate:
     """Rate of a byte counter that starts at 0 again whenever OBS reconnects; null until a window has passed."""
 
     def __init__(self) -> None:

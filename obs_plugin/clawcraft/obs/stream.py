@@ -1,4 +1,4 @@
-"""Start and stop of the stream, truthfully reported: StreamControl on top of OBS's events and signals.
+"""Start and stop of the stream, truthfully reported, on top of OBS's events and signals.
 
 The stream worker calls ``start`` and ``stop``; OBS's UI thread calls ``on_frontend_event`` and ``close``; any thread
 the rest. What it rests on, measured on OBS 29 and read in the source of 30 to 32:
@@ -30,24 +30,15 @@ from clawcraft.obs.failures import start_failure
 from clawcraft.obs.orders import UI_TIMEOUT_S, Found, Orders, StartOrder
 from clawcraft.obs.port import FrontendEvent, ObsPort, ProgressSink
 from clawcraft.obs.status import StatusPage
-from clawcraft.obs.stream_state import Knowledge, Phase, StreamState
+from clawcraft.obs.stream_state import Phase, StreamState, StreamTracker
 from clawcraft.obs.ui_thread import UiThread
+from clawcraft.settings import Settings
 
 SIGNAL_GRACE_S: Final = 0.25
 """OBS posts STOPPED to its UI thread before our listener of ``stop`` runs on the output's thread."""
-OUTPUT_GRACE_S: Final = 5.0
-"""Without the UI thread: how long encoders may take to open before a missing ``starting`` counts as a refusal."""
-
-
-@dataclass(frozen=True, slots=True)
-class StreamConfig:
-    """``operation_timeout_s`` is for each attempt. ``default_scene`` empty: keep the scene there is. Retries follow
-    after 1, 2, 4, … times ``retry_delay_s``."""
-
-    operation_timeout_s: float
-    retries: int
-    default_scene: str
-    retry_delay_s: float = 1.0
+FIRST_RETRY_S: Final = 1.0
+"""The second retry follows after twice that, and so on."""
+LATE_STOP_JOIN_S: Final = 0.5
 
 
 @dataclass(slots=True)
@@ -65,16 +56,16 @@ class StreamController:
         obs: ObsPort,
         ui: UiThread,
         clock: Clock,
-        config: Callable[[], StreamConfig],
+        settings: Callable[[], Settings],
         carried: Mapping[str, Any] | None = None,
     ) -> None:
         self._obs = obs
         self._ui = ui
         self._clock = clock
-        self._config = config
-        self._state = StreamState(clock, carried)
-        self._orders = Orders(obs, ui, self._state)
-        self._page = StatusPage(obs, ui, clock, self._state, self._orders.settle_now)
+        self._settings = settings
+        self._tracker = StreamTracker(clock, carried)
+        self._orders = Orders(obs, ui, self._tracker)
+        self._page = StatusPage(obs, ui, clock, self._tracker, self._orders.settle_now)
         self._running: _Start | None = None
         self._late_stop: threading.Thread | None = None
 
@@ -84,29 +75,29 @@ class StreamController:
         """Notes the event and returns."""
         self._page.expire()
         event = self._obs.event(code)
-        if event is None or self._state.snapshot().closed:
+        if event is None or self._tracker.snapshot().closed:
             return
-        self._state.on_event(event)
+        self._tracker.on_event(event)
         if event is FrontendEvent.STREAMING_STARTING:
-            self._state.set(signals=self._obs.connect_signals(self._on_signal))
+            self._tracker.set(signals=self._obs.connect_signals(self._on_signal))
         elif event is FrontendEvent.STREAMING_STARTED and self._must_stop():
             # Not here: OBS is in the middle of its own start.
             self._late_stop = threading.Thread(target=self._stop_late, name="clawcraft-late-stop", daemon=True)
             self._late_stop.start()
         elif event is FrontendEvent.SHUTDOWN:
-            self._state.set(closed=True)
+            self._tracker.set(closed=True)
 
     def _on_signal(self, name: str, code: int) -> None:
         """Any thread of OBS."""
-        self._state.on_signal(name, code)
+        self._tracker.on_signal(name, code)
         self._page.expire()
 
     def close(self) -> None:
         """At script_unload. Ends a waiting start or stop as Interrupted, and all calls to OBS; idempotent."""
-        self._state.set(closed=True)
+        self._tracker.set(closed=True)
         self._ui.close()
         if self._late_stop is not None:
-            self._late_stop.join()
+            self._late_stop.join(LATE_STOP_JOIN_S)  # its call to OBS has just ended as Stopping
         self._obs.forget_output()
 
     # --- any thread -----------------------------------------------------------------------------------------------
@@ -116,7 +107,7 @@ class StreamController:
         start = self._running
         if start is not None:
             start.superseded = True
-            self._state.wake()
+            self._tracker.wake()
 
     def status(self) -> Mapping[str, Any]:
         """The ``obs`` object of ``GET /status``."""
@@ -124,25 +115,28 @@ class StreamController:
 
     def carry(self) -> dict[str, Any]:
         """What the next life of the script has to know, as plain data."""
-        return self._state.carry()
+        return self._tracker.carry()
 
     # --- the stream worker ----------------------------------------------------------------------------------------
 
     def check_scene(self, scene: str | None) -> None:
-        """See StreamControl."""
-        config = self._config()
-        self._orders.check_scene(scene, config.default_scene, config.operation_timeout_s)
+        """Before anything of a start: raises SceneNotFound for a scene (None: the default one of the settings, if any)
+        that the current collection lacks, ObsUnavailable or ObsUnresponsive where OBS cannot be asked; changes
+        nothing."""
+        settings = self._settings()
+        self._orders.check_scene(scene, settings.default_scene, settings.stream_operation_timeout_s)
 
     def start(self, scene: str | None, progress: ProgressSink) -> Mapping[str, Any]:
-        """Put the stream on air; returns once OBS says so. See StreamControl."""
-        config = self._config()
+        """Put the stream on air; returns once OBS says so: ``{"status": "started" | "already_running", "scene": …,
+        "attempts": n, …}``. Each attempt has ``stream_operation_timeout_s``. Raises ClawcraftError."""
+        settings = self._settings()
         start = self._running = _Start()
         try:
             progress(30, "preparing the scene")
-            shown, warnings = self._orders.show_scene(scene, config.default_scene, config.operation_timeout_s)
+            shown = self._orders.show_scene(scene, settings.default_scene, settings.stream_operation_timeout_s)
             self._page.expire()
             progress(40, "starting the stream")
-            found, attempts = self._attempts(start, config, progress)
+            found, attempts = self._attempts(start, settings, progress)
         finally:
             self._running = None
         return {
@@ -150,19 +144,19 @@ class StreamController:
             "scene": shown,
             "attempts": attempts,
             **({"adopted": True} if found is Found.STARTING else {}),
-            **({"warnings": warnings} if warnings else {}),
         }
 
     def stop(self, progress: ProgressSink) -> Mapping[str, Any]:
-        """Take the stream off air; returns once OBS says so. See StreamControl."""
-        timeout_s = self._config().operation_timeout_s
+        """Take the stream off air; returns once OBS says so: ``{"status": "stopped" | "already_stopped"}``. Raises
+        ClawcraftError."""
+        timeout_s = self._settings().stream_operation_timeout_s
         progress(30, "stopping the stream")
         if self._orders.stop(timeout_s) is Found.OFFLINE:
             return {"status": "already_stopped"}
         deadline_s = self._clock.monotonic() + timeout_s + self._orders.delay_s()
         if self._wait(lambda now: now.phase is Phase.OFFLINE, deadline_s):
             return {"status": "stopped"}
-        phase = self._state.snapshot().phase
+        phase = self._tracker.snapshot().phase
         raise StreamStopTimeout(
             f"OBS did not report the stream stopped within {timeout_s:g} s; it is {phase}."
             + (" It will be stopped as soon as OBS has connected." if phase is Phase.STARTING else ""),
@@ -171,18 +165,18 @@ class StreamController:
 
     # --- one start ------------------------------------------------------------------------------------------------
 
-    def _attempts(self, start: _Start, config: StreamConfig, progress: ProgressSink) -> tuple[Found, int]:
+    def _attempts(self, start: _Start, settings: Settings, progress: ProgressSink) -> tuple[Found, int]:
         """Attempts until one is up, and how many; only a server that cannot be reached is worth another."""
         attempts = 0
         while True:
             attempts += 1
             try:
-                return self._attempt(start, config.operation_timeout_s, progress), attempts
+                return self._attempt(start, settings.stream_operation_timeout_s, progress), attempts
             except StreamStartFailed as error:
                 error.details["attempts"] = attempts
-                if not isinstance(error, StreamConnectFailed) or attempts > config.retries:
+                if not isinstance(error, StreamConnectFailed) or attempts > settings.obs_retries:
                     raise
-            delay_s = config.retry_delay_s * 2 ** (attempts - 1)
+            delay_s = FIRST_RETRY_S * 2 ** (attempts - 1)
             progress(45, f"OBS cannot connect; attempt {attempts + 1} follows in {delay_s:g} s")
             self._wait(lambda _now: False, self._clock.monotonic() + delay_s, start)
 
@@ -196,7 +190,8 @@ class StreamController:
             return order.found
         try:
             if order.found is Found.ACTED:
-                self._learn_of_refusal(order, deadline_s, start)
+                # Whether OBS started the output at all; if not, it says nothing more about this attempt.
+                self._orders.settle(deadline_s - self._clock.monotonic())
             deadline_s += self._orders.delay_s()
             progress(60, "OBS is connecting to the streaming server")
             self._wait(lambda now: now.is_over(order.attempt), deadline_s, start)
@@ -204,26 +199,17 @@ class StreamController:
         except BaseException as error:
             # What is left of a failed attempt must not go live later; the streamer's own attempt may.
             if not order.foreign or isinstance(error, Superseded):
-                self._state.arm_stop(order.attempt)
+                self._tracker.arm_stop(order.attempt)
                 if self._must_stop():
                     self._stop_late()
             raise
         return order.found
 
-    def _learn_of_refusal(self, order: StartOrder, deadline_s: float, start: _Start) -> None:
-        """Find out whether OBS started the output at all; if not, it says nothing more about this attempt."""
-        if not self._orders.ui_unavailable:
-            self._orders.settle(deadline_s - self._clock.monotonic())
-            return
-        grace_s = min(deadline_s, self._clock.monotonic() + OUTPUT_GRACE_S)
-        if not self._wait(lambda now: now.output_started or now.is_over(order.attempt), grace_s, start):
-            self._state.refuse()
-
     def _judge(self, order: StartOrder, timeout_s: float) -> None:
         """Raises unless the attempt is up."""
         grace_s = self._clock.monotonic() + SIGNAL_GRACE_S
-        self._state.wait(lambda now: not now.has_ended(order.attempt) or now.reason_known, grace_s)
-        now = self._state.snapshot()
+        self._tracker.wait(lambda now: not now.has_ended(order.attempt) or now.reason_known, grace_s)
+        now = self._tracker.snapshot()
         if now.has_ended(order.attempt):
             raise start_failure(now.refused, now.stop_code, self._orders.last_error())
         if now.attempt < order.attempt:
@@ -241,20 +227,20 @@ class StreamController:
 
     # --- helpers --------------------------------------------------------------------------------------------------
 
-    def _wait(self, reached: Callable[[Knowledge], bool], deadline_s: float, start: _Start | None = None) -> bool:
+    def _wait(self, reached: Callable[[StreamState], bool], deadline_s: float, start: _Start | None = None) -> bool:
         """Until ``reached`` (True) or the deadline (False). Raises Interrupted at close, and Superseded once a stop
         was accepted."""
-        self._state.wait(lambda now: reached(now) or now.closed or (start and start.superseded), deadline_s)
-        if self._state.read(reached):
+        self._tracker.wait(lambda now: reached(now) or now.closed or (start and start.superseded), deadline_s)
+        if self._tracker.read(reached):
             return True
-        if self._state.snapshot().closed:
+        if self._tracker.snapshot().closed:
             raise Interrupted("The service stopped while OBS was working on the stream.")
         if start is not None and start.superseded:
             raise Superseded("A stop was requested while the stream was starting.")
         return False
 
     def _must_stop(self) -> bool:
-        return self._state.read(lambda now: now.stop_armed and now.phase.is_up)
+        return self._tracker.read(lambda now: now.stop_armed and now.phase.is_up)
 
     def _stop_late(self) -> None:
         """Stop a stream that must not be up."""

@@ -33,7 +33,7 @@ class Phase(StrEnum):
 
 
 @dataclass(slots=True)
-class Knowledge:
+class StreamState:
     """One moment of the stream."""
 
     phase: Phase = Phase.OFFLINE
@@ -72,31 +72,31 @@ class Knowledge:
         return self.refused or self.stop_code is not None or not self.signals
 
 
-class StreamState:
-    """The knowledge, and a way to wait for it to change."""
+class StreamTracker:
+    """Follows the stream, and lets others wait for it to change."""
 
     def __init__(self, clock: Clock, carried: Mapping[str, Any] | None = None) -> None:
         self._clock = clock
         self._changed = threading.Condition()
-        self._now = Knowledge()
+        self._now = StreamState()
         self._inactive_since_s: float | None = None
         if carried:
             # The signals stay with the script that connected them: the next start brings them back.
             gone = {"signals": False, "in_call": False, "changing": "", "closed": False}
-            self._now = Knowledge(**{**carried, "phase": Phase(carried["phase"]), **gone})
+            self._now = StreamState(**{**carried, "phase": Phase(carried["phase"]), **gone})
 
     def carry(self) -> dict[str, Any]:
         """Plain data from which the next life of the script goes on; its classes may be another version's."""
         with self._changed:
             return {**asdict(self._now), "phase": str(self._now.phase)}
 
-    def snapshot(self) -> Knowledge:
+    def snapshot(self) -> StreamState:
         """A copy."""
         with self._changed:
             return replace(self._now)
 
-    def read(self, of: Callable[[Knowledge], T]) -> T:
-        """``of`` applied to the knowledge of one moment; it must only look and return at once."""
+    def read(self, of: Callable[[StreamState], T]) -> T:
+        """``of`` applied to the state of one moment; it must only look and return at once."""
         with self._changed:
             return of(self._now)
 
@@ -124,17 +124,11 @@ class StreamState:
                 self._now.stop_armed = False
             self._changed.notify_all()
 
-    def refuse(self) -> None:
-        """The output of the attempt in hand never started: OBS says nothing more about it."""
-        with self._changed:
-            self._refuse_if_silent()
-            self._changed.notify_all()
-
     def wake(self) -> None:
         with self._changed:
             self._changed.notify_all()
 
-    def wait(self, reached: Callable[[Knowledge], T], deadline_s: float) -> T:
+    def wait(self, reached: Callable[[StreamState], T], deadline_s: float) -> T:
         """The first true value of ``reached``, or its last value when the clock shows ``deadline_s``."""
         with self._changed:
             while not (value := reached(self._now)):

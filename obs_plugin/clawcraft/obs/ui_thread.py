@@ -79,11 +79,6 @@ class UiThread:
         self._closed = False
         self._callback = TASK(self._run)
 
-    @property
-    def unavailable(self) -> str:
-        """Why calls are impossible in this OBS; empty when they are possible."""
-        return self._libobs.reason if isinstance(self._libobs, LibobsMissing) else ""
-
     def call(self, fn: Callable[[], T], timeout_s: float, *, after: Callable[[T], object] | None = None) -> T:
         """``fn()``'s result, from OBS's UI thread; what it raises is raised here.
 
@@ -93,7 +88,11 @@ class UiThread:
         never will. Raises Stopping once closed, ObsUnavailable without libobs.
         """
         if isinstance(self._libobs, LibobsMissing):
-            raise ObsUnavailable(f"OBS's UI thread is out of reach: {self._libobs.reason}.", retryable=False)
+            raise ObsUnavailable(
+                f"This OBS cannot be controlled from a script: {self._libobs.reason}.",
+                retryable=False,
+                hint="OBS runs, but a try again will not help; tell the streamer what the message says.",
+            )
         began_s = time.monotonic()
         outcome = "error"
         try:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from clawcraft.dependencies import PLUGIN_FOLDER
-from clawcraft.panel.interpreter import child_environment, find_interpreter, no_window
+from clawcraft.panel.interpreter import PROBE_TIMEOUT_S, child_environment, find_interpreter, no_window
 
 TOOLS_FOLDER: Final = PLUGIN_FOLDER.parent / "tools"
 INSTALLER: Final = "install.py"
@@ -23,7 +23,7 @@ def _ignore(_line: str) -> None:
 
 
 class Background:
-    """``submit`` from the UI thread; ``close`` ends the thread and the tool it may be running."""
+    """``submit`` from the UI thread; ``close`` ends the thread and the program it may be running."""
 
     def __init__(self, log: Callable[[str], None]) -> None:
         self._log = log
@@ -41,7 +41,7 @@ class Background:
             self._thread.start()
 
     def close(self, timeout_s: float) -> None:
-        """UI thread. Drop the steps that have not begun, kill a tool that runs, and join."""
+        """UI thread. Drop the steps that have not begun, kill a program that runs, and join."""
         with self._lock:
             self._closing = True
             if self._process is not None:
@@ -53,11 +53,10 @@ class Background:
     def run_tool(self, name: str, *arguments: str, progress: Callable[[str], None] = _ignore) -> tuple[int, list[str]]:
         """On this thread: run ``tools/name`` in a Python process of its own. ``progress`` gets each line; returns the
         exit status and all lines. Raises OSError if it cannot be started."""
-        interpreter = find_interpreter()
+        interpreter = find_interpreter(self._output)
         if interpreter is None:
             raise OSError(f"no Python program (3.11 or newer) was found to run tools/{name} with")
-        command = [str(interpreter), str(TOOLS_FOLDER / name), *arguments]
-        with self._started(command) as process:
+        with self._started([str(interpreter), str(TOOLS_FOLDER / name), *arguments]) as process:
             lines = []
             assert process.stdout is not None
             for line in process.stdout:
@@ -65,26 +64,34 @@ class Background:
                 progress(lines[-1])
             return process.wait(), lines
 
+    def _output(self, command: Sequence[str]) -> str:
+        with self._started(command) as process:
+            return process.communicate(timeout=PROBE_TIMEOUT_S)[0]
+
     @contextlib.contextmanager
     def _started(self, command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
-        with self._lock:
-            if self._closing:
-                raise OSError("OBS is closing")
-            process = subprocess.Popen(  # noqa: S603 - our own tool with our own arguments
-                command,
-                env=child_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                encoding="utf-8",
-                errors="replace",
-                creationflags=no_window(),
-                start_new_session=True,
-            )
+        process = subprocess.Popen(  # noqa: S603 - our own tool with our own arguments
+            command,
+            env=child_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            creationflags=no_window(),
+            start_new_session=True,
+        )
+        with self._lock:  # not around the start of a program: the UI thread takes it
             self._process = process
+            if self._closing:
+                _kill(process)
         try:
             with process:
-                yield process
+                try:
+                    yield process
+                except BaseException:
+                    _kill(process)
+                    raise
         finally:
             with self._lock:
                 self._process = None
@@ -101,7 +108,7 @@ class Background:
 
 
 def _kill(process: subprocess.Popen[str]) -> None:
-    """The tool and what it started: pip would go on writing."""
+    """The program and what it started: pip would go on writing."""
     if sys.platform == "win32":
         process.kill()
     else:

@@ -1,34 +1,30 @@
-"""What the panel offers, as data: which setting is edited where, under which words. No OBS, no state."""
+"""What the panel edits: which setting under which words, as rows, and what stands in them, as values of the service.
 
+OBS writes a script's settings to the scene collection in plain text, at moments of its own choosing, also while
+somebody types. So no secret goes from here to the service, and NEVER_SAVED is erased right before a save.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
-from clawcraft.actions import catalogue
-from clawcraft.settings import MAX_PER_MIN, SETTINGS, Setting, Whole
+from clawcraft.actions.catalogue import ACTIONS, Action, Policy
+from clawcraft.obs.script_ui import Info, Number, Row, ScriptSettings, Switch, Text
+from clawcraft.panel.status import AMBER, coloured, escape
+from clawcraft.settings import SECRET_NAMES, SETTINGS, Setting, Whole
 
 BY_NAME: Final = {row.name: row for row in SETTINGS}
 
 
-class Kind(StrEnum):
-    """How a setting is edited."""
-
-    NUMBER = "number"
-    TEXT = "text"
-    FLAG = "flag"
-    SCENE = "scene"
-    SECRET = "secret"
-
-
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One setting in the panel. ``label`` replaces the variable's name, ``help`` its help text where the streamer
+    """One setting in the panel. ``label`` replaces the variable's name, ``words`` its help text where the streamer
     needs other words."""
 
     name: str
     label: str
-    kind: Kind
-    help: str = ""
+    words: str = ""
 
     @property
     def key(self) -> str:
@@ -40,80 +36,116 @@ class Field:
         return BY_NAME[self.name]
 
     @property
-    def help_text(self) -> str:
-        return self.help or self.setting.help
+    def help(self) -> str:
+        return self.words or self.setting.help
 
-    @property
-    def limits(self) -> Whole:
-        """The range of a NUMBER."""
-        parse = self.setting.parse
-        if not isinstance(parse, Whole):
-            raise TypeError(f"{self.name} is no whole number")
-        return parse
+    def problem(self, text: str) -> str:
+        """What is wrong with ``text`` in this field, or an empty string. Empty text means 'not set'."""
+        if text.strip():
+            try:
+                self.setting.parse(text)
+            except ValueError as error:
+                return f"{self.label} {error}"
+        return ""
 
 
-@dataclass(frozen=True, slots=True)
-class ActionFields:
-    """The switch and the limit of one action; both are parts of a setting that lists actions."""
+def switch_key(action: Action) -> str:
+    """The key of an action's switch in the script's settings."""
+    return f"action_{action.key.replace('.', '_')}"
 
-    action: catalogue.Action
 
-    @property
-    def switch_key(self) -> str:
-        return f"action_{self.action.key}"
-
-    @property
-    def limit_key(self) -> str:
-        return f"limit_{self.action.key}"
-
-    @property
-    def on_at_first(self) -> bool:
-        return self.action.policy is not catalogue.Policy.OFF
+def limit_key(action: Action) -> str:
+    return f"limit_{action.key.replace('.', '_')}"
 
 
 SERVICE: Final = (
-    Field("PORT", "Port", Kind.NUMBER),
-    Field("TOOL_SERVICE_BIND", "Listen on", Kind.TEXT),
-    Field("TOOL_SERVICE_ALLOWED_CLIENTS", "Allowed clients", Kind.TEXT),
+    Field("PORT", "Port"),
+    Field("TOOL_SERVICE_BIND", "Listen on"),
+    Field("TOOL_SERVICE_ALLOWED_CLIENTS", "Allowed clients"),
 )
-ACCESS: Final = (
-    Field(
-        "TOOL_SERVICE_TOKEN",
-        "Own token",
-        Kind.SECRET,
-        "Only if you want a token of your own, at least 16 characters; else the generated one is used.",
-    ),
-    Field(
-        "TOOL_SERVICE_SIGNATURE_SECRET",
-        "Signing secret",
-        Kind.SECRET,
-        "If set, the agent must sign every request with it (HMAC-SHA256).",
-    ),
+TOKEN: Final = Field(
+    "TOOL_SERVICE_TOKEN",
+    "Own token",
+    "Only if you want a token of your own, at least 16 characters; else the generated one is used.",
 )
-TIMESTAMP: Final = Field("TOOL_SERVICE_REQUIRE_TIMESTAMP", "Require a timestamp in signatures", Kind.FLAG)
+SIGNATURE: Final = Field(
+    "TOOL_SERVICE_SIGNATURE_SECRET",
+    "Signing secret",
+    "If set, the agent must sign every request with it (HMAC-SHA256).",
+)
+TIMESTAMP: Final = Field("TOOL_SERVICE_REQUIRE_TIMESTAMP", "Require a timestamp in signatures")
 CLIENT_ID: Final = Field(
-    "TWITCH_CLIENT_ID", "Client id", Kind.TEXT, "Of your application at dev.twitch.tv/console (type: public)."
+    "TWITCH_CLIENT_ID", "Client id", "Of your application at dev.twitch.tv/console (type: public)."
 )
-TWITCH_SECRETS: Final = (
-    Field("TWITCH_CLIENT_SECRET", "Client secret", Kind.SECRET, "Leave empty for a public application."),
-)
+CLIENT_SECRET: Final = Field("TWITCH_CLIENT_SECRET", "Client secret", "Leave empty for a public application.")
 CHANNELS: Final = Field(
-    "TWITCH_ALLOWED_CHANNELS", "Other channels", Kind.TEXT, "Further channels that the agent may name, by login."
+    "TWITCH_ALLOWED_CHANNELS", "Other channels", "Further channels that the agent may name, by login."
 )
-SCENE: Final = Field(
-    "OBS_STREAM_SCENE", "Scene at start", Kind.SCENE, "OBS switches to it before the agent starts the stream."
-)
+SCENE: Final = Field("OBS_STREAM_SCENE", "Scene at start", "OBS switches to it before the agent starts the stream.")
 STREAM: Final = (
-    SCENE,
-    Field("OBS_STREAM_OPERATION_TIMEOUT_MS", "Start and stop timeout", Kind.NUMBER),
-    Field("OBS_OPERATION_RETRIES", "Retries", Kind.NUMBER),
+    Field("OBS_STREAM_OPERATION_TIMEOUT_MS", "Start and stop timeout"),
+    Field("OBS_OPERATION_RETRIES", "Retries"),
 )
-RATE: Final = Field("TOOL_ACTION_RATE_LIMIT_PER_MIN", "Limit of each action", Kind.NUMBER)
-ACTIONS: Final = tuple(ActionFields(action) for action in catalogue.ACTIONS)
-DISABLED: Final = Field("TOOL_DISABLED_ACTIONS", "Switched off", Kind.TEXT)
-POLICY: Final = Field("TOOL_ACTION_POLICY", "Policies", Kind.TEXT)
-OWN_LIMITS: Final = Field("TOOL_ACTION_RATE_LIMITS", "Own limits", Kind.TEXT)
+RATE: Final = Field("TOOL_ACTION_RATE_LIMIT_PER_MIN", "Limit of each action")
+DISABLED: Final = Field("TOOL_DISABLED_ACTIONS", "Switched off")
+POLICY: Final = Field("TOOL_ACTION_POLICY", "Policies")
+OWN_LIMITS: Final = Field("TOOL_ACTION_RATE_LIMITS", "Own limits")
 
-FIELDS: Final = (*SERVICE, *ACCESS, TIMESTAMP, CLIENT_ID, *TWITCH_SECRETS, CHANNELS, *STREAM, RATE)
-SECRETS: Final = tuple(field for field in FIELDS if field.kind is Kind.SECRET)
-LARGEST_LIMIT: Final = MAX_PER_MIN
+FIELDS: Final = (*SERVICE, TOKEN, SIGNATURE, TIMESTAMP, CLIENT_ID, CLIENT_SECRET, CHANNELS, SCENE, *STREAM, RATE)
+SECRETS: Final = tuple(field for field in FIELDS if field.setting.secret)
+SHOWN_TOKEN: Final = "shown_token"
+KEEP_PAUSED: Final = "keep_paused"
+NEVER_SAVED: Final = (SHOWN_TOKEN, *(name.lower() for name in SECRET_NAMES))
+
+
+def rows_of(field: Field, typed: str) -> Iterator[Row]:
+    """The rows of a setting: its widget and, below a text that is wrong, why; ``typed`` is what stands in it. What the
+    environment sets is shown instead, and cannot be edited here."""
+    row = field.setting
+    origin = environment_origin(field)
+    if origin:
+        yield Info(f"{field.key}_set", field.label, origin)
+    elif isinstance(row.parse, Whole):
+        suffix, step = (" ms", 1000) if row.unit == "ms" else ("", 1)
+        yield Number(field.key, field.label, row.parse.minimum, row.parse.maximum, suffix, step)
+    elif isinstance(row.default, bool):
+        yield Switch(field.key, field.label, help=field.help)
+    else:
+        yield Text(field.key, field.label, row.secret, help=field.help)
+        yield Info(f"{field.key}_problem", "", coloured(AMBER, field.problem(typed)))
+
+
+def environment_origin(field: Field) -> str:
+    """What the environment sets this field to, as a text for the panel; empty if it does not."""
+    value = os.environ.get(field.name, "").strip()
+    if value:
+        shown = "" if field.setting.secret else f"{escape(value)} "
+        return f"{shown}<i>set by the environment variable {field.name}</i>"
+    path = os.environ.get(f"{field.name}_FILE", "").strip()
+    return f"<i>set by {field.name}_FILE, {escape(path)}</i>" if path else ""
+
+
+def set_defaults(settings: ScriptSettings) -> None:
+    """script_defaults: give OBS the default of each field, so that an untouched field shows what is in force."""
+    for field in FIELDS:
+        default = field.setting.default
+        if default is not None:
+            settings.set_default(field.key, default)
+    for action in ACTIONS:
+        settings.set_default(switch_key(action), action.policy is not Policy.OFF)
+        settings.set_default(limit_key(action), 0)
+    settings.set_default(KEEP_PAUSED, False)
+
+
+def service_values(raw: Mapping[str, Any]) -> dict[str, object]:
+    """The panel's values by the lower-case names of SETTINGS; without secrets, and without what is the panel's own."""
+    values: dict[str, object] = {
+        name.lower(): raw[name.lower()] for name, row in BY_NAME.items() if not row.secret and name.lower() in raw
+    }
+    switched = {action: raw[switch_key(action)] for action in ACTIONS if switch_key(action) in raw}
+    lists = {
+        DISABLED: [action.name for action, on in switched.items() if not on],
+        POLICY: [f"{action.name}={Policy.ALLOW}" for action, on in switched.items() if on],
+        OWN_LIMITS: [f"{action.name}={raw[limit_key(action)]}" for action in ACTIONS if raw.get(limit_key(action))],
+    }
+    return values | {field.key: ",".join(parts) for field, parts in lists.items() if parts}

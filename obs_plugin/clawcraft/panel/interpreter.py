@@ -1,30 +1,30 @@
 """A Python program to run the project's tools with. ``sys.executable`` is no answer inside OBS: it is OBS itself on
 Windows, and on Linux whatever ``python3`` comes first on PATH.
 
-Called on the panel's background thread: it starts programs to see what they are.
+Called on the panel's background thread, or by a tool: it starts programs to see what they are.
 """
 
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 OLDEST: Final = (3, 11)
+PROBE_TIMEOUT_S: Final = 20.0
 _PROBE: Final = "import sys; print('%d.%d' % sys.version_info[:2])"
 
+Output = Callable[[Sequence[str]], str]
+"""Runs a command and returns what it printed. Raises OSError or SubprocessError."""
 
-def find_interpreter() -> Path | None:
+
+def find_interpreter(output: Output) -> Path | None:
     """A Python program of at least OLDEST: that of the embedded interpreter's own installation if it has one, then
     one of the same version, then any."""
-    seen: set[Path] = set()
-    for candidate in _candidates():
-        if candidate not in seen and _version(candidate) >= OLDEST:
-            return candidate
-        seen.add(candidate)
-    return None
+    candidates = dict.fromkeys(_candidates())
+    return next((candidate for candidate in candidates if _version(candidate, output) >= OLDEST), None)
 
 
 def interpreter_of(version: tuple[int, int]) -> Path | None:
@@ -32,7 +32,7 @@ def interpreter_of(version: tuple[int, int]) -> Path | None:
     found = shutil.which(f"python{version[0]}.{version[1]}")
     candidates = [Path(found)] if found else []
     candidates += list(_candidates())
-    return next((candidate for candidate in candidates if _version(candidate) == version), None)
+    return next((candidate for candidate in candidates if _version(candidate, _output) == version), None)
 
 
 def child_environment() -> dict[str, str]:
@@ -58,19 +58,22 @@ def _candidates() -> Iterator[Path]:
             yield Path(found)
 
 
-def _version(program: Path) -> tuple[int, int]:
+def _version(program: Path, output: Output) -> tuple[int, int]:
     try:
-        done = subprocess.run(  # noqa: S603 - a Python program of this machine
-            [str(program), "-c", _PROBE],
-            env=child_environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=True,
-            creationflags=no_window(),
-        )
-        major, minor = done.stdout.strip().split(".")
+        major, minor = output([str(program), "-c", _PROBE]).strip().rpartition("\n")[2].split(".")
         return int(major), int(minor)
     except (OSError, ValueError, subprocess.SubprocessError):
         return (0, 0)
+
+
+def _output(command: Sequence[str]) -> str:
+    return subprocess.run(  # noqa: S603 - a Python program of this machine
+        command,
+        env=child_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PROBE_TIMEOUT_S,
+        check=True,
+        creationflags=no_window(),
+    ).stdout

@@ -1,80 +1,119 @@
-"""The panel of one service: its boxes in order, and what OBS tells of edits and saves.
+"""The panel of one service: its boxes in order, the pause, and what OBS tells of edits and saves.
 
-OBS's UI thread calls everything here, so nothing here touches the network or a disk. OBS redraws a panel only after a
-button or a field's own callback, never by itself: hence the Refresh button.
+OBS's UI thread calls everything here but the hotkey, so nothing here touches the network, nor a disk but for the few
+bytes of a kept pause. OBS redraws a panel only after a button: hence Refresh.
 """
 
-from collections.abc import Mapping
-from types import ModuleType
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
-from clawcraft.panel.access import AccessSection, TypedSecrets
-from clawcraft.panel.actions import ActionsSection
+from clawcraft.actions.catalogue import ACTIONS
+from clawcraft.obs.script_ui import Box, Choice, Info, Number, Row, ScriptUi, Switch
+from clawcraft.panel import fields
+from clawcraft.panel.access import Access, TypedSecrets
 from clawcraft.panel.background import Background
-from clawcraft.panel.context import Context, Section
-from clawcraft.panel.control import PauseControl, StatusSection
-from clawcraft.panel.hotkey import PauseHotkey
-from clawcraft.panel.rows import Rows, View
-from clawcraft.panel.service import ServiceSection, StreamSection
-from clawcraft.panel.setup import CollectionsSection, PackagesSection
-from clawcraft.panel.twitch import TwitchSection
-from clawcraft.panel.values import erase_secrets, service_values, typed_secrets
+from clawcraft.panel.fields import KEEP_PAUSED, Field, environment_origin, rows_of
+from clawcraft.panel.setup import OtherCollections, Packages
+from clawcraft.panel.status import status_box
+from clawcraft.panel.twitch import TwitchConnection
 from clawcraft.service import Service
+from clawcraft.settings import MAX_PER_MIN
 
 CLOSE_TIMEOUT_S: Final = 0.5
+_HOTKEY: Final = ("pause_hotkey", "twitch_clawcraft.pause", "twitch-clawcraft: pause the agent / let it go on")
+_KEEP_SCENE: Final = "Keep the scene that is on"
 
 
 class Panel:
-    """Made in script_load with the script's ``settings`` (the object OBS's widgets read and write), closed in
-    script_unload."""
+    """Made in script_load, closed in script_unload."""
 
-    def __init__(self, obs: ModuleType, service: Service, settings: Any, raw: Mapping[str, Any]) -> None:
-        self._obs = obs
+    def __init__(self, service: Service, ui: ScriptUi) -> None:
         self._service = service
-        # The script owns it and outlives this; the reference makes that no matter of trust.
-        obs.obs_data_addref(settings)
-        self._settings = settings
+        self._ui = ui
         self._background = Background(service.obs.log)
-        context = Context(obs, service, settings, self._background)
-        self._typed = TypedSecrets(context)
-        self._typed.adopt(raw)
-        self._pause = PauseControl(context, raw)
-        self._hotkey = PauseHotkey(context, self._pause)
-        self._sections: tuple[Section, ...] = (
-            StatusSection(context, self._pause),
-            PackagesSection(context),
-            CollectionsSection(context),
-            TwitchSection(context, self._typed),
-            AccessSection(context, self._typed),
-            ActionsSection(context),
-            StreamSection(context),
-            ServiceSection(context),
-        )
+        raw = ui.settings.values()
+        self._keep_paused = bool(raw.get(KEEP_PAUSED))
+        self._secrets = TypedSecrets(service, ui.settings, self._background)
+        self._secrets.adopt(raw)
+        self._packages = Packages(service, self._background)
+        self._collections = OtherCollections(service, self._background)
+        self._twitch = TwitchConnection(service, ui.settings, self._secrets, self._background)
+        self._access = Access(service, self._secrets)
+        ui.add_hotkey(*_HOTKEY, self._toggle_pause)
 
-    def build(self) -> Any:
+    def build(self) -> object:
         """script_properties: the properties OBS asked for, to keep."""
-        top = Rows(self._obs, self._update, self._service.obs.log)
-        for section in self._sections:
-            section.add(top)
-        self._update(top.properties)
-        return top.properties
+        return self._ui.build(self._boxes)
 
-    def changed(self, raw: Mapping[str, Any]) -> None:
+    def changed(self) -> None:
         """script_update: at each keystroke."""
-        self._typed.note(typed_secrets(raw))
-        self._pause.changed(raw)
-        self._service.panel_changed(service_values(raw))
+        raw = self._ui.settings.values()
+        self._secrets.note(raw)
+        keep, before = bool(raw.get(KEEP_PAUSED)), self._keep_paused
+        self._keep_paused = keep
+        assembly = self._service.assembly
+        if keep != before and assembly is not None:
+            assembly.pause.keep(survive_restart=keep)
+        self._service.panel_changed(fields.service_values(raw))
 
-    def save(self, settings: Any) -> None:
-        """script_save: the last moment before OBS writes ``settings`` to the scene collection."""
-        self._hotkey.save(settings)
-        erase_secrets(self._obs, settings)
+    def save(self) -> None:
+        """script_save: the last moment before OBS writes the settings to the scene collection."""
+        self._ui.save_hotkeys()
+        self._ui.settings.erase(*fields.NEVER_SAVED)
 
     def close(self) -> None:
         self._background.close(CLOSE_TIMEOUT_S)
-        self._obs.obs_data_release(self._settings)
 
-    def _update(self, properties: Any) -> None:
-        view = View(self._obs, properties)
-        for section in self._sections:
-            section.update(view)
+    def _boxes(self) -> tuple[Box, ...]:
+        keep_paused = Switch(KEEP_PAUSED, "A pause outlasts a restart of OBS")
+        return (
+            status_box(self._service, self._toggle_pause, keep_paused),
+            self._packages.box(),
+            self._collections.box(),
+            self._twitch.box(),
+            self._access.box(),
+            Box("group_actions", "Actions", tuple(action_rows())),
+            Box("group_stream", "Stream", (*self._scene(), *self._settings(fields.STREAM))),
+            Box("group_service", "Service", tuple(self._settings(fields.SERVICE))),
+        )
+
+    def _toggle_pause(self) -> None:
+        """Any thread. At once: whoever presses this wants it now."""
+        assembly = self._service.assembly
+        if assembly is not None:
+            paused = assembly.pause.toggle(survive_restart=self._keep_paused)
+            self._service.obs.log("the agent is paused" if paused else "the agent may act again")
+
+    def _settings(self, chosen: tuple[Field, ...]) -> Iterator[Row]:
+        for field in chosen:
+            yield from rows_of(field, self._ui.settings.text(field.key))
+
+    def _scene(self) -> Iterator[Row]:
+        field = fields.SCENE
+        if environment_origin(field):
+            yield from rows_of(field, "")
+            return
+        scenes = self._service.obs.snapshot().scenes
+        choices = [(_KEEP_SCENE, ""), *((scene, scene) for scene in scenes)]
+        chosen = self._ui.settings.text(field.key)
+        # OBS would silently put the first choice in the place of a value that is not on the list.
+        if chosen and chosen not in scenes:
+            choices.append((f"{chosen} (not in this scene collection)", chosen))
+        yield Choice(field.key, field.label, choices, help=field.help)
+
+
+def action_rows() -> Iterator[Row]:
+    """Switches and limits. They are parts of two settings that list actions; where the environment sets such a list,
+    the list is shown instead."""
+    switched_off, limits = environment_origin(fields.DISABLED), environment_origin(fields.OWN_LIMITS)
+    yield Info("actions_off", "Switched off", switched_off)
+    yield Info("actions_policy", "Policies", environment_origin(fields.POLICY))
+    if not switched_off:
+        for action in ACTIONS:
+            yield Switch(fields.switch_key(action), f"The agent may {action.label}")
+    yield from rows_of(fields.RATE, "")
+    yield Info("actions_limits", "Own limits", limits)
+    if not limits:
+        yield Info("actions_hint", "Of one action", "0 means: the limit above")
+        for action in ACTIONS:
+            yield Number(fields.limit_key(action), action.label.capitalize(), 0, MAX_PER_MIN, " a minute")

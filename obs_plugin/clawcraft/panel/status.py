@@ -1,14 +1,58 @@
-"""The sentences of the status block, as HTML. Pure functions of what the service says of itself."""
+"""The box "Status": what is going on at a glance, in sentences of HTML. Pure functions of what the service says of
+itself."""
 
+import html
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from clawcraft.obs.port import ObsSnapshot
-from clawcraft.panel.rows import AMBER, GREEN, GREY, RED, dot, escape
-from clawcraft.service import Phase, View
+from clawcraft.obs.script_ui import Box, Button, Info, Row
+from clawcraft.service import Phase, Service, View
 from clawcraft.telemetry.events import Happened
+
+GREEN: Final = "#3fb950"
+AMBER: Final = "#d29922"
+RED: Final = "#f85149"
+GREY: Final = "#8b949e"
+
+
+def escape(text: object) -> str:
+    return html.escape(str(text))
+
+
+def coloured(colour: str, text: str) -> str:
+    return f'<span style="color:{colour}">{escape(text)}</span>' if text else ""
+
+
+def dot(colour: str) -> str:
+    return f"{coloured(colour, '●')} "
+
+
+def status_box(service: Service, toggle_pause: Callable[[], None], keep_paused: Row) -> Box:
+    """Service, OBS, Twitch, agent; Refresh and Pause."""
+    assembly = service.assembly
+    twitch = agent = error = ""
+    paused = False
+    if assembly is not None:
+        paused, log = assembly.pause.paused, assembly.log
+        twitch = twitch_line(assembly.twitch.status())
+        agent = agent_line(paused, log.last_action)
+        # What failed last was often what an agent did last, which that line tells already.
+        if log.last_error is not None and log.last_error is not log.last_action:
+            error = _happened(log.last_error)
+    rows = (
+        Info("status_service", "Service", service_line(service.view)),
+        Info("status_obs", "OBS", obs_line(service.obs.snapshot())),
+        Info("status_twitch", "Twitch", twitch),
+        Info("status_agent", "Agent", agent),
+        Info("status_error", "Last error", error),
+        Button("refresh", "Refresh", lambda: None),
+        Button("pause", "Let the agent go on" if paused else "Pause the agent", toggle_pause, visible=bool(assembly)),
+        keep_paused,
+    )
+    return Box("group_status", "Status", rows)
 
 
 def service_line(view: View) -> str:
@@ -60,11 +104,6 @@ def agent_line(paused: bool, last: Happened | None) -> str:
     """Whether agents may act, and what one did last."""
     state = f"{dot(RED)}<b>paused by you</b>: every action is refused" if paused else f"{dot(GREEN)}may act"
     return state if last is None else f"{state}<br>last: {_happened(last)}"
-
-
-def error_line(last: Happened | None) -> str:
-    """The last request or job that failed."""
-    return "" if last is None else _happened(last)
 
 
 def _happened(what: Happened) -> str:

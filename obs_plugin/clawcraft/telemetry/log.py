@@ -22,17 +22,19 @@ from clawcraft.telemetry.events import EventLog, Happened
 FILE_NAME: Final = "service.log"
 MAX_BYTES: Final = 2 * 1024 * 1024
 FILES: Final = 5
-MAX_PENDING: Final = 5_000
+MAX_PENDING: Final = 2_000
+"""More than a second's requests; few enough that close() has time to write them."""
 MAX_TEXT: Final = 500
 MAX_TRACEBACK: Final = 16_000
 BATCH_S: Final = 0.02
-OBS_LINES_PER_S: Final = 5
-OBS_BURST: Final = 20
+OBS_LINES: Final = 20
+OBS_WINDOW_S: Final = 4.0
 CLOSE_TIMEOUT_S: Final = 1.0
 LIBRARY_LOGGERS: Final = ("clawcraft", "waitress", "urllib3", "requests")
 
 _ENCODER: Final = json.JSONEncoder(default=str, allow_nan=False)
 _IDS: Final = ("action", "request_id", "job_id", "agent_id", "mission_id", "correlation_id")
+_TELLTALES: Final = ("bearer", "oauth", "token", "secret", "device_code")
 _CREDENTIAL: Final = re.compile(
     r"(?i)(\b(?:bearer|oauth)[ :]+(?=\S{16})"
     r"""|(?:token|secret|device_code)(?:["']\s*:\s*|\s?=\s?)["']?)"""
@@ -47,7 +49,7 @@ class _Event(NamedTuple):
 
 
 class ServiceLog(EventLog):
-    """Writes ``folder/service.log``; ``obs_line`` gets the short lines, at most 5 a second.
+    """Writes ``folder/service.log``; ``obs_line`` gets the short lines, at most OBS_LINES in OBS_WINDOW_S.
 
     Takes over the loggers of the libraries until ``close``: without a handler Python would print their warnings to
     stderr, and OBS opens its script log window over the streamer's screen for anything on stderr.
@@ -104,13 +106,13 @@ class ServiceLog(EventLog):
             self.last_error = happened
 
     def _write(self) -> None:
-        while True:
-            closing = self._closing.is_set()
+        closing, obs_due_s = False, None
+        while not closing:
             events: list[_Event] = []
             with contextlib.suppress(queue.Empty):
-                event = self._pending.get(not closing, self._obs.summary_due_s())
+                event = self._pending.get(timeout=obs_due_s)
                 # One write for many events: waking this thread for each would cost the requests dear.
-                self._closing.wait(BATCH_S)
+                closing = self._closing.wait(BATCH_S)
                 while True:
                     if event is not None:
                         events.append(event)
@@ -126,9 +128,7 @@ class ServiceLog(EventLog):
             for _, short in worded:
                 if short is not None:
                     self._obs.show(short)
-            self._obs.summarise(at_once=closing)
-            if closing:
-                return
+            obs_due_s = self._obs.next_window(at_once=closing)
 
 
 class _RotatingFile(logging.handlers.RotatingFileHandler):
@@ -160,38 +160,31 @@ class _RotatingFile(logging.handlers.RotatingFileHandler):
 
 
 class _ObsLines:
-    """At most OBS_LINES_PER_S lines a second to OBS, then the number left out. The log's thread only."""
+    """At most OBS_LINES to OBS in OBS_WINDOW_S, then the number left out. The log's thread only."""
 
     def __init__(self, obs_line: Callable[[str], None], clock: Clock, path: Path) -> None:
         self._obs_line = obs_line
         self._clock = clock
         self._path = path
-        self._room = float(OBS_BURST)
-        self._at_s = clock.monotonic()
-        self._left_out = 0
+        self._shown = self._left_out = 0
+        self._since_s = clock.monotonic()
 
     def show(self, line: str) -> None:
-        self._refill()
-        if self._left_out or self._room < 1:
+        if self._shown < OBS_LINES:
+            self._shown += 1
+            self._say(line)
+        else:
             self._left_out += 1
-            return
-        self._room -= 1
-        self._say(line)
 
-    def summarise(self, *, at_once: bool) -> None:
-        """Say how many lines were left out, ``at_once`` or when there is room again."""
-        self._refill()
-        if self._left_out and (at_once or self._room >= OBS_BURST / 2):
-            self._say(f"{self._left_out} more lines are only in {self._path}")
-            self._left_out = 0
-
-    def summary_due_s(self) -> float | None:
-        return 1.0 if self._left_out else None
-
-    def _refill(self) -> None:
-        now_s = self._clock.monotonic()
-        self._room = min(float(OBS_BURST), self._room + (now_s - self._at_s) * OBS_LINES_PER_S)
-        self._at_s = now_s
+    def next_window(self, *, at_once: bool) -> float | None:
+        """Begin another if it is time, or ``at_once``; how long until something is to be said, None if nothing is."""
+        due_s = self._since_s + OBS_WINDOW_S - self._clock.monotonic()
+        if due_s <= 0 or at_once:
+            if self._left_out:
+                self._say(f"{self._left_out} more lines are only in {self._path}")
+            self._shown = self._left_out = 0
+            self._since_s = self._clock.monotonic()
+        return due_s if self._left_out else None
 
     def _say(self, line: str) -> None:
         with contextlib.suppress(Exception):
@@ -230,6 +223,9 @@ class _Takeover(logging.Handler):
 
 def scrubbed(text: str) -> str:
     """``text`` with whatever looks like a credential blanked."""
+    lowered = text.lower()
+    if not any(word in lowered for word in _TELLTALES):  # most texts, and the pattern takes three times as long
+        return text
     return _CREDENTIAL.sub(r"\1***", text)
 
 

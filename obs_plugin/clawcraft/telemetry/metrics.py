@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -19,62 +20,43 @@ class Metrics:
     """Named by event. Whatever else than a known action an agent asks for counts as unknown."""
 
     def __init__(self, version: str) -> None:
-        self._registry = registry = CollectorRegistry()
-        self._requests = Counter(
-            "clawcraft_http_requests",
-            "Requests answered.",
-            ("endpoint", "action", "status", "code"),
-            registry=registry,
+        self._registry = CollectorRegistry()
+        counter = partial(Counter, registry=self._registry)
+        gauge = partial(Gauge, registry=self._registry)
+        histogram = partial(Histogram, registry=self._registry)
+        self._requests = counter(
+            "clawcraft_http_requests", "Requests answered.", ("endpoint", "action", "status", "code")
         )
-        self._request_s = Histogram(
+        self._request_s = histogram(
             "clawcraft_http_request_duration_seconds",
             "Time to answer a request, long polls included.",
             ("endpoint", "action"),
             buckets=_FAST_S,
-            registry=registry,
         )
-        self._jobs = Counter(
-            "clawcraft_jobs",
-            "Jobs that ended, by outcome: ok or an error code.",
-            ("action", "outcome"),
-            registry=registry,
+        self._jobs = counter(
+            "clawcraft_jobs", "Jobs that ended, by outcome: ok or an error code.", ("action", "outcome")
         )
-        self._job_s = Histogram(
+        self._job_s = histogram(
             "clawcraft_job_duration_seconds",
             "Time of a job from its acceptance to its end.",
             ("action",),
             buckets=_JOB_S,
-            registry=registry,
         )
-        self._ui_s = Histogram(
+        self._ui_s = histogram(
             "clawcraft_ui_call_duration_seconds",
             "Round trip of a call on OBS's UI thread.",
             ("outcome",),
             buckets=_UI_S,
-            registry=registry,
         )
-        self._twitch = Counter(
-            "clawcraft_twitch_requests", "Calls to Twitch.", ("endpoint", "status"), registry=registry
+        self._twitch = counter("clawcraft_twitch_requests", "Calls to Twitch.", ("endpoint", "status"))
+        self._twitch_s = histogram(
+            "clawcraft_twitch_request_duration_seconds", "Time of a call to Twitch.", ("endpoint",), buckets=_FAST_S
         )
-        self._twitch_s = Histogram(
-            "clawcraft_twitch_request_duration_seconds",
-            "Time of a call to Twitch.",
-            ("endpoint",),
-            buckets=_FAST_S,
-            registry=registry,
-        )
-        self._rate_limited = Counter(
-            "clawcraft_rate_limited", "Requests refused for their rate.", ("action",), registry=registry
-        )
-        self._auth_failures = Counter(
-            "clawcraft_auth_failures", "Requests that failed to authenticate.", ("code",), registry=registry
-        )
-        self._stream = Gauge(
-            "clawcraft_stream_state", "1 for the state the stream is in.", ("state",), registry=registry
-        )
+        self._rate_limited = counter("clawcraft_rate_limited", "Requests refused for their rate.", ("action",))
+        self._auth_failures = counter("clawcraft_auth_failures", "Requests that failed to authenticate.", ("code",))
+        self._stream = gauge("clawcraft_stream_state", "1 for the state the stream is in.", ("state",))
+        gauge("clawcraft_build_info", "Always 1; the label tells the version.", ("version",)).labels(version).set(1)
         self._stream_state: Callable[[], str] | None = None
-        build = Gauge("clawcraft_build_info", "Always 1; the label tells the version.", ("version",), registry=registry)
-        build.labels(version).set(1)
 
     def request_finished(
         self, *, endpoint: str, action: str | None, status: int, code: str | None, duration_s: float
