@@ -5,36 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.display import Display
 from tests.support.obs_desk import Desk
-from tests.support.obs_panel import ScriptsWindow, artefacts_folder
-from tests.support.real_obs import Display, obs_missing, obs_required
+from tests.support.obs_panel import ScriptsWindow
 from twitch_sim import TwitchSim
-
-
-@pytest.fixture(scope="session")
-def real_obs_is_installed() -> None:
-    reason = obs_missing()
-    if reason is not None:
-        if obs_required():
-            pytest.fail(reason)
-        pytest.skip(reason)
-
-
-@pytest.fixture
-def display(real_obs_is_installed: None, tmp_path: Path) -> Iterator[Display]:
-    with Display(tmp_path / "display") as display:
-        yield display
-
-
-@pytest.fixture
-def twitch() -> Iterator[TwitchSim]:
-    with TwitchSim() as twitch:
-        yield twitch
-
-
-@pytest.fixture
-def artefacts(tmp_path: Path) -> Path:
-    return artefacts_folder(tmp_path / "artefacts")
 
 
 @pytest.fixture

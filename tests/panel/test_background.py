@@ -10,7 +10,7 @@ import pytest
 
 from clawcraft.panel import interpreter
 from clawcraft.panel.background import Background
-from tests.support.real_obs import wait_until
+from tests.support.waiting import wait_until
 
 
 def output(command: Sequence[str]) -> str:
@@ -83,7 +83,7 @@ def test_closing_ends_a_tool_that_hangs_and_what_it_started(tmp_path: Path) -> N
     assert begun.wait(30)
     background.close(5)
     assert not [thread for thread in threading.enumerate() if thread.name == "clawcraft-panel"]
-    wait_until(lambda: not alive(pids[0]), 10, "the tool's own child is gone")
+    wait_until(lambda: not alive(pids[0]), "the tool's own child is gone")
 
 
 def test_a_step_that_fails_is_one_line_and_the_next_one_runs() -> None:

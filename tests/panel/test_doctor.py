@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from obs_mock import MockObs, Timings
-from tests.support.real_obs import free_port
-from tests.support.show import ROOT, SCRIPT
+from tests.support.paths import ROOT, SCRIPT
+from tests.support.ports import free_port
 from tests.support.tool_client import wait_for_service
 
 OF_THIS_MACHINE = {"python", "packages"}

@@ -11,9 +11,10 @@ import pytest
 
 from clawcraft.secrets import SecretStore
 from obs_mock import MockObs, Timings
-from tests.support.real_obs import free_port, wait_until
-from tests.support.show import SCRIPT
+from tests.support.paths import SCRIPT
+from tests.support.ports import free_port
 from tests.support.tool_client import ToolClient, wait_for_service
+from tests.support.waiting import wait_until
 from twitch_sim import TwitchSim
 from twitch_sim.world import CLIENT_ID
 
@@ -110,7 +111,7 @@ def test_a_wrong_value_is_told_beside_its_field_and_the_service_goes_on(start: S
     streamer.obs.change("tool_service_bind", "localhost")
     streamer.refresh()
     assert "IP address" in streamer.text("tool_service_bind_problem")
-    wait_until(lambda: streamer.shows("status_service", "TOOL_SERVICE_BIND"), 10, "the problem")
+    wait_until(lambda: streamer.shows("status_service", "TOOL_SERVICE_BIND"), "the problem")
     assert streamer.agent().get("/status").status_code == 200
     streamer.obs.change("tool_service_bind", "127.0.0.1")
     streamer.refresh()
@@ -161,8 +162,8 @@ def test_a_new_token_takes_the_same_button_twice_in_a_row(start: Start) -> None:
     streamer.obs.click("token_new")
     assert streamer.stored("TOOL_SERVICE_TOKEN") == before
     streamer.obs.click("token_new")
-    wait_until(lambda: streamer.stored("TOOL_SERVICE_TOKEN") != before, 10, "another token is stored")
-    wait_until(lambda: agent.get("/status").status_code == 401, 10, "the old token is over")
+    wait_until(lambda: streamer.stored("TOOL_SERVICE_TOKEN") != before, "another token is stored")
+    wait_until(lambda: agent.get("/status").status_code == 401, "the old token is over")
     assert streamer.agent().get("/status").status_code == 200
 
 
@@ -174,15 +175,15 @@ def test_a_typed_secret_counts_when_store_is_pressed_and_can_be_removed(start: S
     assert "not stored yet" in streamer.text("tool_service_signature_secret_known")
     assert streamer.stored("TOOL_SERVICE_SIGNATURE_SECRET") is None
     streamer.obs.click("access_store")
-    wait_until(lambda: streamer.stored("TOOL_SERVICE_SIGNATURE_SECRET") == LONG, 10, "the secret is stored")
+    wait_until(lambda: streamer.stored("TOOL_SERVICE_SIGNATURE_SECRET") == LONG, "the secret is stored")
     agent = streamer.agent()
-    wait_until(lambda: agent.post("twitch.set_title", "r1", title="x").status_code == 401, 10, "it is in force")
+    wait_until(lambda: agent.post("twitch.set_title", "r1", title="x").status_code == 401, "it is in force")
     assert LONG not in streamer.saved()
     streamer.refresh()
     assert "one is stored" in streamer.text("tool_service_signature_secret_known")
     streamer.obs.click("tool_service_signature_secret_remove")
-    wait_until(lambda: streamer.stored("TOOL_SERVICE_SIGNATURE_SECRET") is None, 10, "the secret is removed")
-    wait_until(lambda: agent.post("twitch.set_title", "r2", title="x").status_code == 503, 10, "and not asked for")
+    wait_until(lambda: streamer.stored("TOOL_SERVICE_SIGNATURE_SECRET") is None, "the secret is removed")
+    wait_until(lambda: agent.post("twitch.set_title", "r2", title="x").status_code == 503, "and not asked for")
 
 
 def test_a_secret_that_cannot_be_one_is_not_stored(start: Start) -> None:
@@ -201,12 +202,12 @@ def test_a_save_in_the_middle_of_typing_loses_nothing(start: Start) -> None:
     assert LONG not in streamer.saved()
     # The settings have it no more; the field on the screen still does, and so does the panel.
     streamer.obs.click("access_store")
-    wait_until(lambda: streamer.stored("TOOL_SERVICE_TOKEN") == LONG, 10, "the token is stored")
+    wait_until(lambda: streamer.stored("TOOL_SERVICE_TOKEN") == LONG, "the token is stored")
 
 
 def test_secrets_that_somebody_wrote_into_the_scene_collection_move_to_the_store(start: Start) -> None:
     streamer = start(tool_service_token=LONG, twitch_oauth_token="oauth-token-of-old")
-    wait_until(lambda: streamer.stored("TOOL_SERVICE_TOKEN") == LONG, 10, "the token moves")
+    wait_until(lambda: streamer.stored("TOOL_SERVICE_TOKEN") == LONG, "the token moves")
     assert streamer.stored("TWITCH_OAUTH_TOKEN") == "oauth-token-of-old"
     saved = streamer.saved()
     assert LONG not in saved
@@ -218,7 +219,7 @@ def test_switches_and_limits_of_actions_are_in_force(start: Start) -> None:
     agent = streamer.agent()
     assert agent.post("twitch.set_title", "r1", title="x").json()["error"]["code"] == "action_disabled"
     streamer.obs.change("action_set_title", True)
-    wait_until(lambda: agent.post("twitch.set_title", "r2", title="x").status_code == 503, 10, "it is on")
+    wait_until(lambda: agent.post("twitch.set_title", "r2", title="x").status_code == 503, "it is on")
     codes = [agent.post("twitch.set_game", f"g{n}", game="Art").json()["error"]["code"] for n in range(2)]
     assert codes == ["twitch_not_configured", "rate_limited"]
 
@@ -237,7 +238,7 @@ def test_the_pause_is_told_and_lasts_over_a_restart_only_if_wanted(start: Start)
     assert not agent.status()["paused"]
 
     streamer.open()
-    wait_until(lambda: streamer.shows("status_agent", "may act"), 10, "the service is up")
+    wait_until(lambda: streamer.shows("status_agent", "may act"), "the service is up")
     streamer.obs.click("pause")
     streamer.obs.change("keep_paused", True)
     streamer.obs.reload()
@@ -252,7 +253,7 @@ def test_a_port_in_use_is_told_and_the_service_comes_back(start: Start) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         streamer = start(answers=False, port=taken.getsockname()[1])
-        wait_until(lambda: streamer.shows("status_service", "not listening"), 10, "the problem")
+        wait_until(lambda: streamer.shows("status_service", "not listening"), "the problem")
         assert str(streamer.port) in streamer.text("status_service")
     wait_for_service(streamer.port)
 
@@ -277,20 +278,18 @@ def test_twitch_is_connected_with_a_code_and_disconnected(start: Start, monkeypa
             streamer.obs.click("twitch_connect")
             return bool(twitch.world.devices)
 
-        wait_until(asked, 15, "Twitch is asked for a code")
-        wait_until(lambda: streamer.shows("twitch_login", twitch.world.devices[0].user_code), 10, "the code is shown")
+        wait_until(asked, "Twitch is asked for a code")
+        wait_until(lambda: streamer.shows("twitch_login", twitch.world.devices[0].user_code), "the code is shown")
         assert 'href="https://www.twitch.tv/activate' in streamer.text("twitch_login")
         twitch.world.devices[0].state = "granted"
-        wait_until(lambda: streamer.shows("status_twitch", "clawstreamer"), 20, "Twitch is connected")
+        wait_until(lambda: streamer.shows("status_twitch", "clawstreamer"), "Twitch is connected")
         assert "all scopes" in streamer.text("status_twitch")
         assert "connected" in streamer.text("twitch_login")
         saved = streamer.saved()
         assert not [token.access for token in twitch.world.tokens if token.access in saved]
 
         streamer.obs.click("twitch_disconnect")
-        wait_until(lambda: streamer.shows("status_twitch", "not connected"), 10, "Twitch is disconnected")
-        wait_until(lambda: twitch.world.tokens[0].revoked, 10, "the token is revoked at Twitch")
+        wait_until(lambda: streamer.shows("status_twitch", "not connected"), "Twitch is disconnected")
+        wait_until(lambda: twitch.world.tokens[0].revoked, "the token is revoked at Twitch")
         assert streamer.stored("TWITCH_OAUTH_TOKEN") is None
-        wait_until(
-            lambda: streamer.shows("twitch_login", "") and not streamer.text("twitch_login"), 10, "no login line"
-        )
+        wait_until(lambda: streamer.shows("twitch_login", "") and not streamer.text("twitch_login"), "no login line")

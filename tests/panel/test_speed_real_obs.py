@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.display import Display
 from tests.support.obs_desk import Desk
 from tests.support.obs_panel import ScriptsWindow
-from tests.support.real_obs import Display
-from tests.support.show import SCRIPT
+from tests.support.paths import SCRIPT
 from tests.support.tool_client import wait_for_service
 from twitch_sim import TwitchSim
 

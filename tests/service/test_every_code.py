@@ -12,8 +12,8 @@ import pytest
 from clawcraft.errors import error_classes
 from obs_mock.scenarios import Timings
 from tests.service.conftest import Studio
-from tests.support.real_obs import wait_until
 from tests.support.tool_client import ToolClient
+from tests.support.waiting import wait_until
 from twitch_sim.server import TwitchSim
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -77,7 +77,7 @@ def agent(twitch: TwitchSim, tmp_path: Path) -> Iterator[Agent]:
     studio = Studio(tmp_path, tool_service_timeout_ms="1500", twitch_api_retries="0")
     with studio.obs:
         client = studio.client()
-        wait_until(lambda: client.status()["twitch"]["state"] == "ok", 10, "the token is validated")
+        wait_until(lambda: client.status()["twitch"]["state"] == "ok", "the token is validated")
         yield Agent(client, twitch)
         client.close()
 
@@ -130,7 +130,7 @@ def test_a_twin_that_waits_while_the_service_stops(twitch: TwitchSim, tmp_path: 
             twitch.world.wait_for("POST /chat/messages", 1)
             twin = pool.submit(agent.outcome, "post_chat_message", "twin", message="hi")
             metric = "clawcraft_http_waiting 1.0"
-            wait_until(lambda: metric in client.get("/metrics").text, 10, "the twin waits")
+            wait_until(lambda: metric in client.get("/metrics").text, "the twin waits")
             stopping = threading.Thread(target=studio.obs.stop)
             stopping.start()
             assert twin.result(10) == (503, "stopping")
@@ -192,5 +192,5 @@ def test_a_stop_that_obs_does_not_confirm(tmp_path: Path) -> None:
         client = studio.client()
         assert client.run("twitch.start_stream", "slow-1")["status"] == "done"
         assert client.run("twitch.stop_stream", "slow-2")["error"]["code"] == "stream_stop_timeout"
-        wait_until(lambda: client.status()["obs"]["stream"]["state"] == "offline", 10, "OBS has stopped at last")
+        wait_until(lambda: client.status()["obs"]["stream"]["state"] == "offline", "OBS has stopped at last")
         client.close()

@@ -10,10 +10,11 @@ import jsonschema
 from referencing import Registry, Resource
 
 from tests.service.conftest import Studio
-from tests.support.real_obs import free_port, wait_until
+from tests.support.paths import ROOT
+from tests.support.ports import free_port
 from tests.support.tool_client import ToolClient, stored_token
+from tests.support.waiting import wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS = ROOT / "schemas"
 
 
@@ -73,13 +74,13 @@ def test_reload_scripts_leaves_no_thread_and_frees_the_port(studio: Studio) -> N
     for _ in range(20):
         studio.obs.reload()
         studio.client().close()
-    wait_until(lambda: sorted(thread.name for thread in threading.enumerate()) == before, 5, "the same threads")
+    wait_until(lambda: sorted(thread.name for thread in threading.enumerate()) == before, "the same threads")
 
 
 def test_a_wrong_setting_is_told_and_nothing_listens(tmp_path: Path) -> None:
     studio = Studio(tmp_path, twitch_api_base_url="http://example.org")
     with studio.obs as obs:
-        wait_until(lambda: any("TWITCH_API_BASE_URL" in line for line in obs.log_lines()), 10, "the problem is told")
+        wait_until(lambda: any("TWITCH_API_BASE_URL" in line for line in obs.log_lines()), "the problem is told")
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", studio.port)) != 0
 
@@ -90,7 +91,7 @@ def test_a_port_in_use_is_told_and_taken_once_it_is_free(tmp_path: Path) -> None
         other.bind(("127.0.0.1", studio.port))
         other.listen()
         studio.obs.start()
-        wait_until(lambda: any("in use" in line for line in studio.obs.log_lines()), 10, "the problem is told")
+        wait_until(lambda: any("in use" in line for line in studio.obs.log_lines()), "the problem is told")
     client = studio.client()
     client.close()
     studio.obs.stop().check()
@@ -99,7 +100,7 @@ def test_a_port_in_use_is_told_and_taken_once_it_is_free(tmp_path: Path) -> None
 def test_a_changed_port_moves_the_service_and_a_running_job_survives(studio: Studio, client: ToolClient) -> None:
     studio.obs.scenario = "silent_server"
     job_id = client.accept("twitch.start_stream", "survives")
-    wait_until(lambda: client.job(job_id)["status"] == "running", 5, "the job runs")
+    wait_until(lambda: client.job(job_id)["status"] == "running", "the job runs")
     studio.obs.open_panel()
     new_port = free_port()
     studio.obs.change("port", new_port)
@@ -141,7 +142,7 @@ def test_a_jobs_percent_does_not_fall_when_a_start_is_tried_again(studio: Studio
         seen.append(client.job(job_id)["progress"])
         return "attempt 2 follows" in seen[-1]["message"]
 
-    wait_until(tried_again, 10, "the first attempt has failed")
+    wait_until(tried_again, "the first attempt has failed")
     percents = [progress["percent"] for progress in seen]
     assert percents == sorted(percents)
     assert percents[-1] == 53, "the stream is at 45 of its own 100 again; the job stays where 60 of those were"

@@ -15,7 +15,6 @@ from clawcraft.actions.catalogue import BY_NAME, Kind
 from clawcraft.authority.guard import Guard
 from clawcraft.authority.pause import PauseSwitch
 from clawcraft.authority.rate_limit import AuthFailureLimiter, RateLimiter
-from clawcraft.clock import SystemClock
 from clawcraft.contract.schemas import Contract
 from clawcraft.errors import JobNotFound
 from clawcraft.http.app import build_app
@@ -23,12 +22,13 @@ from clawcraft.http.gate import Gate, GateConfig
 from clawcraft.http.server import HttpServer, WaitSlots
 from clawcraft.jobs.model import Envelope, Job, JobStatus, Progress
 from clawcraft.secrets import Secret
-from clawcraft.telemetry.events import EventLog
 from clawcraft.telemetry.metrics import Metrics
+from tests.support.clock import ManualClock
+from tests.support.events import RecordedEvents
 from tests.support.examples import EXAMPLES
+from tests.support.paths import SCHEMAS
 from tests.support.settings import make_settings
 
-SCHEMAS = Path(__file__).parents[2] / "schemas"
 CONTRACT = Contract(SCHEMAS)
 TOKEN = "a-token-of-the-tests"
 SECRET = "a-signature-secret"
@@ -161,32 +161,6 @@ class Signatures:
         return before
 
 
-class Events(EventLog):
-    """The log's interface; keeps every event."""
-
-    def __init__(self) -> None:
-        self.all: list[dict[str, Any]] = []
-        self._arrived = threading.Condition()
-
-    def event(self, name: str, /, **fields: Any) -> None:
-        with self._arrived:
-            self.all.append({"event": name, **fields})
-            self._arrived.notify_all()
-
-    def named(self, name: str) -> list[dict[str, Any]]:
-        return [event for event in self.all if event["event"] == name]
-
-
-class WallClock(SystemClock):
-    """The real clock with a wall time that tests set."""
-
-    def __init__(self) -> None:
-        self.wall_s: float | None = None
-
-    def time(self) -> float:
-        return super().time() if self.wall_s is None else self.wall_s
-
-
 @dataclass
 class Response:
     status: int
@@ -214,11 +188,11 @@ class HttpService:
             signature_secret=None,
             require_timestamp=False,
         )
-        self.clock = WallClock()
+        self.clock = ManualClock()
         self.dispatcher = ScriptedDispatcher()
         self.jobs = ScriptedJobs()
         self.signatures = Signatures()
-        self.events = Events()
+        self.events = RecordedEvents()
         self.metrics = Metrics("1.2.3")
         self.settings = make_settings()
         self.status: Callable[[], Mapping[str, Any]] = lambda: {
