@@ -246,7 +246,7 @@ def test_who_keeps_failing_is_told_to_wait_and_the_right_token_still_works(servi
 @pytest.fixture
 def signed(service: HttpService) -> HttpService:
     service.configure(signature_secret=Secret(SECRET))
-    service.clock.wall_s = NOW_S
+    service.clock.now_s = NOW_S
     return service
 
 

@@ -1,7 +1,6 @@
 """A streamer's OBS in front of its Scripts window: the fake one in this process, or a real one on a desk."""
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -10,11 +9,13 @@ import pytest
 
 from clawcraft.secrets import SecretStore
 from obs_mock import MockObs, Timings
+from tests.support.display import Display
 from tests.support.obs_desk import Desk
-from tests.support.obs_panel import ScriptsWindow, artefacts_folder
-from tests.support.real_obs import Display, free_port, obs_missing, obs_required, wait_until
-from tests.support.show import SCRIPT
+from tests.support.obs_panel import ScriptsWindow
+from tests.support.paths import SCRIPT
+from tests.support.ports import free_port
 from tests.support.tool_client import ToolClient, stored_token, wait_for_service
+from tests.support.waiting import wait_until
 from twitch_sim import TwitchSim
 
 
@@ -66,7 +67,7 @@ class Streamer:
             self.refresh()
             return words in self.text(name) if words else not self.text(name)
 
-        wait_until(shown, 20, f"{name} says {words!r}")
+        wait_until(shown, f"{name} says {words!r}")
 
     def texts(self) -> str:
         return "\n".join(map(self.text, self._panel))
@@ -85,7 +86,7 @@ class Streamer:
         return secret.reveal() if secret else None
 
     def stores(self, name: str, secret: str | None) -> None:
-        wait_until(lambda: self.stored(name) == secret, 10, f"{name} is stored or removed")
+        wait_until(lambda: self.stored(name) == secret, f"{name} is stored or removed")
 
     def saved(self) -> str:
         """The script's settings as the scene collection's file has them."""
@@ -97,38 +98,10 @@ class Streamer:
 
 
 @pytest.fixture
-def streamer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Streamer]:
-    for name in [name for name in os.environ if name.startswith(("TOOL_", "TWITCH_", "OBS_")) or name == "PORT"]:
-        monkeypatch.delenv(name)
+def streamer(tmp_path: Path) -> Iterator[Streamer]:
     streamer = Streamer(tmp_path)
     yield streamer
     streamer.stop()
-
-
-@pytest.fixture(scope="session")
-def real_obs_is_installed() -> None:
-    reason = obs_missing()
-    if reason is not None:
-        if obs_required():
-            pytest.fail(reason)
-        pytest.skip(reason)
-
-
-@pytest.fixture
-def display(real_obs_is_installed: None, tmp_path: Path) -> Iterator[Display]:
-    with Display(tmp_path / "display") as display:
-        yield display
-
-
-@pytest.fixture
-def twitch() -> Iterator[TwitchSim]:
-    with TwitchSim() as twitch:
-        yield twitch
-
-
-@pytest.fixture
-def artefacts(tmp_path: Path) -> Path:
-    return artefacts_folder(tmp_path / "artefacts")
 
 
 @pytest.fixture

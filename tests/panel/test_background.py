@@ -11,7 +11,7 @@ import pytest
 
 from clawcraft.panel.background import Background
 from clawcraft.panel.interpreter import find_interpreter
-from tests.support.real_obs import wait_until
+from tests.support.waiting import wait_until
 
 shell = pytest.mark.skipif(sys.platform == "win32", reason="the fake programs are shell scripts")
 
@@ -95,7 +95,7 @@ def test_closing_ends_a_tool_that_hangs_and_what_it_started(background: Backgrou
     background.submit(lambda: background.run_tool(str(tool), progress=progress))
     assert begun.wait(30)
     background.close(5)
-    wait_until(lambda: not alive(pids[0]), 10, "the tool's own child is gone")
+    wait_until(lambda: not alive(pids[0]), "the tool's own child is gone")
 
 
 @shell
@@ -107,7 +107,7 @@ def test_closing_ends_the_look_for_a_python(
     begun = tmp_path / "begun"
     fake_python(tmp_path, "python3", f"echo $$ > {begun}.new", f"/bin/mv {begun}.new {begun}", "exec /bin/sleep 600")
     background.submit(lambda: background.run_tool("any.py"))
-    wait_until(begun.exists, 30, "the program runs")
+    wait_until(begun.exists, "the program runs")
     background.close(5)
     with pytest.raises(ProcessLookupError):
         os.kill(int(begun.read_text()), 0)

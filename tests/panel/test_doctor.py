@@ -14,7 +14,7 @@ import pytest
 
 from clawcraft.secrets import Secret
 from tests.panel.conftest import Streamer
-from tests.support.show import ROOT, SCRIPT
+from tests.support.paths import ROOT, SCRIPT
 
 OF_THIS_MACHINE = {"python", "packages"}
 """What the doctor says of the OBS installed here, if one is; the tests of the installer have that."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.show import SCRIPT
+from tests.support.paths import SCRIPT
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 
 from clawcraft.panel.fields import SHOWN_TOKEN
 from tests.panel.conftest import Streamer
-from tests.support.real_obs import wait_until
 from tests.support.tool_client import ToolClient, wait_for_service
+from tests.support.waiting import wait_until
 from twitch_sim import TwitchSim
 from twitch_sim.world import CLIENT_ID
 
@@ -85,8 +85,8 @@ def test_a_new_token_takes_the_same_button_twice_in_a_row(streamer: Streamer) ->
     streamer.obs.click("token_new")
     assert streamer.stored("TOOL_SERVICE_TOKEN") == before
     streamer.obs.click("token_new")
-    wait_until(lambda: streamer.stored("TOOL_SERVICE_TOKEN") != before, 10, "another token is stored")
-    wait_until(lambda: agent.get("/status").status_code == 401, 10, "the old token is over")
+    wait_until(lambda: streamer.stored("TOOL_SERVICE_TOKEN") != before, "another token is stored")
+    wait_until(lambda: agent.get("/status").status_code == 401, "the old token is over")
     assert streamer.agent().get("/status").status_code == 200
 
 
@@ -100,12 +100,12 @@ def test_a_typed_secret_counts_when_store_is_pressed_and_can_be_removed(streamer
     assert streamer.stored(name) is None
     streamer.obs.click("access_store")
     streamer.stores(name, LONG)
-    wait_until(lambda: refused(agent) == "invalid_signature", 10, "it is in force")
+    wait_until(lambda: refused(agent) == "invalid_signature", "it is in force")
     assert LONG not in streamer.saved()
     streamer.sees("tool_service_signature_secret_known", "one is stored")
     streamer.obs.click("tool_service_signature_secret_remove")
     streamer.stores(name, None)
-    wait_until(lambda: refused(agent) == "twitch_not_configured", 10, "it is not asked for")
+    wait_until(lambda: refused(agent) == "twitch_not_configured", "it is not asked for")
 
 
 def test_a_secret_that_cannot_be_one_is_not_stored(streamer: Streamer) -> None:
@@ -135,7 +135,7 @@ def test_switches_and_limits_of_actions_are_in_force(streamer: Streamer) -> None
     agent = streamer.start(action_set_title=False, limit_set_game=1).agent()
     assert refused(agent) == "action_disabled"
     streamer.obs.change("action_set_title", True)
-    wait_until(lambda: refused(agent) == "twitch_not_configured", 10, "it is on")
+    wait_until(lambda: refused(agent) == "twitch_not_configured", "it is on")
     codes = [refused(agent, "twitch.set_game", game="Art") for _ in range(2)]
     assert codes == ["twitch_not_configured", "rate_limited"]
 
@@ -187,7 +187,7 @@ def test_twitch_is_connected_with_a_code_and_disconnected(streamer: Streamer, mo
             streamer.obs.click("twitch_connect")
             return bool(twitch.world.devices)
 
-        wait_until(asked, 15, "Twitch is asked for a code")
+        wait_until(asked, "Twitch is asked for a code")
         streamer.sees("twitch_login", twitch.world.devices[0].user_code)
         assert 'href="https://www.twitch.tv/activate' in streamer.text("twitch_login")
         twitch.world.devices[0].state = "granted"
@@ -199,6 +199,6 @@ def test_twitch_is_connected_with_a_code_and_disconnected(streamer: Streamer, mo
 
         streamer.obs.click("twitch_disconnect")
         streamer.sees("status_twitch", "not connected")
-        wait_until(lambda: twitch.world.tokens[0].revoked, 10, "the token is revoked at Twitch")
+        wait_until(lambda: twitch.world.tokens[0].revoked, "the token is revoked at Twitch")
         assert streamer.stored("TWITCH_OAUTH_TOKEN") is None
         streamer.sees("twitch_login", "")

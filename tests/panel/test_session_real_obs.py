@@ -5,7 +5,7 @@ import pytest
 from clawcraft.secrets import Secret
 from tests.support.obs_desk import OWN_TOKEN, SIGNING, Desk
 from tests.support.obs_panel import ScriptsWindow
-from tests.support.real_obs import wait_until
+from tests.support.waiting import wait_until
 from twitch_sim.world import CLIENT_ID
 
 pytestmark = pytest.mark.real_obs
@@ -26,14 +26,14 @@ def test_a_first_session(desk: Desk, window: ScriptsWindow) -> None:
     desk.connect(window, agent)
     window.screenshot("twitch-code")
     desk.twitch.world.devices[-1].state = "granted"
-    wait_until(lambda: agent.status()["twitch"]["state"] == "ok", 30, "Twitch is connected")
+    wait_until(lambda: agent.status()["twitch"]["state"] == "ok", "Twitch is connected")
     window.press("refresh")
     window.widgets[window.widgets.index("cancel")] = "disconnect"
     window.screenshot("twitch-connected")
     assert agent.post("twitch.set_title", "title-1", title="Hello").status_code == 200
 
     def is_refused(code: str, title: str = "Hello") -> None:
-        wait_until(lambda: desk.refusal(agent, "twitch.set_title", title=title) == code, 15, f"set_title: {code!r}")
+        wait_until(lambda: desk.refusal(agent, "twitch.set_title", title=title) == code, f"set_title: {code!r}")
 
     # An action switched off.
     window.press("action_set_title")
@@ -67,7 +67,7 @@ def test_a_first_session(desk: Desk, window: ScriptsWindow) -> None:
     window.type("signing", SIGNING)
     window.press("access_store")
     # Unsigned requests are refused already, by the secret before.
-    wait_until(lambda: desk.secrets.get("TOOL_SERVICE_SIGNATURE_SECRET") == Secret(SIGNING), 15, "the secret is stored")
+    wait_until(lambda: desk.secrets.get("TOOL_SERVICE_SIGNATURE_SECRET") == Secret(SIGNING), "the secret is stored")
     is_refused("invalid_signature")
     window.press("refresh")
 
@@ -94,8 +94,8 @@ def test_a_half_typed_secret_is_neither_saved_nor_used(desk: Desk, window: Scrip
 
     window.go_on_typing("own_token", OWN_TOKEN[20:])
     window.press("access_store")
-    wait_until(lambda: desk.secrets.get("TOOL_SERVICE_TOKEN") == Secret(OWN_TOKEN), 15, "the whole token is stored")
-    wait_until(lambda: agent.get("/status").status_code == 401, 15, "the generated token is over")
+    wait_until(lambda: desk.secrets.get("TOOL_SERVICE_TOKEN") == Secret(OWN_TOKEN), "the whole token is stored")
+    wait_until(lambda: agent.get("/status").status_code == 401, "the generated token is over")
     assert desk.agent().get("/status").status_code == 200
     window.close()
     assert desk.quit() == 0
@@ -107,7 +107,7 @@ def test_two_hundred_keystrokes_are_one_restart(desk: Desk, window: ScriptsWindo
     desk.begin(window)
     before = desk.logged("listening")
     window.type("bind", *["127.0.0.1"] * 22, "127.0.0.2")
-    wait_until(lambda: len(desk.logged("listening")) > len(before), 15, "the service moves")
+    wait_until(lambda: len(desk.logged("listening")) > len(before), "the service moves")
     assert [event["message"] for event in desk.logged("listening")[len(before) :]] == [f"http://127.0.0.2:{desk.port}"]
     window.close()
     assert desk.quit() == 0

@@ -8,11 +8,10 @@ import pytest
 
 from obs_mock import MockObs
 from obs_mock.scenarios import Timings
-from tests.support.real_obs import free_port
+from tests.support.paths import SCRIPT
+from tests.support.ports import free_port
 from tests.support.tool_client import ToolClient, stored_token, wait_for_service
 from twitch_sim.server import TwitchSim
-
-SCRIPT = Path(__file__).resolve().parents[2] / "obs_plugin" / "twitch_clawcraft.py"
 
 
 @pytest.fixture(autouse=True)

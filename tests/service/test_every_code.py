@@ -18,8 +18,8 @@ from clawcraft.errors import error_classes
 from obs_mock.scenarios import Timings
 from tests.service.conftest import Studio
 from tests.support.examples import EXAMPLES
-from tests.support.real_obs import wait_until
 from tests.support.tool_client import ToolClient, stored_token
+from tests.support.waiting import wait_until
 from twitch_sim.server import TwitchSim
 
 STATUS: Final = {cls.code: cls.status for cls in error_classes()}
@@ -95,7 +95,7 @@ def _a_defect(agent: Agent) -> str:
 
 
 def _revoked(agent: Agent) -> str:
-    wait_until(lambda: agent.client.status()["twitch"]["state"] == "ok", 10, "the token is validated")
+    wait_until(lambda: agent.client.status()["twitch"]["state"] == "ok", "the token is validated")
     agent.twitch.world.revoke_all()
     return agent.post("set_title", title="x")
 
@@ -117,7 +117,7 @@ def _a_duplicate_that_waits_while_the_service_stops(agent: Agent) -> str:
         agent.twitch.world.wait_for("POST /chat/messages", 1)
         duplicate = pool.submit(agent.post, "post_chat_message", "same", message="hi")
         metric = "clawcraft_http_waiting 1.0"
-        wait_until(lambda: metric in agent.client.get("/metrics").text, 10, "the duplicate waits")
+        wait_until(lambda: metric in agent.client.get("/metrics").text, "the duplicate waits")
         stopping = threading.Thread(target=agent.studio.obs.stop)
         stopping.start()
         code = duplicate.result(10)
@@ -160,7 +160,7 @@ def _a_window_that_hangs(agent: Agent) -> str:
 def _a_stop_that_obs_does_not_confirm(agent: Agent) -> str:
     assert agent.job("start_stream") == ""
     code = agent.job("stop_stream")
-    wait_until(lambda: agent.client.status()["obs"]["stream"]["state"] == "offline", 10, "OBS has stopped at last")
+    wait_until(lambda: agent.client.status()["obs"]["stream"]["state"] == "offline", "OBS has stopped at last")
     return code
 
 

@@ -14,9 +14,10 @@ import pytest
 from clawcraft.actions.catalogue import ACTIONS, Kind
 from tests.service.conftest import Studio
 from tests.support.examples import EXAMPLES
-from tests.support.real_obs import free_port, wait_until
+from tests.support.ports import free_port
 from tests.support.responses import fits
 from tests.support.tool_client import ToolClient, stored_token
+from tests.support.waiting import wait_until
 from twitch_sim.server import TwitchSim
 
 
@@ -69,7 +70,7 @@ def test_reload_scripts_leaves_no_thread_and_frees_the_port(studio: Studio) -> N
     for _ in range(20):
         studio.obs.reload()
         studio.client().close()
-    wait_until(lambda: sorted(thread.name for thread in threading.enumerate()) == before, 5, "the same threads")
+    wait_until(lambda: sorted(thread.name for thread in threading.enumerate()) == before, "the same threads")
 
 
 def test_reload_scripts_lets_go_of_the_code_before(studio: Studio) -> None:
@@ -95,14 +96,14 @@ def test_reload_scripts_lets_go_of_the_code_before(studio: Studio) -> None:
         gc.collect()  # which does nothing while another thread collects, as the new life does at its start
         return [name for name, kept in before.items() if kept() is not None]
 
-    wait_until(lambda: not is_left(), 5, "the classes before are gone")
+    wait_until(lambda: not is_left(), "the classes before are gone")
     assert is_left() == []
 
 
 def test_a_wrong_setting_is_told_and_nothing_listens(tmp_path: Path) -> None:
     studio = Studio(tmp_path, twitch_api_base_url="http://example.org")
     with studio.obs as obs:
-        wait_until(lambda: any("TWITCH_API_BASE_URL" in line for line in obs.log_lines()), 10, "the problem is told")
+        wait_until(lambda: any("TWITCH_API_BASE_URL" in line for line in obs.log_lines()), "the problem is told")
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", studio.port)) != 0
 
@@ -110,7 +111,7 @@ def test_a_wrong_setting_is_told_and_nothing_listens(tmp_path: Path) -> None:
 def test_a_changed_port_moves_the_service_and_a_running_job_survives(studio: Studio, client: ToolClient) -> None:
     studio.obs.scenario = "silent_server"
     job_id = client.accept("twitch.start_stream", "survives")
-    wait_until(lambda: client.job(job_id)["status"] == "running", 5, "the job runs")
+    wait_until(lambda: client.job(job_id)["status"] == "running", "the job runs")
     studio.obs.open_panel()
     new_port = free_port()
     studio.obs.change("port", new_port)
@@ -152,7 +153,7 @@ def test_a_jobs_percent_does_not_fall_when_a_start_is_tried_again(studio: Studio
         seen.append(client.job(job_id)["progress"])
         return "attempt 2 follows" in seen[-1]["message"]
 
-    wait_until(tried_again, 10, "the first attempt has failed")
+    wait_until(tried_again, "the first attempt has failed")
     percents = [progress["percent"] for progress in seen]
     assert percents == sorted(percents)
     assert percents[-1] == 53, "the stream is at 45 of its own 100 again; the job stays where 60 of those were"

@@ -15,7 +15,6 @@ from clawcraft.actions.catalogue import BY_NAME, Kind
 from clawcraft.authority.guard import Guard
 from clawcraft.authority.pause import PauseSwitch
 from clawcraft.authority.rate_limit import AuthFailureLimiter, RateLimiter
-from clawcraft.clock import SystemClock
 from clawcraft.contract.schemas import Contract
 from clawcraft.errors import JobNotFound
 from clawcraft.http.app import build_app
@@ -23,12 +22,14 @@ from clawcraft.http.gate import Gate, GateConfig
 from clawcraft.http.server import HttpServer, WaitSlots
 from clawcraft.jobs.model import Envelope, Job, JobStatus, Progress
 from clawcraft.secrets import Secret
-from clawcraft.telemetry.events import EventLog
 from clawcraft.telemetry.metrics import Metrics
+from tests.support.clock import ManualClock
+from tests.support.events import RecordedEvents
 from tests.support.examples import EXAMPLES
+from tests.support.paths import SCHEMAS
 from tests.support.settings import make_settings
+from tests.support.waiting import HANG_S
 
-SCHEMAS = Path(__file__).parents[2] / "schemas"
 CONTRACT = Contract(SCHEMAS)
 TOKEN = "a-token-of-the-tests"
 SECRET = "a-signature-secret"
@@ -101,9 +102,10 @@ def job(job_id: str, status: JobStatus = JobStatus.QUEUED, **fields: Any) -> Job
 
 
 class ScriptedJobs:
-    """Jobs in memory, with the real table's interface towards HTTP."""
+    """Jobs in memory, with the real table's interface towards HTTP. A wait that ends by its time moves the clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: ManualClock) -> None:
+        self._clock = clock
         self.jobs: dict[str, Job] = {}
         self.listed: list[tuple[Mapping[str, str], int, str | None]] = []
         self.waiting = 0
@@ -129,7 +131,8 @@ class ScriptedJobs:
         with self._changed:
             self.waiting += 1
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._woken or self.jobs[job_id].status.ended, timeout_s)
+            if not self._changed.wait_for(lambda: self._woken or self.jobs[job_id].status.ended, timeout_s):
+                self._clock.advance(timeout_s)
             self.waiting -= 1
             self._changed.notify_all()
             return self.jobs[job_id]
@@ -139,7 +142,7 @@ class ScriptedJobs:
             self._woken = True
             self._changed.notify_all()
 
-    def until_waiting(self, count: int, timeout_s: float = 10.0) -> None:
+    def until_waiting(self, count: int, timeout_s: float = HANG_S) -> None:
         with self._changed:
             assert self._changed.wait_for(lambda: self.waiting == count, timeout_s), f"{self.waiting} wait"
 
@@ -159,32 +162,6 @@ class Signatures:
         before = signature in self.seen
         self.seen.setdefault(signature, expires_at_s)
         return before
-
-
-class Events(EventLog):
-    """The log's interface; keeps every event."""
-
-    def __init__(self) -> None:
-        self.all: list[dict[str, Any]] = []
-        self._arrived = threading.Condition()
-
-    def event(self, name: str, /, **fields: Any) -> None:
-        with self._arrived:
-            self.all.append({"event": name, **fields})
-            self._arrived.notify_all()
-
-    def named(self, name: str) -> list[dict[str, Any]]:
-        return [event for event in self.all if event["event"] == name]
-
-
-class WallClock(SystemClock):
-    """The real clock with a wall time that tests set."""
-
-    def __init__(self) -> None:
-        self.wall_s: float | None = None
-
-    def time(self) -> float:
-        return super().time() if self.wall_s is None else self.wall_s
 
 
 @dataclass
@@ -214,11 +191,11 @@ class HttpService:
             signature_secret=None,
             require_timestamp=False,
         )
-        self.clock = WallClock()
+        self.clock = ManualClock()
         self.dispatcher = ScriptedDispatcher()
-        self.jobs = ScriptedJobs()
+        self.jobs = ScriptedJobs(self.clock)
         self.signatures = Signatures()
-        self.events = Events()
+        self.events = RecordedEvents()
         self.metrics = Metrics("1.2.3")
         self.settings = make_settings()
         self.status: Callable[[], Mapping[str, Any]] = lambda: {
