@@ -21,15 +21,16 @@ def on_event(code):
 
 def in_thread(fn):
     """fn's result or the name of its error, from another thread."""
-    box = []
+    box, done = [], threading.Lock()
     def run():
         try:
             box.append(fn())
         except Exception as error:
             box.append(type(error).__name__)
-    thread = threading.Thread(target=run, name="worker")
-    thread.start()
-    thread.join()
+        done.release()
+    done.acquire()
+    threading.Thread(target=run, name="worker").start()
+    done.acquire()  # a hook may not wait for a thread, and the fake OBS sees every way but this
     return box[0]
 
 keep = []

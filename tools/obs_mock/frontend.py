@@ -8,7 +8,7 @@ from obs_mock.constants import EVENTS
 from obs_mock.handles import Handle, Ledger
 from obs_mock.loops import Loop
 from obs_mock.output import BYTES_PER_S, FRAMES_PER_S, Output
-from obs_mock.scripting import Callback, Scripting
+from obs_mock.scripting import Callback, NativeCallback, Scripting
 from obs_mock.signals import SignalHandler
 from obs_mock.stream import State, Stream
 from obs_mock.violations import Recorder
@@ -34,24 +34,49 @@ class Events:
         self._scripting = scripting
         self._recorder = recorder
         self._lock = threading.Lock()
-        self._callbacks: list[Callback] = []
+        self._callbacks: list[Callback | NativeCallback] = []
+        self.muted = False
+        """``disableSaving``: while a scene collection is exchanged, OBSStudioAPI::on_event tells nobody of anything but
+        CLEANUP and EXIT."""
 
     def add(self, callback: Callback) -> None:
         """OBS registers it a moment later, from its scripting thread."""
         self._deferred.post(lambda: self._append(callback))
 
-    def _append(self, callback: Callback) -> None:
+    def _append(self, callback: Callback | NativeCallback) -> None:
         with self._lock:
             self._callbacks.append(callback)
 
+    def add_native(self, callback: NativeCallback) -> None:
+        self._append(callback)
+
+    def remove_native(self, callback: NativeCallback) -> None:
+        with self._lock:
+            if callback in self._callbacks:
+                self._callbacks.remove(callback)
+
+    @property
+    def native(self) -> list[NativeCallback]:
+        with self._lock:
+            return [callback for callback in self._callbacks if isinstance(callback, NativeCallback)]
+
     def emit(self, code: int) -> None:
         assert self._ui.is_current()
-        self._recorder.note(f"event {NAMES[code]}")
+        name = NAMES[code]
+        if self.muted and name not in ("SCENE_COLLECTION_CLEANUP", "EXIT"):
+            self._recorder.note(f"untold {name}")
+            return
+        self._recorder.note(f"event {name}")
         with self._lock:
-            self._callbacks = [callback for callback in self._callbacks if not callback.removed]
+            self._callbacks = [
+                known for known in self._callbacks if isinstance(known, NativeCallback) or not known.removed
+            ]
             callbacks = list(reversed(self._callbacks))
         for callback in callbacks:
-            self._scripting.run(callback, code)
+            if isinstance(callback, NativeCallback):
+                callback(code, callback.data)
+            else:
+                self._scripting.run(callback, code)
 
 
 class Scenes:

@@ -15,6 +15,7 @@ from types import ModuleType, TracebackType
 from typing import Any, Self, TextIO
 
 from obs_mock import obspython
+from obs_mock.budget import UiBudget
 from obs_mock.constants import EVENTS
 from obs_mock.data import Data, DataApi
 from obs_mock.frontend import Collections, Events, FrontendApi, OutputApi, Scenes
@@ -77,6 +78,7 @@ class MockObs:
         timings: how long OBS takes; ``Timings().scaled(0.05)`` for fast tests.
         collections: scene collections, and whether each lists the script. The first one is loaded.
         echo: gets each line of the script log at once.
+        version: OBS's own. Asynchronous preparation needs 30.2 or later.
     """
 
     def __init__(
@@ -89,18 +91,23 @@ class MockObs:
         scenes: tuple[str, ...] = ("Main", "BRB"),
         collections: Mapping[str, bool] | None = None,
         echo: TextIO | None = None,
+        version: str = "29.0.2",
     ) -> None:
         self.script = Path(script).resolve()
         self.config_dir = config_dir or default_config_dir()
         self.recorder = Recorder()
         timings = timings or Timings()
-        loops = [Loop(f"fake OBS {name}", self._record_error) for name in ("UI", "output", "scripting")]
-        self._ui, self._outputs, self._deferred = loops
+        self.budget = UiBudget(self.recorder, lambda: self._ui.is_current())
+        self._ui = Loop("fake OBS UI", self._record_error, self.budget.suspended)
+        self._outputs, self._deferred = (
+            Loop(f"fake OBS {name}", self._record_error) for name in ("output", "scripting")
+        )
+        loops = [self._ui, self._outputs, self._deferred]
         self._ledger = Ledger(self.recorder)
         self._log = ScriptLog(self.recorder, echo)
         self._streams = script_streams(self._log)
         self._threads = Threads(lambda: any(loop.is_current() for loop in loops))
-        self._scripting = Scripting(self.recorder, self._log.error)
+        self._scripting = Scripting(self.recorder, self._log.error, self.budget)
         self._events = Events(self._ui, self._deferred, self._scripting, self.recorder)
         self._scenes = Scenes(self._ui, self._events, scenes, timings.transition_s)
         self._boxes = Boxes(self._ui, self.recorder)
@@ -117,6 +124,7 @@ class MockObs:
             self._threads,
             self.recorder,
             self._watch_streams,
+            self._ui.run_posted,
         )
         self.stream = Stream(
             self._ui,
@@ -127,7 +135,9 @@ class MockObs:
             self._new_signals,
             self._events.emit,
             self._life.save,
+            asynchronous=_numbers(version) >= (30, 2),
         )
+        self.version = version
         self.scenario = scenario
         self._obspython = self._build_obspython()
         self._process = contextlib.ExitStack()
@@ -151,7 +161,17 @@ class MockObs:
         """Start OBS and load the script; returns when OBS has finished loading. One at a time in a process."""
         if "obspython" in sys.modules:
             raise RuntimeError("there is an obspython in this process already: one fake OBS at a time")
-        native = Native(self._ui, self.stream, self.recorder, self.config_dir, self.switch_collection)
+        native = Native(
+            self._ui,
+            self.stream,
+            self.recorder,
+            self.config_dir,
+            self.switch_collection,
+            self._events,
+            self._boxes,
+            self.budget,
+        )
+        self._native = native
         self._started = True
         for loop in (self._ui, self._outputs, self._deferred):
             loop.start()
@@ -159,6 +179,7 @@ class MockObs:
         self._process.enter_context(patched(native, lambda: self.stream.scenario.libobs))
         self._process.enter_context(hooks(self.recorder.violation))
         self._process.enter_context(self._threads.watched())
+        self._process.enter_context(self.budget.watched())
         sys.modules["obspython"] = self._obspython
         self._process.callback(sys.modules.pop, "obspython", None)
         for stream in self._streams:
@@ -196,6 +217,8 @@ class MockObs:
             self._ui.hurry()
             self._boxes.click_all()
             self._ui.call(self._life.exit)
+            for what in self._native.left_callbacks():
+                self.recorder.violation(f"{what}: a callback is left when Python ends, the next call crashes")
         finally:
             for loop in (self._outputs, self._deferred, self._ui):
                 loop.stop()
@@ -252,9 +275,9 @@ class MockObs:
         for end in range(1, len(text) + 1):
             self.change(name, text[:end])
 
-    def click_box(self) -> None:
-        """OK in the topmost error box."""
-        self._boxes.click()
+    def click_box(self, yes: bool = False) -> None:
+        """OK in the topmost error box; the answer to a question."""
+        self._boxes.click(yes)
 
     # What happens to OBS
 
@@ -341,7 +364,15 @@ class MockObs:
             SignalsApi(self._ledger),
             frontend,
             OutputApi(self._ledger, self.recorder, self.stream),
-            SystemApi(self._ledger, self.recorder, self._scripting, self._hotkeys, self._log, self.config_dir),
+            SystemApi(
+                self._ledger,
+                self.recorder,
+                self._scripting,
+                self._hotkeys,
+                self._log,
+                self.config_dir,
+                self.version,
+            ),
         )
         return obspython.build(apis, self._scripting, self._watch_streams)
 
@@ -352,6 +383,10 @@ class MockObs:
     def _watch_streams(self) -> None:
         for stream in self._streams:
             stream.ensure()
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
 
 
 def _scenario(scenario: Scenario | str) -> Scenario:

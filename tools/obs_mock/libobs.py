@@ -14,15 +14,24 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from obs_mock.budget import UiBudget
 from obs_mock.constants import OBS_TASK_UI
+from obs_mock.frontend import Events
 from obs_mock.loops import Loop
+from obs_mock.output import Boxes
 from obs_mock.scenarios import Scenario
+from obs_mock.scripting import NativeCallback
+from obs_mock.signals import CALLDATA, SignalHandler
 from obs_mock.stream import Stream
 from obs_mock.system import config_path
 from obs_mock.violations import Recorder
 
 FUNCTION_POINTER = ctypes.CFUNCTYPE(None).__mro__[1]
-OBS_LIBRARY = re.compile(r"(^|[/\\])(lib)?(obs|obs-frontend-api)(\.\d+)?(\.(dll|dylib|so)[.\d]*)?$")
+OBS_LIBRARY = re.compile(r"(^|[/\\])(lib)?(obs|obs-frontend-api|Qt6Core|Qt6Widgets)(\.\d+)?(\.(dll|dylib|so)[.\d]*)?$")
+# C++ names, as GCC and Clang make them and as MSVC does.
+QT_CURRENT_THREAD = ("_ZN7QThread13currentThreadEv", "?currentThread@QThread@@SAPEAV1@XZ")
+QT_LOOP_LEVEL = ("_ZNK7QThread9loopLevelEv", "?loopLevel@QThread@@QEBAHXZ")
+QT_MODAL_WIDGET = ("_ZN12QApplication17activeModalWidgetEv", "?activeModalWidget@QApplication@@SAPEAVQWidget@@XZ")
 
 
 class Function:
@@ -50,7 +59,13 @@ class Native:
         recorder: Recorder,
         config_dir: Path,
         switch_collection: Callable[[str], None],
+        events: Events,
+        boxes: Boxes,
+        budget: UiBudget,
     ) -> None:
+        self._events = events
+        self._boxes = boxes
+        self._budget = budget
         self._ui = ui
         self._stream = stream
         self._recorder = recorder
@@ -60,11 +75,52 @@ class Native:
     def functions(self) -> dict[str, Callable[..., Any]]:
         return {
             "obs_queue_task": self.obs_queue_task,
-            "obs_frontend_streaming_start": self._stream.request_start,
-            "obs_frontend_streaming_stop": self._stream.request_stop,
+            "obs_frontend_streaming_start": self._own_doing(self._stream.request_start),
+            "obs_frontend_streaming_stop": self._own_doing(self._stream.request_stop),
             "obs_frontend_set_current_scene_collection": lambda name: self._switch_collection(name.decode()),
             "os_get_config_path": self.os_get_config_path,
+            "obs_frontend_add_event_callback": self._add_event_callback,
+            "obs_frontend_remove_event_callback": self._remove_event_callback,
+            "obs_frontend_get_streaming_output": lambda: self._stream.output,
+            "obs_output_get_signal_handler": lambda output: output.signals,
+            "obs_output_release": lambda _output: None,
+            "signal_handler_connect": self._signal_handler_connect,
+            "signal_handler_disconnect": self._signal_handler_disconnect,
+            "calldata_get_data": self._calldata_get_data,
+            **dict.fromkeys(QT_CURRENT_THREAD, lambda: 1),
+            **dict.fromkeys(QT_LOOP_LEVEL, lambda _thread: self._ui.level),
+            **dict.fromkeys(QT_MODAL_WIDGET, lambda: self._boxes.topmost),
         }
+
+    def _add_event_callback(self, fn: Any, data: Any) -> None:
+        self._events.add_native(self._callback(fn, data, "frontend event"))
+
+    def _remove_event_callback(self, fn: Any, data: Any) -> None:
+        self._events.remove_native(self._callback(fn, data, "frontend event"))
+
+    def _signal_handler_connect(self, handler: SignalHandler, signal: bytes, fn: Any, data: Any) -> None:
+        handler.connect_native(signal.decode(), self._callback(fn, data, f"signal {signal.decode()}"))
+
+    def _signal_handler_disconnect(self, handler: SignalHandler, signal: bytes, fn: Any, data: Any) -> None:
+        handler.disconnect_native(signal.decode(), self._callback(fn, data, f"signal {signal.decode()}"))
+
+    def _callback(self, fn: Any, data: Any, what: str) -> NativeCallback:
+        if not isinstance(fn, FUNCTION_POINTER):
+            raise TypeError(f"a ctypes callback is needed, not {fn!r}")
+        return NativeCallback(fn, data, what, self._recorder, self._budget)
+
+    def _calldata_get_data(self, calldata: int, name: bytes, out: Any, size: int) -> bool:
+        value = CALLDATA[calldata].get(name.decode())
+        if not isinstance(value, int) or size != ctypes.sizeof(ctypes.c_longlong):
+            return False
+        out._obj.value = value
+        return True
+
+    def left_callbacks(self) -> list[str]:
+        """What still has an address in Python when the interpreter ends."""
+        output = self._stream.output
+        left = self._events.native + ([] if output is None else output.signals.native)
+        return [callback.what for callback in left]
 
     def obs_queue_task(self, kind: int, task: Any, param: Any, wait: Any) -> None:
         """Qt's AutoConnection: at once on the UI thread, else queued; with ``wait`` until it has run."""
@@ -88,6 +144,13 @@ class Native:
         buffer.value = value
         return len(value)
 
+    def _own_doing(self, fn: Callable[[], None]) -> Callable[[], None]:
+        def run() -> None:
+            with self._budget.suspended():
+                fn()
+
+        return run
+
     def _task(self, task: Any, param: Any) -> Callable[[], None]:
         """OBS keeps an address only: a callback that Python freed meanwhile is a crash."""
         alive = weakref.ref(task)
@@ -98,7 +161,8 @@ class Native:
             if callback is None:
                 self._recorder.violation("a task ran whose ctypes callback was freed: crash")
                 return
-            callback(param)
+            with self._budget.charged("UI task"):
+                callback(param)
 
         return run
 

@@ -35,7 +35,9 @@ class Script:
         threads: Threads,
         recorder: Recorder,
         watch_streams: Callable[[], None],
+        run_posted: Callable[[], None],
     ) -> None:
+        self._run_posted = run_posted
         self.path = path
         self.settings = settings
         self.left_threads: list[str] = []
@@ -100,17 +102,21 @@ class Script:
     def switch_collection(self, name: str) -> None:
         self._events.emit(EVENTS["SCENE_COLLECTION_CHANGING"])
         self.save()
+        self._events.muted = True
         self._events.emit(EVENTS["SCENE_COLLECTION_CLEANUP"])
         self._unload()
+        self._run_posted()  # OBSBasic::ClearSceneData: sendPostedEvents
         self._collections.current = name
         if self._collections.listing[name]:
             self._load()
+        self._events.muted = False
         for event in ("SCENE_CHANGED", "PREVIEW_SCENE_CHANGED", "SCENE_COLLECTION_CHANGED"):
             self._events.emit(EVENTS[event])
 
     def exit(self) -> None:
         self.save()
         self._events.emit(EVENTS["SCRIPTING_SHUTDOWN"])
+        self._events.muted = True
         self._events.emit(EVENTS["SCENE_COLLECTION_CLEANUP"])
         self._unload()
         self._events.emit(EVENTS["EXIT"])

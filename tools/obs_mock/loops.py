@@ -9,13 +9,20 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
+Suspend = Callable[[], contextlib.AbstractContextManager[None]]
 
 
 class Loop:
     """One thread that runs what is posted to it, in order of time. Nested runs are Qt's nested event loops."""
 
-    def __init__(self, name: str, on_error: Callable[[BaseException], object]) -> None:
+    def __init__(
+        self, name: str, on_error: Callable[[BaseException], object], suspend: Suspend = contextlib.nullcontext
+    ) -> None:
+        """``suspend`` wraps a nested run: what the code around it is charged with stands still meanwhile."""
         self._on_error = on_error
+        self._suspend = suspend
+        self.level = 0
+        """How many runs are inside each other: ``QThread::loopLevel``."""
         self._news = threading.Condition()
         self._queue: list[tuple[float, int, Callable[[], object]]] = []
         self._numbers = itertools.count()
@@ -70,8 +77,23 @@ class Loop:
 
     def run_until(self, done: Callable[[], bool]) -> None:
         """A nested event loop: posted work goes on while the caller waits. Only on the loop's own thread."""
-        while (fn := self._next(done)) is not None:
-            self._guarded(fn)
+        self.level += 1
+        try:
+            with self._suspend():
+                while (fn := self._next(done)) is not None:
+                    self._guarded(fn)
+        finally:
+            self.level -= 1
+
+    def run_posted(self) -> None:
+        """``QApplication::sendPostedEvents``: what is due now, without another loop. Only on the loop's own thread."""
+        with self._news:
+            count = sum(due_s <= time.monotonic() for due_s, _number, _fn in self._queue)
+        with self._suspend():
+            for _ in range(count):
+                fn = self._next(lambda: False)
+                if fn is not None:
+                    self._guarded(fn)
 
     def hurry(self) -> None:
         """Any thread: end the hanging, now and from now on."""

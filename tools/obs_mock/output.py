@@ -1,5 +1,6 @@
 """The streaming output with its counters, and the boxes OBS shows when it fails."""
 
+import itertools
 import time
 from typing import ClassVar
 
@@ -45,21 +46,37 @@ class Boxes:
     def __init__(self, ui: Loop, recorder: Recorder) -> None:
         self._ui = ui
         self._recorder = recorder
-        self._open: list[str] = []
+        self._open: list[tuple[str, int]] = []
+        self._answer = False
+        self._ids = itertools.count(1)
 
-    def show(self, text: str) -> None:
+    def show(self, text: str) -> bool:
+        """Until it is clicked away; whether the answer was yes."""
         depth = len(self._open)
-        self._open.append(text)
+        self._open.append((text, next(self._ids)))
         self._recorder.note(f"box {text}")
         self._ui.run_until(lambda: len(self._open) <= depth)
+        answer, self._answer = self._answer, False
+        return answer
 
-    def click(self) -> None:
-        """The user clicks the topmost box away; nothing happens if there is none."""
-        self._ui.call(lambda: self._open and self._open.pop())
+    def click(self, yes: bool = False) -> None:
+        """The user answers the topmost box; nothing happens if there is none."""
+
+        def close() -> None:
+            if self._open:
+                self._open.pop()
+                self._answer = yes
+
+        self._ui.call(close)
+
+    @property
+    def topmost(self) -> int | None:
+        """``QApplication::activeModalWidget``: an address."""
+        return self._open[-1][1] if self._open else None
 
     def click_all(self) -> None:
         self._ui.call(self._open.clear)
 
     @property
     def open(self) -> tuple[str, ...]:
-        return tuple(self._open)
+        return tuple(text for text, _id in self._open)

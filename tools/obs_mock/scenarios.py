@@ -30,7 +30,13 @@ class Scenario:
         stop_code: the connection fails with this code of the ``stop`` signal; None connects.
         last_error: what ``obs_output_get_last_error`` says after a failure.
         silent: the server accepts and never answers.
-        asks: OBS asks a question before anything begins; a click on it answers no.
+        asks: OBS asks inside its start, before anything begins (no broadcast was set up); a click closes the box.
+        confirms: the Start button asks first (no sources, ``WarnBeforeStartingStream``): the script's start does not.
+        prepares_s: Enhanced Broadcasting, from OBS 30.2 on: the start returns, and STREAMING_STARTING comes that much
+            later, out of another turn of the UI thread.
+        preparation_fails: it does not come at all; OBS shows a box.
+        dialog_while_starting: another plugin opens a dialog inside its own callback for STREAMING_STARTING.
+        stopped_twice: STREAMING_STOPPED comes twice, as with Enhanced Broadcasting's two outputs.
         encoder_fails: OBS shows an error box instead of starting the output.
         delay_s: the streamer's stream delay: OBS connects, and ends, that much later.
         live_s: the server goes away this long after the start; None never.
@@ -49,6 +55,11 @@ class Scenario:
     last_error: str | None = None
     silent: bool = False
     asks: bool = False
+    confirms: bool = False
+    prepares_s: float | None = None
+    preparation_fails: bool = False
+    dialog_while_starting: bool = False
+    stopped_twice: bool = False
     encoder_fails: bool = False
     delay_s: int = 0
     live_s: float | None = None

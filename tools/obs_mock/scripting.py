@@ -4,9 +4,11 @@ import threading
 import time
 import traceback
 import types
+import weakref
 from collections.abc import Callable
 from typing import Any
 
+from obs_mock.budget import UiBudget
 from obs_mock.violations import Recorder
 
 ScriptFunction = Callable[..., Any]
@@ -21,12 +23,39 @@ class Callback:
         self.removed = False
 
 
+class NativeCallback:
+    """A C callback, with its ``data``: belongs to no script, so only whoever added it removes it. OBS keeps an address:
+    one that Python has freed, or whose interpreter has ended, is a crash."""
+
+    def __init__(self, fn: ScriptFunction, data: int | None, what: str, recorder: Recorder, budget: UiBudget) -> None:
+        self._fn = weakref.ref(fn)
+        self._recorder = recorder
+        self._budget = budget
+        self.data = data
+        self.what = what
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NativeCallback) and (self._fn(), self.data) == (other._fn(), other.data)
+
+    def __hash__(self) -> int:
+        return hash((self.what, self.data))
+
+    def __call__(self, *args: object) -> None:
+        fn = self._fn()
+        if fn is None:
+            self._recorder.violation(f"{self.what}: a ctypes callback ran that was freed: crash")
+            return
+        with self._budget.charged(self.what):
+            fn(*args)
+
+
 class Scripting:
     """OBS keeps one "current script", set while a hook or callback runs. Here it belongs to the thread, so that what
     works in OBS by the luck of another thread being inside a hook is a violation."""
 
-    def __init__(self, recorder: Recorder, on_error: Callable[[str, str], None]) -> None:
+    def __init__(self, recorder: Recorder, on_error: Callable[[str, str], None], budget: UiBudget) -> None:
         self._recorder = recorder
+        self._budget = budget
         self._on_error = on_error
         self._local = threading.local()
         self._callbacks: list[Callback] = []
@@ -86,7 +115,8 @@ class Scripting:
     def _enter(self, what: str, fn: ScriptFunction, args: tuple[object, ...]) -> Any:
         self._local.inside = True
         try:
-            return fn(*args)
+            with self._budget.charged(what):
+                return fn(*args)
         except BaseException as error:  # noqa: BLE001 - OBS prints any exception, which opens its window
             self._on_error(f"exception out of {what}: {type(error).__name__}: {error}", traceback.format_exc())
             return None

@@ -1,11 +1,17 @@
 """Signal handlers, their calldata, and connecting to them."""
 
+import contextlib
+import itertools
 import threading
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from obs_mock.handles import Handle, Ledger
-from obs_mock.scripting import Callback, Scripting
+from obs_mock.scripting import Callback, NativeCallback, Scripting
 from obs_mock.violations import Recorder
+
+CALLDATA: dict[int, dict[str, Any]] = {}
+ADDRESSES = itertools.count(0x1000)
 
 
 class Calldata:
@@ -28,6 +34,7 @@ class SignalHandler:
         self._recorder = recorder
         self._lock = threading.Lock()
         self._connected: dict[str, list[Callback]] = {name: [] for name in names}
+        self._native: dict[str, list[NativeCallback]] = {name: [] for name in names}
         # From obs_output_start to the end of the stream a signal can come at any moment, from another thread.
         self.emitting = False
 
@@ -42,15 +49,45 @@ class SignalHandler:
                 raise self._recorder.violation(f"signal_handler_connect({signal!r}) twice: it would be called twice")
             self._connected[signal].append(callback)
 
+    def connect_native(self, signal: str, callback: NativeCallback) -> None:
+        """``signal_handler_connect`` of C, which waits for a running emission without the GIL: at any time. As
+        ``signal_handler_connect_internal``, it ignores one that is connected already."""
+        with self._lock:
+            if callback not in self._native[signal]:
+                self._native[signal].append(callback)
+
+    def disconnect_native(self, signal: str, callback: NativeCallback) -> None:
+        with self._lock:
+            if callback in self._native[signal]:
+                self._native[signal].remove(callback)
+
+    @property
+    def native(self) -> list[NativeCallback]:
+        with self._lock:
+            return [callback for callbacks in self._native.values() for callback in callbacks]
+
     def emit(self, signal: str, **values: Any) -> None:
         """On the thread that calls: the UI thread or an output thread."""
         self._recorder.note(f"signal {signal}" + (f" {values['code']}" if "code" in values else ""))
         with self._lock:
-            callbacks = list(self._connected[signal])
+            callbacks, native = list(self._connected[signal]), list(self._native[signal])
+        for known in native:
+            with self._calldata(values) as address:
+                known(known.data, address)
         for callback in callbacks:
             handle = self._ledger.borrow(Calldata(values))
             self._scripting.run(callback, handle)
             handle.released = True
+
+    @contextlib.contextmanager
+    def _calldata(self, values: dict[str, Any]) -> Iterator[int]:
+        """The address of a ``calldata_t``, as C sees it."""
+        address = next(ADDRESSES)
+        CALLDATA[address] = values
+        try:
+            yield address
+        finally:
+            del CALLDATA[address]
 
 
 class SignalsApi:

@@ -21,10 +21,18 @@ SIGNALS = ("start", "stop", "starting", "stopping", "activate", "deactivate", "r
 
 class State(enum.Enum):
     IDLE = enum.auto()
+    PREPARING = enum.auto()
     CONNECTING = enum.auto()
     LIVE = enum.auto()
     RECONNECTING = enum.auto()
     STOPPING = enum.auto()
+
+
+class Owner(enum.Enum):
+    """Who asked for the stream there is."""
+
+    SCRIPT = enum.auto()
+    USER = enum.auto()
 
 
 def _nothing() -> None:
@@ -44,7 +52,9 @@ class Stream:
         new_signals: Callable[[tuple[str, ...]], SignalHandler],
         emit_event: Callable[[int], None],
         save: Callable[[], None],
+        asynchronous: bool = False,
     ) -> None:
+        self._asynchronous = asynchronous
         self._ui = ui
         self._outputs = outputs
         self._recorder = recorder
@@ -58,6 +68,10 @@ class Stream:
         self._run = 0
         self._retries = 0
         self.state = State.IDLE
+        self.owner = Owner.USER
+        self.connections = 0
+        self.stopped_by_script: list[Owner] = []
+        """Whose each stream was that the script stopped."""
         self.output: Output | None = None
         self.streaming = False
         self.scenario = Scenario("good")
@@ -72,7 +86,7 @@ class Stream:
             return
         self.let_user_start()
         with self._lock:
-            second = self._queued > 0 or self._busy()
+            second = self._queued > 0 or self._is_beginning()
             self._queued += 0 if second else 1
         if second:
             raise self._recorder.violation(self._second_start())
@@ -93,10 +107,15 @@ class Stream:
 
     def press_button(self) -> None:
         """The user's Start/Stop button: disabled while connecting."""
-        if not self._busy():
+        if self._active():
+            if self.state in (State.LIVE, State.RECONNECTING):
+                self._stop(by_script=False)
+        elif not self._is_beginning():
+            # OBSBasic::on_streamButton_clicked (later StreamActionTriggered) asks, then calls StartStreaming, which
+            # looks at nothing but whether the output is active.
+            if self.scenario.confirms and not self._boxes.show("Are you sure you want to start streaming?"):
+                return
             self._start(by_script=False)
-        elif self.state in (State.LIVE, State.RECONNECTING):
-            self._stop(by_script=False)
 
     def answer(self) -> None:
         """Any thread: the server that was silent answers at last."""
@@ -108,8 +127,13 @@ class Stream:
         run = self._run
         self._outputs.post(lambda: self._disconnected(run))
 
-    def _busy(self) -> bool:
-        return self.state is not State.IDLE or (self.output is not None and self.output.active)
+    def _active(self) -> bool:
+        """``BasicOutputHandler::StreamingActive``: ``obs_output_active``, a moment longer than until "stop"."""
+        return self.output is not None and self.output.active
+
+    def _is_beginning(self) -> bool:
+        """Under way, but not active yet: where OBS does not refuse a second start."""
+        return self.state in (State.PREPARING, State.CONNECTING) and not self._active()
 
     def _second_start(self) -> str:
         return f"second start while {self.state.name.lower()}: crashes OBS 29, two connections in 30, ends in 32"
@@ -117,7 +141,7 @@ class Stream:
     def _queued_start(self) -> None:
         with self._lock:
             self._queued -= 1
-        if self._busy():  # the user was faster; the caller is gone, so nobody can catch it
+        if self._is_beginning():  # the user was faster; the caller is gone, so nobody can catch it
             self._recorder.violation(self._second_start())
             return
         self._start(by_script=True)
@@ -125,23 +149,44 @@ class Stream:
     # Start
 
     def _start(self, by_script: bool) -> None:
-        if self._busy():
-            if by_script:
-                raise self._recorder.violation(self._second_start())
+        """``OBSBasic::StartStreaming``."""
+        if self._active():
+            self._recorder.note("start ignored")
             return
+        if self._is_beginning():
+            raise self._recorder.violation(self._second_start())
         if self.next_scenarios:
             self.scenario = self.next_scenarios.popleft()
         if self.scenario.asks:
             self._boxes.show("Are you sure?")
             return
-        self.state = State.CONNECTING
+        self.owner = Owner.SCRIPT if by_script else Owner.USER
+        self._recorder.note(f"start by {self.owner.name.lower()}")
         self._run += 1
         self._retries = 0
+        self._create_output()
+        if self.scenario.prepares_s is None:
+            self._begin()
+            return
+        # BasicOutputHandler::SetupMultitrackVideo: a thread asks the service, and the UI thread goes on with
+        # finish_stream_setup when it has answered.
+        assert self._asynchronous, "an asynchronous preparation came with OBS 30.2"
+        self.state = State.PREPARING
+        self._ui.post(self._begin, self.scenario.prepares_s)
+
+    def _begin(self) -> None:
+        """``finish_stream_setup``."""
+        if self.scenario.preparation_fails:
+            self.state = State.IDLE
+            self._boxes.show("Failed to start streaming")  # DisplayStreamStartError; no event, and no signal
+            return
+        self.state = State.CONNECTING
         scenario, run = self.scenario, self._run
-        if self.output is None:
-            self.output = Output(self._new_signals(SIGNALS))
+        assert self.output is not None
         self.output.last_error = None
         self._emit_event(EVENTS["STREAMING_STARTING"])
+        if scenario.dialog_while_starting:
+            self._boxes.show("Another plugin's dialog")
         self._ui.post(self._save)
         if scenario.encoder_fails:
             self.state = State.IDLE
@@ -158,11 +203,17 @@ class Stream:
             delay_s = self._timings.fail_s if code == -2 else self._timings.refuse_s
             self._outputs.post(lambda: self._fail(run, code, error), delay_s)
 
+    def _create_output(self) -> None:
+        """OBS keeps it for the next start, unless its type changes."""
+        if self.output is None:
+            self.output = Output(self._new_signals(SIGNALS))
+
     def _connected(self, run: int) -> None:
         if run != self._run or self.state is not State.CONNECTING:
             return
         scenario, output = self.scenario, self._existing()
         self.state = State.LIVE
+        self.connections += 1
         output.connected()
         output.signals.emit("activate")
         self.streaming = True
@@ -193,6 +244,8 @@ class Stream:
             return
         if self.state is State.IDLE:
             return  # the encoders of the stream before are still ending
+        if by_script:
+            self.stopped_by_script.append(self.owner)
         reconnecting = self.state is State.RECONNECTING
         self.state = State.STOPPING
         self._emit_event(EVENTS["STREAMING_STOPPING"])
@@ -223,6 +276,8 @@ class Stream:
             self._existing().signals.emit("stop", code=code)
         else:
             self._signal("stop", "STREAMING_STOPPED", lambda: self._show_failure(code), code=code)
+            if self.scenario.stopped_twice:
+                self._ui.post(lambda: self._emit_event(EVENTS["STREAMING_STOPPED"]))
         self._existing().signals.emitting = self.state is not State.IDLE
 
     def _show_failure(self, code: int) -> None:

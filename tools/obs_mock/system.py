@@ -10,8 +10,6 @@ from obs_mock.loops import Loop
 from obs_mock.scripting import Callback, Scripting
 from obs_mock.violations import Recorder
 
-VERSION = "29.0.2"
-
 
 class Hotkeys:
     """Registered hotkeys. OBS calls them on its scripting thread, never on the UI thread."""
@@ -78,7 +76,9 @@ class SystemApi:
         hotkeys: Hotkeys,
         log: ScriptLog,
         config_dir: Path,
+        version: str,
     ) -> None:
+        self._version = version
         self._ledger = ledger
         self._recorder = recorder
         self._scripting = scripting
@@ -90,7 +90,7 @@ class SystemApi:
         self._log.add(level, message)
 
     def obs_get_version_string(self) -> str:
-        return VERSION
+        return self._version
 
     def os_get_config_path_ptr(self, name: str) -> str:
         """SWIG gives the text and forgets the memory: each call leaks it."""

@@ -1,4 +1,5 @@
-"""OBS's own C functions, reached with ctypes: those that obspython lacks or that must not hold the GIL.
+"""OBS's own C functions, reached with ctypes: those that obspython lacks, that must not hold the GIL, or that no script
+may own.
 
 A ctypes call releases the GIL, an obspython call does not. The libraries are those already in the OBS process;
 nothing is ever loaded from disk. Called once, at script_load, on the UI thread.
@@ -14,27 +15,129 @@ from typing import Any, Final
 OBS_TASK_UI: Final = 0
 PATH_BYTES: Final = 4096
 TASK: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+EVENT: Final = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p)
+SIGNAL: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
+OUTPUT_SIGNALS: Final = ("starting", "start", "stop", "reconnect", "reconnect_success")
 
-_NAMES: Final = {
-    "linux": (("libobs.so.0", "libobs.so.30"), ("libobs-frontend-api.so.0", "libobs-frontend-api.so.30")),
-    "win32": (("obs.dll",), ("obs-frontend-api.dll",)),
-    "darwin": (
-        ("libobs.framework/libobs", "@rpath/libobs.framework/Versions/A/libobs", "libobs.0.dylib"),
-        ("@rpath/obs-frontend-api.dylib", "@rpath/libobs-frontend-api.1.dylib", "libobs-frontend-api.1.dylib"),
-    ),
+_LIBOBS: Final = "libobs"
+_FRONTEND: Final = "OBS's frontend API"
+_QT: Final = "Qt"
+_FILES: Final = {
+    "linux": {
+        _LIBOBS: ("libobs.so.0", "libobs.so.30"),
+        _FRONTEND: ("libobs-frontend-api.so.0", "libobs-frontend-api.so.30"),
+        _QT: ("libQt6Widgets.so.6", "libQt6Core.so.6", "libQt5Widgets.so.5", "libQt5Core.so.5"),
+    },
+    "win32": {
+        _LIBOBS: ("obs.dll",),
+        _FRONTEND: ("obs-frontend-api.dll",),
+        _QT: ("Qt6Widgets.dll", "Qt6Core.dll"),
+    },
+    "darwin": {
+        _LIBOBS: ("libobs.framework/libobs", "@rpath/libobs.framework/Versions/A/libobs", "libobs.0.dylib"),
+        _FRONTEND: (
+            "@rpath/obs-frontend-api.dylib",
+            "@rpath/libobs-frontend-api.1.dylib",
+            "libobs-frontend-api.1.dylib",
+        ),
+        _QT: (),
+    },
 }
+# The C++ names that GCC and Clang give these functions, and those of MSVC.
+_CURRENT_THREAD: Final = ("_ZN7QThread13currentThreadEv", "?currentThread@QThread@@SAPEAV1@XZ")
+_LOOP_LEVEL: Final = ("_ZNK7QThread9loopLevelEv", "?loopLevel@QThread@@QEBAHXZ")
+_MODAL_WIDGET: Final = ("_ZN12QApplication17activeModalWidgetEv", "?activeModalWidget@QApplication@@SAPEAVQWidget@@XZ")
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """What OBS's window is doing, seen from inside a UI task. ``level`` counts Qt's event loops that run inside each
+    other: 1 unless a box, a dialog or a menu waits for the streamer. ``modal`` is the address of the modal one."""
+
+    level: int
+    modal: int
+
+
 class Libobs:
     """``queue_task(callback, param)`` runs ``callback(param)`` on the UI thread: later, or at once when called there.
     ``config_path(name)`` is ``name`` in the user's configuration folder; obspython's own leaks the string, which OBS
-    counts. ``start_streaming`` and ``stop_streaming`` are the frontend's own."""
+    counts. ``start_streaming`` and ``stop_streaming`` are the frontend's own. Raises LookupError with what is missing.
+    """
 
-    queue_task: Callable[[Any, int], None]
-    config_path: Callable[[str], str]
-    start_streaming: Callable[[], None]
-    stop_streaming: Callable[[], None]
+    def __init__(self) -> None:
+        void_p, char_p, no = ctypes.c_void_p, ctypes.c_char_p, None
+        self._queue_task = _function(
+            _LIBOBS, "obs_queue_task", no, ctypes.c_int, TASK, void_p, ctypes.c_bool
+        )
+        self._config_path = _function(_LIBOBS, "os_get_config_path", ctypes.c_int, char_p, ctypes.c_size_t, char_p)
+        self.start_streaming = _function(_FRONTEND, "obs_frontend_streaming_start", no)
+        self.stop_streaming = _function(_FRONTEND, "obs_frontend_streaming_stop", no)
+        self._add_event_callback = _function(_FRONTEND, "obs_frontend_add_event_callback", no, EVENT, void_p)
+        self._remove_event_callback = _function(_FRONTEND, "obs_frontend_remove_event_callback", no, EVENT, void_p)
+        self._streaming_output = _function(_FRONTEND, "obs_frontend_get_streaming_output", void_p)
+        self._signal_handler = _function(_LIBOBS, "obs_output_get_signal_handler", void_p, void_p)
+        self._release = _function(_LIBOBS, "obs_output_release", no, void_p)
+        self._connect = _function(_LIBOBS, "signal_handler_connect", no, void_p, char_p, SIGNAL, void_p)
+        self._disconnect = _function(_LIBOBS, "signal_handler_disconnect", no, void_p, char_p, SIGNAL, void_p)
+        self._get_data = _function(
+            _LIBOBS, "calldata_get_data", ctypes.c_bool, void_p, char_p, void_p, ctypes.c_size_t
+        )
+        self._current_thread = _function(_QT, _CURRENT_THREAD, void_p)
+        self._loop_level = _function(_QT, _LOOP_LEVEL, ctypes.c_int, void_p)
+        self._modal_widget = _function(_QT, _MODAL_WIDGET, void_p)
+
+    def queue_task(self, callback: Any, param: int) -> None:
+        self._queue_task(OBS_TASK_UI, callback, param, False)
+
+    def config_path(self, name: str) -> str:
+        buffer = ctypes.create_string_buffer(PATH_BYTES)
+        if self._config_path(buffer, PATH_BYTES, name.encode()) <= 0:
+            raise OSError(f"OBS knows no configuration folder for {name}")
+        return os.fsdecode(buffer.value)
+
+    def window(self) -> Window:
+        """UI thread."""
+        return Window(self._loop_level(self._current_thread()), self._modal_widget() or 0)
+
+    # --- what no script owns: see observer.py. UI thread ----------------------------------------------------------
+
+    def event_callback(self, listener: Callable[[int, Any], None]) -> Any:
+        """What OBS calls; it must outlive its use."""
+        return EVENT(listener)
+
+    def signal_callback(self, listener: Callable[[str, int], None]) -> Any:
+        """As ``event_callback``; ``listener`` gets the signal's name and its ``code``, 0 where it has none."""
+
+        def on_signal(index: int | None, calldata: int | None) -> None:
+            code = ctypes.c_longlong(0)
+            self._get_data(calldata, b"code", ctypes.byref(code), ctypes.sizeof(code))
+            listener(OUTPUT_SIGNALS[index or 0], code.value)
+
+        return SIGNAL(on_signal)
+
+    def add_event_callback(self, callback: Any) -> None:
+        self._add_event_callback(callback, None)
+
+    def remove_event_callback(self, callback: Any) -> None:
+        self._remove_event_callback(callback, None)
+
+    def connect_output(self, callback: Any) -> None:
+        """Hear the signals of the streaming output there is; a second time changes nothing (libobs looks for it)."""
+        self._with_output(self._connect, callback)
+
+    def disconnect_output(self, callback: Any) -> None:
+        self._with_output(self._disconnect, callback)
+
+    def _with_output(self, call: Callable[..., None], callback: Any) -> None:
+        output = self._streaming_output()
+        if not output:
+            return
+        try:
+            handler = self._signal_handler(output)
+            for index, name in enumerate(OUTPUT_SIGNALS):
+                call(handler, name.encode(), callback, index)
+        finally:
+            self._release(output)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,39 +149,23 @@ class LibobsMissing:
 
 def find_libobs() -> Libobs | LibobsMissing:
     """The functions of this OBS process."""
-    obs_names, frontend_names = _NAMES.get(sys.platform, ((), ()))
     try:
-        queue_task = _function("obs_queue_task", "libobs", obs_names)
-        config_path = _function("os_get_config_path", "libobs", obs_names)
-        start_streaming = _function("obs_frontend_streaming_start", "OBS's frontend API", frontend_names)
-        stop_streaming = _function("obs_frontend_streaming_stop", "OBS's frontend API", frontend_names)
+        return Libobs()
     except LookupError as missing:
         return LibobsMissing(str(missing))
-    queue_task.argtypes = [ctypes.c_int, TASK, ctypes.c_void_p, ctypes.c_bool]
-    config_path.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p]
-    start_streaming.argtypes = stop_streaming.argtypes = []
-    queue_task.restype = start_streaming.restype = stop_streaming.restype = None
-    config_path.restype = ctypes.c_int
-
-    def queue(callback: Any, param: int) -> None:
-        queue_task(OBS_TASK_UI, callback, param, False)
-
-    def path(name: str) -> str:
-        buffer = ctypes.create_string_buffer(PATH_BYTES)
-        if config_path(buffer, PATH_BYTES, name.encode()) <= 0:
-            raise OSError(f"OBS knows no configuration folder for {name}")
-        return os.fsdecode(buffer.value)
-
-    return Libobs(queue, path, start_streaming, stop_streaming)
 
 
-def _function(name: str, library: str, files: tuple[str, ...]) -> Any:
-    """The C function ``name`` from the process itself or the first of ``files`` that has it. Raises LookupError with
-    a sentence about ``library``."""
+def _function(library: str, names: str | tuple[str, ...], result: Any, *arguments: Any) -> Any:
+    """The C function of one of these names, from the process itself or the first of the library's files that has it.
+    Raises LookupError with a sentence about ``library``."""
+    files = _FILES.get(sys.platform, {}).get(library, ())
     for opened in _opened(files):
-        function = getattr(opened, name, None)
-        if function is not None:
-            return function
+        for name in (names,) if isinstance(names, str) else names:
+            function = getattr(opened, name, None)
+            if function is not None:
+                function.argtypes = list(arguments)
+                function.restype = result
+                return function
     raise LookupError(
         f"{library} was not found in this process (looked for {', '.join(('the process itself', *files))})"
     )
