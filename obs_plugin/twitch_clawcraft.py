@@ -17,9 +17,9 @@ _PACKAGE = "clawcraft"
 _service = None
 _panel = None
 _problem = ""
-# OBS runs this file again in the same module at "Reload scripts". What the old instance knew of a stream that is
-# just connecting has to outlive it, since OBS cannot be asked: a second start in that moment would crash OBS.
-_carried = globals().get("_carried")
+# OBS runs this file again in the same module at "Reload scripts". What OBS tells of a stream that is just connecting
+# has to be heard without a break, since OBS cannot be asked: a second start in that moment would crash it.
+_observer = globals().get("_observer")
 # What OBS may call, until unload. See _linked.
 _callbacks: Any = {}
 
@@ -104,9 +104,8 @@ def script_load(settings):
 
     adapter = ObsAdapter(obs, _linked)
     ui = adapter.script_ui(settings)
-    _service = Service(adapter, service_values(ui.settings.values()), _carried)
+    _service = Service(adapter, service_values(ui.settings.values()), _observer)
     _panel = Panel(_service, ui)
-    obs.obs_frontend_add_event_callback(_on_frontend_event)
     _service.start()
 
 
@@ -134,17 +133,11 @@ def script_unload():
     _drop_package()
 
 
-def _on_frontend_event(code):
-    # A plain function: OBS silently registers nothing else as a callback, no bound method and no partial.
-    if _service is not None:
-        _service.on_frontend_event(code)
-
-
 def _stop():
-    global _service, _panel, _carried
+    global _service, _panel, _observer
     if _panel is not None:
         panel, _panel = _panel, None
         panel.close()
     if _service is not None:
         service, _service = _service, None
-        _carried = service.stop()
+        _observer = service.stop()

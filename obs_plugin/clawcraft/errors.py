@@ -305,6 +305,13 @@ class Busy(ClawcraftError):
     default_hint = "Try again after the seconds in Retry-After."
 
 
+class ObsBusy(ClawcraftError):
+    """OBS asks the streamer something, or whether it is connecting is not known: a start could be a second one."""
+
+    code, status, default_retryable = "obs_busy", 503, True
+    default_hint = "Ask the streamer to close the box in OBS; then send the same request again."
+
+
 class StorageUnavailable(ClawcraftError):
     """The job table cannot be written or read: disk full, read-only, or in use by another OBS."""
 

@@ -14,12 +14,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from clawcraft import dependencies
 from clawcraft.clock import SystemClock
 from clawcraft.errors import StorageUnavailable
 from clawcraft.obs.adapter import ObsAdapter
+from clawcraft.obs.observer import Observer
 from clawcraft.obs.stream import StreamController
 from clawcraft.obs.ui_thread import UiThread
 from clawcraft.secrets import SecretStore, SecretStoreError
@@ -57,11 +58,13 @@ class View:
 class Service:
     """One life of the service, from script_load to script_unload."""
 
-    def __init__(self, obs: ObsAdapter, panel: Mapping[str, object], carried: Any = None) -> None:
+    def __init__(self, obs: ObsAdapter, panel: Mapping[str, object], observer: Observer | None = None) -> None:
         self.obs = obs
         self._clock = SystemClock()
         self._ui = UiThread(self.obs.libobs, self._count_ui_call)
-        self._stream = StreamController(self.obs, self._ui, self._clock, self._settings_in_force, carried)
+        self._stream = StreamController(
+            self.obs, self._ui, self.obs.libobs, self._clock, self._settings_in_force, observer
+        )
         self._settings: Settings | None = None
         self._panel = dict(panel)
         self._assembly: Assembly | None = None
@@ -69,7 +72,7 @@ class Service:
         self._changed = threading.Condition()
         self._panel_version = 0
         self._stopping = False
-        self._reloaded = carried is not None
+        self._reloaded = observer is not None
         self._supervisor = threading.Thread(target=self._supervise, name="clawcraft-supervisor", daemon=True)
         self.data_dir = Path(self.obs.data_dir())
         self.secrets = SecretStore(self.data_dir)
@@ -78,13 +81,6 @@ class Service:
 
     def start(self) -> None:
         self._supervisor.start()
-
-    def on_frontend_event(self, code: int) -> None:
-        """Frontend event callback; never lets an exception into OBS."""
-        try:
-            self._stream.on_frontend_event(code)
-        except Exception as error:  # noqa: BLE001 - OBS would open its log window on the streamer's screen
-            self.obs.log(f"event {code}: {type(error).__name__}: {error}")
 
     def panel_changed(self, panel: Mapping[str, object]) -> None:
         """Take the panel's values; they are applied once typing stops."""
@@ -101,8 +97,8 @@ class Service:
             self._panel_version += 1
             self._changed.notify_all()
 
-    def stop(self) -> Any:
-        """End everything within STOP_DEADLINE_S; returns what the next life must know of the stream."""
+    def stop(self) -> Observer | None:
+        """End everything within STOP_DEADLINE_S; returns what goes on hearing OBS, for the next life."""
         deadline = self._clock.monotonic() + STOP_DEADLINE_S
         with self._changed:
             self._stopping = True
@@ -115,7 +111,7 @@ class Service:
         if self._supervisor.ident is not None:
             self._supervisor.join(max(0.0, deadline - self._clock.monotonic()))
         self._view = View(Phase.STOPPED)
-        return self._stream.carry()
+        return self._stream.observer
 
     # --- any thread -----------------------------------------------------------------------------------------------
 

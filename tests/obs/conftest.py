@@ -69,7 +69,7 @@ class Rig:
 
         def ended() -> bool:
             self.clock.advance(1.0)
-            self.stream._tracker.wake()
+            self.stream._state.wake()
             return call.done()
 
         self.wait(ended)

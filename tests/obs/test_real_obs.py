@@ -186,7 +186,7 @@ def test_an_encoder_that_cannot_start_then_a_delayed_stream_and_a_queue_full_of_
             # Python goes on beneath the error box, and another start does not pile up a second one.
             obs.wait_error_box()
             assert control.call("status")["responsive"] is True
-            assert control.outcome("start").code == "busy"
+            assert control.outcome("start").code == "obs_busy"
             assert obs.close_error_boxes() == 1
             # The streamer's own click meets the same box; what it leaves must not be taken for a running attempt.
             obs.click("stream")

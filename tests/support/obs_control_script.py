@@ -26,7 +26,7 @@ ProgressSink = Callable[[int, str], None]
 class Driver:
     """The OBS side of the service, and what OBS told it."""
 
-    def __init__(self, settings: Mapping[str, Any], carried: Any) -> None:
+    def __init__(self, settings: Mapping[str, Any], observer: Any) -> None:
         from clawcraft.clock import SystemClock
         from clawcraft.obs.adapter import ObsAdapter
         from clawcraft.obs.stream import StreamController
@@ -37,18 +37,20 @@ class Driver:
         self.obs = ObsAdapter(obs, lambda callback: callback)
         self.ui_calls: list[str] = []
         self.ui = UiThread(self.obs.libobs, lambda outcome, _duration_s: self.ui_calls.append(outcome))
-        self.stream = StreamController(self.obs, self.ui, SystemClock(), lambda: self.in_force, carried)
-        self._worker = threading.Lock()  # one start or stop at a time, as in the service
+        self.stream = StreamController(
+            self.obs, self.ui, self.obs.libobs, SystemClock(), lambda: self.in_force, observer
+        )
+        self._starts, self._stops = threading.Lock(), threading.Lock()  # one at a time, as in the service
         self.events: list[str] = []
         self.server = socketserver.ThreadingTCPServer(("127.0.0.1", settings["port"]), self._handler())
         self.server.daemon_threads = True
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), name="control", daemon=True)
 
     def on_event(self, code: int) -> None:
-        event = self.obs.event(code)
-        if event is not None:
-            self.events.append(event.value)
-        self.stream.on_frontend_event(code)
+        from clawcraft.obs.port import FrontendEvent
+
+        if code in list(FrontendEvent):
+            self.events.append(FrontendEvent(code).name)
 
     def _handler(self) -> type[socketserver.StreamRequestHandler]:
         driver = self
@@ -82,15 +84,17 @@ class Driver:
     do_configure = configure
 
     def do_start(self, scene: str | None = None, progress: ProgressSink = lambda percent, message: None) -> Any:
-        with self._worker:
+        with self._starts:
             return self.stream.start(scene, progress)
 
     def do_stop(self, progress: ProgressSink = lambda percent, message: None) -> Any:
-        with self._worker:
+        with self._stops:
             return self.stream.stop(progress)
 
     def do_supersede(self) -> None:
-        self.stream.supersede()
+        from clawcraft.errors import Superseded
+
+        self.stream.end_start(Superseded("a stop was accepted"))
 
     def do_status(self) -> Mapping[str, Any]:
         return self.stream.status()
@@ -122,16 +126,16 @@ class Driver:
     def do_use_profile(self, name: str) -> None:
         self.ui.call(lambda: obs.obs_frontend_set_current_profile(name), 10.0)
 
-    def close(self) -> dict[str, Any]:
-        """What the next life has to know: complete once the start or stop that runs has ended."""
+    def close(self) -> Any:
+        """What goes on hearing OBS, for the next life."""
         self._leave_tasks(self.settings.get("tasks_at_unload", 0))
         self.server.shutdown()
         self.server.server_close()
         self.stream.close()
         self.ui.close()
         self.thread.join()
-        with self._worker:
-            return self.stream.carry()
+        with self._starts, self._stops:
+            return self.stream.observer
 
     def _leave_tasks(self, count: int) -> None:
         """UI tasks that OBS still has in its queue when the script is gone; their callers have given up."""
@@ -148,7 +152,7 @@ class Driver:
 
 
 driver: Driver | None = None
-carried = globals().get("carried")  # "Reload scripts" runs this file again in the same module
+observer = globals().get("observer")  # "Reload scripts" runs this file again in the same module
 
 
 def on_event(code: int) -> None:
@@ -160,14 +164,14 @@ def script_load(settings: object) -> None:
     global driver
     values = json.loads(obs.obs_data_get_json(settings))
     sys.path[:0] = [values["plugin_dir"], str(Path(__file__).resolve().parents[2])]
-    driver = Driver(values, carried)
+    driver = Driver(values, observer)
     obs.obs_frontend_add_event_callback(on_event)
     driver.thread.start()
 
 
 def script_unload() -> None:
-    global driver, carried
+    global driver, observer
     if driver is not None:
-        carried = driver.close()
+        observer = driver.close()
     driver = None
     gc.collect()

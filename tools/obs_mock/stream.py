@@ -320,20 +320,23 @@ class Stream:
     # Both
 
     def _signal(self, name: str, event: str, then: Callable[[], None], **values: int) -> None:
-        """On the output thread: the output's signal and OBS's own event, in the order the scenario says."""
-        emitted = threading.Event()
+        """On the output thread: the output's signal and OBS's own event, in the order the scenario says. OBS's own
+        listener was connected first: what it posts to the UI thread stands before all that another one posts."""
+        event_first = self.scenario.event_first
+        told, emitted = threading.Event(), threading.Event()
 
         def on_ui() -> None:
+            if not event_first:
+                emitted.wait(5)
             self._emit_event(EVENTS[event])
-            emitted.set()
+            told.set()
             then()
 
-        if self.scenario.event_first:
-            self._ui.post(on_ui)
-            emitted.wait(5)
+        self._ui.post(on_ui)
+        if event_first:
+            told.wait(5)
         self._existing().signals.emit(name, **values)
-        if not self.scenario.event_first:
-            self._ui.post(on_ui)
+        emitted.set()
 
     def _existing(self) -> Output:
         assert self.output is not None

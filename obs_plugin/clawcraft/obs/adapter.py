@@ -1,21 +1,22 @@
 """ObsPort on the real obspython; besides the entry file the only module that is handed it, and what it makes of it.
 
-Each method says its thread in ``port.py`` or here. Every reference OBS hands out goes back before the method returns,
-except one weak reference to the output whose signals are connected.
+Each method says its thread in ``port.py`` or here. Every reference OBS hands out goes back before the method returns.
 """
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from clawcraft.obs.libobs import Libobs, LibobsMissing, find_libobs
-from clawcraft.obs.port import OUTPUT_SIGNALS, FrontendEvent, ObsSnapshot, SignalListener, StreamSnapshot
+from clawcraft.obs.libobs import Libobs, LibobsMissing, Window, find_libobs
+from clawcraft.obs.port import ObsSnapshot, StreamSnapshot
 from clawcraft.obs.script_ui import Callback, ScriptUi
 
 CONFIG_FOLDER = "obs-studio/plugin_config/twitch-clawcraft"
-_NO_STREAM = StreamSnapshot(False, False, 0, 0, 0, 0.0, None)
+_NO_STREAM = StreamSnapshot(False, False, 0, 0, 0, 0.0, None, exists=False)
+ASYNCHRONOUS_START = (30, 2)
 
 
 class ObsAdapter:
@@ -26,12 +27,6 @@ class ObsAdapter:
         self._obs: Any = obspython
         self._linked = linked
         self.libobs: Libobs | LibobsMissing = find_libobs()
-        self._connected: Any = None
-        self._events: dict[int, FrontendEvent] = {}
-        for event in FrontendEvent:
-            code = getattr(obspython, f"OBS_FRONTEND_EVENT_{event.value}", None)  # older OBS lack some
-            if code is not None:
-                self._events[code] = event
 
     # --- any thread -----------------------------------------------------------------------------------------------
 
@@ -45,14 +40,12 @@ class ObsAdapter:
             return Path(self.libobs.config_path(CONFIG_FOLDER))
         return Path(self._obs.os_get_config_path_ptr(CONFIG_FOLDER))
 
-    def event(self, code: int) -> FrontendEvent | None:
-        return self._events.get(code)
-
     def version(self) -> str:
         return str(self._obs.obs_get_version_string())
 
-    def streaming_active(self) -> bool:
-        return bool(self._obs.obs_frontend_streaming_active())
+    def prepares(self) -> bool:
+        numbers = re.match(r"(\d+)\.(\d+)", self.version())
+        return numbers is None or tuple(map(int, numbers.groups())) >= ASYNCHRONOUS_START
 
     # --- UI thread ------------------------------------------------------------------------------------------------
 
@@ -87,40 +80,9 @@ class ObsAdapter:
         assert isinstance(self.libobs, Libobs)
         self.libobs.stop_streaming()
 
-    def connect_signals(self, listener: SignalListener) -> bool:
-        with self._output() as output:
-            if output is None:
-                return False
-            if self._is_connected(output):
-                return True
-            self.forget_output()
-            handler = self._obs.obs_output_get_signal_handler(output)
-            for name in OUTPUT_SIGNALS:
-                self._obs.signal_handler_connect(handler, name, self._callback(name, listener))
-            self._connected = self._obs.obs_output_get_weak_output(output)
-            return True
-
-    def _is_connected(self, output: Any) -> bool:
-        """Whether this is the output whose signals are connected. OBS compares addresses only, and gives that of a
-        destroyed output to the next one: so it must still be alive, too."""
-        if not self._connected:
-            return False
-        alive = self._obs.obs_weak_output_get_output(self._connected)
-        if not alive:
-            return False
-        self._obs.obs_output_release(alive)
-        return bool(self._obs.obs_weak_output_references_output(self._connected, output))
-
-    def forget_output(self) -> None:
-        connected, self._connected = self._connected, None
-        if connected:
-            self._obs.obs_weak_output_release(connected)
-
-    def _callback(self, name: str, listener: SignalListener) -> Callback:
-        def on_signal(data: Any) -> None:
-            listener(name, self._obs.calldata_int(data, "code") if name == "stop" else 0)
-
-        return self._linked(on_signal)
+    def window(self) -> Window:
+        assert isinstance(self.libobs, Libobs)
+        return self.libobs.window()
 
     def _current_scene(self) -> str | None:
         scene = self._obs.obs_frontend_get_current_scene()

@@ -66,9 +66,7 @@ class Libobs:
 
     def __init__(self) -> None:
         void_p, char_p, no = ctypes.c_void_p, ctypes.c_char_p, None
-        self._queue_task = _function(
-            _LIBOBS, "obs_queue_task", no, ctypes.c_int, TASK, void_p, ctypes.c_bool
-        )
+        self._queue_task = _function(_LIBOBS, "obs_queue_task", no, ctypes.c_int, TASK, void_p, ctypes.c_bool)
         self._config_path = _function(_LIBOBS, "os_get_config_path", ctypes.c_int, char_p, ctypes.c_size_t, char_p)
         self.start_streaming = _function(_FRONTEND, "obs_frontend_streaming_start", no)
         self.stop_streaming = _function(_FRONTEND, "obs_frontend_streaming_stop", no)
@@ -79,9 +77,7 @@ class Libobs:
         self._release = _function(_LIBOBS, "obs_output_release", no, void_p)
         self._connect = _function(_LIBOBS, "signal_handler_connect", no, void_p, char_p, SIGNAL, void_p)
         self._disconnect = _function(_LIBOBS, "signal_handler_disconnect", no, void_p, char_p, SIGNAL, void_p)
-        self._get_data = _function(
-            _LIBOBS, "calldata_get_data", ctypes.c_bool, void_p, char_p, void_p, ctypes.c_size_t
-        )
+        self._get_data = _function(_LIBOBS, "calldata_get_data", ctypes.c_bool, void_p, char_p, void_p, ctypes.c_size_t)
         self._current_thread = _function(_QT, _CURRENT_THREAD, void_p)
         self._loop_level = _function(_QT, _LOOP_LEVEL, ctypes.c_int, void_p)
         self._modal_widget = _function(_QT, _MODAL_WIDGET, void_p)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, TypeVar
 
-from clawcraft.errors import Busy, ClawcraftError, Interrupted, SceneNotFound, Stopping
+from clawcraft.errors import Busy, ClawcraftError, Interrupted, ObsBusy, SceneNotFound, Stopping
+from clawcraft.obs.libobs import Window
 from clawcraft.obs.port import ObsPort, ObsSnapshot
-from clawcraft.obs.stream_state import Phase, StreamTracker
+from clawcraft.obs.stream_state import Owner, Phase, Start, StreamState
 from clawcraft.obs.ui_thread import UiThread
 
 T = TypeVar("T")
@@ -29,22 +30,22 @@ class Found(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class StartOrder:
-    """``attempt``: the number of the STREAMING_STARTING to watch. ``foreign``: it is not one of the service's own,
-    the streamer began it."""
+class Order:
+    """What was found, and the number of the start that it is about."""
 
     found: Found
-    attempt: int
-    foreign: bool
+    number: int
+    owner: Owner
 
 
 class Orders:
     """The service's voice to OBS."""
 
-    def __init__(self, obs: ObsPort, ui: UiThread, tracker: StreamTracker) -> None:
+    def __init__(self, obs: ObsPort, ui: UiThread, state: StreamState) -> None:
         self._obs = obs
         self._ui = ui
-        self._tracker = tracker
+        self._state = state
+        self._known_boxes: dict[int, int] = {}
 
     def check_scene(self, wanted: str | None, default: str, timeout_s: float) -> None:
         """Raises what ``show_scene`` would raise for this scene, and changes nothing. OBS is asked without a scene,
@@ -72,31 +73,66 @@ class Orders:
 
         return self._on_ui(show, timeout_s)
 
-    def start(self, timeout_s: float) -> StartOrder:
-        """Start unless something is starting, up or stopping. A stop that was armed is taken back."""
-        return self._order(self._check_start, lambda order: order.found, self._obs.start_streaming, timeout_s)
+    def start(self, may: Callable[[], object], timeout_s: float) -> Order:
+        """Start unless something is starting, up or stopping. A stop that was promised to it is taken back. ``may``
+        raises what forbids the start, at the last moment there is."""
 
-    def stop(self, timeout_s: float) -> Found:
+        def check() -> Order:
+            may()
+            return self._check_start()
+
+        def act(order: Order) -> None:
+            if order.found is Found.ACTED:
+                self._state.ask()
+                try:
+                    self._obs.start_streaming()
+                finally:
+                    self._state.asked(asynchronous=self._obs.prepares())
+
+        return self._on_ui(check, timeout_s, act)
+
+    def stop(self, timeout_s: float) -> Order:
         """Stop what is up; what is still starting will be stopped once it is up."""
-        return self._order(self._check_stop, lambda found: found, self._obs.stop_streaming, timeout_s)
+        return self._on_ui(self._check_stop, timeout_s, self._stop_if_clear)
 
-    def stop_armed(self, timeout_s: float) -> None:
-        """Stop what must not be up, unless a new start has adopted it meanwhile."""
+    def stop_armed(self) -> None:
+        """Any thread, returns at once. Stop the start that must not be up, unless a new start has adopted it."""
 
-        def check() -> Found:
-            armed = self._tracker.read(lambda now: now.stop_armed)
-            return self._check_stop() if armed else Found.UP
+        def stop() -> None:
+            if self._state.snapshot().armed:
+                self._stop_if_clear(self._check_stop())
 
-        self._order(check, lambda found: found, self._obs.stop_streaming, timeout_s)
+        self._ui.post(stop)
 
-    def settle(self, timeout_s: float) -> None:
-        """Bring the state in line with what OBS says of itself. On return OBS is through with the start before, or
-        sits in its error box."""
-        self._call(self.settle_now, timeout_s)
+    def settle(self, timeout_s: float) -> Start:
+        """The start as OBS itself sees it. On return OBS is through with the start before, or sits in a box."""
 
-    def settle_now(self, seen: ObsSnapshot | None = None) -> None:
+        def settle() -> Start:
+            self.settle_now()
+            return self._state.snapshot()
+
+        return self._call(settle, timeout_s)
+
+    def settle_now(self, seen: ObsSnapshot | None = None) -> Window:
         """UI thread, inside a task."""
-        self._tracker.settle(self._obs.streaming_active(), (seen or self._obs.snapshot()).stream.reconnecting)
+        window = self._obs.window()
+        self._state.settle((seen or self._obs.snapshot()).stream, window.level)
+        for level in [level for level in self._known_boxes if level > window.level]:
+            del self._known_boxes[level]
+        return window
+
+    def know_box(self) -> None:
+        """A thread of OBS, in the signal of a failure. OBS tells it in a box that stays until somebody clicks: what is
+        posted now runs inside it (StreamingStop was posted before). Nothing follows from that click, so a start
+        beneath it is safe; any other box may be about to start the stream itself."""
+
+        def know() -> None:
+            window = self.settle_now()
+            below = self._state.stopped_level
+            if window.level == below + 1 and all(level in self._known_boxes for level in range(2, window.level)):
+                self._known_boxes[window.level] = window.modal
+
+        self._ui.post(know)
 
     def delay_s(self) -> int:
         """The stream delay of the start before."""
@@ -111,59 +147,59 @@ class Orders:
 
     # --- checks ---------------------------------------------------------------------------------------------------
 
-    def _check_start(self) -> StartOrder:
+    def _check_start(self) -> Order:
         self._refuse_while_changing()
-        self.settle_now()
-        now = self._tracker.snapshot()
-        if now.closed:
+        window = self.settle_now()
+        if self._state.closed:
             raise Stopping("OBS is closing, or the script reloads.")
-        if now.phase is Phase.STOPPING:
-            return StartOrder(Found.STOPPING, now.attempt, foreign=True)
-        if now.phase is Phase.OFFLINE and now.in_call:
-            raise Busy(
-                "OBS is still inside the start before: it shows an error box or a question.",
-                hint="Someone has to close the box in OBS; then send the same request again.",
-                retry_after_s=10.0,
+        now = self._state.snapshot()
+        if now.phase is Phase.UNKNOWN:
+            raise ObsBusy(
+                "OBS may be connecting: the service was not there when that could have begun.",
+                hint="Ask the streamer to press Start Streaming and Stop Streaming once in OBS, or to restart it.",
             )
-        self._tracker.set(stop_armed=False)
-        if now.phase.is_up:
-            return StartOrder(Found.UP, now.attempt, foreign=True)
-        if now.phase is Phase.STARTING:
-            return StartOrder(Found.STARTING, now.attempt, foreign=not now.stop_armed)
-        return StartOrder(Found.ACTED, now.attempt + 1, foreign=False)
+        if now.phase is Phase.STOPPING or (now.phase is Phase.ENDED and self._obs.snapshot().stream.active):
+            # After "stop" the output stays active for a moment, in which OBS ignores a start without a word.
+            return Order(Found.STOPPING, now.number, now.owner)
+        if now.phase is Phase.ENDED or now.is_silent:
+            self._refuse_beneath_a_box(window)
+        if now.phase is Phase.ENDED:
+            return Order(Found.ACTED, now.number + 1, Owner.AGENT)
+        # Its own stop was promised by the service, so nobody else counts on that.
+        owner = Owner.AGENT if now.armed else now.owner
+        self._state.arm(now.number, armed=False)
+        return Order(Found.UP if now.phase.is_up else Found.STARTING, now.number, owner)
 
-    def _check_stop(self) -> Found:
+    def _refuse_beneath_a_box(self, window: Window) -> None:
+        known = all(level in self._known_boxes for level in range(2, window.level + 1))
+        if known and self._known_boxes.get(window.level, window.modal) == window.modal:
+            return
+        raise ObsBusy("OBS waits for the streamer: it shows a question, an error, a dialog or a menu.")
+
+    def _check_stop(self) -> Order:
         self.settle_now()
-        phase = self._tracker.snapshot().phase
-        if phase is Phase.STARTING:
-            self._tracker.set(stop_armed=True)
-            return Found.STARTING
-        if phase.is_up:
-            # At once, not at OBS's event: a second stop would be a forced one, which cuts off the stream's end.
-            self._tracker.set(phase=Phase.STOPPING)
-            return Found.ACTED
-        return Found.STOPPING if phase is Phase.STOPPING else Found.OFFLINE
+        now = self._state.snapshot()
+        found = Found.OFFLINE
+        if now.phase.is_up:
+            found = Found.ACTED
+        elif now.phase is Phase.STOPPING:
+            found = Found.STOPPING
+        elif now.phase is not Phase.ENDED:
+            self._state.arm(now.number)
+            found = Found.STARTING
+        return Order(found, now.number, now.owner)
+
+    def _stop_if_clear(self, order: Order) -> None:
+        if order.found is Found.ACTED:
+            self._state.stopping()
+            self._obs.stop_streaming()
 
     def _refuse_while_changing(self) -> None:
-        changing = self._tracker.snapshot().changing
+        changing = self._state.changing
         if changing:
             raise Busy(f"OBS is changing its {changing} right now.", retry_after_s=1.0)
 
     # --- the way to OBS -------------------------------------------------------------------------------------------
-
-    def _order(
-        self, check: Callable[[], T], found: Callable[[T], Found], act: Callable[[], None], timeout_s: float
-    ) -> T:
-        def act_if_clear(checked: T) -> None:
-            if found(checked) is not Found.ACTED:
-                return
-            self._tracker.set(in_call=True)
-            try:
-                act()
-            finally:
-                self._tracker.leave_call()
-
-        return self._on_ui(check, timeout_s, act_if_clear)
 
     def _on_ui(self, fn: Callable[[], T], timeout_s: float, after: Callable[[T], object] | None = None) -> T:
         return self._call(fn, min(UI_TIMEOUT_S, timeout_s), after)

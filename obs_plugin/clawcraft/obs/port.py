@@ -6,28 +6,24 @@ it freezes or crashes OBS.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
+from enum import IntEnum
 from typing import Protocol
 
-
-class FrontendEvent(Enum):
-    """The frontend events the service acts on; the values are the ends of OBS's own names."""
-
-    STREAMING_STARTING = "STREAMING_STARTING"
-    STREAMING_STARTED = "STREAMING_STARTED"
-    STREAMING_STOPPING = "STREAMING_STOPPING"
-    STREAMING_STOPPED = "STREAMING_STOPPED"
-    SCENE_COLLECTION_CHANGING = "SCENE_COLLECTION_CHANGING"
-    SCENE_COLLECTION_CHANGED = "SCENE_COLLECTION_CHANGED"
-    PROFILE_CHANGING = "PROFILE_CHANGING"
-    PROFILE_CHANGED = "PROFILE_CHANGED"
-    SHUTDOWN = "SCRIPTING_SHUTDOWN"
+from clawcraft.obs.libobs import Window
 
 
-SignalListener = Callable[[str, int], None]
-"""Called with an output signal's name and its ``code`` (0 where it has none), on whatever thread OBS emits it."""
+class FrontendEvent(IntEnum):
+    """The frontend events the service acts on: ``enum obs_frontend_event``, which only ever grows at its end."""
 
-OUTPUT_SIGNALS = ("starting", "start", "stopping", "stop", "reconnect", "reconnect_success")
+    STREAMING_STARTING = 0
+    STREAMING_STARTED = 1
+    STREAMING_STOPPING = 2
+    STREAMING_STOPPED = 3
+    SCENE_COLLECTION_CHANGED = 13
+    PROFILE_CHANGED = 15
+    SCENE_COLLECTION_CHANGING = 34
+    PROFILE_CHANGING = 35
+    SCRIPTING_SHUTDOWN = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +39,8 @@ class StreamSnapshot:
     congestion: float
     last_error: str | None
     delay_s: int = 0
+    exists: bool = True
+    """False until OBS streams for the first time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +73,12 @@ class ObsPort(Protocol):
         """UI thread. Switch the program scene; False if there is no such scene."""
         ...
 
-    def event(self, code: int) -> FrontendEvent | None:
-        """Any thread. What this frontend event code means here."""
+    def window(self) -> Window:
+        """UI thread. Whether a box, a dialog or a menu waits for the streamer."""
         ...
 
-    def streaming_active(self) -> bool:
-        """Any thread. True from connected to stopped, also while OBS reconnects."""
-        ...
-
-    def connect_signals(self, listener: SignalListener) -> bool:
-        """UI thread, inside STREAMING_STARTING only: nothing is emitted then. Hear the streaming output's signals,
-        once per output; False if they cannot be heard."""
-        ...
-
-    def forget_output(self) -> None:
-        """UI thread, at the end. Give back what ``connect_signals`` keeps."""
+    def prepares(self) -> bool:
+        """Any thread. A start may return before STREAMING_STARTING: Enhanced Broadcasting, from OBS 30.2 on."""
         ...
 
     def start_streaming(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from clawcraft.clock import Clock
 from clawcraft.errors import ClawcraftError
 from clawcraft.obs.port import ObsPort, ObsSnapshot
-from clawcraft.obs.stream_state import Phase, StreamTracker
+from clawcraft.obs.stream_state import Phase, StreamState
 from clawcraft.obs.ui_thread import UiThread
 
 CACHE_S: Final = 0.25
@@ -23,13 +23,13 @@ class StatusPage:
         obs: ObsPort,
         ui: UiThread,
         clock: Clock,
-        tracker: StreamTracker,
+        state: StreamState,
         settle: Callable[[ObsSnapshot], object],
     ) -> None:
         self._obs = obs
         self._ui = ui
         self._clock = clock
-        self._tracker = tracker
+        self._state = state
         self._settle = settle
         self._one_asks = threading.Lock()
         self._page: Mapping[str, Any] = {}
@@ -80,7 +80,8 @@ class StatusPage:
 
     def _stream(self, snapshot: ObsSnapshot | None) -> dict[str, Any]:
         now_s = self._clock.monotonic()
-        phase, live_since_s = self._tracker.read(lambda now: (now.phase, now.live_since_s))
+        start = self._state.snapshot()
+        phase, live_since_s = start.phase, start.live_since_s
         figures: dict[str, Any] = dict.fromkeys(("bitrate_kbps", "dropped_frames", "total_frames", "congestion"))
         if snapshot is not None and phase.is_up:
             stream = snapshot.stream
@@ -91,7 +92,7 @@ class StatusPage:
                 "congestion": round(stream.congestion, 3),
             }
         return {
-            "state": str(phase),
+            "state": phase.shown,
             "live": phase is Phase.LIVE,
             "reconnecting": phase is Phase.RECONNECTING,
             "uptime_s": None if live_since_s is None or not phase.is_up else round(now_s - live_since_s, 1),

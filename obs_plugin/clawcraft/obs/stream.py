@@ -1,17 +1,16 @@
 """Start and stop of the stream, truthfully reported, on top of OBS's events and signals.
 
-The stream worker calls ``start`` and ``stop``; OBS's UI thread calls ``on_frontend_event`` and ``close``; any thread
-the rest. What it rests on, measured on OBS 29 and read in the source of 30 to 32:
+The start worker calls ``start`` and the stop worker ``stop``; OBS's UI thread makes and closes it; any thread the
+rest. What it rests on, measured on OBS 29 and read in the source of 30 to 32:
 
 - The check "nothing is starting or up" and the start itself are one task on the UI thread, so that no click of the
   streamer can come between. A second start while OBS connects crashes OBS.
 - The start is the frontend's C function, which releases the GIL: an error box keeps that call for as long as it is
   open, while Python goes on. Nobody waits for it to return.
-- OBS cannot be stopped while it connects. A start that failed or was superseded in that phase leaves a stop behind
-  ("armed"), so that it does not go live by surprise.
+- OBS cannot be stopped while it connects. A start that failed or was forbidden in that phase leaves a stop behind
+  ("armed"), bound to its record, so that it does not go live by surprise; also in another scene collection.
 """
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -27,97 +26,109 @@ from clawcraft.errors import (
     Superseded,
 )
 from clawcraft.obs.failures import start_failure
-from clawcraft.obs.orders import UI_TIMEOUT_S, Found, Orders, StartOrder
-from clawcraft.obs.port import FrontendEvent, ObsPort, ProgressSink
+from clawcraft.obs.libobs import Libobs, LibobsMissing
+from clawcraft.obs.observer import Observer
+from clawcraft.obs.orders import Found, Order, Orders
+from clawcraft.obs.port import ObsPort, ProgressSink
 from clawcraft.obs.status import StatusPage
-from clawcraft.obs.stream_state import Phase, StreamState, StreamTracker
+from clawcraft.obs.stream_state import Owner, Phase, Start, StreamState
 from clawcraft.obs.ui_thread import UiThread
 from clawcraft.settings import Settings
 
-SIGNAL_GRACE_S: Final = 0.25
-"""OBS posts STOPPED to its UI thread before our listener of ``stop`` runs on the output's thread."""
 FIRST_RETRY_S: Final = 1.0
 """The second retry follows after twice that, and so on."""
-LATE_STOP_JOIN_S: Final = 0.5
+DEACTIVATION_S: Final = 0.01
+"""An output is active for a moment longer than its signal "stop" says; no signal comes behind that."""
 
 
 @dataclass(slots=True)
-class _Start:
-    """The start that runs."""
+class _Waiting:
+    """The start that runs, and why it is to end."""
 
-    superseded: bool = False
+    ends: ClawcraftError | None = None
 
 
 class StreamController:
-    """One life of the script; ``carry()`` hands what it knows to the next."""
+    """One life of the script. Its ``observer`` outlives it: the next life gets it, and with it what happened."""
 
     def __init__(
         self,
         obs: ObsPort,
         ui: UiThread,
+        libobs: Libobs | LibobsMissing,
         clock: Clock,
         settings: Callable[[], Settings],
-        carried: Mapping[str, Any] | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self._obs = obs
         self._ui = ui
+        self._libobs = libobs
         self._clock = clock
         self._settings = settings
-        self._tracker = StreamTracker(clock, carried)
-        self._orders = Orders(obs, ui, self._tracker)
-        self._page = StatusPage(obs, ui, clock, self._tracker, self._orders.settle_now)
-        self._running: _Start | None = None
-        self._late_stop: threading.Thread | None = None
+        self._running: _Waiting | None = None
+        self.observer = observer
+        if isinstance(libobs, LibobsMissing):
+            self._state = self._new_state(None)
+        else:
+            self.observer = observer or Observer(libobs)
+            with self.observer.changing_listener() as before:
+                self._state = self._new_state(None if before is None else before.carry())
+                self.observer.tell(self)
+        self._orders = Orders(obs, ui, self._state)
+        self._page = StatusPage(obs, ui, clock, self._state, self._orders.settle_now)
 
-    # --- OBS's UI thread ------------------------------------------------------------------------------------------
+    def _new_state(self, carried: Mapping[str, Any] | None) -> StreamState:
+        libobs = self._libobs
 
-    def on_frontend_event(self, code: int) -> None:
-        """Notes the event and returns."""
+        def level() -> int:
+            return libobs.window().level if isinstance(libobs, Libobs) else 0
+
+        return StreamState(self._clock, self._obs.log, level, self._stop_late, carried)
+
+    # --- OBS's threads: see observer.py ---------------------------------------------------------------------------
+
+    def hear_event(self, code: int) -> None:
+        self._state.hear_event(code)
         self._page.expire()
-        event = self._obs.event(code)
-        if event is None or self._tracker.snapshot().closed:
-            return
-        self._tracker.on_event(event)
-        if event is FrontendEvent.STREAMING_STARTING:
-            self._tracker.set(signals=self._obs.connect_signals(self._on_signal))
-        elif event is FrontendEvent.STREAMING_STARTED and self._must_stop():
-            # Not here: OBS is in the middle of its own start.
-            self._late_stop = threading.Thread(target=self._stop_late, name="clawcraft-late-stop", daemon=True)
-            self._late_stop.start()
-        elif event is FrontendEvent.SHUTDOWN:
-            self._tracker.set(closed=True)
 
-    def _on_signal(self, name: str, code: int) -> None:
-        """Any thread of OBS."""
-        self._tracker.on_signal(name, code)
+    def hear_signal(self, name: str, code: int) -> None:
+        self._state.hear_signal(name, code)
+        if name == "stop" and code:
+            self._orders.know_box()
         self._page.expire()
+
+    def carry(self) -> dict[str, Any]:
+        return self._state.carry()
 
     def close(self) -> None:
-        """At script_unload. Ends a waiting start or stop as Interrupted, and all calls to OBS; idempotent."""
-        self._tracker.set(closed=True)
+        """At script_unload, on the UI thread. Ends a waiting start or stop as Interrupted, and all calls to OBS;
+        idempotent. A start of the agent that is not up yet is stopped once it is: its job has just failed."""
+        libobs = self._libobs
+        if isinstance(libobs, Libobs):
+            now = self._state.snapshot()
+            # From a thread of OBS the frontend's own function queues itself: nobody of ours has to be there.
+            self._state.must_stop = libobs.stop_streaming
+            if now.phase.is_beginning and now.owner is Owner.AGENT and not self._state.closed:
+                self._state.arm(now.number)
+        self._state.closed = True
+        self._state.wake()
         self._ui.close()
-        if self._late_stop is not None:
-            self._late_stop.join(LATE_STOP_JOIN_S)  # its call to OBS has just ended as Stopping
-        self._obs.forget_output()
 
     # --- any thread -----------------------------------------------------------------------------------------------
 
-    def supersede(self) -> None:
-        """A stop was accepted: a start that waits ends as Superseded and leaves nothing behind that goes live."""
-        start = self._running
-        if start is not None:
-            start.superseded = True
-            self._tracker.wake()
+    def end_start(self, error: ClawcraftError) -> None:
+        """What the streamer or a stop forbids: a start that waits ends as ``error`` and leaves nothing behind that
+        goes live."""
+        running = self._running
+        if running is not None:
+            running.ends = error
+            self._state.wake()
 
     def status(self) -> Mapping[str, Any]:
         """The ``obs`` object of ``GET /status``."""
         return self._page.read()
 
-    def carry(self) -> dict[str, Any]:
-        """What the next life of the script has to know, as plain data."""
-        return self._tracker.carry()
-
-    # --- the stream worker ----------------------------------------------------------------------------------------
+    # --- the workers ----------------------------------------------------------------------------------------
 
     def check_scene(self, scene: str | None) -> None:
         """Before anything of a start: raises SceneNotFound for a scene (None: the default one of the settings, if any)
@@ -126,17 +137,20 @@ class StreamController:
         settings = self._settings()
         self._orders.check_scene(scene, settings.default_scene, settings.stream_operation_timeout_s)
 
-    def start(self, scene: str | None, progress: ProgressSink) -> Mapping[str, Any]:
+    def start(
+        self, scene: str | None, progress: ProgressSink, may: Callable[[], object] = lambda: None
+    ) -> Mapping[str, Any]:
         """Put the stream on air; returns once OBS says so: ``{"status": "started" | "already_running", "scene": …,
-        "attempts": n, …}``. Each attempt has ``stream_operation_timeout_s``. Raises ClawcraftError."""
+        "attempts": n, …}``. Each attempt has ``stream_operation_timeout_s``. ``may`` raises what forbids the start; it
+        is asked on the UI thread, in the task that starts, and must return at once. Raises ClawcraftError."""
         settings = self._settings()
-        start = self._running = _Start()
+        start = self._running = _Waiting()
         try:
             progress(30, "preparing the scene")
             shown = self._orders.show_scene(scene, settings.default_scene, settings.stream_operation_timeout_s)
             self._page.expire()
             progress(40, "starting the stream")
-            found, attempts = self._attempts(start, settings, progress)
+            found, attempts = self._attempts(start, settings, progress, may)
         finally:
             self._running = None
         return {
@@ -151,27 +165,30 @@ class StreamController:
         ClawcraftError."""
         timeout_s = self._settings().stream_operation_timeout_s
         progress(30, "stopping the stream")
-        if self._orders.stop(timeout_s) is Found.OFFLINE:
+        order = self._orders.stop(timeout_s)
+        if order.found is Found.OFFLINE:
             return {"status": "already_stopped"}
         deadline_s = self._clock.monotonic() + timeout_s + self._orders.delay_s()
-        if self._wait(lambda now: now.phase is Phase.OFFLINE, deadline_s):
+        if self._wait(lambda now: _is_over(now, order.number), deadline_s):
             return {"status": "stopped"}
-        phase = self._tracker.snapshot().phase
+        phase = self._state.snapshot().phase
         raise StreamStopTimeout(
-            f"OBS did not report the stream stopped within {timeout_s:g} s; it is {phase}."
-            + (" It will be stopped as soon as OBS has connected." if phase is Phase.STARTING else ""),
-            details={"stream": str(phase), "timeout_s": timeout_s},
+            f"OBS did not report the stream stopped within {timeout_s:g} s; it is {phase.shown}."
+            + (" It will be stopped as soon as OBS has connected." if phase.is_beginning else ""),
+            details={"stream": phase.shown, "timeout_s": timeout_s},
         )
 
     # --- one start ------------------------------------------------------------------------------------------------
 
-    def _attempts(self, start: _Start, settings: Settings, progress: ProgressSink) -> tuple[Found, int]:
+    def _attempts(
+        self, start: _Waiting, settings: Settings, progress: ProgressSink, may: Callable[[], object]
+    ) -> tuple[Found, int]:
         """Attempts until one is up, and how many; only a server that cannot be reached is worth another."""
         attempts = 0
         while True:
             attempts += 1
             try:
-                return self._attempt(start, settings.stream_operation_timeout_s, progress), attempts
+                return self._attempt(start, settings.stream_operation_timeout_s, progress, may), attempts
             except StreamStartFailed as error:
                 error.details["attempts"] = attempts
                 if not isinstance(error, StreamConnectFailed) or attempts > settings.obs_retries:
@@ -180,46 +197,60 @@ class StreamController:
             progress(45, f"OBS cannot connect; attempt {attempts + 1} follows in {delay_s:g} s")
             self._wait(lambda _now: False, self._clock.monotonic() + delay_s, start)
 
-    def _attempt(self, start: _Start, timeout_s: float, progress: ProgressSink) -> Found:
+    def _attempt(self, start: _Waiting, timeout_s: float, progress: ProgressSink, may: Callable[[], object]) -> Found:
         """One try to be up; raises why it is not."""
         deadline_s = self._clock.monotonic() + timeout_s
-        while (order := self._orders.start(timeout_s)).found is Found.STOPPING:
-            if not self._wait(lambda now: now.phase is not Phase.STOPPING, deadline_s, start):
+
+        def still_wanted() -> None:
+            if start.ends is not None:
+                raise start.ends
+            may()
+
+        while (order := self._orders.start(still_wanted, timeout_s)).found is Found.STOPPING:
+            if self._wait(lambda now: now.phase is not Phase.STOPPING, deadline_s, start):
+                self._state.pause(DEACTIVATION_S)
+            if self._clock.monotonic() >= deadline_s:
                 raise StreamStartTimeout(f"The stream before did not end within {timeout_s:g} s.")
         if order.found is Found.UP:
             return order.found
         try:
             if order.found is Found.ACTED:
                 # Whether OBS started the output at all; if not, it says nothing more about this attempt.
-                self._orders.settle(deadline_s - self._clock.monotonic())
+                now = self._orders.settle(deadline_s - self._clock.monotonic())
+                if now.number == order.number and now.is_silent:
+                    raise start_failure(True, None, self._orders.last_error())
             deadline_s += self._orders.delay_s()
             progress(60, "OBS is connecting to the streaming server")
-            self._wait(lambda now: now.is_over(order.attempt), deadline_s, start)
+            self._wait(lambda now: _is_over(now, order.number) or now.phase.is_up, deadline_s, start)
             self._judge(order, timeout_s)
         except BaseException as error:
             # What is left of a failed attempt must not go live later; the streamer's own attempt may.
-            if not order.foreign or isinstance(error, Superseded):
-                self._tracker.arm_stop(order.attempt)
-                if self._must_stop():
-                    self._stop_late()
+            stopped = isinstance(error, Superseded)
+            if (order.owner is Owner.AGENT or stopped) and self._state.arm(order.number):
+                self._orders.stop_armed()
             raise
         return order.found
 
-    def _judge(self, order: StartOrder, timeout_s: float) -> None:
+    def _judge(self, order: Order, timeout_s: float) -> None:
         """Raises unless the attempt is up."""
-        grace_s = self._clock.monotonic() + SIGNAL_GRACE_S
-        self._tracker.wait(lambda now: not now.has_ended(order.attempt) or now.reason_known, grace_s)
-        now = self._tracker.snapshot()
-        if now.has_ended(order.attempt):
-            raise start_failure(now.refused, now.stop_code, self._orders.last_error())
-        if now.attempt < order.attempt:
+        now = self._state.snapshot()
+        begun = now.level > 0 or now.output_started or now.refused
+        if now.number > order.number:
             raise StreamStartFailed(
-                f"OBS did not begin to stream within {timeout_s:g} s: it asks a question, or outputs are disabled.",
+                "The start ended, and the streamer began another one.", details={"obs_reason": "replaced"}
+            )
+        if now.phase is Phase.ENDED and begun:
+            raise start_failure(now.refused, now.stop_code, self._orders.last_error())
+        if now.phase in (Phase.ASKED, Phase.PREPARING) or not (begun or now.phase.is_up):
+            raise StreamStartFailed(
+                f"OBS did not begin to stream within {timeout_s:g} s: it asks a question, prepares still, or outputs "
+                "are disabled.",
                 details={"obs_reason": "not begun", "timeout_s": timeout_s},
                 hint="Look at OBS's window and answer what it asks, then start again with a new request_id.",
             )
         if not (now.phase.is_up or now.connected):
-            later = "The streamer started it, so it goes on." if order.foreign else "If it connects, it is stopped."
+            owned = order.owner is Owner.STREAMER
+            later = "The streamer started it, so it goes on." if owned else "If it connects, it is stopped."
             raise StreamStartTimeout(
                 f"OBS neither connected nor gave up within {timeout_s:g} s. {later}",
                 details={"timeout_s": timeout_s},
@@ -227,26 +258,25 @@ class StreamController:
 
     # --- helpers --------------------------------------------------------------------------------------------------
 
-    def _wait(self, reached: Callable[[StreamState], bool], deadline_s: float, start: _Start | None = None) -> bool:
-        """Until ``reached`` (True) or the deadline (False). Raises Interrupted at close, and Superseded once a stop
-        was accepted."""
-        self._tracker.wait(lambda now: reached(now) or now.closed or (start and start.superseded), deadline_s)
-        if self._tracker.read(reached):
+    def _wait(self, reached: Callable[[Start], bool], deadline_s: float, start: _Waiting | None = None) -> bool:
+        """Until ``reached`` (True) or the deadline (False). Raises Interrupted at close, and what ends the start."""
+
+        def is_to_end() -> bool:
+            return self._state.closed or (start is not None and start.ends is not None)
+
+        self._state.wait(lambda now: reached(now) or is_to_end(), deadline_s)
+        if reached(self._state.snapshot()):
             return True
-        if self._tracker.snapshot().closed:
+        if self._state.closed:
             raise Interrupted("The service stopped while OBS was working on the stream.")
-        if start is not None and start.superseded:
-            raise Superseded("A stop was requested while the stream was starting.")
+        if start is not None and start.ends is not None:
+            raise start.ends
         return False
 
-    def _must_stop(self) -> bool:
-        return self._tracker.read(lambda now: now.stop_armed and now.phase.is_up)
-
     def _stop_late(self) -> None:
-        """Stop a stream that must not be up."""
-        try:
-            self._orders.stop_armed(UI_TIMEOUT_S)
-        except Interrupted:
-            return
-        except ClawcraftError as error:
-            self._obs.log(f"a stream that must not be live could not be stopped: {error.message}")
+        """Any thread: a start has come up that was to be stopped. Not here: OBS is in the middle of its own start."""
+        self._orders.stop_armed()
+
+
+def _is_over(now: Start, number: int) -> bool:
+    return now.number > number or (now.number == number and now.phase is Phase.ENDED)

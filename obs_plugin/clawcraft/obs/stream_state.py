@@ -1,7 +1,9 @@
-"""What is known of OBS's streaming output, from its frontend events and output signals. Calls nothing of OBS.
+"""Whose start it is and how far it is: one record per start, and the one function that moves it. Calls nothing of OBS.
 
-Events come on the UI thread, signals on OBS's output threads. Both hold the GIL, and the lock here is held for field
-updates only, never across a call: neither thread of OBS ever waits for one of ours.
+OBS tells of a start by frontend events (UI thread) and output signals (any thread). Both hold the GIL, and the lock
+here is held for field updates only: neither thread of OBS ever waits for one of ours. The record belongs to whoever
+asked: a STREAMING_STARTING that nobody here asked for is the streamer's. A stop that was promised is a mark on one
+record and dies with it, so it can never hit a later start.
 """
 
 import threading
@@ -11,36 +13,71 @@ from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 from clawcraft.clock import Clock
-from clawcraft.obs.port import FrontendEvent
+from clawcraft.obs.port import FrontendEvent, StreamSnapshot
 
 T = TypeVar("T")
-STOPPED_OVERDUE_S: Final = 2.0
+PREPARATION_S: Final = 60.0
+"""How long OBS may prepare (Enhanced Broadcasting asks its service) before a start counts as not begun. A failed
+preparation is told by no event (MultitrackVideoOutput; DisplayStreamStartError)."""
+
+
+class Owner(StrEnum):
+    AGENT = "agent"
+    STREAMER = "streamer"
 
 
 class Phase(StrEnum):
-    """``starting``: from STREAMING_STARTING until OBS is connected or gives up. OBS cannot be asked for that phase,
-    and a second start in it crashes OBS."""
+    """``asked``: OBS is inside our call. ``preparing``: out of it, and STREAMING_STARTING is still to come.
+    ``connecting``: from STREAMING_STARTING on; OBS can neither be asked for it nor stopped in it, and a second start
+    crashes it. ``unknown``: OBS may be connecting, since we were not there when that could have begun."""
 
-    OFFLINE = "offline"
-    STARTING = "starting"
+    UNKNOWN = "unknown"
+    ASKED = "asked"
+    PREPARING = "preparing"
+    CONNECTING = "connecting"
     LIVE = "live"
     RECONNECTING = "reconnecting"
     STOPPING = "stopping"
+    ENDED = "ended"
 
     @property
     def is_up(self) -> bool:
         return self in (Phase.LIVE, Phase.RECONNECTING)
 
+    @property
+    def is_beginning(self) -> bool:
+        return self in (Phase.ASKED, Phase.PREPARING, Phase.CONNECTING)
+
+    @property
+    def shown(self) -> str:
+        """The ``state`` of ``GET /status``."""
+        return "starting" if self.is_beginning else "offline" if self is Phase.ENDED else str(self)
+
+
+_UP: Final = (Phase.LIVE, Phase.RECONNECTING, Phase.STOPPING, Phase.ENDED)
+MOVES: Final[Mapping[Phase, tuple[Phase, ...]]] = {
+    Phase.UNKNOWN: _UP,
+    Phase.ASKED: (Phase.PREPARING, Phase.CONNECTING, Phase.ENDED),
+    Phase.PREPARING: (Phase.CONNECTING, Phase.ENDED),
+    Phase.CONNECTING: _UP,
+    Phase.LIVE: _UP,
+    Phase.RECONNECTING: _UP,
+    Phase.STOPPING: (Phase.ENDED,),
+    Phase.ENDED: (),
+}
+
 
 @dataclass(slots=True)
-class StreamState:
-    """One moment of the stream."""
+class Start:
+    """One start."""
 
-    phase: Phase = Phase.OFFLINE
-    attempt: int = 0
-    """How many STREAMING_STARTINGs there were."""
-    signals: bool = False
-    """This attempt's signals are heard."""
+    number: int = 0
+    owner: Owner = Owner.STREAMER
+    phase: Phase = Phase.ENDED
+    armed: bool = False
+    """To be stopped as soon as it is up."""
+    level: int = 0
+    """Qt's loop level at its STREAMING_STARTING."""
     output_started: bool = False
     """OBS's signal ``starting``."""
     connected: bool = False
@@ -49,86 +86,70 @@ class StreamState:
     """The output did not even start."""
     stop_code: int | None = None
     """The code of OBS's signal ``stop``."""
-    stop_armed: bool = False
-    """To be stopped as soon as it is up."""
-    in_call: bool = False
-    """OBS is inside our call to start or stop."""
+    stopped_told: bool = False
+    """STREAMING_STOPPED, which may overtake the signal. Alone it ends nothing: it may be the start's before, since it
+    can come twice."""
+    asked_s: float = 0.0
     live_since_s: float | None = None
-    changing: str = ""
-    """What OBS is exchanging right now: its profile or its scene collection."""
-    closed: bool = False
-    """The script is being unloaded."""
-
-    def has_ended(self, attempt: int) -> bool:
-        return self.attempt >= attempt and self.phase is Phase.OFFLINE
-
-    def is_over(self, attempt: int) -> bool:
-        """It is up, or it has ended."""
-        return self.has_ended(attempt) or (self.attempt >= attempt and self.phase.is_up)
 
     @property
-    def reason_known(self) -> bool:
-        """All there is to know about why the attempt ended."""
-        return self.refused or self.stop_code is not None or not self.signals
+    def is_silent(self) -> bool:
+        """OBS emits ``starting`` before it returns to its event loop. Until then nothing says how this will end."""
+        return self.phase is Phase.CONNECTING and not self.output_started and self.stop_code is None
 
 
-class StreamTracker:
-    """Follows the stream, and lets others wait for it to change."""
+class StreamState:
+    """The latest start, and what else decides whether another may follow. Others may wait for it to change.
 
-    def __init__(self, clock: Clock, carried: Mapping[str, Any] | None = None) -> None:
+    ``must_stop`` is called, on any thread, when a start comes up that was to be stopped; ``loop_level`` on the UI
+    thread.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        log: Callable[[str], None],
+        loop_level: Callable[[], int],
+        must_stop: Callable[[], object],
+        carried: Mapping[str, Any] | None = None,
+    ) -> None:
         self._clock = clock
+        self._log = log
+        self._loop_level = loop_level
+        self.must_stop = must_stop
         self._changed = threading.Condition()
-        self._now = StreamState()
-        self._inactive_since_s: float | None = None
+        self._now = Start(phase=Phase.UNKNOWN)
+        self.changing = ""
+        """What OBS is exchanging right now: its profile or its scene collection."""
+        self.stopped_level = 0
+        """Qt's loop level at the last STREAMING_STOPPED."""
+        self.closed = False
+        """The script is being unloaded."""
         if carried:
-            # The signals stay with the script that connected them: the next start brings them back.
-            gone = {"signals": False, "in_call": False, "changing": "", "closed": False}
-            self._now = StreamState(**{**carried, "phase": Phase(carried["phase"]), **gone})
+            self._now = Start(**{**carried, "owner": Owner(carried["owner"]), "phase": Phase(carried["phase"])})
+            if self._now.stop_code is not None and self._now.phase is not Phase.ENDED:
+                self._move(Phase.ENDED)  # STOPPED is not told while a collection is exchanged, and is over by now
 
     def carry(self) -> dict[str, Any]:
         """Plain data from which the next life of the script goes on; its classes may be another version's."""
         with self._changed:
-            return {**asdict(self._now), "phase": str(self._now.phase)}
+            return {name: value if not isinstance(value, StrEnum) else str(value) for name, value in _fields(self._now)}
 
-    def snapshot(self) -> StreamState:
+    def snapshot(self) -> Start:
         """A copy."""
         with self._changed:
             return replace(self._now)
-
-    def read(self, of: Callable[[StreamState], T]) -> T:
-        """``of`` applied to the state of one moment; it must only look and return at once."""
-        with self._changed:
-            return of(self._now)
-
-    def set(self, **fields: object) -> None:
-        """Change these fields and wake who waits."""
-        with self._changed:
-            for name, value in fields.items():
-                setattr(self._now, name, value)
-            self._changed.notify_all()
-
-    def arm_stop(self, attempt: int) -> None:
-        """See to it that ``attempt`` is stopped once it is up, unless it has ended. One that has not begun counts
-        only while OBS is still inside the start call: a later one is the streamer's own."""
-        with self._changed:
-            now = self._now
-            begun = now.attempt >= attempt
-            if (now.phase is Phase.STARTING or now.phase.is_up) if begun else now.in_call:
-                now.stop_armed = True
-
-    def leave_call(self) -> None:
-        """OBS is out of our call to start or stop. If nothing began in it, nothing is left to be stopped."""
-        with self._changed:
-            self._now.in_call = False
-            if self._now.phase is Phase.OFFLINE:
-                self._now.stop_armed = False
-            self._changed.notify_all()
 
     def wake(self) -> None:
         with self._changed:
             self._changed.notify_all()
 
-    def wait(self, reached: Callable[[StreamState], T], deadline_s: float) -> T:
+    def pause(self, seconds: float) -> None:
+        """Until something changes, at most so long."""
+        with self._changed:
+            self._changed.wait(seconds)
+
+    def wait(self, reached: Callable[[Start], T], deadline_s: float) -> T:
         """The first true value of ``reached``, or its last value when the clock shows ``deadline_s``."""
         with self._changed:
             while not (value := reached(self._now)):
@@ -138,79 +159,150 @@ class StreamTracker:
                 self._changed.wait(remaining_s)
             return value
 
-    def on_event(self, event: FrontendEvent) -> None:
+    # --- what we do -----------------------------------------------------------------------------------------------
+
+    def ask(self) -> int:
+        """UI thread, right before our call: the number of the start that is ours from here on."""
+        with self._changed:
+            self._begin(Owner.AGENT, Phase.ASKED)
+            self._now.asked_s = self._clock.monotonic()
+            return self._now.number
+
+    def asked(self, asynchronous: bool) -> None:
+        """UI thread, right behind our call. Where it does all by itself, a start that has not begun never will."""
+        with self._changed:
+            if self._now.phase is Phase.ASKED:
+                self._move(Phase.PREPARING if asynchronous else Phase.ENDED)
+            self._changed.notify_all()
+
+    def stopping(self) -> None:
+        """OBS is about to be told: a second stop would be a forced one, which cuts off the stream's end."""
+        with self._changed:
+            self._move(Phase.STOPPING)
+            self._changed.notify_all()
+
+    def arm(self, number: int, armed: bool = True) -> bool:
+        """See to it that this start is stopped once it is up; whether it is up already. One that has ended needs
+        nothing, and a later one is not meant."""
+        with self._changed:
+            now = self._now
+            if now.number != number or now.phase in (Phase.STOPPING, Phase.ENDED):
+                return False
+            now.armed = armed
+            return armed and now.phase.is_up
+
+    # --- what OBS tells -------------------------------------------------------------------------------------------
+
+    def hear_event(self, code: int) -> None:
         """UI thread."""
         with self._changed:
             now = self._now
-            match event:
+            match code:
                 case FrontendEvent.STREAMING_STARTING:
-                    now.phase = Phase.STARTING
-                    now.attempt += 1
-                    now.signals = now.output_started = now.connected = now.refused = False
-                    now.stop_code = now.live_since_s = None
-                case FrontendEvent.STREAMING_STARTED:
-                    now.phase = Phase.LIVE
-                    now.live_since_s = self._clock.monotonic()
-                case FrontendEvent.STREAMING_STOPPING:
-                    now.phase = Phase.STOPPING
-                case FrontendEvent.STREAMING_STOPPED:
-                    self._offline()
+                    if now.phase in (Phase.ASKED, Phase.PREPARING):
+                        self._move(Phase.CONNECTING)
+                    else:
+                        self._begin(Owner.STREAMER, Phase.CONNECTING)
+                    self._now.level = self._loop_level()
+                case FrontendEvent.STREAMING_STARTED if now.phase in (Phase.CONNECTING, Phase.UNKNOWN):
+                    self._move(Phase.LIVE)
+                case FrontendEvent.STREAMING_STOPPING if now.phase.is_up or now.phase is Phase.UNKNOWN:
+                    self._move(Phase.STOPPING)
+                case FrontendEvent.STREAMING_STOPPED if now.phase not in (Phase.ASKED, Phase.PREPARING, Phase.ENDED):
+                    self.stopped_level = self._loop_level()
+                    now.stopped_told = True
+                    self._end_if_told()
                 case FrontendEvent.SCENE_COLLECTION_CHANGING:
-                    now.changing = "scene collection"
+                    self.changing = "scene collection"
                 case FrontendEvent.PROFILE_CHANGING:
-                    now.changing = "profile"
+                    self.changing = "profile"
                 case FrontendEvent.SCENE_COLLECTION_CHANGED | FrontendEvent.PROFILE_CHANGED:
-                    now.changing = ""
+                    self.changing = ""
+                case FrontendEvent.SCRIPTING_SHUTDOWN:
+                    self.closed = True
             self._changed.notify_all()
 
-    def on_signal(self, name: str, code: int) -> None:
-        """Any thread of OBS."""
+    def hear_signal(self, name: str, code: int) -> None:
+        """Any thread."""
         with self._changed:
             now = self._now
             match name:
-                case "starting":
+                case "starting" if now.phase is Phase.CONNECTING:
                     now.output_started = True
-                case "start":
+                case "start" if now.phase in (Phase.CONNECTING, Phase.UNKNOWN):
                     now.output_started = now.connected = True
-                case "stop":
+                case "stop" if now.phase not in (Phase.ASKED, Phase.PREPARING, Phase.ENDED):
                     now.stop_code = code
+                    self._end_if_told()
                 case "reconnect" if now.phase is Phase.LIVE:
-                    now.phase = Phase.RECONNECTING
+                    self._move(Phase.RECONNECTING)
                 case "reconnect_success" if now.phase is Phase.RECONNECTING:
-                    now.phase = Phase.LIVE
+                    self._move(Phase.LIVE)
+            must_stop = name == "start" and self._now.armed
             self._changed.notify_all()
+        if must_stop:
+            self.must_stop()
 
-    def settle(self, up: bool, reconnecting: bool) -> None:
-        """UI thread, inside a queued task, with what OBS says of itself.
+    def settle(self, stream: StreamSnapshot, level: int) -> None:
+        """UI thread, inside a task, with what OBS says of itself and the loop level now.
 
-        OBS emits ``starting`` before its event loop, and with it any task, can run again. So a task that finds an
-        attempt without it knows that the output refused to start: OBS sends nothing more about that attempt.
-        The other corrections are for events missed while the script was being loaded.
+        A task that is no deeper than the start's STREAMING_STARTING runs after all of it: without ``starting`` the
+        output has refused, and OBS says nothing more about that start. Deeper, it may run inside another plugin's
+        dialog, before the output is asked at all.
         """
         with self._changed:
             now = self._now
-            if up:
-                self._inactive_since_s = None
-                if now.phase is not Phase.STOPPING:
-                    now.phase = Phase.RECONNECTING if reconnecting else Phase.LIVE
-            elif now.phase is Phase.STARTING:
-                self._refuse_if_silent()
-            elif now.phase is not Phase.OFFLINE:
-                now_s = self._clock.monotonic()
-                self._inactive_since_s = self._inactive_since_s or now_s
-                now.phase = Phase.STOPPING  # STOPPED is on its way
-                if now_s - self._inactive_since_s > STOPPED_OVERDUE_S:
-                    self._offline()
+            if now.is_silent and level <= now.level:
+                now.refused = True
+            found = self._found(stream, level)
+            if found not in (None, now.phase):
+                self._move(found)
             self._changed.notify_all()
 
-    def _refuse_if_silent(self) -> None:
-        now = self._now
-        if now.phase is Phase.STARTING and now.signals and not now.output_started and now.stop_code is None:
-            now.refused = True
-            self._offline()
+    # --- under the lock -------------------------------------------------------------------------------------------
 
-    def _offline(self) -> None:
-        self._inactive_since_s = None
-        self._now.phase = Phase.OFFLINE
-        self._now.stop_armed = False
-        self._now.live_since_s = None
+    def _found(self, stream: StreamSnapshot, level: int) -> Phase | None:
+        """The phase that what OBS says of itself leaves no doubt about."""
+        now = self._now
+        up = Phase.RECONNECTING if stream.reconnecting else Phase.LIVE
+        match now.phase:
+            case Phase.UNKNOWN:
+                return up if stream.active else None if stream.exists else Phase.ENDED  # none: OBS never streamed yet
+            case Phase.PREPARING:
+                overdue = self._clock.monotonic() > now.asked_s + PREPARATION_S
+                return Phase.ENDED if overdue and level <= 1 else None
+            case Phase.CONNECTING:
+                return Phase.ENDED if now.refused else up if now.connected and stream.active else None
+            case Phase.LIVE | Phase.RECONNECTING | Phase.STOPPING:
+                if not stream.active and now.stop_code is None:
+                    return Phase.ENDED
+                return up if now.phase.is_up else None
+        return None
+
+    def _end_if_told(self) -> None:
+        now = self._now
+        if now.stopped_told and (now.stop_code is not None or now.phase is Phase.UNKNOWN):
+            self._move(Phase.ENDED)
+
+    def _begin(self, owner: Owner, phase: Phase) -> None:
+        before = self._now
+        if before.phase not in (Phase.ENDED, Phase.UNKNOWN) and not before.is_silent:
+            self._log(f"defect: a start by the {owner} while one by the {before.owner} is {before.phase}")
+        self._now = Start(number=before.number + 1, owner=owner, phase=phase)
+
+    def _move(self, phase: Phase) -> None:
+        """The one function that changes ``phase``."""
+        now = self._now
+        if phase not in MOVES[now.phase]:
+            self._log(f"defect: a start by the {now.owner} went from {now.phase} to {phase}")
+            self._now = Start(number=now.number + 1, phase=Phase.UNKNOWN)
+            return
+        now.phase = phase
+        if phase is Phase.LIVE and now.live_since_s is None:
+            now.live_since_s = self._clock.monotonic()
+        if phase is Phase.ENDED:
+            now.armed = False
+
+
+def _fields(start: Start) -> list[tuple[str, Any]]:
+    return list(asdict(start).items())

@@ -112,6 +112,12 @@ class UiThread:
         finally:
             self._on_call(outcome, time.monotonic() - began_s)
 
+    def post(self, fn: Callable[[], object]) -> None:
+        """``fn()`` on OBS's UI thread, soon; on the UI thread itself at once. Nobody waits for it."""
+        if not isinstance(self._libobs, LibobsMissing):
+            with contextlib.suppress(Stopping):
+                self._post(self._libobs, _Task(fn, None))
+
     def close(self) -> None:
         """Any thread. Nobody waits any more and no task runs any more; idempotent."""
         with self._changed:
