@@ -67,9 +67,9 @@ class Assembly:
             )
             parts.callback(self.jobs.close)
             handlers = Handlers(stream, self.twitch, self.log)
-            self.worker = StreamWorker(self.jobs, handlers, stream.supersede, stream.close, self.log)
-            self.pause = PauseSwitch(settings.data_dir, clock)
+            self.pause = PauseSwitch(settings.data_dir, clock, self._forbid)
             self._guard = Guard(self.pause, RateLimiter(self._settings_in_force, clock), self._settings_in_force)
+            self.worker = StreamWorker(self.jobs, handlers, self._guard.check, stream.end_start, stream.close, self.log)
             self._slots = WaitSlots()
             self.dispatcher = Dispatcher(
                 handlers,
@@ -98,6 +98,7 @@ class Assembly:
         """
         moved = (settings.bind, settings.port) != (self._settings.bind, self._settings.port)
         self._settings = settings
+        self._forbid()
         with self._server_lock:
             if self._server is not None and moved:
                 server, self._server = self._server, None
@@ -170,6 +171,10 @@ class Assembly:
             slots=self._slots,
             clock=self._clock,
         )
+
+    def _forbid(self) -> None:
+        """The streamer may have forbidden something that was accepted before."""
+        self.worker.forbid()
 
     def _settings_in_force(self) -> Settings:
         return self._settings

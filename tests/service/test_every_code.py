@@ -179,6 +179,11 @@ def _a_start_that_outlived_its_service(agent: Agent) -> str:
     return code
 
 
+def _a_start_beneath_a_box(agent: Agent) -> str:
+    agent.client.run("twitch.start_stream", "refused-by-the-encoder")
+    return str(agent.client.ended(agent.client.accept("twitch.start_stream", "beneath"))["error"]["code"])
+
+
 # --- how each code is got ---------------------------------------------------------------------------------------------
 
 
@@ -270,6 +275,7 @@ WAYS: Final = {
     "stream_start_failed": starts("user_stops"),
     "stream_start_timeout": starts("silent_server"),
     "encoder_not_started": starts("encoder_fails"),
+    "obs_busy": Way(_a_start_beneath_a_box, scenario="encoder_fails"),
     "stream_stop_timeout": Way(_a_stop_that_obs_does_not_confirm, BRIEF, timings=Timings(stop_s=3.0)),
     "superseded": Way(_a_start_before_a_stop, scenario="silent_server"),
     "interrupted": Way(_a_start_that_outlived_its_service, scenario="silent_server"),

@@ -12,7 +12,7 @@ from clawcraft.authority.guard import Guard
 from clawcraft.authority.pause import PauseSwitch
 from clawcraft.authority.rate_limit import RateLimiter
 from clawcraft.clock import Clock
-from clawcraft.errors import ChannelNotAllowed, ClawcraftError, Interrupted, SceneNotFound, Superseded
+from clawcraft.errors import ChannelNotAllowed, ClawcraftError, Interrupted, SceneNotFound
 from clawcraft.jobs.answer import Answer
 from clawcraft.jobs.dispatch import Dispatcher
 from clawcraft.jobs.idempotency import Idempotency
@@ -81,7 +81,7 @@ class StreamDouble(StreamController):
         self.stop_gate = threading.Event()
         self.stop_gate.set()
         self._changed = threading.Condition()
-        self._superseded = False
+        self._ends: ClawcraftError | None = None
         self._closed = False
 
     def check_scene(self, scene: str | None) -> None:
@@ -89,12 +89,15 @@ class StreamDouble(StreamController):
         if scene is not None and scene not in self.scenes:
             raise SceneNotFound(f"there is no scene {scene!r}", details={"scenes": list(self.scenes)})
 
-    def start(self, scene: str | None, progress: ProgressSink) -> Mapping[str, Any]:
-        self._superseded = False
+    def start(
+        self, scene: str | None, progress: ProgressSink, may: Callable[[], object] = lambda: None
+    ) -> Mapping[str, Any]:
+        self._ends = None
         progress(10, "starting")
         self.calls.append(f"start {scene}")
         if self.live:
             return {"status": "already_running", "scene": scene, "attempts": 0}
+        may()
         self.reached.release()
         self._await(self.connects, can_give_way=True)
         self.live = True
@@ -108,9 +111,9 @@ class StreamDouble(StreamController):
         was_live, self.live = self.live, False
         return {"status": "stopped" if was_live else "already_stopped"}
 
-    def supersede(self) -> None:
+    def end_start(self, error: ClawcraftError) -> None:
         with self._changed:
-            self._superseded = True
+            self._ends = error
             self._changed.notify_all()
 
     def status(self) -> Mapping[str, Any]:
@@ -129,12 +132,12 @@ class StreamDouble(StreamController):
     def _await(self, gate: threading.Event, *, can_give_way: bool) -> None:
         with self._changed:
             assert self._changed.wait_for(
-                lambda: gate.is_set() or self._closed or (can_give_way and self._superseded), HANG_S
+                lambda: gate.is_set() or self._closed or (can_give_way and self._ends is not None), HANG_S
             )
             if self._closed:
                 raise Interrupted("the service stops")
-            if can_give_way and self._superseded:
-                raise Superseded("a stop came")
+            if can_give_way and self._ends is not None:
+                raise self._ends
 
 
 class TwitchDouble(Twitch):
@@ -147,7 +150,7 @@ class TwitchDouble(Twitch):
         self.shown_live = True
         self.before_return: Callable[[], None] = lambda: None
 
-    def check_channel(self, channel: str) -> None:
+    def check_channel(self, channel: str, *, ask: bool = True) -> None:
         self.calls.append(f"check {channel}")
         if self.check_fails_with is not None:
             raise self.check_fails_with
@@ -257,11 +260,13 @@ class JobRig:
         self.sync = SyncDouble()
         self.limiter = LimiterDouble()
         self.places = Places()
-        self.pause = PauseSwitch(folder, self.clock)
+        self.pause = PauseSwitch(folder, self.clock, lambda: self.worker.forbid())
         self.settings = make_settings(folder)
         self.guard = Guard(self.pause, self.limiter, lambda: self.settings)
         handlers = RigHandlers(self.stream, self.twitch, self.log, self.sync)
-        self.worker = StreamWorker(self.store, handlers, self.stream.supersede, self.stream.close, self.log)
+        self.worker = StreamWorker(
+            self.store, handlers, self.guard.check, self.stream.end_start, self.stream.close, self.log
+        )
         self.idempotency = Idempotency(
             self.store, lambda: self.places.waiting(), lambda: self.settings, self.clock, self.log
         )

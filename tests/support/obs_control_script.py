@@ -120,6 +120,14 @@ class Driver:
         obs.obs_frontend_streaming_start()
         return self.do_start()
 
+    def do_restart(self, times: int) -> list[str]:
+        """Stop and start again at once, so often; what each start came to."""
+        found = []
+        for _ in range(times):
+            self.do_stop()
+            found.append(str(self.do_start()["status"]))
+        return found
+
     def do_press_stop(self) -> None:
         obs.obs_frontend_streaming_stop()
 

@@ -24,6 +24,7 @@ class ObsHome:
     delay_s: int = 0
     websocket_port: int | None = None
     profile: str = "Untitled"
+    asks_before_start: bool = False
 
     def write(self, home: Path) -> Path:
         """Write it below ``home``; the configuration folder."""
@@ -72,7 +73,10 @@ class ObsHome:
                 "SceneCollectionFile": COLLECTION,
                 "ConfigOnNewProfile": "false",
             },
-            BasicWindow={"WarnBeforeStartingStream": "false", "WarnBeforeStoppingStream": "false"},
+            BasicWindow={
+                "WarnBeforeStartingStream": str(self.asks_before_start).lower(),
+                "WarnBeforeStoppingStream": "false",
+            },
             OBSWebSocket={
                 "FirstLoad": "false",
                 "ServerEnabled": "false" if self.websocket_port is None else "true",

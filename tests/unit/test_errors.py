@@ -15,6 +15,7 @@ CONTRACT = {
     "internal_error": 500,
     "twitch_rejected": 502, "twitch_token_invalid": 502, "twitch_missing_scope": 502, "twitch_unavailable": 502,
     "obs_unavailable": 503, "obs_unresponsive": 503, "twitch_not_configured": 503, "queue_full": 503, "busy": 503,
+    "obs_busy": 503,
     "stopping": 503, "timeout": 504,
 }  # fmt: skip
 JOB_CODES = {

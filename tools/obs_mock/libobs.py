@@ -107,7 +107,8 @@ class Native:
     def _callback(self, fn: Any, data: Any, what: str) -> NativeCallback:
         if not isinstance(fn, FUNCTION_POINTER):
             raise TypeError(f"a ctypes callback is needed, not {fn!r}")
-        return NativeCallback(fn, data, what, self._recorder, self._budget)
+        function: Any = fn
+        return NativeCallback(function, data, what, self._recorder, self._budget)
 
     def _calldata_get_data(self, calldata: int, name: bytes, out: Any, size: int) -> bool:
         value = CALLDATA[calldata].get(name.decode())

@@ -28,7 +28,7 @@ class NativeCallback:
     one that Python has freed, or whose interpreter has ended, is a crash."""
 
     def __init__(self, fn: ScriptFunction, data: int | None, what: str, recorder: Recorder, budget: UiBudget) -> None:
-        self._fn = weakref.ref(fn)
+        self._fn: weakref.ref[Any] = weakref.ref(fn)
         self._recorder = recorder
         self._budget = budget
         self.data = data

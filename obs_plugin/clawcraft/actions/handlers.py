@@ -19,6 +19,10 @@ def _no_progress(percent: int, message: str) -> None:
     """A sync action has nobody to tell."""
 
 
+def _no_objection() -> None:
+    """A sync action was looked at when it came, a moment ago."""
+
+
 @dataclass(frozen=True, slots=True)
 class ActionContext:
     """One run of an action: its row and arguments, and what it may use.
@@ -34,6 +38,8 @@ class ActionContext:
     log: EventLog
     job_id: str | None = None
     progress: ProgressSink = _no_progress
+    may: Callable[[], None] = _no_objection
+    """Raises what forbids the action by now, or why its job is to end. Any thread, returns at once."""
 
     def session(self) -> AbstractContextManager[HelixSession]:
         """See ``Twitch.session``: Helix, and the channel that the arguments name."""
@@ -69,7 +75,8 @@ class Handlers:
         args: Mapping[str, Any],
         job_id: str | None = None,
         progress: ProgressSink = _no_progress,
+        may: Callable[[], None] = _no_objection,
     ) -> Result:
-        """Run ``action``; a job with its id and progress. Raises ClawcraftError."""
-        context = ActionContext(action, args, self._stream, self._twitch, self._log, job_id, progress)
+        """Run ``action``; a job with its id, its progress and what may forbid it. Raises ClawcraftError."""
+        context = ActionContext(action, args, self._stream, self._twitch, self._log, job_id, progress, may)
         return self._by_name[action.name](context)

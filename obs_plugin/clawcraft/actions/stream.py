@@ -1,6 +1,6 @@
 """``twitch.start_stream`` and ``twitch.stop_stream``: the order of a start's steps, and what its result says.
 
-Called on the stream worker.
+Each called on its own thread (jobs/worker.py). A stop asks Twitch nothing: it would wait where Twitch hangs.
 """
 
 from typing import Any, Final
@@ -30,11 +30,12 @@ def start_stream(context: ActionContext) -> Result:
     _check_channel(context, result, warnings)
     # Before the metadata: a start that cannot happen must not have changed the title that viewers see.
     context.stream.check_scene(scene)
+    context.may()
     if METADATA_ARGS & args.keys():
         context.progress(5, "setting title and game on Twitch")
         result["metadata"] = _apply_metadata(context, warnings)
     context.progress(OBS_FROM, "starting the stream in OBS")
-    result.update(context.stream.start(scene, _within(context, OBS_FROM, OBS_TO)))
+    result.update(context.stream.start(scene, _within(context, OBS_FROM, OBS_TO), context.may))
     if args.get("wait_until_live"):
         context.progress(OBS_TO + 1, "connected; waiting for Twitch to show the channel live")
         result["live"] = context.twitch.wait_until_live(context.progress, args.get("channel"))
@@ -48,20 +49,20 @@ def stop_stream(context: ActionContext) -> Result:
     warnings: list[str] = []
     result: Result = {}
     context.progress(2, "checking the channel")
-    _check_channel(context, result, warnings)
+    _check_channel(context, result, warnings, ask_twitch=False)
     context.progress(5, "stopping the stream in OBS")
     result.update(context.stream.stop(_within(context, 5, 99)))
     return {**result, "reason": context.args.get("reason"), "warnings": warnings}
 
 
-def _check_channel(context: ActionContext, result: Result, warnings: list[str]) -> None:
+def _check_channel(context: ActionContext, result: Result, warnings: list[str], *, ask_twitch: bool = True) -> None:
     """OBS streams to its own key whatever the request says, so what cannot be checked because Twitch does not answer
     is a warning; a channel that is not ours is a misunderstanding, and refused."""
     channel = context.args.get("channel")
     if channel is None:
         return
     try:
-        context.twitch.check_channel(channel)
+        context.twitch.check_channel(channel, ask=ask_twitch)
     except (Interrupted, Stopping) as error:
         raise Interrupted(error.message) from error
     except ChannelNotAllowed:

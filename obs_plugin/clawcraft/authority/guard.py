@@ -1,8 +1,9 @@
-"""May an agent do this now? What the streamer paused, switched off or bounded. On HTTP workers."""
+"""May an agent do this now? What the streamer paused, switched off or bounded. ``check`` on any thread, and again when
+a job begins and when OBS is about to start; ``admit`` on HTTP workers."""
 
 from collections.abc import Callable
 
-from clawcraft.actions.catalogue import Action
+from clawcraft.actions.catalogue import BY_NAME, Action
 from clawcraft.authority.pause import PauseSwitch
 from clawcraft.authority.rate_limit import RateLimiter
 from clawcraft.errors import ActionDisabled, PausedByOperator
@@ -20,7 +21,7 @@ class Guard:
 
     def check(self, action: str) -> None:
         """Raises PausedByOperator, ActionDisabled."""
-        if self._pause.paused:
+        if self._pause.paused and not BY_NAME[action].supersedes:  # a stop is the safe direction
             raise PausedByOperator("the streamer has paused agent access", details=self._pause.status())
         if not self._settings().is_on(action):
             raise ActionDisabled(f"{action} is switched off")

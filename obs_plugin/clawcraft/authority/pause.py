@@ -1,6 +1,7 @@
 """The streamer's pause switch: while it is on, agents are refused. Any thread."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +15,9 @@ class PauseSwitch:
 
     FILE_NAME: Final = "paused"
 
-    def __init__(self, folder: Path, clock: Clock) -> None:
+    def __init__(self, folder: Path, clock: Clock, paused: Callable[[], None] = lambda: None) -> None:
+        """``paused`` is called, on the thread that pauses, right after: it must return at once."""
+        self._told = paused
         self._path = folder / self.FILE_NAME
         self._clock = clock
         self._lock = threading.Lock()
@@ -63,6 +66,7 @@ class PauseSwitch:
     def _pause(self, survive_restart: bool) -> None:
         if self._since is None:
             self._since = self._clock.time()
+            self._told()
         if survive_restart:
             self._write(self._since)
             self._kept = True

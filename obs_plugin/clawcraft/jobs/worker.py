@@ -1,10 +1,15 @@
-"""The one thread that runs jobs, in the order of their acceptance: only here does the service start or stop a stream.
+"""The threads that run jobs: only here does the service start or stop a stream.
 
-``submit`` is called on HTTP workers, ``start`` and ``stop`` by the service's owner, the rest is the worker's own.
+Starts have one thread, and what ends them has another: a stop queues behind no start, and behind nothing that a start
+waits for. A start that was accepted after a stop begins after it. Within a thread the order is that of acceptance.
+
+``submit`` is called on HTTP workers, ``start`` and ``stop`` by the service's owner, ``forbid`` by whoever changes what
+the agent may do, also on OBS's UI thread; the rest is the worker's own.
 """
 
 import contextlib
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -17,31 +22,51 @@ from clawcraft.jobs.store import JobStore
 from clawcraft.telemetry.events import EventLog, incident
 
 
+class _Lane:
+    """One daemon thread (OBS would not exit over any other kind) and its queue."""
+
+    def __init__(self, name: str, run: Callable[["_Lane"], None]) -> None:
+        self.queue: deque[Job] = deque()
+        self.current: _Running | None = None
+        self.thread = threading.Thread(target=run, args=(self,), name=name, daemon=True)
+
+    @property
+    def is_idle(self) -> bool:
+        return not self.queue and self.current is None
+
+
 class StreamWorker:
-    """One daemon thread (OBS would not exit over any other kind); it waits in memory, never polls. ``supersede`` and
-    ``interrupt`` end what a running job may be blocked in: for a stop that follows a start, and for good."""
+    """Its threads wait in memory, and never poll. ``may`` raises what forbids an action now. ``end_start`` ends what a
+    start may be blocked in, with an error for its job; ``interrupt`` ends everything, for good."""
 
     def __init__(
         self,
         store: JobStore,
         handlers: Handlers,
-        supersede: Callable[[], None],
+        may: Callable[[str], None],
+        end_start: Callable[[ClawcraftError], None],
         interrupt: Callable[[], None],
         log: EventLog,
     ) -> None:
         self._store = store
         self._handlers = handlers
-        self._supersede = supersede
+        self._may = may
+        self._end_start = end_start
         self._interrupt = interrupt
         self._log = log
         self._changed = threading.Condition()
-        self._queue: deque[Job] = deque()
-        self._current: _Running | None = None
+        self._starts = _Lane("clawcraft-jobs", self._run)
+        self._stops = _Lane("clawcraft-stops", self._run)
+        self._forbidden = False
         self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="clawcraft-jobs", daemon=True)
 
     def start(self) -> None:
-        self._thread.start()
+        for lane in self._lanes:
+            lane.thread.start()
+
+    @property
+    def _lanes(self) -> tuple[_Lane, _Lane]:
+        return self._stops, self._starts
 
     def submit(self, job: Job) -> None:
         """Take a stored job, and begin."""
@@ -56,7 +81,7 @@ class StreamWorker:
             stopping = self._stopping
             superseded = [] if stopping else self._displace(job)
             if not stopping:
-                self._queue.append(job)
+                self._lane(job).queue.append(job)
         if stopping:
             self._end(job, Interrupted(_SERVICE_ENDED))
         if superseded:
@@ -64,69 +89,120 @@ class StreamWorker:
 
     def wake(self) -> None:
         """Any thread: begin what is queued. Cheap where nothing is."""
-        if self._queue:
+        if any(lane.queue for lane in self._lanes):
             with self._changed:
-                self._changed.notify()
+                self._changed.notify_all()
+
+    def forbid(self) -> None:
+        """Any thread, returns at once: the streamer may have forbidden something. A start that waits in OBS ends; the
+        queued ones are looked through on the stops' thread, since that writes to the disk."""
+        current = self._starts.current
+        if current is not None and (error := self._forbids(current.job)) is not None:
+            self._end_start(error)
+        with self._changed:
+            self._forbidden = True
+            self._changed.notify_all()
 
     def begin_stop(self) -> None:
         """Any thread, returns at once: from here on no job begins, and the one that runs is told to end. Comes before
         anything that jobs depend on is closed. Idempotent."""
         with self._changed:
             self._stopping = True
-            if self._current is not None:
-                self._current.cancel(Interrupted(_SERVICE_ENDED))
-            self._changed.notify()
+            for lane in self._lanes:
+                if lane.current is not None:
+                    lane.current.cancel(Interrupted(_SERVICE_ENDED))
+            self._changed.notify_all()
         self._interrupt()
 
     def stop(self, timeout_s: float) -> bool:
-        """End the running job and all queued ones as interrupted and join the thread; False if a handler did not
+        """End the running jobs and all queued ones as interrupted and join the threads; False if a handler did not
         return in time. Idempotent."""
+        deadline_s = time.monotonic() + timeout_s
         self.begin_stop()
         with self._changed:
-            queued = list(self._queue)
-            self._queue.clear()
-            current = self._current
+            queued = [job for lane in self._lanes for job in lane.queue]
+            running = {lane.thread: lane.current for lane in self._lanes}
+            for lane in self._lanes:
+                lane.queue.clear()
         if queued:
             self._store.fail_all([job.id for job in queued], Interrupted(_SERVICE_ENDED))
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
-        if self._thread.is_alive() and current is not None:
-            self._end(current.job, Interrupted(_SERVICE_ENDED))
-        return not self._thread.is_alive()
+        for thread, current in running.items():
+            if thread.ident is not None:
+                thread.join(max(0.0, deadline_s - time.monotonic()))
+            if thread.is_alive() and current is not None:
+                self._end(current.job, Interrupted(_SERVICE_ENDED))
+        return not any(thread.is_alive() for thread in running)
+
+    def _lane(self, job: Job) -> _Lane:
+        return self._stops if BY_NAME[job.action].supersedes else self._starts
+
+    def _forbids(self, job: Job) -> ClawcraftError | None:
+        try:
+            self._may(job.action)
+        except ClawcraftError as error:
+            return error
+        return None
 
     def _displace(self, job: Job) -> list[Job]:
         """Under the lock, so that the start meant is still the one that runs: cancel it, and unqueue those behind."""
         action = BY_NAME[job.action].supersedes
-        waiting = [other for other in self._queue if other.action == action]
+        lane = self._starts
+        waiting = [other for other in lane.queue if other.action == action]
         if waiting:
-            self._queue = deque(other for other in self._queue if other.action != action)
-        if self._current is not None and self._current.job.action == action:
+            lane.queue = deque(other for other in lane.queue if other.action != action)
+        if lane.current is not None and lane.current.job.action == action:
             # First the mark, then the call: a start that has not reached OBS yet meets the mark at its next
             # progress, one that waits for OBS is woken by the call.
-            self._current.cancel(_superseded(job))
-            self._supersede()
+            lane.current.cancel(_superseded(job))
+            self._end_start(_superseded(job))
         return waiting
 
-    def _run(self) -> None:
-        while (running := self._next()) is not None:
+    def _run(self, lane: _Lane) -> None:
+        while (running := self._next(lane)) is not None:
             try:
                 self._work(running)
             except Exception as error:  # noqa: BLE001 - the thread must outlive any one job
                 self._end(running.job, incident(self._log, error, job_id=running.job_id))
 
-    def _next(self) -> "_Running | None":
+    def _next(self, lane: _Lane) -> "_Running | None":
+        """The next job of this lane; None for good."""
+
+        def is_due() -> bool:
+            return bool(lane.queue) and (lane is self._stops or self._stops.is_idle)
+
+        while True:
+            with self._changed:
+                if lane.current is not None:
+                    lane.current = None
+                    self._changed.notify_all()  # a start may have waited for a stop
+                self._changed.wait_for(lambda: self._stopping or is_due() or (self._forbidden and lane is self._stops))
+                if self._stopping:
+                    return None
+                if is_due():
+                    lane.current = _Running(lane.queue.popleft(), self._store.progress, self._may)
+                    return lane.current
+                self._forbidden = False
+                queued = list(self._starts.queue)
+            for job in queued:
+                forbidden_by = self._forbids(job)
+                if forbidden_by is not None and self._unqueue(job):
+                    self._end(job, forbidden_by)
+
+    def _unqueue(self, job: Job) -> bool:
+        """False if it has begun meanwhile, or gave way."""
         with self._changed:
-            self._current = None
-            self._changed.wait_for(lambda: self._stopping or self._queue)
-            if self._stopping:
-                return None
-            self._current = _Running(self._queue.popleft(), self._store.progress)
-            return self._current
+            found = job in self._starts.queue
+            if found:
+                self._starts.queue.remove(job)
+            return found
 
     def _work(self, running: "_Running") -> None:
+        if (error := self._forbids(running.job)) is not None:
+            self._end(running.job, error)
+            return
         job = self._store.start(running.job_id)
         try:
-            result = self._handlers.run(BY_NAME[job.action], job.args, job.id, running.progress)
+            result = self._handlers.run(BY_NAME[job.action], job.args, job.id, running.progress, running.may)
         except ClawcraftError as error:
             self._end(job, error)
         except Exception as error:  # noqa: BLE001 - a defect of a handler ends its job, not the worker
@@ -151,9 +227,10 @@ class StreamWorker:
 class _Running:
     """The job that runs."""
 
-    def __init__(self, job: Job, store_progress: Callable[[str, int, str], None]) -> None:
+    def __init__(self, job: Job, store_progress: Callable[[str, int, str], None], may: Callable[[str], None]) -> None:
         self.job = job
         self._store_progress = store_progress
+        self._may = may
         self._cancelled: ClawcraftError | None = None
 
     @property
@@ -163,6 +240,12 @@ class _Running:
     def cancel(self, error: ClawcraftError) -> None:
         """Any thread: the job's next progress raises ``error``."""
         self._cancelled = error
+
+    def may(self) -> None:
+        """Any thread, returns at once. Raises what forbids the job's action by now, or why the job is to end."""
+        if self._cancelled is not None:
+            raise self._cancelled
+        self._may(self.job.action)
 
     def progress(self, percent: int, message: str) -> None:
         """Persist progress. Raises Superseded or Interrupted once the job is to end."""

@@ -13,7 +13,7 @@ OTHER: Final = "unknown"
 _FAST_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _JOB_S: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 60.0, 120.0, 240.0)
 _UI_S: Final = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.05, 0.25, 1.0, 5.0)
-STREAM_STATES: Final = ("offline", "starting", "live", "reconnecting", "stopping")
+STREAM_STATES: Final = ("offline", "starting", "live", "reconnecting", "stopping", "unknown")
 
 
 class Metrics:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from clawcraft.clock import Clock
-from clawcraft.errors import ClawcraftError
+from clawcraft.errors import ClawcraftError, TwitchUnavailable
 from clawcraft.secrets import SecretStore
 from clawcraft.settings import Settings
 from clawcraft.telemetry.events import EventLog
@@ -127,11 +127,13 @@ class Twitch:
 
     # --- a start of the stream, on the stream worker --------------------------------------------------------------
 
-    def check_channel(self, channel: str) -> None:
+    def check_channel(self, channel: str, *, ask: bool = True) -> None:
         """Whether an agent may name ``channel``. Raises ChannelNotAllowed; TwitchNotConfigured, TwitchUnavailable and
-        the like where only Twitch could tell."""
+        the like where only Twitch could tell; without ``ask``, TwitchUnavailable there at once."""
 
         def helix() -> Helix:
+            if not ask:
+                raise TwitchUnavailable("Whose channel this is was not known here, and Twitch was not asked.")
             return self.helix("", self._transport.deadline(_CHECK_TIMEOUT_S))
 
         self._broadcasters.check(channel, helix, self._tokens.identity)

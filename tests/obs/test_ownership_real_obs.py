@@ -1,0 +1,163 @@
+"""Whose stream it is, in a real OBS that asks before each start of the streamer: each test is a fault as it was found.
+
+The streamer's stream stays untouched, there is one connection, and OBS exits clean.
+"""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.support.display import Display
+from tests.support.obs_control import SCRIPT, ObsControl
+from tests.support.obs_home import COLLECTION, ObsHome
+from tests.support.ports import free_port
+from tests.support.real_obs import BUTTONS, RealObs, obs_missing, obs_required
+from tests.support.rtmp_server import RtmpServer
+from tests.support.tcp_gate import TcpGate
+from tests.support.waiting import HANG_S, wait_until
+
+pytestmark = [
+    pytest.mark.real_obs,
+    pytest.mark.skipif(obs_missing() is not None and not obs_required(), reason=str(obs_missing())),
+]
+SWITCHER = Path(__file__).parents[1] / "support" / "obs_switcher_script.py"
+QUESTION = "^Start Stream"
+RESTARTS = 25
+
+
+class Desk(NamedTuple):
+    """The streamer's desk, and the agent's end of it."""
+
+    control: ObsControl
+    obs: RealObs
+    rtmp: RtmpServer
+    gate: TcpGate
+    switcher: int
+
+    def state(self) -> str:
+        return str(self.control.call("status")["stream"]["state"])
+
+    def wait_state(self, state: str) -> None:
+        wait_until(lambda: self.state() == state, f"the stream is {state}")
+
+    def click_start(self) -> str:
+        """The streamer clicks Start Streaming: the question's window."""
+        self.obs.click("stream")
+        return self.obs.display.wait_window(QUESTION)
+
+    def streamer_starts(self) -> None:
+        self.obs.display.press(self.click_start(), "Return")
+
+    def switch(self, collection: str) -> None:
+        with socket.create_connection(("127.0.0.1", self.switcher), timeout=HANG_S) as sock:
+            sock.sendall(collection.encode() + b"\n")
+            assert sock.recv(16) == b"switched\n"
+
+    def wait_published(self, *keys: str) -> None:
+        wait_until(lambda: self.rtmp.publishers() == list(keys), f"the server has {keys}")
+
+
+@pytest.fixture(scope="module")
+def open_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    folder = tmp_path_factory.mktemp("desk")
+    control, port = ObsControl(), free_port()
+    with Display(folder / "display") as display, RtmpServer(folder / "rtmp") as rtmp, TcpGate() as gate:
+        home = ObsHome(server_url=gate.url(), asks_before_start=True)
+        config = home.write(folder / "home")
+        switcher = {"path": str(SWITCHER), "settings": {"port": port}}
+        home.write_collection(config, COLLECTION, [switcher, {"path": str(SCRIPT), "settings": control.settings()}])
+        home.write_collection(config, "Other", [switcher])
+        with RealObs(display, folder / "home") as obs:
+            control.wait_ready()
+            yield Desk(control, obs, rtmp, gate, port)
+
+
+@pytest.fixture
+def desk(open_desk: Desk) -> Iterator[Desk]:
+    """Offline, a good server, no box on the screen."""
+    open_desk.gate.forward(open_desk.rtmp.port)
+    yield open_desk
+    open_desk.obs.close_error_boxes()
+    open_desk.control.call("stop")
+    open_desk.wait_published()
+
+
+def test_a_stop_left_behind_by_a_failed_start_never_hits_the_streamers_own(desk: Desk) -> None:  # C1
+    desk.gate.silent()
+    start = desk.control.begin("start")
+    desk.wait_state("starting")
+    desk.switch("Other")
+    assert start.result().code == "interrupted"
+    desk.gate.cut()
+    desk.obs.wait_error_box()
+    desk.obs.close_error_boxes()
+    desk.switch(COLLECTION)
+    desk.control.wait_ready()
+    desk.gate.forward(desk.rtmp.port)
+    desk.streamer_starts()
+    desk.wait_state("live")
+    desk.control.call("pass_ui_queue")
+    assert desk.state() == "live"
+    assert "STREAMING_STOPPING" not in desk.control.call("events")
+    desk.wait_published("testkey")
+
+
+def test_a_start_that_connects_where_the_script_is_not_loaded_is_stopped_there(desk: Desk) -> None:  # C1
+    desk.gate.silent()
+    start = desk.control.begin("start")
+    desk.wait_state("starting")
+    desk.switch("Other")
+    assert start.result().code == "interrupted"
+    mark = desk.obs.process.mark()
+    desk.gate.release(desk.rtmp.port)
+    wait_until(
+        lambda: any("==== Streaming Stop" in line for line in desk.obs.process.lines()[mark:]), "the stream was stopped"
+    )
+    desk.wait_published()
+    desk.switch(COLLECTION)
+    desk.control.wait_ready()
+    assert desk.state() == "offline"
+
+
+def test_nothing_starts_while_obs_asks_the_streamer_whether_to_start(desk: Desk) -> None:  # C2a
+    connections = desk.gate.accepted
+    question = desk.click_start()
+    assert desk.control.outcome("start").code == "obs_busy"
+    desk.obs.display.press(question, "Return")
+    desk.wait_state("live")
+    desk.wait_published("testkey")
+    assert desk.gate.accepted == connections + 1
+    assert desk.control.call("start")["status"] == "already_running"
+
+
+def test_a_start_made_where_the_script_is_not_loaded_is_known_on_the_way_back(desk: Desk) -> None:  # C2b
+    desk.switch("Other")
+    desk.gate.silent()
+    connections = desk.gate.accepted
+    desk.streamer_starts()
+    desk.gate.wait_accepted(connections + 1)
+    desk.switch(COLLECTION)
+    desk.control.wait_ready()
+    assert desk.state() == "starting"
+    start = desk.control.begin("start")
+    desk.gate.release(desk.rtmp.port)
+    assert start.result().value == {"status": "started", "scene": "Main", "attempts": 1, "adopted": True}
+    desk.wait_published("testkey")
+    assert desk.gate.accepted == connections + 1
+
+
+def test_a_start_right_after_the_stop_begins(desk: Desk) -> None:  # C13
+    desk.control.call("start")
+    assert desk.control.call("restart", times=RESTARTS) == ["started"] * RESTARTS
+
+
+def test_obs_exits_clean_after_all_that_and_while_live(open_desk: Desk) -> None:
+    open_desk.control.call("start")
+    open_desk.obs.display.click(open_desk.obs.window(), *BUTTONS["exit"])
+    open_desk.obs.display.press(open_desk.obs.display.wait_window("^Exit OBS"), "Left", "Return")
+    assert open_desk.obs.wait_exit() == 0
+    assert open_desk.obs.memory_leaks() == 0
+    assert open_desk.obs.warnings() == []
