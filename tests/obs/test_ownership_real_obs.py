@@ -157,7 +157,7 @@ def test_a_start_right_after_the_stop_begins(desk: Desk) -> None:  # C13
 def test_obs_exits_clean_after_all_that_and_while_live(open_desk: Desk) -> None:
     open_desk.control.call("start")
     open_desk.obs.display.click(open_desk.obs.window(), *BUTTONS["exit"])
-    open_desk.obs.display.press(open_desk.obs.display.wait_window("^Exit OBS"), "Left", "Return")
+    open_desk.obs.display.press(open_desk.obs.display.wait_window("^Exit OBS"), "Return")
     assert open_desk.obs.wait_exit() == 0
     assert open_desk.obs.memory_leaks() == 0
     assert open_desk.obs.warnings() == []

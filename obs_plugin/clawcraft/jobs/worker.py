@@ -197,8 +197,9 @@ class StreamWorker:
             return found
 
     def _work(self, running: "_Running") -> None:
-        if (error := self._forbids(running.job)) is not None:
-            self._end(running.job, error)
+        forbidden_by = self._forbids(running.job)
+        if forbidden_by is not None:
+            self._end(running.job, forbidden_by)
             return
         job = self._store.start(running.job_id)
         try:
