@@ -6,6 +6,8 @@ asked: a STREAMING_STARTING that nobody here asked for is the streamer's. A stop
 record and dies with it, so it can never hit a later start.
 """
 
+from __future__ import annotations  # typing caches evaluated ones, and through them a reloaded module's old self
+
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
