@@ -310,6 +310,11 @@ class MockObs:
         """A frontend event by name, of something that the fake has no part for: a profile, the shutdown."""
         self._ui.call(lambda: self._events.emit(EVENTS[event]))
 
+    def pass_queues(self) -> None:
+        """Returns once all that was due has had its turn, and what that brought with it."""
+        for loop in (self._ui, self._outputs, self._ui, self._outputs, self._ui, self._outputs, self._ui):
+            loop.call(lambda: None)
+
     # What can be seen
 
     def wait_for(self, happened: str, timeout_s: float = 10, after: int = 0) -> None:

@@ -65,13 +65,13 @@ class Stream:
         self._save = save
         self._lock = threading.Lock()
         self._queued = 0
-        self._run = 0
+        self.starts = 0
         self._retries = 0
         self.state = State.IDLE
         self.owner = Owner.USER
         self.connections = 0
-        self.stopped_by_script: list[Owner] = []
-        """Whose each stream was that the script stopped."""
+        self.stopped_by_script: list[tuple[Owner, int]] = []
+        """Whose each stream was that the script stopped, and the number of its start."""
         self.output: Output | None = None
         self.streaming = False
         self.scenario = Scenario("good")
@@ -119,12 +119,12 @@ class Stream:
 
     def answer(self) -> None:
         """Any thread: the server that was silent answers at last."""
-        run = self._run
+        run = self.starts
         self._outputs.post(lambda: self._connected(run))
 
     def disconnect(self) -> None:
         """Any thread: the server goes away; while connecting, the connection fails."""
-        run = self._run
+        run = self.starts
         self._outputs.post(lambda: self._disconnected(run))
 
     def _active(self) -> bool:
@@ -162,7 +162,7 @@ class Stream:
             return
         self.owner = Owner.SCRIPT if by_script else Owner.USER
         self._recorder.note(f"start by {self.owner.name.lower()}")
-        self._run += 1
+        self.starts += 1
         self._retries = 0
         self._create_output()
         if self.scenario.prepares_s is None:
@@ -181,7 +181,7 @@ class Stream:
             self._boxes.show("Failed to start streaming")  # DisplayStreamStartError; no event, and no signal
             return
         self.state = State.CONNECTING
-        scenario, run = self.scenario, self._run
+        scenario, run = self.scenario, self.starts
         assert self.output is not None
         self.output.last_error = None
         self._emit_event(EVENTS["STREAMING_STARTING"])
@@ -209,7 +209,7 @@ class Stream:
             self.output = Output(self._new_signals(SIGNALS))
 
     def _connected(self, run: int) -> None:
-        if run != self._run or self.state is not State.CONNECTING:
+        if run != self.starts or self.state is not State.CONNECTING:
             return
         scenario, output = self.scenario, self._existing()
         self.state = State.LIVE
@@ -223,7 +223,7 @@ class Stream:
 
     def _fail(self, run: int, code: int, error: str | None) -> None:
         """The output thread: the stream ends with an error."""
-        if run != self._run or self.state in (State.IDLE, State.STOPPING):
+        if run != self.starts or self.state in (State.IDLE, State.STOPPING):
             return
         output = self._existing()
         output.last_error = error
@@ -245,7 +245,7 @@ class Stream:
         if self.state is State.IDLE:
             return  # the encoders of the stream before are still ending
         if by_script:
-            self.stopped_by_script.append(self.owner)
+            self.stopped_by_script.append((self.owner, self.starts))
         reconnecting = self.state is State.RECONNECTING
         self.state = State.STOPPING
         self._emit_event(EVENTS["STREAMING_STOPPING"])
@@ -287,7 +287,7 @@ class Stream:
     # Disconnect
 
     def _disconnected(self, run: int) -> None:
-        if run != self._run:
+        if run != self.starts:
             return
         if self.state is State.CONNECTING:
             self._fail(run, -2, None)
@@ -304,7 +304,7 @@ class Stream:
         self._outputs.post(lambda: self._retried(run), delay_s)
 
     def _retried(self, run: int) -> None:
-        if run != self._run or self.state is not State.RECONNECTING:
+        if run != self.starts or self.state is not State.RECONNECTING:
             return
         fails = self.scenario.retries_fail
         if fails is None and self._retries > 2:
