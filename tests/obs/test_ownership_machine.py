@@ -142,6 +142,10 @@ class Ownership(RuleBasedStateMachine):
     def starts(self) -> None:
         if self.paused:
             return
+        if self.stop is not None:
+            self._settle()
+            if not self.stop.done():
+                return  # the service's worker lets a start wait for the stops that were accepted before it
         driver, stream = self.rig.driver, self.rig.stream
         self.wanted = True
         self.connections, self.was_live = self.obs.stream.connections, self._is_live()
@@ -373,5 +377,5 @@ def test_each_old_fault_is_found(fault: Callable[[Any], None], monkeypatch: pyte
                 if callable(value):
                     setattr(cls, name, value)
     if path := os.environ.get("CLAWCRAFT_MACHINE_TABLE"):
-        with open(path, "a", encoding="utf-8") as table:
+        with Path(path).open("a", encoding="utf-8") as table:
             table.write(f"{fault.__name__.strip('_')}: {Ownership.steps}\n")

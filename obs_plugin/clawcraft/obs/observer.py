@@ -35,7 +35,11 @@ class Observer:
         self._on_event = libobs.event_callback(self._hear_event)
         self._on_signal = libobs.signal_callback(self._hear_signal)
         libobs.add_event_callback(self._on_event)
-        libobs.connect_output(self._on_signal)
+        self.connect()
+
+    def connect(self) -> None:
+        """Hear the output there is; OBS may have made a new one while it told nobody. UI thread."""
+        self._libobs.connect_output(self._on_signal)
 
     @contextlib.contextmanager
     def changing_listener(self) -> Any:
@@ -50,7 +54,7 @@ class Observer:
     def _hear_event(self, code: int, _data: object) -> None:
         with contextlib.suppress(Exception):  # a traceback on stderr opens a window in OBS
             if code == STREAMING_STARTING:
-                self._libobs.connect_output(self._on_signal)  # OBS may have made a new one; nothing is emitted yet
+                self.connect()  # nothing is emitted yet
             if code == EXIT:
                 self._libobs.remove_event_callback(self._on_event)
                 self._libobs.disconnect_output(self._on_signal)

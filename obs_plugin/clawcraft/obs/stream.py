@@ -74,6 +74,7 @@ class StreamController:
             with self.observer.changing_listener() as before:
                 self._state = self._new_state(None if before is None else before.carry())
                 self.observer.tell(self)
+            self.observer.connect()
         self._orders = Orders(obs, ui, self._state)
         self._page = StatusPage(obs, ui, clock, self._state, self._orders.settle_now)
 

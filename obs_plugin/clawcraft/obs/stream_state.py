@@ -60,7 +60,7 @@ _UP: Final = (Phase.LIVE, Phase.RECONNECTING, Phase.STOPPING, Phase.ENDED)
 MOVES: Final[Mapping[Phase, tuple[Phase, ...]]] = {
     Phase.UNKNOWN: _UP,
     Phase.ASKED: (Phase.PREPARING, Phase.CONNECTING, Phase.ENDED),
-    Phase.PREPARING: (Phase.CONNECTING, Phase.ENDED),
+    Phase.PREPARING: (Phase.CONNECTING, *_UP),
     Phase.CONNECTING: _UP,
     Phase.LIVE: _UP,
     Phase.RECONNECTING: _UP,
@@ -229,8 +229,8 @@ class StreamState:
         with self._changed:
             now = self._now
             match name:
-                case "starting" if now.phase is Phase.CONNECTING:
-                    now.output_started = True
+                case "starting":
+                    self._output_starting()
                 case "start" if now.phase in (Phase.CONNECTING, Phase.UNKNOWN):
                     now.output_started = now.connected = True
                 case "stop" if now.phase not in (Phase.ASKED, Phase.PREPARING, Phase.ENDED):
@@ -257,11 +257,24 @@ class StreamState:
             if now.is_silent and level <= now.level:
                 now.refused = True
             found = self._found(stream, level)
-            if found not in (None, now.phase):
+            moved = found is not None and found is not now.phase
+            if found is not None and moved:
                 self._move(found)
+            must_stop = moved and self._now.armed and self._now.phase.is_up
             self._changed.notify_all()
+        if must_stop:
+            self.must_stop()
 
     # --- under the lock -------------------------------------------------------------------------------------------
+
+    def _output_starting(self) -> None:
+        """STREAMING_STARTING comes before, unless OBS is exchanging its scene collection and tells nobody."""
+        if self._now.phase in (Phase.ASKED, Phase.PREPARING):
+            self._move(Phase.CONNECTING)
+        elif self._now.phase in (Phase.ENDED, Phase.UNKNOWN):
+            self._begin(Owner.STREAMER, Phase.CONNECTING)
+        if self._now.phase is Phase.CONNECTING:
+            self._now.output_started = True
 
     def _found(self, stream: StreamSnapshot, level: int) -> Phase | None:
         """The phase that what OBS says of itself leaves no doubt about."""
@@ -270,9 +283,11 @@ class StreamState:
         match now.phase:
             case Phase.UNKNOWN:
                 return up if stream.active else None if stream.exists else Phase.ENDED  # none: OBS never streamed yet
-            case Phase.PREPARING:
+            case Phase.PREPARING if not stream.active:
                 overdue = self._clock.monotonic() > now.asked_s + PREPARATION_S
                 return Phase.ENDED if overdue and level <= 1 else None
+            case Phase.PREPARING:
+                return up
             case Phase.CONNECTING:
                 return Phase.ENDED if now.refused else up if now.connected and stream.active else None
             case Phase.LIVE | Phase.RECONNECTING | Phase.STOPPING:
