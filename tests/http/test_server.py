@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from clawcraft.http.server import HttpServer, ListenError, PortInUse, WaitSlots
+from clawcraft.http.server import HttpServer, ListenError, PortInUse
+from clawcraft.http.workers import WaitSlots
 from tests.support.http_service import Answer, HttpService, request
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
