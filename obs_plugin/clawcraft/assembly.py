@@ -57,10 +57,10 @@ class Assembly:
         with contextlib.ExitStack() as parts:
             self.log = ServiceLog(settings.data_dir, obs_line, clock)
             parts.callback(self.log.close)
-            self.twitch = Twitch(
-                self._settings_in_force, secrets, clock, self.log, self._count_twitch_call, version=VERSION
-            )
             self.metrics = Metrics(VERSION)
+            self.twitch = Twitch(
+                self._settings_in_force, secrets, clock, self.log, self.metrics.twitch_call, version=VERSION
+            )
             self.jobs = JobStore(
                 settings.data_dir / FILE_NAME, clock, lambda: self._settings.job_ttl_s, self.log, self._count_job
             )
@@ -79,7 +79,9 @@ class Assembly:
                 self.log,
             )
             self._app = self._api().wsgi()
-            self._watch()
+            self.metrics.watch_queue(self.jobs.queue_length)
+            self.metrics.watch_workers(self._busy_workers, lambda: self._slots.in_use)
+            self.metrics.watch_stream(lambda: str(stream.status()["stream"]["state"]))
             self.worker.start()
             self.twitch.start()
             for notice in settings.notices:
@@ -171,19 +173,9 @@ class Assembly:
     def _settings_in_force(self) -> Settings:
         return self._settings
 
-    def _watch(self) -> None:
-        self.metrics.watch_queue(self.jobs.queue_length)
-        self.metrics.watch_workers(self._busy_workers, lambda: self._slots.in_use)
-        self.metrics.watch_stream(lambda: str(self._stream.status()["stream"]["state"]))
-
     def _busy_workers(self) -> int:
         server = self._server
         return 0 if server is None else server.busy_workers
-
-    def _count_twitch_call(self, endpoint: str, outcome: str, duration_s: float) -> None:
-        self.metrics.twitch_call(
-            endpoint=endpoint, status=int(outcome) if outcome.isdigit() else None, duration_s=duration_s
-        )
 
     def _count_job(self, job: Job) -> None:
         if job.status.ended and job.finished_at is not None:

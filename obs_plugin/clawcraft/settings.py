@@ -332,9 +332,12 @@ class Settings:
         return Limit(per_min, min(per_min, action.limit.burst) if action.limit else per_min)
 
 
-SETTINGS: Final[tuple[Setting, ...]] = tuple(
-    each.metadata["row"] for each in fields(Settings) if "row" in each.metadata
-)
+def _rows() -> tuple[Setting, ...]:
+    return tuple(each.metadata["row"] for each in fields(Settings) if "row" in each.metadata)
+
+
+# Not "Final[tuple[Setting, ...]]": typing keeps what it is given, and with it each reloaded module.
+SETTINGS: Final = _rows()
 SECRET_NAMES: Final = tuple(row.name for row in SETTINGS if row.secret)
 
 

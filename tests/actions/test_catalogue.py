@@ -1,7 +1,6 @@
 """The table of actions and all that goes with a row: whatever is forgotten is named."""
 
 import json
-from pathlib import Path
 
 import generate
 from clawcraft.actions.catalogue import ACTIONS, BY_NAME, Policy
@@ -13,8 +12,8 @@ from clawcraft.panel.panel import action_rows
 from clawcraft.twitch.scopes import LOGIN_SCOPES
 from generators.openclaw import action_schema
 from tests.support.examples import EXAMPLES
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS = ROOT / "schemas"
 
 

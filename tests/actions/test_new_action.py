@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ports import free_port
 from tests.support.project_copy import NAME, ProjectCopy
-from tests.support.real_obs import free_port, wait_until
 from tests.support.tool_client import ToolClient, stored_token, wait_for_service
+from tests.support.waiting import wait_until
 
 PIECES = ("schema", "row", "handler", "example")
 
@@ -38,9 +39,9 @@ def test_an_action_added_that_way_is_served_once_the_streamer_switches_it_on(cop
         assert not enabled()
         refused = client.post(NAME, "first")
         assert (refused.status_code, refused.json()["error"]["code"]) == (403, "action_disabled")
-        service.stdin.write(f"action_{NAME}\n")
+        service.stdin.write(f"action_{NAME.replace('.', '_')}\n")
         service.stdin.flush()
-        wait_until(enabled, 20, "the switch in the panel counts")
+        wait_until(enabled, "the switch in the panel counts")
         answer = client.post(NAME, "first")
         assert answer.status_code == 200, answer.text
         assert answer.json()["result"] == {"request_id": "first", "status": "done", "state": "offline"}

@@ -24,7 +24,8 @@ from clawcraft.errors import (
     TwitchNotConfigured,
     TwitchUnavailable,
 )
-from tests.support.job_rig import Journal, StreamDouble, TwitchDouble
+from tests.support.events import RecordedEvents
+from tests.support.job_rig import StreamDouble, TwitchDouble
 
 
 class Steps:
@@ -34,7 +35,7 @@ class Steps:
         self.stream = StreamDouble()
         self.twitch = TwitchDouble()
         self.stream.calls = self.twitch.calls = self.effects = []
-        self.log = Journal()
+        self.log = RecordedEvents()
         self.percents: list[int] = []
         self.messages: list[str] = []
         self.ends_at: tuple[int, Exception] | None = None

@@ -10,14 +10,15 @@ from clawcraft.authority.pause import PauseSwitch
 from clawcraft.clock import rfc3339
 from clawcraft.errors import ActionDisabled, PausedByOperator
 from clawcraft.settings import Settings
-from tests.support.job_rig import LimiterDouble, TurnedClock
+from tests.support.clock import ManualClock
+from tests.support.job_rig import LimiterDouble
 from tests.support.settings import make_settings
 
 TITLE = "twitch.set_title"
 
 
 class Rig:
-    def __init__(self, folder: Path, clock: TurnedClock) -> None:
+    def __init__(self, folder: Path, clock: ManualClock) -> None:
         self.pause = PauseSwitch(folder, clock)
         self.limiter = LimiterDouble()
         self.settings: Settings = make_settings()
@@ -25,11 +26,11 @@ class Rig:
 
 
 @pytest.fixture
-def rig(tmp_path: Path, clock: TurnedClock) -> Rig:
+def rig(tmp_path: Path, clock: ManualClock) -> Rig:
     return Rig(tmp_path, clock)
 
 
-def test_a_pause_refuses_everything_and_says_since_when(rig: Rig, clock: TurnedClock) -> None:
+def test_a_pause_refuses_everything_and_says_since_when(rig: Rig, clock: ManualClock) -> None:
     rig.guard.check(TITLE)
     rig.pause.pause(survive_restart=False)
     rig.settings = make_settings(disabled_actions=(TITLE,))

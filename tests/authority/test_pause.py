@@ -8,15 +8,15 @@ import pytest
 
 from clawcraft.authority.pause import PauseSwitch
 from clawcraft.clock import rfc3339
-from tests.support.job_rig import TurnedClock
+from tests.support.clock import ManualClock
 
 
-def test_it_is_off_at_first_and_says_since_when_it_is_on(tmp_path: Path, clock: TurnedClock) -> None:
+def test_it_is_off_at_first_and_says_since_when_it_is_on(tmp_path: Path, clock: ManualClock) -> None:
     switch = PauseSwitch(tmp_path, clock)
     assert switch.status() == {"paused": False, "since": None, "survives_restart": False}
     begun_s = clock.now_s
     switch.pause(survive_restart=False)
-    clock.turn(10)
+    clock.advance(10)
     switch.pause(survive_restart=False)  # a second press does not begin it anew
     assert switch.paused
     assert switch.status() == {"paused": True, "since": rfc3339(begun_s), "survives_restart": False}
@@ -26,17 +26,17 @@ def test_it_is_off_at_first_and_says_since_when_it_is_on(tmp_path: Path, clock: 
 
 
 @pytest.mark.parametrize("survive", [True, False])
-def test_it_survives_a_restart_only_if_chosen(tmp_path: Path, clock: TurnedClock, survive: bool) -> None:
+def test_it_survives_a_restart_only_if_chosen(tmp_path: Path, clock: ManualClock, survive: bool) -> None:
     switch = PauseSwitch(tmp_path / "data", clock)
     switch.pause(survive_restart=survive)
     before = switch.status()
-    clock.turn(3600)
+    clock.advance(3600)
     after = PauseSwitch(tmp_path / "data", clock).status()
     assert after == (before if survive else {"paused": False, "since": None, "survives_restart": False})
     assert before["survives_restart"] is survive
 
 
-def test_resuming_also_ends_a_pause_kept_for_a_restart(tmp_path: Path, clock: TurnedClock) -> None:
+def test_resuming_also_ends_a_pause_kept_for_a_restart(tmp_path: Path, clock: ManualClock) -> None:
     switch = PauseSwitch(tmp_path, clock)
     switch.pause(survive_restart=True)
     switch.resume()
@@ -44,7 +44,7 @@ def test_resuming_also_ends_a_pause_kept_for_a_restart(tmp_path: Path, clock: Tu
     assert list(tmp_path.iterdir()) == []
 
 
-def test_choosing_otherwise_while_paused_changes_only_that(tmp_path: Path, clock: TurnedClock) -> None:
+def test_choosing_otherwise_while_paused_changes_only_that(tmp_path: Path, clock: ManualClock) -> None:
     switch = PauseSwitch(tmp_path, clock)
     switch.pause(survive_restart=True)
     switch.pause(survive_restart=False)
@@ -53,7 +53,7 @@ def test_choosing_otherwise_while_paused_changes_only_that(tmp_path: Path, clock
 
 
 @pytest.mark.parametrize("content", [b"", b"yesterday", b"\xff\xfe", b"nan", b"1e400", b"-1e300"])
-def test_a_damaged_file_still_pauses(tmp_path: Path, clock: TurnedClock, content: bytes) -> None:
+def test_a_damaged_file_still_pauses(tmp_path: Path, clock: ManualClock, content: bytes) -> None:
     (tmp_path / PauseSwitch.FILE_NAME).write_bytes(content)
     assert PauseSwitch(tmp_path, clock).status() == {
         "paused": True,
@@ -62,7 +62,7 @@ def test_a_damaged_file_still_pauses(tmp_path: Path, clock: TurnedClock, content
     }
 
 
-def test_a_pause_that_cannot_be_kept_still_pauses_and_says_so(tmp_path: Path, clock: TurnedClock) -> None:
+def test_a_pause_that_cannot_be_kept_still_pauses_and_says_so(tmp_path: Path, clock: ManualClock) -> None:
     (tmp_path / "file").write_text("not a folder")
     switch = PauseSwitch(tmp_path / "file", clock)
     with pytest.raises(OSError, match="file"):
@@ -70,7 +70,7 @@ def test_a_pause_that_cannot_be_kept_still_pauses_and_says_so(tmp_path: Path, cl
     assert switch.status() == {"paused": True, "since": rfc3339(clock.now_s), "survives_restart": False}
 
 
-def test_a_failed_write_leaves_no_litter(tmp_path: Path, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_no_litter(tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / PauseSwitch.FILE_NAME).mkdir()
     switch = PauseSwitch(tmp_path, clock)
     assert switch.paused
@@ -79,7 +79,7 @@ def test_a_failed_write_leaves_no_litter(tmp_path: Path, clock: TurnedClock, mon
     assert [path.name for path in tmp_path.iterdir()] == [PauseSwitch.FILE_NAME]
 
 
-class BusyClock(TurnedClock):
+class BusyClock(ManualClock):
     """While a pause asks it for the time, somebody else presses too, and has come as far as it can."""
 
     def __init__(self, press: Callable[[], object]) -> None:
@@ -102,7 +102,7 @@ def test_of_two_presses_at_once_one_pauses_and_the_other_resumes(tmp_path: Path)
     assert not PauseSwitch(tmp_path, clock).paused
 
 
-def test_a_toggle_says_what_it_came_to_and_is_kept(tmp_path: Path, clock: TurnedClock) -> None:
+def test_a_toggle_says_what_it_came_to_and_is_kept(tmp_path: Path, clock: ManualClock) -> None:
     switch = PauseSwitch(tmp_path, clock)
     assert [switch.toggle(survive_restart=True) for _ in range(3)] == [True, False, True]
     assert PauseSwitch(tmp_path, clock).paused

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from clawcraft.actions.catalogue import BY_NAME, Action
 from clawcraft.authority.rate_limit import AUTH_FAILURES_PER_MIN, AuthFailureLimiter, RateLimiter, TokenBuckets
 from clawcraft.errors import RateLimited
-from tests.support.job_rig import TurnedClock, together
+from tests.support.clock import ManualClock
+from tests.support.job_rig import together
 from tests.support.settings import make_settings
 
 CHAT = BY_NAME["twitch.post_chat_message"]
@@ -17,12 +18,12 @@ TITLE = BY_NAME["twitch.set_title"]
 
 
 @pytest.fixture
-def clock() -> TurnedClock:
+def clock() -> ManualClock:
     """At a moment of a monotonic clock: some time after boot."""
-    return TurnedClock(1000.0)
+    return ManualClock(1000.0)
 
 
-def limiter_of(clock: TurnedClock, title: int = 60, chat: int = 40) -> RateLimiter:
+def limiter_of(clock: ManualClock, title: int = 60, chat: int = 40) -> RateLimiter:
     settings = make_settings(own_rate_limits={TITLE.name: title, CHAT.name: chat})
     return RateLimiter(lambda: settings, clock)
 
@@ -48,29 +49,29 @@ def wait_for(limiter: RateLimiter, action: Action) -> float:
     return retry_after_s
 
 
-def test_a_minutes_worth_at_once_then_one_each_interval(clock: TurnedClock) -> None:
+def test_a_minutes_worth_at_once_then_one_each_interval(clock: ManualClock) -> None:
     limiter = limiter_of(clock)
     assert granted(limiter, TITLE, 100) == 60
     assert wait_for(limiter, TITLE) == pytest.approx(1.0)
-    clock.turn(2.5)
+    clock.advance(2.5)
     assert granted(limiter, TITLE, 100) == 2
-    clock.turn(3600)
+    clock.advance(3600)
     assert granted(limiter, TITLE, 100) == 60
 
 
-def test_chat_bursts_to_20_and_refills_20_in_30_s(clock: TurnedClock) -> None:
+def test_chat_bursts_to_20_and_refills_20_in_30_s(clock: ManualClock) -> None:
     limiter = limiter_of(clock)
     assert granted(limiter, CHAT, 100) == 20
     assert wait_for(limiter, CHAT) == pytest.approx(1.5)
-    clock.turn(30)
+    clock.advance(30)
     assert granted(limiter, CHAT, 100) == 20
 
 
-def test_a_chat_limit_below_the_burst_bounds_it(clock: TurnedClock) -> None:
+def test_a_chat_limit_below_the_burst_bounds_it(clock: ManualClock) -> None:
     assert granted(limiter_of(clock, chat=5), CHAT, 100) == 5
 
 
-def test_each_action_has_its_own_bucket(clock: TurnedClock) -> None:
+def test_each_action_has_its_own_bucket(clock: ManualClock) -> None:
     limiter = limiter_of(clock, title=3)
     assert granted(limiter, TITLE, 10) == 3
     assert granted(limiter, CHAT, 30) == 20
@@ -80,49 +81,49 @@ def test_each_action_has_its_own_bucket(clock: TurnedClock) -> None:
 def test_who_waits_exactly_as_told_is_served_and_not_a_moment_earlier(
     per_min: int, late_s: float, start_s: float
 ) -> None:
-    clock = TurnedClock(start_s)
+    clock = ManualClock(start_s)
     buckets = TokenBuckets(clock, max_keys=1)
 
     def take() -> float:
         return buckets.take("key", per_min, min(per_min, 3))
 
     assert [take() for _ in range(min(per_min, 3))] == [0.0] * min(per_min, 3)
-    clock.turn(late_s)
+    clock.advance(late_s)
     for _ in range(5):
         wait_s = take()
-        clock.turn(wait_s * 0.9)
+        clock.advance(wait_s * 0.9)
         if wait_s > 1e-3:
             assert take() > 0
-        clock.turn(wait_s * 0.1)
+        clock.advance(wait_s * 0.1)
         assert not wait_s or take() == 0.0
 
 
-def test_a_changed_limit_counts_at_once(clock: TurnedClock) -> None:
+def test_a_changed_limit_counts_at_once(clock: ManualClock) -> None:
     settings = make_settings(rate_limit_per_min=1)
     limiter = RateLimiter(lambda: settings, clock)
     assert granted(limiter, TITLE, 5) == 1
     assert wait_for(limiter, TITLE) == pytest.approx(60)
     settings = make_settings(rate_limit_per_min=120)
-    clock.turn(1)
+    clock.advance(1)
     assert granted(limiter, TITLE, 1000) >= 1
     settings = make_settings(rate_limit_per_min=1)
     assert wait_for(limiter, TITLE) <= 120
 
 
-def test_a_refusal_costs_nothing(clock: TurnedClock) -> None:
+def test_a_refusal_costs_nothing(clock: ManualClock) -> None:
     limiter = limiter_of(clock, title=1)
     limiter.take(TITLE)
     assert granted(limiter, TITLE, 1000) == 0
-    clock.turn(60)
+    clock.advance(60)
     limiter.take(TITLE)
 
 
-def test_threads_share_one_bucket(clock: TurnedClock) -> None:
+def test_threads_share_one_bucket(clock: ManualClock) -> None:
     limiter = limiter_of(clock, title=50)
     assert sum(together([lambda: granted(limiter, TITLE, 40)] * 4)) == 50
 
 
-def test_failed_authentication_is_limited_by_address(clock: TurnedClock) -> None:
+def test_failed_authentication_is_limited_by_address(clock: ManualClock) -> None:
     limiter = AuthFailureLimiter(clock)
     for _ in range(10):
         limiter.failed("192.0.2.1")
@@ -133,7 +134,7 @@ def test_failed_authentication_is_limited_by_address(clock: TurnedClock) -> None
     limiter.failed("192.0.2.2")
 
 
-def test_memory_is_bounded_and_forgets_the_longest_unused(clock: TurnedClock) -> None:
+def test_memory_is_bounded_and_forgets_the_longest_unused(clock: ManualClock) -> None:
     buckets = TokenBuckets(clock, max_keys=3)
     for key in ("a", "b", "c", "a", "d"):
         buckets.take(key, per_min=60, burst=2)

@@ -1,7 +1,6 @@
 """The schemas against the contract: what each field takes, what a refusal says, what is normalised."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +9,8 @@ from hypothesis import strategies as st
 
 from clawcraft.contract.schemas import Contract
 from clawcraft.errors import ClawcraftError, InvalidRequest, UnknownAction
+from tests.support.paths import SCHEMAS
 
-SCHEMAS = Path(__file__).parents[2] / "schemas"
 CONTRACT = Contract(SCHEMAS)
 UUID = "885196de-cb67-427a-baa8-82f9b0fcd05f"
 
@@ -20,7 +19,7 @@ def check(action: str, args: Any = None, /, **envelope: Any) -> Any:
     body = {"agent_id": "producer", "action": action, "request_id": "r", **envelope}
     if args is not None:
         body["args"] = args
-    return CONTRACT.parse(json.dumps({name: value for name, value in body.items() if value != ...}).encode())
+    return CONTRACT.check({name: value for name, value in body.items() if value != ...})
 
 
 def violations(action: str, args: Any = None, /, **envelope: Any) -> list[tuple[str, str]]:

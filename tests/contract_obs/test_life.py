@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.obs_hosts import MockHost, ObsHost, RealHost, Record
+from tests.support.obs_hosts import ObsHost, Record
 
 
 def hooks(records: list[Record]) -> list[str]:
@@ -13,7 +13,7 @@ def hooks(records: list[Record]) -> list[str]:
 
 
 @pytest.fixture
-def fresh(new_host: type[MockHost] | type[RealHost], tmp_path: Path) -> Iterator[ObsHost]:
+def fresh(new_host: type[ObsHost], tmp_path: Path) -> Iterator[ObsHost]:
     with new_host(tmp_path, {"text": "from the file"}, broken_encoder=False) as host:
         host.records.wait_event(26, 0)
         yield host
@@ -92,9 +92,7 @@ def test_another_scene_collection_unloads_the_script_and_the_way_back_loads_it(f
     assert fresh.records.ask("generation") == 1, "OBS finds the module of before and does not run the file again"
 
 
-def test_an_encoder_that_cannot_start_never_emits_starting(
-    new_host: type[MockHost] | type[RealHost], tmp_path: Path
-) -> None:
+def test_an_encoder_that_cannot_start_never_emits_starting(new_host: type[ObsHost], tmp_path: Path) -> None:
     with new_host(tmp_path, {}, broken_encoder=True) as obs:
         obs.records.wait_event(26, 0)
         for step in ("start", "ui.native_start"):

@@ -33,7 +33,6 @@ def test_a_start_that_dies_with_obs_is_interrupted_and_never_resumed(own_show: S
         assert show.rtmp.publishers() == []
 
 
-@pytest.mark.timeout(180)
 def test_a_thousand_accepted_jobs_survive_kill_9(own_show: Show) -> None:
     with own_show as show:
         show.gate.silent()

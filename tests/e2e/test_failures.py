@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from tests.support.real_obs import wait_until
 from tests.support.show import Show
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.real_obs
 
@@ -21,7 +21,7 @@ def next_start_succeeds(show: Show) -> Iterator[None]:
     done = show.client.run("twitch.start_stream", name)
     assert done["status"] == "done", done
     assert show.client.run("twitch.stop_stream", name + "-stop")["result"]["status"] == "stopped"
-    wait_until(lambda: not show.rtmp.publishers(), 5, "the server sees no publisher")
+    wait_until(lambda: not show.rtmp.publishers(), "the server sees no publisher")
 
 
 def health_answers(show: Show) -> None:
@@ -33,7 +33,7 @@ def test_a_dead_server_is_tried_again_and_then_named(show: Show) -> None:
     show.gate.dead()
     job_id = show.client.accept("twitch.start_stream", "dead")
     health_answers(show)
-    failed = show.client.ended(job_id, within_s=30)
+    failed = show.client.ended(job_id)
     assert failed["error"]["code"] == "stream_connect_failed"
     assert failed["error"]["details"]["obs_code"] == -2
     assert failed["error"]["details"]["attempts"] == 3
@@ -42,7 +42,7 @@ def test_a_dead_server_is_tried_again_and_then_named(show: Show) -> None:
 
 def test_a_refused_key_is_named_at_once_and_not_tried_again(show: Show) -> None:
     show.gate.forward(show.rtmp.refusing_port)
-    failed = show.client.run("twitch.start_stream", "refused", within_s=10)
+    failed = show.client.run("twitch.start_stream", "refused")
     assert failed["error"]["code"] == "stream_key_refused"
     assert failed["error"]["details"]["obs_code"] == -3
     assert failed["error"]["details"]["attempts"] == 1
@@ -50,7 +50,7 @@ def test_a_refused_key_is_named_at_once_and_not_tried_again(show: Show) -> None:
 
 def test_http_answers_beneath_the_error_box(show: Show) -> None:
     show.gate.forward(show.rtmp.refusing_port)
-    show.client.run("twitch.start_stream", "boxed", within_s=10)
+    show.client.run("twitch.start_stream", "boxed")
     show.obs.wait_error_box()
     health_answers(show)
     assert show.stream_state() == "offline"
@@ -62,7 +62,7 @@ def test_http_answers_beneath_the_error_box(show: Show) -> None:
 def test_a_silent_server_times_out_within_the_deadline(show: Show) -> None:
     show.gate.silent()
     began = time.monotonic()
-    failed = show.client.run("twitch.start_stream", "silent", within_s=20)
+    failed = show.client.run("twitch.start_stream", "silent")
     assert failed["error"]["code"] == "stream_start_timeout"
     assert 5 < time.monotonic() - began < 9
     health_answers(show)
@@ -76,11 +76,11 @@ def test_a_stop_while_connecting_supersedes_the_start(show: Show) -> None:
     start_id = show.client.accept("twitch.start_stream", "superseded")
     show.gate.wait_accepted(before + 1)
     stop_id = show.client.accept("twitch.stop_stream", "superseding")
-    start = show.client.ended(start_id, within_s=5)
+    start = show.client.ended(start_id)
     assert start["error"]["code"] == "superseded"
     show.gate.dead()
     show.gate.cut()
-    stop = show.client.ended(stop_id, within_s=15)
+    stop = show.client.ended(stop_id)
     assert stop["status"] == "done", stop
     assert show.stream_state() == "offline"
 
@@ -92,7 +92,7 @@ def test_a_connection_lost_while_starting_is_named(show: Show) -> None:
     show.gate.wait_accepted(before + 1)
     show.gate.dead()
     show.gate.cut()
-    failed = show.client.ended(job_id, within_s=30)
+    failed = show.client.ended(job_id)
     assert failed["error"]["code"] in ("stream_connect_failed", "stream_disconnected")
 
 
@@ -100,10 +100,10 @@ def test_a_stop_works_while_obs_reconnects(show: Show) -> None:
     assert show.client.run("twitch.start_stream", "reconnect")["status"] == "done"
     show.gate.dead()
     show.gate.cut()
-    wait_until(lambda: show.stream_state() == "reconnecting", 15, "OBS reconnects")
-    again = show.client.run("twitch.start_stream", "reconnect-again", within_s=10)
+    wait_until(lambda: show.stream_state() == "reconnecting", "OBS reconnects")
+    again = show.client.run("twitch.start_stream", "reconnect-again")
     assert again["result"]["status"] == "already_running"
-    stopped = show.client.run("twitch.stop_stream", "reconnect-stop", within_s=20)
+    stopped = show.client.run("twitch.stop_stream", "reconnect-stop")
     assert stopped["result"]["status"] == "stopped", stopped
 
 
@@ -111,9 +111,9 @@ def test_obs_that_reconnects_is_live_again(show: Show) -> None:
     assert show.client.run("twitch.start_stream", "back")["status"] == "done"
     show.gate.dead()
     show.gate.cut()
-    wait_until(lambda: show.stream_state() == "reconnecting", 15, "OBS reconnects")
+    wait_until(lambda: show.stream_state() == "reconnecting", "OBS reconnects")
     show.gate.forward(show.rtmp.port)
-    wait_until(lambda: show.stream_state() == "live", 30, "OBS is back")
+    wait_until(lambda: show.stream_state() == "live", "OBS is back")
     assert show.client.run("twitch.stop_stream", "back-stop")["result"]["status"] == "stopped"
 
 
@@ -123,10 +123,10 @@ def test_a_start_the_streamer_has_just_clicked_is_joined(show: Show) -> None:
     show.obs.click("stream")
     show.gate.wait_accepted(before + 1)
     job_id = show.client.accept("twitch.start_stream", "joined")
-    wait_until(lambda: show.client.job(job_id)["status"] == "running", 5, "the job runs")
+    wait_until(lambda: show.client.job(job_id)["status"] == "running", "the job runs")
     show.gate.forward(show.rtmp.port)
     show.gate.cut()
-    joined = show.client.ended(job_id, within_s=30)
+    joined = show.client.ended(job_id)
     assert joined["status"] == "done", joined
     assert show.rtmp.publishers() == ["testkey"]
     assert show.client.run("twitch.stop_stream", "joined-stop")["result"]["status"] == "stopped"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.real_obs import wait_until
 from tests.support.show import Show
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.real_obs
 
@@ -21,7 +21,7 @@ def test_a_start_puts_h264_and_aac_on_air_and_a_stop_takes_it_off(show: Show) ->
     stopped = show.client.run("twitch.stop_stream", "go-off-1", reason="end of the test")
     assert stopped["status"] == "done", stopped
     assert stopped["result"]["status"] == "stopped"
-    wait_until(lambda: not show.rtmp.publishers(), 5, "the server sees no publisher")
+    wait_until(lambda: not show.rtmp.publishers(), "the server sees no publisher")
     assert show.stream_state() == "offline"
 
 

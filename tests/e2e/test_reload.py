@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.obs_panel import ScriptsWindow, artefacts_folder
-from tests.support.real_obs import wait_until
+from tests.support.obs_panel import ScriptsWindow
 from tests.support.show import Show
 from tests.support.tool_client import wait_for_service
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.real_obs
 
@@ -16,21 +16,20 @@ WARM_UP = 10
 """The first reloads fill caches of the interpreter and the allocator."""
 
 
-@pytest.mark.timeout(300)
-def test_fifty_reloads_leave_nothing_behind(tmp_path: Path) -> None:
+def test_fifty_reloads_leave_nothing_behind(tmp_path: Path, artefacts: Path) -> None:
     with Show(tmp_path) as show:
-        window = ScriptsWindow(show.obs, artefacts_folder(tmp_path))
+        window = ScriptsWindow(show.obs, artefacts)
         window.open()
         window.focus("reload")
         threads, memory = 0, 0
         for reload in range(WARM_UP + RELOADS):
             mark = show.obs.process.mark()
             show.display.xdotool("key", "space")
-            show.obs.process.wait_for_line("listening http", 20, mark)
+            show.obs.process.wait_for_line("listening http", mark)
             wait_for_service(show.port)
             if reload == WARM_UP - 1:
                 threads, memory = show.obs.thread_count(), show.obs.rss_bytes()
-        wait_until(lambda: show.obs.thread_count() <= threads, 10, "no more threads than before")
+        wait_until(lambda: show.obs.thread_count() <= threads, "no more threads than before")
         grown_mb = (show.obs.rss_bytes() - memory) / 1e6
         assert grown_mb < 5, f"{grown_mb:.1f} MB more after {RELOADS} reloads"
         assert show.client.run("twitch.start_stream", "after-reloads")["status"] == "done"

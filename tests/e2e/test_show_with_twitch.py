@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.real_obs import wait_until
-from tests.support.show import ROOT, Show
+from tests.support.paths import ROOT
+from tests.support.show import Show
 from tests.support.tool_client import stored_token
+from tests.support.waiting import wait_until
 from twitch_sim.server import TwitchSim
 
 pytestmark = pytest.mark.real_obs
@@ -79,7 +80,7 @@ def test_a_repeat_is_answered_without_a_second_effect(show: Show, twitch: Twitch
 
 def test_the_show_ends(show: Show) -> None:
     assert show.client.run("twitch.stop_stream", "show-5", reason="The end")["result"]["status"] == "stopped"
-    wait_until(lambda: not show.rtmp.publishers(), 5, "the server sees no publisher")
+    wait_until(lambda: not show.rtmp.publishers(), "the server sees no publisher")
 
 
 def test_no_secret_is_in_any_file_answer_or_log(show: Show, twitch: TwitchSim) -> None:

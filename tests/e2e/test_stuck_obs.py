@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.support.real_obs import wait_until
-from tests.support.show import ROOT, Show
+from tests.support.paths import ROOT
+from tests.support.show import Show
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.real_obs
 
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.real_obs
 def test_an_encoder_that_does_not_start_is_named_beneath_its_error_box(tmp_path: Path) -> None:
     with Show(tmp_path, encoder="broken") as show:
         for number in range(2):
-            failed = show.client.run("twitch.start_stream", f"encoder-{number}", within_s=20)
+            failed = show.client.run("twitch.start_stream", f"encoder-{number}")
             assert failed["error"]["code"] == "encoder_not_started", failed
             show.obs.wait_error_box()
             assert requests.get(f"{show.client.url}/health", timeout=1).json()["ok"] is True
@@ -30,12 +31,12 @@ def test_a_ui_thread_that_hangs_is_told_and_the_next_start_succeeds(tmp_path: Pa
     with Show(tmp_path, env, more_scripts=(stuck,)) as show:
         assert show.client.run("twitch.start_stream", "stuck-1")["status"] == "done"
         show.client.run("twitch.stop_stream", "stuck-2")
-        failed = show.client.run("twitch.start_stream", "stuck-3", within_s=10)
+        failed = show.client.run("twitch.start_stream", "stuck-3")
         assert failed["error"]["code"] == "obs_unresponsive", failed
         assert requests.get(f"{show.client.url}/health", timeout=1).json()["ok"] is True
         assert show.client.status()["obs"]["responsive"] is False
-        wait_until(lambda: show.client.status()["obs"]["responsive"], 15, "OBS goes on")
-        done = show.client.run("twitch.start_stream", "stuck-4", within_s=20)
+        wait_until(lambda: show.client.status()["obs"]["responsive"], "OBS goes on")
+        done = show.client.run("twitch.start_stream", "stuck-4")
         assert done["status"] == "done", done
         assert show.client.run("twitch.stop_stream", "stuck-5")["status"] == "done"
         assert show.obs.quit() == 0

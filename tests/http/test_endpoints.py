@@ -5,14 +5,11 @@ from typing import Any
 import pytest
 
 from clawcraft import VERSION, errors
-from clawcraft.jobs.model import JobStatus
-from tests.support.http_service import CONTRACT, OBS_STATUS, Answer, HttpService, job, request
+from clawcraft.jobs.answer import Answer
+from clawcraft.jobs.model import Envelope, JobStatus
+from tests.support.http_service import CONTRACT, OBS_STATUS, HttpService, job, request
+from tests.support.responses import fits
 from tests.support.settings import make_settings
-
-
-def fits(name: str, body: Any) -> bool:
-    assert CONTRACT.check_response(name, body) == []
-    return True
 
 
 def test_health_tells_who_it_is_and_nothing_else(service: HttpService) -> None:
@@ -60,7 +57,7 @@ def test_a_dispatchers_failure_keeps_its_status_and_headers(service: HttpService
     answer = service.post(request())
     assert (answer.status, answer.json) == (502, body)
     assert answer.headers["Idempotent-Replayed"] == "true"
-    (event,) = service.events.named("request")
+    (event,) = service.requests(1)
     assert (event["code"], event["replayed"]) == ("twitch_rejected", True)
 
 
@@ -144,6 +141,7 @@ def test_metrics_count_what_was_answered(service: HttpService) -> None:
     service.post(request(action="made.up"))
     service.get("/nowhere")
     service.get("/status", token="wrong")
+    service.requests(4)
     answer = service.get("/metrics")
     assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     lines = answer.raw.decode().splitlines()
@@ -219,12 +217,16 @@ def test_a_defect_is_a_500_with_an_incident_and_its_traceback_only_in_the_log(se
 
 
 def test_one_event_for_each_request_with_all_ids(service: HttpService) -> None:
+    def takes_a_while(envelope: Envelope) -> Answer:
+        service.clock.advance(0.25)
+        return service.dispatcher.usual(envelope)
+
+    service.dispatcher.script = takes_a_while
     service.post(request("twitch.start_stream", mission_id="m", correlation_id="c"))
     service.get("/tools/jobs/missing", token="wrong")
-    accepted, refused = service.events.named("request")
-    assert accepted.pop("duration_ms") > 0
+    accepted, refused = service.requests(2)
+    assert accepted.pop("duration_ms") == 250
     assert accepted == {
-        "event": "request",
         "method": "POST",
         "path": "/tools/execute",
         "status": 202,

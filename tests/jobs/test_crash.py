@@ -9,8 +9,8 @@ import pytest
 
 from clawcraft.clock import SystemClock
 from tests.support.job_rig import JobRig, envelope, start, stop
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 CHILD = """
 import sys
 from pathlib import Path

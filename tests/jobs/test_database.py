@@ -12,12 +12,15 @@ import pytest
 from clawcraft.errors import StorageUnavailable
 from clawcraft.jobs import database
 from clawcraft.jobs.store import JobStore
-from tests.support.job_rig import PATIENCE_S, Journal, TurnedClock, code, finished, open_store, start
+from tests.support.clock import ManualClock
+from tests.support.events import RecordedEvents
+from tests.support.job_rig import code, finished, open_store, start
+from tests.support.waiting import HANG_S
 
 SCHEMA = """SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY name"""
 
 
-def one_job(folder: Path, clock: TurnedClock) -> None:
+def one_job(folder: Path, clock: ManualClock) -> None:
     store = open_store(folder, clock)
     finished(store, start("r"))
     store.close()
@@ -64,14 +67,14 @@ SPOILS: dict[str, Callable[[Path], None]] = {
 
 @pytest.mark.parametrize("what", SPOILS)
 def test_a_file_that_cannot_be_used_is_moved_aside_and_said_so(
-    tmp_path: Path, clock: TurnedClock, log: Journal, reopen: Callable[[], JobStore], what: str
+    tmp_path: Path, clock: ManualClock, events: RecordedEvents, reopen: Callable[[], JobStore], what: str
 ) -> None:
     one_job(tmp_path, clock)
     path = tmp_path / "jobs.sqlite3"
     SPOILS[what](path)
     spoiled = path.read_bytes()
     store = reopen()
-    (event,) = log.named("job_table_replaced")
+    (event,) = events.named("job_table_replaced")
     # All but SQLite's own header, which counts openings.
     assert Path(event["moved_to"]).read_bytes()[100:] == spoiled[100:]
     assert "request_ids" in event["lost"]
@@ -80,7 +83,7 @@ def test_a_file_that_cannot_be_used_is_moved_aside_and_said_so(
     assert store.create(start("r"), "f").request_id == "r"
 
 
-def test_two_files_spoiled_at_the_same_second_are_both_kept(tmp_path: Path, clock: TurnedClock) -> None:
+def test_two_files_spoiled_at_the_same_second_are_both_kept(tmp_path: Path, clock: ManualClock) -> None:
     for _ in range(2):
         one_job(tmp_path, clock)
         spoil_start(tmp_path / "jobs.sqlite3")
@@ -89,7 +92,7 @@ def test_two_files_spoiled_at_the_same_second_are_both_kept(tmp_path: Path, cloc
 
 
 def test_the_table_of_version_0_1_0_is_led_on_and_keeps_what_it_held(
-    tmp_path: Path, clock: TurnedClock, log: Journal, reopen: Callable[[], JobStore]
+    tmp_path: Path, clock: ManualClock, events: RecordedEvents, reopen: Callable[[], JobStore]
 ) -> None:
     path, new = tmp_path / "jobs.sqlite3", tmp_path / "new"
     changed_by((Path(__file__).parent / "table_of_0_1_0.sql").read_text("utf-8"))(path)
@@ -102,7 +105,7 @@ def test_the_table_of_version_0_1_0_is_led_on_and_keeps_what_it_held(
         assert (answer and answer.body) == {"ok": True}
         assert store.seen_signature("signed", clock.now_s)
     store.close()
-    assert not log.named("job_table_replaced")
+    assert not events.named("job_table_replaced")
     open_store(new, clock).close()
     plain = [[(*row[:2], " ".join((row[2] or "").split())) for row in read(at, SCHEMA)] for at in
              (path, new / "jobs.sqlite3")]  # fmt: skip
@@ -110,7 +113,7 @@ def test_the_table_of_version_0_1_0_is_led_on_and_keeps_what_it_held(
 
 
 def test_a_migration_that_fails_half_way_leaves_nothing_half_done(
-    tmp_path: Path, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one_job(tmp_path, clock)
     broken = (*database.MIGRATIONS, ("ALTER TABLE jobs ADD COLUMN note TEXT", "INSERT INTO nowhere VALUES (1)"))
@@ -124,7 +127,7 @@ def test_a_migration_that_fails_half_way_leaves_nothing_half_done(
 
 
 def test_a_second_service_on_the_same_file_is_refused_and_harms_nothing(
-    tmp_path: Path, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.05)
     first = open_store(tmp_path, clock)
@@ -138,7 +141,7 @@ def test_a_second_service_on_the_same_file_is_refused_and_harms_nothing(
     open_store(tmp_path, clock).close()
 
 
-def test_no_place_for_the_file_is_a_clear_error(tmp_path: Path, clock: TurnedClock) -> None:
+def test_no_place_for_the_file_is_a_clear_error(tmp_path: Path, clock: ManualClock) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(StorageUnavailable) as refused:
         open_store(tmp_path / "file", clock)
@@ -194,14 +197,14 @@ def test_on_a_full_disk_no_job_is_accepted_and_the_table_stays_whole(store: JobS
 
 @pytest.mark.parametrize("written_by", ["the next change", "the close"])
 def test_an_end_the_disk_refuses_reaches_who_polls_and_is_written_later(
-    store: JobStore, log: Journal, reopen: Callable[[], JobStore], written_by: str
+    store: JobStore, events: RecordedEvents, reopen: Callable[[], JobStore], written_by: str
 ) -> None:
     one, two = store.create(start("one"), "f"), store.create(start("two"), "f")
     store.start(one.id)
     fill_disk(store)
     ended = store.finish(one.id, {"text": "x" * 100_000})
-    assert log.named("job_not_stored")[0]["job_id"] == one.id
-    assert store.get(one.id) == ended == store.wait_ended(one.id, PATIENCE_S)
+    assert events.named("job_not_stored")[0]["job_id"] == one.id
+    assert store.get(one.id) == ended == store.wait_ended(one.id, HANG_S)
     assert ended in store.list({"action": "twitch.start_stream"}, 10)[0]
     known = store.by_request_id("one")
     assert known is not None

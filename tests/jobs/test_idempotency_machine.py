@@ -25,7 +25,9 @@ from clawcraft.errors import (
 from clawcraft.jobs.answer import Answer, failed, succeeded
 from clawcraft.jobs.idempotency import Idempotency, Run, kept
 from clawcraft.jobs.model import Envelope
-from tests.support.job_rig import TTL_S, Journal, Places, TurnedClock, open_store
+from tests.support.clock import ManualClock
+from tests.support.events import RecordedEvents
+from tests.support.job_rig import TTL_S, Places, open_store
 from tests.support.settings import make_settings
 
 START, STOP, TITLE = "twitch.start_stream", "twitch.stop_stream", "twitch.set_title"
@@ -61,7 +63,7 @@ class IdempotencyRules(RuleBasedStateMachine):
     @initialize()
     def open(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
-        self.clock = TurnedClock()
+        self.clock = ManualClock()
         self.jobs: list[Entry] = []
         self.syncs: list[Entry] = []
         self.handed_over: list[str] = []
@@ -75,7 +77,7 @@ class IdempotencyRules(RuleBasedStateMachine):
 
     def reopen(self) -> None:
         self.store = open_store(Path(self.folder.name), self.clock)
-        self.idempotency = Idempotency(self.store, Places(0).waiting, make_settings, self.clock, Journal())
+        self.idempotency = Idempotency(self.store, Places(0).waiting, make_settings, self.clock, RecordedEvents())
 
     def admit(self) -> None:
         if self.limited:
@@ -205,7 +207,7 @@ class IdempotencyRules(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1.0, 30.0, 60.0, TTL_S / 2]))
     def time_passes(self, seconds: float) -> None:
-        self.clock.turn(seconds)
+        self.clock.advance(seconds)
 
     @rule(limited=st.booleans())
     def the_rate_limit_changes(self, limited: bool) -> None:

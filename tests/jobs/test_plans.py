@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from clawcraft.jobs.store import JobStore
-from tests.support.job_rig import TTL_S, TurnedClock, open_store, start, stop
+from tests.support.clock import ManualClock
+from tests.support.job_rig import TTL_S, open_store, start, stop
 
 ROWS = 100_000
 
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JobStore]:
-    clock = TurnedClock()
+    clock = ManualClock()
     store = open_store(tmp_path_factory.mktemp("full"), clock)
     rows = (
         (f"job_{n}", f"r{n}" if n % 2 else None, f"m{n % 50}" if n % 3 else None, f"c{n}", clock.now_s - n % 1000)
@@ -93,11 +94,11 @@ def test_what_no_index_serves_walks_the_table_backwards_until_its_page_is_full(
 
 def test_expired_jobs_are_found_by_their_end(full: JobStore) -> None:
     clock = full._clock
-    assert isinstance(clock, TurnedClock)
-    clock.turn(TTL_S - 995)  # about 400 of them are past their time
+    assert isinstance(clock, ManualClock)
+    clock.advance(TTL_S - 995)  # about 400 of them are past their time
     swept: list[int] = []
     found = plans(full, lambda: swept.append(full.sweep()))
     assert swept == [400]
     assert any("jobs_by_end (finished_at<?)" in plan for plan in found)
     assert not any("SCAN" in plan for plan in found)
-    clock.turn(995 - TTL_S)
+    clock.advance(995 - TTL_S)

@@ -11,18 +11,21 @@ from clawcraft.errors import InvalidRequest, JobNotFound, QueueFull, SceneNotFou
 from clawcraft.jobs import store as module
 from clawcraft.jobs.model import IllegalTransition, Job, JobStatus
 from clawcraft.jobs.store import MAX_ACTIVE, SWEEP_BATCH, JobStore
-from tests.support.job_rig import PATIENCE_S, TTL_S, Journal, TurnedClock, code, finished, start, stop, together
+from tests.support.clock import ManualClock
+from tests.support.events import RecordedEvents
+from tests.support.job_rig import TTL_S, code, finished, start, stop, together
+from tests.support.waiting import HANG_S
 
 Reopen = Callable[[], JobStore]
 
 
-def test_a_job_and_its_outcome_outlive_a_restart(store: JobStore, reopen: Reopen, clock: TurnedClock) -> None:
+def test_a_job_and_its_outcome_outlive_a_restart(store: JobStore, reopen: Reopen, clock: ManualClock) -> None:
     done = store.create(start("a", args={"title": "Tür 🚪"}, mission_id="m", correlation_id="c"), "f")
     failed = store.create(stop("b"), "f")
     assert store.get(done.id) == done
     store.start(done.id)
     store.progress(done.id, 40, "half way")
-    clock.turn(2)
+    clock.advance(2)
     ended = store.finish(done.id, {"status": "started"})
     refused = store.fail(failed.id, SceneNotFound("no such scene", details={"scenes": ["A"]}))
     assert (ended.args, ended.mission_id, ended.correlation_id) == ({"title": "Tür 🚪"}, "m", "c")
@@ -33,19 +36,19 @@ def test_a_job_and_its_outcome_outlive_a_restart(store: JobStore, reopen: Reopen
 
 @pytest.mark.parametrize("reached", [JobStatus.QUEUED, JobStatus.RUNNING])
 def test_a_job_found_unfinished_ends_as_interrupted(
-    store: JobStore, reopen: Reopen, clock: TurnedClock, log: Journal, reached: JobStatus
+    store: JobStore, reopen: Reopen, clock: ManualClock, events: RecordedEvents, reached: JobStatus
 ) -> None:
     job = store.create(start("r", args={"title": "t"}), "f")
     if reached is JobStatus.RUNNING:
         store.start(job.id)
         store.progress(job.id, 30, "connecting")
     store.close()
-    clock.turn(60)
-    log.events.clear()
+    clock.advance(60)
+    events.entries.clear()
     store = reopen()
     found = store.get(job.id)
     assert (found.args, found.finished_at, code(found)) == ({"title": "t"}, clock.now_s, "interrupted")
-    (told,) = log.named("job")
+    (told,) = events.named("job")
     assert (told["job_id"], told["outcome"]) == (job.id, "interrupted")
     assert store.queue_length() == 0
 
@@ -65,15 +68,15 @@ def test_an_illegal_move_changes_nothing(store: JobStore) -> None:
 
 
 def test_each_change_of_state_is_told_once_with_ids_duration_and_outcome(
-    store: JobStore, clock: TurnedClock, log: Journal
+    store: JobStore, clock: ManualClock, events: RecordedEvents
 ) -> None:
     job = store.create(start("r", mission_id="m"), "f")
-    clock.turn(1)
+    clock.advance(1)
     store.start(job.id)
     store.progress(job.id, 50, "no event for this")
-    clock.turn(2.5)
+    clock.advance(2.5)
     store.finish(job.id, {"status": "started"})
-    queued, running, done = log.named("job")
+    queued, running, done = events.named("job")
     assert [each["status"] for each in (queued, running, done)] == ["queued", "running", "done"]
     assert {(each["job_id"], each["request_id"], each["mission_id"]) for each in (queued, running, done)} == {
         (job.id, "r", "m")
@@ -129,10 +132,10 @@ def test_a_wait_ends_with_the_job(store: JobStore, waiting: threading.Semaphore)
 
     def finish() -> Job:
         for _ in range(3):
-            assert waiting.acquire(timeout=PATIENCE_S)
+            assert waiting.acquire(timeout=HANG_S)
         return store.finish(job.id, {"status": "started"})
 
-    *waited, ended = together([*[lambda: store.wait_ended(job.id, PATIENCE_S)] * 3, finish])
+    *waited, ended = together([*[lambda: store.wait_ended(job.id, HANG_S)] * 3, finish])
     assert waited == [ended] * 3
 
 
@@ -147,7 +150,7 @@ def test_waking_all_ends_each_wait_now_and_later(store: JobStore, waiting: threa
 
     def wake() -> None:
         for _ in range(8):
-            assert waiting.acquire(timeout=PATIENCE_S)
+            assert waiting.acquire(timeout=HANG_S)
         store.wake_all()
 
     *waited, _ = together([*[lambda: store.wait_ended(job.id, 3600)] * 8, wake])
@@ -209,11 +212,11 @@ def test_the_queue_is_bounded_and_frees_up(store: JobStore) -> None:
     assert store.create(start("one-too-many"), "f").request_id == "one-too-many"
 
 
-def test_an_ended_job_goes_after_its_ttl_and_an_active_one_never(store: JobStore, clock: TurnedClock) -> None:
+def test_an_ended_job_goes_after_its_ttl_and_an_active_one_never(store: JobStore, clock: ManualClock) -> None:
     active, old = store.create(start("active"), "f"), finished(store, start("old"))
-    clock.turn(TTL_S - 10)
+    clock.advance(TTL_S - 10)
     young = finished(store, start("young"))
-    clock.turn(11)
+    clock.advance(11)
     for swept in (None, 1, 0):  # it is gone even before a sweep
         assert swept is None or store.sweep() == swept
         assert [job.id for job in store.list({}, 10)[0]] == [young.id, active.id]
@@ -221,9 +224,9 @@ def test_an_ended_job_goes_after_its_ttl_and_an_active_one_never(store: JobStore
             store.get(old.id)
 
 
-def test_an_expired_job_frees_its_request_id_before_any_sweep(store: JobStore, clock: TurnedClock) -> None:
+def test_an_expired_job_frees_its_request_id_before_any_sweep(store: JobStore, clock: ManualClock) -> None:
     old = finished(store, start("r"))
-    clock.turn(TTL_S + 1)
+    clock.advance(TTL_S + 1)
     assert store.by_request_id("r") is None
     new = store.create(start("r"), "f")
     found = store.by_request_id("r")
@@ -231,11 +234,11 @@ def test_an_expired_job_frees_its_request_id_before_any_sweep(store: JobStore, c
     assert found.job.id == new.id != old.id
 
 
-def test_a_sweep_takes_small_batches_until_nothing_is_left(store: JobStore, clock: TurnedClock) -> None:
+def test_a_sweep_takes_small_batches_until_nothing_is_left(store: JobStore, clock: ManualClock) -> None:
     for n in range(SWEEP_BATCH + 1):
         finished(store, start(f"r{n}"))
         store.answers.begin(f"s{n}", "twitch.set_title", "f")
-    clock.turn(TTL_S + 1)
+    clock.advance(TTL_S + 1)
     assert store.sweep() == SWEEP_BATCH + 1
     assert store.answers.sweep(1000) == 0
 
@@ -244,18 +247,18 @@ def test_a_sweep_takes_small_batches_until_nothing_is_left(store: JobStore, cloc
 
 
 def test_a_signature_is_seen_until_it_expires_also_over_a_restart(
-    tmp_path: Path, store: JobStore, reopen: Reopen, clock: TurnedClock
+    tmp_path: Path, store: JobStore, reopen: Reopen, clock: ManualClock
 ) -> None:
     until_s = clock.now_s + 300
     assert [store.seen_signature(name, until_s) for name in ("abc", "abc", "abd")] == [False, True, False]
     store = reopen()
     assert store.seen_signature("abc", until_s)
-    clock.turn(301)
+    clock.advance(301)
     assert not store.seen_signature("abc", until_s)
     store.close()
     assert b"abc" not in (tmp_path / "jobs.sqlite3").read_bytes()
 
 
-def test_one_of_many_equal_signatures_at_once_passes(store: JobStore, clock: TurnedClock) -> None:
+def test_one_of_many_equal_signatures_at_once_passes(store: JobStore, clock: ManualClock) -> None:
     seen = together([lambda: store.seen_signature("same", clock.now_s + 300)] * 8)
     assert sorted(seen) == [False] + [True] * 7

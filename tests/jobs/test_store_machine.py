@@ -12,7 +12,9 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from clawcraft.errors import InternalError, JobNotFound
 from clawcraft.jobs import store
 from clawcraft.jobs.model import IllegalTransition, Job, JobStatus
-from tests.support.job_rig import TTL_S, Journal, TurnedClock, envelope, open_store
+from tests.support.clock import ManualClock
+from tests.support.events import RecordedEvents
+from tests.support.job_rig import TTL_S, envelope, open_store
 
 MISSIONS = st.sampled_from([None, "m1", "m2"])
 ACTIONS = st.sampled_from(["twitch.start_stream", "twitch.stop_stream"])
@@ -28,8 +30,8 @@ class JobTable(RuleBasedStateMachine):
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(store, "ENDED_IN_MEMORY", 2)  # so that most are read from the file
         self.folder = tempfile.TemporaryDirectory()
-        self.clock = TurnedClock()
-        self.log = Journal()
+        self.clock = ManualClock()
+        self.log = RecordedEvents()
         self.heard: list[Job] = []
         self.store = open_store(Path(self.folder.name), self.clock, self.log, self.heard.append)
         self.model: dict[str, Job] = {}
@@ -103,7 +105,7 @@ class JobTable(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.5, 3600.0, TTL_S / 2, TTL_S]))
     def time_passes(self, seconds: float) -> None:
-        self.clock.turn(seconds)
+        self.clock.advance(seconds)
 
     @rule()
     def sweep(self) -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from clawcraft.jobs.model import JobStatus
-from tests.support.job_rig import PATIENCE_S, Hold, JobRig, TurnedClock, code, start, stop, together
+from tests.support.clock import ManualClock
+from tests.support.job_rig import Hold, JobRig, code, start, stop, together
+from tests.support.waiting import HANG_S
 
 
 def held_at_twitch(rig: JobRig, job: Hold, **args: object) -> str:
@@ -20,7 +22,7 @@ def held_at_twitch(rig: JobRig, job: Hold, **args: object) -> str:
 def test_jobs_run_one_at_a_time_in_the_order_of_their_acceptance(rig: JobRig) -> None:
     rig.stream.connects.clear()
     ids = [rig.accept(start(f"r{n}", args={"obs_scene": "Game"})) for n in range(16)]
-    assert rig.stream.reached.acquire(timeout=PATIENCE_S)
+    assert rig.stream.reached.acquire(timeout=HANG_S)
     assert [rig.store.get(id_).status for id_ in ids] == ["running"] + ["queued"] * 15
     rig.stream.let(rig.stream.connects)
     ended = [rig.ended(id_) for id_ in ids]
@@ -79,7 +81,7 @@ def test_a_defect_ends_its_job_with_an_incident_and_the_worker_lives_on(
 def test_progress_is_stored_as_it_comes(rig: JobRig) -> None:
     rig.stream.connects.clear()
     job_id = rig.accept(start("r"))
-    assert rig.stream.reached.acquire(timeout=PATIENCE_S)
+    assert rig.stream.reached.acquire(timeout=HANG_S)
     seen = rig.store.get(job_id)
     assert (seen.status, seen.progress.message) == (JobStatus.RUNNING, "starting")
     assert 0 < seen.progress.percent < 100
@@ -93,7 +95,7 @@ def test_progress_is_stored_as_it_comes(rig: JobRig) -> None:
 def test_a_stop_makes_a_connecting_start_give_way(rig: JobRig) -> None:
     rig.stream.connects.clear()
     starting = rig.accept(start("start"))
-    assert rig.stream.reached.acquire(timeout=PATIENCE_S)
+    assert rig.stream.reached.acquire(timeout=HANG_S)
     stopping = rig.accept(stop("stop"))
     assert code(rig.ended(starting)) == "superseded"
     assert rig.ended(stopping).status is JobStatus.DONE
@@ -103,7 +105,7 @@ def test_a_stop_makes_a_connecting_start_give_way(rig: JobRig) -> None:
 def test_a_start_still_queued_before_a_stop_never_reaches_obs(rig: JobRig) -> None:
     rig.stream.stop_gate.clear()
     first = rig.accept(stop("first"))
-    assert rig.stream.reached.acquire(timeout=PATIENCE_S)
+    assert rig.stream.reached.acquire(timeout=HANG_S)
     starts = [rig.accept(start(f"start-{n}")) for n in range(3)]
     second = rig.accept(stop("second"))
     for job_id in starts:  # they end at once, not in their turn
@@ -139,14 +141,14 @@ def test_a_stop_ends_a_start_that_is_at_twitch_before_obs_or_after(
 def test_at_stop_the_running_job_and_the_queued_end_as_interrupted(rig: JobRig) -> None:
     rig.stream.connects.clear()
     ids = [rig.accept(start(f"r{n}")) for n in range(5)]
-    assert rig.stream.reached.acquire(timeout=PATIENCE_S)
-    assert rig.worker.stop(PATIENCE_S)
+    assert rig.stream.reached.acquire(timeout=HANG_S)
+    assert rig.worker.stop(HANG_S)
     late = rig.store.create(start("late"), "f")
     rig.worker.submit(late)
     assert [code(rig.store.get(id_)) for id_ in (*ids, late.id)] == ["interrupted"] * 6
     assert rig.store.get(ids[0]).started_at is not None
     assert rig.stream.calls == ["check_scene None", "start None"]
-    assert rig.worker.stop(PATIENCE_S)
+    assert rig.worker.stop(HANG_S)
 
 
 def test_a_start_at_twitch_never_reaches_obs_once_the_service_stops(rig: JobRig) -> None:
@@ -154,7 +156,7 @@ def test_a_start_at_twitch_never_reaches_obs_once_the_service_stops(rig: JobRig)
     job_id = held_at_twitch(rig, twitch, title="t")
     rig.worker.begin_stop()
     twitch.let_go()
-    assert rig.worker.stop(PATIENCE_S)
+    assert rig.worker.stop(HANG_S)
     assert code(rig.store.get(job_id)) == "interrupted"
     assert "start None" not in rig.stream.calls
 
@@ -165,20 +167,20 @@ def test_a_handler_that_does_not_return_does_not_hold_up_the_stop(rig: JobRig) -
     assert not rig.worker.stop(0.01)
     assert code(rig.store.get(job_id)) == "interrupted"
     twitch.let_go()
-    assert rig.worker.stop(PATIENCE_S)
+    assert rig.worker.stop(HANG_S)
     assert code(rig.store.get(job_id)) == "interrupted"
     assert rig.log.named("job_end_ignored")[0]["job_id"] == job_id
 
 
-def test_stopping_a_worker_that_never_started_ends_its_queue(tmp_path: Path, clock: TurnedClock) -> None:
+def test_stopping_a_worker_that_never_started_ends_its_queue(tmp_path: Path, clock: ManualClock) -> None:
     rig = JobRig(tmp_path, clock=clock, working=False)
     job_id = rig.accept(start("r"))
-    assert rig.worker.stop(PATIENCE_S)
+    assert rig.worker.stop(HANG_S)
     assert code(rig.store.get(job_id)) == "interrupted"
     rig.close()
 
 
-def test_whatever_the_moment_of_the_stop_no_start_outlives_it(tmp_path: Path, clock: TurnedClock) -> None:
+def test_whatever_the_moment_of_the_stop_no_start_outlives_it(tmp_path: Path, clock: ManualClock) -> None:
     """Starts and one stop from many threads at once: each start accepted before the stop in the table is superseded
     or was stopped by it, so that only those accepted after it can leave the stream live."""
     for round_ in range(20):

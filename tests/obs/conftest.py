@@ -14,7 +14,7 @@ from clawcraft.obs.stream import StreamController
 from obs_mock import MockObs, Scenario, Timings
 from tests.support.clock import ManualClock
 from tests.support.obs_control import SCRIPT
-from tests.support.real_obs import wait_until
+from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from tests.support.obs_control_script import Driver
@@ -86,7 +86,7 @@ class Rig:
         self.wait(lambda: self.state() == state)
 
     def wait(self, happened: Callable[[], bool]) -> None:
-        wait_until(happened, 10, "it has happened")
+        wait_until(happened, "it has happened")
 
     def told(self) -> list[str]:
         """What OBS has said of streams and scenes: ``STARTING``, ``scene``, …, in order."""

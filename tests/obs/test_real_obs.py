@@ -8,17 +8,13 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.support.display import Display
 from tests.support.obs_control import OTHER_SCRIPT, SCRIPT, ObsControl
-from tests.support.real_obs import (
-    Display,
-    ObsHome,
-    RealObs,
-    RtmpGate,
-    RtmpServer,
-    obs_missing,
-    obs_required,
-    wait_until,
-)
+from tests.support.obs_home import ObsHome
+from tests.support.real_obs import RealObs, obs_missing, obs_required
+from tests.support.rtmp_server import RtmpServer
+from tests.support.tcp_gate import TcpGate
+from tests.support.waiting import wait_until
 
 pytestmark = [
     pytest.mark.real_obs,
@@ -32,13 +28,13 @@ class Stage(NamedTuple):
     control: ObsControl
     obs: RealObs
     rtmp: RtmpServer
-    gate: RtmpGate
+    gate: TcpGate
 
     def state(self) -> str:
         return str(self.control.call("status")["stream"]["state"])
 
-    def wait_state(self, state: str, timeout_s: float = 15) -> None:
-        wait_until(lambda: self.state() == state, timeout_s, f"the stream is {state}")
+    def wait_state(self, state: str) -> None:
+        wait_until(lambda: self.state() == state, f"the stream is {state}")
 
     def count(self, event: str) -> int:
         return int(self.control.call("events").count(event))
@@ -48,7 +44,7 @@ class Stage(NamedTuple):
 def open_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("stage")
     control = ObsControl()
-    with Display(folder / "display") as display, RtmpServer(folder / "rtmp") as rtmp, RtmpGate() as gate:
+    with Display(folder / "display") as display, RtmpServer(folder / "rtmp") as rtmp, TcpGate() as gate:
         home = ObsHome(
             server_url=gate.url(), script=SCRIPT, script_settings=control.settings(), more_scripts=[OTHER_SCRIPT]
         )
@@ -69,9 +65,9 @@ def stage(open_stage: Stage) -> Iterator[Stage]:
     open_stage.control.call("configure")
     open_stage.control.call("stop")
     assert open_stage.control.call("start")["status"] == "started"
-    wait_until(lambda: open_stage.rtmp.publishers() == ["testkey"], 5, "the server has the stream")
+    wait_until(lambda: open_stage.rtmp.publishers() == ["testkey"], "the server has the stream")
     assert open_stage.control.call("stop") == {"status": "stopped"}
-    wait_until(lambda: not open_stage.rtmp.publishers(), 5, "no publisher is left")
+    wait_until(lambda: not open_stage.rtmp.publishers(), "no publisher is left")
 
 
 def test_200_scene_switches_while_another_script_listens_to_events(stage: Stage) -> None:
@@ -86,7 +82,7 @@ def test_a_server_that_comes_back_is_reached_by_a_retry(stage: Stage) -> None:
     stage.control.call("configure", obs_retries=5)
     stopped = stage.count("STREAMING_STOPPED")
     start = stage.control.begin("start")
-    wait_until(lambda: stage.count("STREAMING_STOPPED") > stopped, 10, "the first attempt failed")
+    wait_until(lambda: stage.count("STREAMING_STOPPED") > stopped, "the first attempt failed")
     stage.gate.forward(stage.rtmp.port)
     outcome = start.result()
     assert outcome.value["status"] == "started"
@@ -100,7 +96,7 @@ def test_a_silent_server_times_out_and_never_goes_live_by_surprise(stage: Stage)
     outcome = stage.control.outcome("start")
     assert outcome.code == "stream_start_timeout"
     stage.gate.release(stage.rtmp.port)
-    wait_until(lambda: stage.count("STREAMING_STOPPED") > stops, 10, "what connected late was stopped")
+    wait_until(lambda: stage.count("STREAMING_STOPPED") > stops, "what connected late was stopped")
     assert stage.count("STREAMING_STARTED") == starts + 1
 
 
@@ -122,11 +118,11 @@ def test_a_stop_while_connecting_takes_effect_once_obs_can_obey(stage: Stage) ->
     start = stage.control.begin("start")
     stage.wait_state("starting")
     stage.control.call("supersede")
-    assert start.result(5).code == "superseded"
+    assert start.result().code == "superseded"
     stop = stage.control.begin("stop")
     stage.gate.release(stage.rtmp.port)
     assert stop.result().value == {"status": "stopped"}
-    wait_until(lambda: not stage.rtmp.publishers(), 5, "no publisher is left")
+    wait_until(lambda: not stage.rtmp.publishers(), "no publisher is left")
 
 
 def test_the_streamers_own_start_at_the_same_time_is_adopted(stage: Stage) -> None:
@@ -159,7 +155,7 @@ def test_a_blocked_ui_thread_is_named_and_a_given_up_start_never_happens(stage: 
     stage.control.call("configure", stream_operation_timeout_s=0.3)
     starts = stage.count("STREAMING_STARTING")
     block = stage.control.begin("block_ui_thread", seconds=2.0)
-    wait_until(lambda: not stage.control.call("status")["responsive"], 2, "the UI thread is blocked")
+    wait_until(lambda: not stage.control.call("status")["responsive"], "the UI thread is blocked")
     assert stage.control.outcome("start").code == "obs_unresponsive"
     block.result()
     stage.control.call("pass_ui_queue")
@@ -172,6 +168,8 @@ def test_a_clean_exit_leaks_nothing_and_warns_of_nothing(open_stage: Stage) -> N
     reconnects = sum("Reconnecting in" in line for line in open_stage.obs.process.lines())
     assert open_stage.obs.memory_leaks() <= reconnects
     assert open_stage.obs.warnings() == []
+    open_stage.obs.start()
+    open_stage.control.wait_ready()
 
 
 def test_an_encoder_that_cannot_start_then_a_delayed_stream_and_a_queue_full_of_tasks_at_exit(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from clawcraft.errors import ObsUnavailable, ObsUnresponsive, Stopping
 from clawcraft.obs.libobs import Libobs, LibobsMissing
 from clawcraft.obs.ui_thread import UiThread
 from obs_mock.loops import Loop
-from tests.support.real_obs import wait_until
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_close_wakes_who_waits_at_once_and_their_calls_never_run(loop: Loop, ui:
     with ThreadPoolExecutor(4) as pool:
         with loop.blocked():
             waiting = [pool.submit(ui.call, lambda: ran.append("late"), 60.0) for _ in range(4)]
-            wait_until(lambda: len(ui._tasks) == 4, 10, "all wait")
+            wait_until(lambda: len(ui._tasks) == 4, "all wait")
             ui.close()
             for call in waiting:
                 with pytest.raises(Stopping):

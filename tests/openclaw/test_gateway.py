@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from tests.support.openclaw_gateway import GATEWAY_TOKEN, Gateway, plugin_patch
-from tests.support.real_obs import RtmpGate as TcpGate
 from tests.support.scripted_model import ScriptedModel, calls
 from tests.support.studio import TOKEN, Studio
+from tests.support.tcp_gate import TcpGate
 
 pytestmark = [pytest.mark.openclaw, pytest.mark.timeout(600), pytest.mark.usefixtures("openclaw_installed")]
 

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.real_obs import free_port
-from tests.support.studio import ROOT, TOKEN, Studio
+from tests.support.paths import ROOT
+from tests.support.ports import free_port
+from tests.support.studio import TOKEN, Studio
 
 Body = dict[str, Any]
 Change = Callable[[str, str, Body, int, Body], int]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.paths import ROOT
 from tests.support.real_obs import obs_missing, obs_required
 from tests.support.show import Show
-from tests.support.studio import ROOT
 from tests.support.tool_client import stored_token
 from twitch_sim.server import TwitchSim
 

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from tests.support.openclaw_gateway import PLUGIN, Gateway
-from tests.support.real_obs import obs_missing, wait_until
+from tests.support.real_obs import obs_missing
 from tests.support.scripted_model import ScriptedModel, calls
 from tests.support.show import Show
 from tests.support.tool_client import stored_token
+from tests.support.waiting import wait_until
 from twitch_sim.server import TwitchSim
 
 pytestmark = [
@@ -88,7 +89,7 @@ def test_an_agent_runs_a_full_show(gateway: Gateway, show: Show, twitch: TwitchS
     assert stop["result"]["status"] == "stopped"
     assert on_air == [{"video": "h264", "audio": "aac"}]
     assert show.stream_state() == "offline"
-    wait_until(lambda: not show.rtmp.publishers(), 5, "the server sees no publisher")
+    wait_until(lambda: not show.rtmp.publishers(), "the server sees no publisher")
 
 
 def test_obs_killed_in_mid_show_is_a_clear_result_and_the_mission_goes_on(
@@ -96,7 +97,7 @@ def test_obs_killed_in_mid_show_is_a_clear_result_and_the_mission_goes_on(
 ) -> None:
     def kill() -> None:
         os.kill(show.obs.pid, 9)
-        wait_until(lambda: not show.rtmp.publishers(), 10, "the server sees no publisher")
+        wait_until(lambda: not show.rtmp.publishers(), "the server sees no publisher")
         show.obs.__exit__(None, None, None)
 
     model.before_call = {"twitch_set_title": kill, "twitch_pre_show_check": show.start}

@@ -12,24 +12,20 @@ from typing import Any
 
 import pytest
 
-from obs_mock import MockObs, Timings
-from tests.support.real_obs import free_port
-from tests.support.show import ROOT, SCRIPT
-from tests.support.tool_client import wait_for_service
+from clawcraft.secrets import Secret
+from tests.panel.conftest import Streamer
+from tests.support.paths import ROOT, SCRIPT
 
 OF_THIS_MACHINE = {"python", "packages"}
 """What the doctor says of the OBS installed here, if one is; the tests of the installer have that."""
 
 
-class Patient:
-    """An OBS configuration, and a fake OBS that runs on it."""
+class Patient(Streamer):
+    """Whose OBS has a scene collection that lists the script."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.port = free_port()
-        self.settings: dict[str, Any] = {"port": self.port}
-        self.obs: MockObs | None = None
-        self.add_collection("Untitled", [{"path": str(SCRIPT), "settings": self.settings}])
+        super().__init__(folder)
+        self.add_collection("Untitled", [{"path": str(SCRIPT), "settings": {"port": self.port}}])
 
     def add_collection(self, name: str, scripts: list[dict[str, Any]]) -> Path:
         path = self.folder / "basic" / "scenes" / f"{name}.json"
@@ -37,21 +33,9 @@ class Patient:
         path.write_text(json.dumps({"name": name, "modules": {"scripts-tool": scripts}}))
         return path
 
-    def start(self, **settings: Any) -> None:
-        timings = Timings().scaled(0.05)
-        self.obs = MockObs(SCRIPT, settings={**self.settings, **settings}, config_dir=self.folder, timings=timings)
-        self.obs.start()
-        wait_for_service(self.port)
-
-    def stop(self) -> None:
-        if self.obs is not None:
-            self.obs.stop().check()
-
     def doctor(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-        hidden = ("TOOL_", "TWITCH_", "OBS_", "PORT")
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
         command = [sys.executable, str(ROOT / "tools" / "doctor.py"), "--obs-config-dir", str(self.folder), *arguments]
-        return subprocess.run(command, env=clean | env, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, env=os.environ | env, capture_output=True, text=True, timeout=60, check=False)
 
     def outcomes(self, *arguments: str, **env: str) -> dict[str, str]:
         done = self.doctor("--json", *arguments, **env)
@@ -63,10 +47,9 @@ class Patient:
 
 
 @pytest.fixture
-def patient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Patient]:
-    for name in [name for name in os.environ if name.startswith(("TOOL_", "TWITCH_", "OBS_")) or name == "PORT"]:
-        monkeypatch.delenv(name)
-    patient = Patient(tmp_path)
+def patient(streamer: Streamer) -> Iterator[Patient]:
+    """``streamer`` for its clean environment."""
+    patient = Patient(streamer.folder)
     yield patient
     patient.stop()
 
@@ -97,10 +80,10 @@ def test_it_changes_nothing(patient: Patient) -> None:
 def test_the_signature_is_tried_with_the_secret_known_here(patient: Patient) -> None:
     secret = "a-signing-secret-of-the-tests"
     patient.start()
-    store = patient.folder / "plugin_config" / "twitch-clawcraft" / "secrets.json"
-    token = json.loads(store.read_text())["TOOL_SERVICE_TOKEN"]
+    token = patient.stored("TOOL_SERVICE_TOKEN")
+    assert token is not None
     patient.stop()
-    store.write_text(json.dumps({"TOOL_SERVICE_TOKEN": token, "TOOL_SERVICE_SIGNATURE_SECRET": secret}))
+    patient.store.update({"TOOL_SERVICE_SIGNATURE_SECRET": Secret(secret)})
     patient.start()
     assert patient.outcomes()["signature"] == "ok"
     assert patient.outcomes(TOOL_SERVICE_SIGNATURE_SECRET="another-secret")["signature"] == "failed"

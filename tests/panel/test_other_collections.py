@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.show import ROOT, SCRIPT
+from tests.support.paths import ROOT, SCRIPT
 
 
 def collection(folder: Path, name: str, *scripts: str) -> Path:

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.display import Display
 from tests.support.obs_desk import Desk
 from tests.support.obs_panel import ScriptsWindow
-from tests.support.real_obs import Display, wait_until
-from tests.support.show import ROOT, SCRIPT, install
+from tests.support.paths import ROOT, SCRIPT
+from tests.support.show import install
 from tests.support.tool_client import wait_for_service
+from tests.support.waiting import wait_until
 from twitch_sim import TwitchSim
 
 pytestmark = pytest.mark.real_obs
@@ -26,9 +28,9 @@ def test_the_hotkey_pauses_while_obs_is_minimised_and_the_pause_outlasts_a_resta
         agent = desk.agent()
         main = desk.obs.window()
         display.xdotool("windowminimize", main)
-        wait_until(lambda: main not in display.windows("^OBS [0-9]"), 10, "OBS is minimised")
+        wait_until(lambda: main not in display.windows("^OBS [0-9]"), "OBS is minimised")
         display.xdotool("keydown", "F8")
-        wait_until(lambda: agent.status()["paused"], 10, "the hotkey pauses")
+        wait_until(lambda: agent.status()["paused"], "the hotkey pauses")
         display.xdotool("keyup", "F8")
         assert desk.refusal(agent, "twitch.stop_stream") == "paused_by_operator"
         display.xdotool("windowmap", "--sync", main, "windowactivate", "--sync", main)
@@ -40,7 +42,7 @@ def test_the_hotkey_pauses_while_obs_is_minimised_and_the_pause_outlasts_a_resta
         wait_for_service(desk.port)
         assert desk.refusal(agent, "twitch.stop_stream") == "paused_by_operator"
         display.xdotool("keydown", "F8")
-        wait_until(lambda: not agent.status()["paused"], 10, "the hotkey lets the agent go on")
+        wait_until(lambda: not agent.status()["paused"], "the hotkey lets the agent go on")
         display.xdotool("keyup", "F8")
         assert desk.quit() == 0
         assert desk.obs.memory_leaks() == 0
@@ -65,7 +67,7 @@ def test_missing_packages_are_installed_at_a_click(
         window.screenshot("packages-missing")
         window.press("packages_install")
         window.screenshot("packages-being-installed")
-        wait_for_service(desk.port, timeout_s=100)
+        wait_for_service(desk.port)
         window.press("refresh")
         window.screenshot("packages-installed")
         window.close()
@@ -83,16 +85,21 @@ def test_the_script_is_added_to_another_collection_at_a_click(
         wait_for_service(desk.port)
         window = ScriptsWindow(desk.obs, artefacts)
         window.open()
-        # The panel looked for it when it opened; what it found shows at the next press.
         window.press("refresh")
         window.appeared(["collections_add"], before="client_id")
         window.screenshot("other-collection")
-        window.press("collections_add")
 
         def listed() -> list[str]:
             return [entry["path"] for entry in json.loads(other.read_text())["modules"]["scripts-tool"]]
 
-        wait_until(lambda: len(listed()) == 2, 15, "the script is added")
+        def added() -> bool:
+            """The panel looks for other collections in the background, and shows at the next press what it found;
+            until then the button is not there, and the keys add a space to the client id."""
+            window.press("refresh")
+            window.press("collections_add")
+            return len(listed()) == 2
+
+        wait_until(added, "the script is added")
         assert listed() == ["/elsewhere/clock.lua", str(SCRIPT)]
         window.close()
         assert desk.quit() == 0

@@ -8,10 +8,10 @@ import pytest
 
 from obs_mock import MockObs
 from obs_mock.scenarios import Timings
-from tests.support.real_obs import free_port
+from tests.support.paths import SCRIPT
+from tests.support.ports import free_port
 from tests.support.tool_client import ToolClient, stored_token, wait_for_service
-
-SCRIPT = Path(__file__).resolve().parents[2] / "obs_plugin" / "twitch_clawcraft.py"
+from twitch_sim.server import TwitchSim
 
 
 @pytest.fixture(autouse=True)
@@ -47,3 +47,11 @@ def client(studio: Studio) -> Iterator[ToolClient]:
     made = studio.client()
     yield made
     made.close()
+
+
+@pytest.fixture
+def twitch(monkeypatch: pytest.MonkeyPatch) -> Iterator[TwitchSim]:
+    with TwitchSim() as sim:
+        for name, value in sim.environment().items():
+            monkeypatch.setenv(name, value)
+        yield sim

@@ -1,196 +1,297 @@
-"""Each error code of the table reaches an agent over a real socket: here, or in the test file named below."""
+"""Each error code of the table, got by an agent over a real socket from the whole service in the fake OBS."""
 
+import hashlib
+import hmac
 import resource
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
+import requests
 
 from clawcraft.errors import error_classes
 from obs_mock.scenarios import Timings
 from tests.service.conftest import Studio
-from tests.support.real_obs import wait_until
-from tests.support.tool_client import ToolClient
+from tests.support.examples import EXAMPLES
+from tests.support.tool_client import ToolClient, stored_token
+from tests.support.waiting import wait_until
 from twitch_sim.server import TwitchSim
 
-TESTS = Path(__file__).resolve().parents[1]
-HERE = {
-    "busy", "channel_not_allowed", "channel_offline", "chat_message_dropped", "game_not_found",
-    "idempotency_conflict", "obs_unavailable", "queue_full", "stopping", "storage_unavailable",
-    "stream_start_failed", "stream_stop_timeout", "timeout", "twitch_missing_scope", "twitch_rejected",
-    "twitch_token_invalid", "twitch_unavailable",
-}  # fmt: skip
-ELSEWHERE = {
-    "http/test_gate.py": (
-        "invalid_json", "invalid_request", "unknown_action", "unauthorized", "invalid_signature", "replayed_request",
-        "client_not_allowed", "payload_too_large", "unsupported_media_type", "rate_limited",
-    ),
-    "http/test_endpoints.py": (
-        "not_found", "job_not_found", "method_not_allowed", "headers_too_large", "internal_error",
-    ),
-    "panel/test_panel.py": ("action_disabled", "paused_by_operator"),
-    "e2e/test_go_live.py": ("twitch_not_configured", "scene_not_found"),
-    "e2e/test_stuck_obs.py": ("obs_unresponsive", "encoder_not_started"),
-    "e2e/test_crash_and_exit.py": ("interrupted",),
-    "e2e/test_failures.py": (
-        "stream_start_timeout", "superseded", "stream_key_refused", "stream_connect_failed", "stream_disconnected",
-    ),
-}  # fmt: skip
-
-
-def test_every_code_of_the_table_is_reached_somewhere() -> None:
-    elsewhere = {code for codes in ELSEWHERE.values() for code in codes}
-    assert {cls.code for cls in error_classes()} == HERE | elsewhere
-    for name, codes in ELSEWHERE.items():
-        text = (TESTS / name).read_text("utf-8")
-        assert [code for code in codes if f'"{code}"' not in text] == [], name
+STATUS: Final = {cls.code: cls.status for cls in error_classes()}
+SIGNED: Final = {"TOOL_SERVICE_SIGNATURE_SECRET": "a-secret-to-sign-with"}
 
 
 class Agent:
-    """A client of a studio with the local Twitch."""
+    """An agent of a studio with the local Twitch. Each call gives the code of the failure that was answered."""
 
-    def __init__(self, client: ToolClient, twitch: TwitchSim) -> None:
-        self.client = client
+    def __init__(self, studio: Studio, twitch: TwitchSim) -> None:
+        self.studio = studio
         self.twitch = twitch
+        self.client = studio.client()
         self._number = 0
 
-    def outcome(self, action: str, request_id: str | None = None, **args: Any) -> tuple[int, str]:
-        """Status and error code of one request, with an id of its own unless one is given."""
+    def post(self, action: str, request_id: str | None = None, **args: Any) -> str:
         self._number += 1
-        answer = self.client.post(f"twitch.{action}", request_id or f"code-{self._number}", **args)
-        return answer.status_code, answer.json()["error"]["code"]
+        return self.code_of(self.client.post(f"twitch.{action}", request_id or f"code-{self._number}", **args))
+
+    def send(self, method: str, path: str, body: bytes | None = None, **headers: str) -> str:
+        """A request as it is, with token and content type unless ``headers`` say otherwise."""
+        usual = {"Authorization": f"Bearer {stored_token(self.studio.folder)}", "Content-Type": "application/json"}
+        named = {**usual, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        return self.code_of(requests.request(method, self.client.url + path, data=body, headers=named, timeout=10))
+
+    def job(self, action: str, **args: Any) -> str:
+        """The code that a job ends with."""
+        self._number += 1
+        job = self.client.run(f"twitch.{action}", f"code-{self._number}", **args)
+        return str(job["error"]["code"]) if "error" in job else ""
+
+    @staticmethod
+    def code_of(answer: requests.Response) -> str:
+        """The code of a failure, whose status must be the table's; empty for a success."""
+        if answer.ok:
+            return ""
+        code = str(answer.json()["error"]["code"])
+        assert answer.status_code == STATUS[code]
+        return code
 
 
-@pytest.fixture
-def twitch(monkeypatch: pytest.MonkeyPatch) -> Iterator[TwitchSim]:
-    with TwitchSim() as sim:
-        for name, value in sim.environment().items():
-            monkeypatch.setenv(name, value)
-        yield sim
+# --- what takes more than one call ------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def agent(twitch: TwitchSim, tmp_path: Path) -> Iterator[Agent]:
-    studio = Studio(tmp_path, tool_service_timeout_ms="1500", twitch_api_retries="0")
-    with studio.obs:
-        client = studio.client()
-        wait_until(lambda: client.status()["twitch"]["state"] == "ok", 10, "the token is validated")
-        yield Agent(client, twitch)
-        client.close()
+def _sent_twice(agent: Agent) -> str:
+    body = b'{"agent_id": "agent", "action": "twitch.set_title", "args": {"title": "x"}}'
+    signature = hmac.new(b"a-secret-to-sign-with", body, hashlib.sha256).hexdigest()
+    codes = [agent.send("POST", "/tools/execute", body, X_Tool_Signature=signature) for _ in range(2)]
+    assert codes[0] == ""
+    return codes[1]
 
 
-def test_what_twitch_refuses(agent: Agent) -> None:
-    world = agent.twitch.world
-    assert agent.outcome("set_title", channel="stranger", title="x") == (403, "channel_not_allowed")
-    assert agent.outcome("set_game", game="No such game at all") == (502, "game_not_found")
-    assert agent.outcome("create_clip") == (502, "channel_offline")
-    world.chat_drop = {"code": "msg_rejected", "message": "held by AutoMod"}
-    assert agent.outcome("post_chat_message", message="hi") == (502, "chat_message_dropped")
-    agent.twitch.fault("PATCH /channels", status=400, body={"error": "Bad Request", "status": 400, "message": "no"})
-    assert agent.outcome("set_title", title="x") == (502, "twitch_rejected")
-    agent.twitch.fault("POST /clips", status=500, body="<html>oops</html>")
-    world.go_live()
-    assert agent.outcome("create_clip") == (502, "twitch_unavailable")
-    agent.twitch.fault("POST /chat/messages", hang=True)
-    assert agent.outcome("post_chat_message", message="hi") == (504, "timeout")
-    world.revoke_all()
-    assert agent.outcome("set_title", title="x") == (502, "twitch_token_invalid")
+def _paused(agent: Agent) -> str:
+    agent.studio.obs.open_panel()
+    agent.studio.obs.click("pause")
+    return agent.post("set_title", title="x")
 
 
-def test_a_scope_the_token_lacks(twitch: TwitchSim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in twitch.environment(twitch.world.issue(scopes=("clips:edit",))).items():
-        monkeypatch.setenv(name, value)
-    studio = Studio(tmp_path)
-    with studio.obs:
-        client = studio.client()
-        assert Agent(client, twitch).outcome("post_chat_message", message="hi") == (502, "twitch_missing_scope")
-        client.close()
+def _too_often(agent: Agent) -> str:
+    assert agent.post("set_title", title="x") == ""
+    return agent.post("set_title", title="y")
 
 
-def test_more_actions_than_may_wait_for_twitch(agent: Agent) -> None:
+def _the_same_id_for_something_else(agent: Agent) -> str:
+    assert agent.post("stop_stream", "taken") == ""
+    return agent.post("start_stream", "taken")
+
+
+def _a_defect(agent: Agent) -> str:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(sys.modules["clawcraft.twitch.client"].Twitch, "session")
+        return agent.post("set_title", title="x")
+
+
+def _revoked(agent: Agent) -> str:
+    wait_until(lambda: agent.client.status()["twitch"]["state"] == "ok", "the token is validated")
+    agent.twitch.world.revoke_all()
+    return agent.post("set_title", title="x")
+
+
+def _more_than_may_wait_for_twitch(agent: Agent) -> str:
     agent.twitch.fault("POST /chat/messages", hang=True, times=4)
     with ThreadPoolExecutor(4) as pool:
-        waiting = [pool.submit(agent.outcome, "post_chat_message", f"wait-{n}", message="hi") for n in range(4)]
+        waiting = [pool.submit(agent.post, "post_chat_message", f"wait-{n}", message="hi") for n in range(4)]
         agent.twitch.world.wait_for("POST /chat/messages", 4)
-        assert agent.outcome("post_chat_message", "one-more", message="hi") == (503, "busy")
-        assert {future.result() for future in waiting} == {(504, "timeout")}
+        code = agent.post("post_chat_message", "one-more", message="hi")
+        assert {future.result() for future in waiting} == {"timeout"}
+    return code
 
 
-def test_a_twin_that_waits_while_the_service_stops(twitch: TwitchSim, tmp_path: Path) -> None:
-    studio = Studio(tmp_path, tool_service_timeout_ms="20000")
-    with studio.obs:
-        client = studio.client()
-        agent = Agent(client, twitch)
-        twitch.fault("POST /chat/messages", hang=True)
-        with ThreadPoolExecutor(2) as pool:
-            first = pool.submit(agent.outcome, "post_chat_message", "twin", message="hi")
-            twitch.world.wait_for("POST /chat/messages", 1)
-            twin = pool.submit(agent.outcome, "post_chat_message", "twin", message="hi")
-            metric = "clawcraft_http_waiting 1.0"
-            wait_until(lambda: metric in client.get("/metrics").text, 10, "the twin waits")
-            stopping = threading.Thread(target=studio.obs.stop)
-            stopping.start()
-            assert twin.result(10) == (503, "stopping")
-            assert first.result(10)[0] in (503, 504)
-            stopping.join(10)
-        client.close()
+def _a_duplicate_that_waits_while_the_service_stops(agent: Agent) -> str:
+    agent.twitch.fault("POST /chat/messages", hang=True)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(agent.post, "post_chat_message", "same", message="hi")
+        agent.twitch.world.wait_for("POST /chat/messages", 1)
+        duplicate = pool.submit(agent.post, "post_chat_message", "same", message="hi")
+        metric = "clawcraft_http_waiting 1.0"
+        wait_until(lambda: metric in agent.client.get("/metrics").text, "the duplicate waits")
+        stopping = threading.Thread(target=agent.studio.obs.stop)
+        stopping.start()
+        code = duplicate.result(10)
+        assert first.result(10) in ("stopping", "twitch_unavailable", "timeout")
+        stopping.join(10)
+    return code
 
 
-def test_the_same_id_for_something_else(client: ToolClient) -> None:
-    client.run("twitch.stop_stream", "taken")
-    answer = client.post("twitch.start_stream", "taken")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "idempotency_conflict")
-
-
-def test_more_jobs_than_the_queue_holds(studio: Studio, client: ToolClient) -> None:
-    studio.obs.scenario = "silent_server"
+def _more_jobs_than_the_queue_holds(agent: Agent) -> str:
     for number in range(1024):
-        client.accept("twitch.start_stream", f"queue-{number}")
-    answer = client.post("twitch.start_stream", "one too many".replace(" ", "-"))
-    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "queue_full")
-    assert int(answer.headers["Retry-After"]) > 0
+        agent.client.accept("twitch.start_stream", f"queue-{number}")
+    return agent.post("start_stream")
 
 
-def test_a_disk_that_takes_nothing(client: ToolClient) -> None:
+def _a_disk_that_takes_nothing(agent: Agent) -> str:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1, limits[1]))
     try:
-        answer = client.post("twitch.stop_stream", "full")
+        code = agent.post("stop_stream", "full")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "storage_unavailable")
-    assert client.run("twitch.stop_stream", "full")["status"] == "done"
+    assert agent.client.run("twitch.stop_stream", "full")["status"] == "done"
+    return code
 
 
-def test_an_obs_without_libobs(tmp_path: Path) -> None:
-    studio = Studio(tmp_path, scenario="no_libobs")
-    studio.obs.start()  # without libobs OBS counts one leak, which its own API causes: no check of the report
-    client = studio.client()
+def _an_obs_without_libobs(agent: Agent) -> str:
     for action in ("twitch.start_stream", "twitch.stop_stream"):
-        error = client.run(action, f"no-libobs-{action}")["error"]
-        assert (error["code"], error["retryable"]) == ("obs_unavailable", False)
+        error = agent.client.run(action, f"no-libobs-{action}")["error"]
+        assert not error["retryable"]
         assert "libobs was not found in this process" in error["message"]
-    assert client.status()["obs"]["problem"] == error["message"]
-    client.close()
-    studio.obs.stop()
+    assert agent.client.status()["obs"]["problem"] == error["message"]
+    return str(error["code"])
 
 
-def test_a_stream_the_streamer_stops_as_it_starts(studio: Studio, client: ToolClient) -> None:
-    studio.obs.scenario = "disconnect_while_starting"
-    assert client.run("twitch.start_stream", "cut")["error"]["code"] == "stream_disconnected"
-    studio.obs.scenario = "user_stops"
-    failed = client.run("twitch.start_stream", "clicked")
-    assert failed["error"]["code"] == "stream_start_failed"
+def _a_window_that_hangs(agent: Agent) -> str:
+    agent.studio.obs.scenario = "busy_ui"
+    return agent.job("start_stream")
 
 
-def test_a_stop_that_obs_does_not_confirm(tmp_path: Path) -> None:
-    studio = Studio(tmp_path, Timings(stop_s=3.0), obs_stream_operation_timeout_ms="1000")
-    with studio.obs:
-        client = studio.client()
-        assert client.run("twitch.start_stream", "slow-1")["status"] == "done"
-        assert client.run("twitch.stop_stream", "slow-2")["error"]["code"] == "stream_stop_timeout"
-        wait_until(lambda: client.status()["obs"]["stream"]["state"] == "offline", 10, "OBS has stopped at last")
-        client.close()
+def _a_stop_that_obs_does_not_confirm(agent: Agent) -> str:
+    assert agent.job("start_stream") == ""
+    code = agent.job("stop_stream")
+    wait_until(lambda: agent.client.status()["obs"]["stream"]["state"] == "offline", "OBS has stopped at last")
+    return code
+
+
+def _a_start_before_a_stop(agent: Agent) -> str:
+    started = agent.client.accept("twitch.start_stream", "start")
+    agent.client.accept("twitch.stop_stream", "stop")
+    return str(agent.client.ended(started)["error"]["code"])
+
+
+def _a_start_that_outlived_its_service(agent: Agent) -> str:
+    started = agent.client.accept("twitch.start_stream", "start")
+    agent.studio.obs.reload()
+    again: ToolClient = agent.studio.client()
+    code = str(again.ended(started)["error"]["code"])
+    again.close()
+    return code
+
+
+# --- how each code is got ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Way:
+    """What an agent does for a code, and with what service: values of the panel, the environment, the scenario of
+    OBS."""
+
+    go: Callable[[Agent], str]
+    panel: dict[str, object] = field(default_factory=dict)
+    environment: Callable[[TwitchSim], dict[str, str]] = lambda twitch: {}
+    scenario: str = "good"
+    timings: Timings | None = None
+
+
+def sends(method: str, path: str, body: bytes | None = None, **headers: str) -> Way:
+    return Way(lambda agent: agent.send(method, path, body, **headers))
+
+
+def posts(action: str, *, panel: dict[str, object] | None = None, **args: Any) -> Way:
+    return Way(lambda agent: agent.post(action, **args), panel or {})
+
+
+def meets(endpoint: str, action: str, /, **fault: Any) -> Way:
+    """Twitch answers the action's call otherwise than it should."""
+
+    def go(agent: Agent) -> str:
+        agent.twitch.fault(endpoint, **fault)
+        return agent.post(action, **EXAMPLES[f"twitch.{action}"])
+
+    return Way(go)
+
+
+def starts(scenario: str) -> Way:
+    return Way(lambda agent: agent.job("start_stream"), {"obs_stream_operation_timeout_ms": "1000"}, scenario=scenario)
+
+
+def with_token(*scopes: str) -> Callable[[TwitchSim], dict[str, str]]:
+    return lambda twitch: twitch.environment(twitch.world.issue(scopes=scopes))
+
+
+CHAT: Final = "POST /chat/messages"
+BAD_REQUEST: Final = {"error": "Bad Request", "status": 400, "message": "no"}
+DROPPED: Final = {"data": [{"message_id": "", "is_sent": False, "drop_reason": {"code": "msg_rejected"}}]}
+NO_TOKEN: Final = {"TWITCH_OAUTH_TOKEN": "", "TWITCH_REFRESH_TOKEN": ""}
+BRIEF: Final[dict[str, object]] = {"obs_stream_operation_timeout_ms": "1000"}
+EXECUTE: Final = ("POST", "/tools/execute")
+TITLE: Final = EXAMPLES["twitch.set_title"]
+
+WAYS: Final = {
+    "invalid_json": sends(*EXECUTE, b"{"),
+    "invalid_request": posts("set_title"),
+    "unknown_action": posts("fly"),
+    "payload_too_large": sends(*EXECUTE, b" " * 70_000),
+    "unsupported_media_type": sends(*EXECUTE, Content_Type="text/plain"),
+    "not_found": sends("GET", "/nowhere"),
+    "job_not_found": sends("GET", "/tools/jobs/job_none"),
+    "method_not_allowed": sends("DELETE", "/status"),
+    "headers_too_large": sends("GET", "/status", X_Long="x" * 20_000),
+    "client_not_allowed": sends("GET", "/status", Host="evil.example"),
+    "unauthorized": sends("GET", "/status", Authorization="Bearer somebody-elses"),
+    "invalid_signature": Way(lambda agent: agent.post("set_title", **TITLE), environment=lambda twitch: SIGNED),
+    "replayed_request": Way(_sent_twice, environment=lambda twitch: SIGNED),
+    "action_disabled": posts("set_title", panel={"tool_disabled_actions": "set_title"}, **TITLE),
+    "paused_by_operator": Way(_paused),
+    "idempotency_conflict": Way(_the_same_id_for_something_else),
+    "rate_limited": Way(_too_often, {"tool_action_rate_limit_per_min": "1"}),
+    "internal_error": Way(_a_defect),
+    "channel_not_allowed": posts("set_title", channel="stranger", **TITLE),
+    "game_not_found": posts("set_game", game="No such game at all"),
+    "channel_offline": posts("create_clip"),
+    "chat_message_dropped": meets(CHAT, "post_chat_message", status=200, body=DROPPED),
+    "twitch_rejected": meets("PATCH /channels", "set_title", status=400, body=BAD_REQUEST),
+    "twitch_unavailable": meets(CHAT, "post_chat_message", status=500, body="<html>oops</html>"),
+    "timeout": meets(CHAT, "post_chat_message", hang=True),
+    "twitch_token_invalid": Way(_revoked),
+    "twitch_missing_scope": Way(lambda agent: agent.post("set_title", **TITLE), environment=with_token("clips:edit")),
+    "twitch_not_configured": Way(lambda agent: agent.post("set_title", **TITLE), environment=lambda twitch: NO_TOKEN),
+    "busy": Way(_more_than_may_wait_for_twitch),
+    "stopping": Way(_a_duplicate_that_waits_while_the_service_stops, {"tool_service_timeout_ms": "20000"}),
+    "queue_full": Way(_more_jobs_than_the_queue_holds, scenario="silent_server"),
+    "storage_unavailable": Way(_a_disk_that_takes_nothing),
+    "obs_unavailable": Way(_an_obs_without_libobs, scenario="no_libobs"),
+    "obs_unresponsive": Way(_a_window_that_hangs, BRIEF),
+    "scene_not_found": Way(lambda agent: agent.job("start_stream", obs_scene="Nowhere")),
+    "stream_key_refused": starts("refused_key"),
+    "stream_connect_failed": starts("dead_server"),
+    "stream_disconnected": starts("disconnect_while_starting"),
+    "stream_start_failed": starts("user_stops"),
+    "stream_start_timeout": starts("silent_server"),
+    "encoder_not_started": starts("encoder_fails"),
+    "stream_stop_timeout": Way(_a_stop_that_obs_does_not_confirm, BRIEF, timings=Timings(stop_s=3.0)),
+    "superseded": Way(_a_start_before_a_stop, scenario="silent_server"),
+    "interrupted": Way(_a_start_that_outlived_its_service, scenario="silent_server"),
+}
+
+
+@pytest.mark.parametrize("code", sorted(STATUS))
+def test_every_code_of_the_table_reaches_an_agent(
+    code: str, tmp_path: Path, twitch: TwitchSim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert code in WAYS, f"{code}: no way to get it in {__name__}"
+    way = WAYS[code]
+    for name, value in way.environment(twitch).items():
+        monkeypatch.setenv(name, value)
+    panel = {"tool_service_timeout_ms": "1500", "twitch_api_retries": "0", "obs_operation_retries": "0", **way.panel}
+    studio = Studio(tmp_path, way.timings, way.scenario, **panel)
+    studio.obs.start()
+    try:
+        agent = Agent(studio, twitch)
+        assert way.go(agent) == code
+        agent.client.close()
+    finally:
+        report = studio.obs.stop()
+    if way.scenario != "no_libobs":  # there OBS counts one leak, which its own API causes
+        report.check()

@@ -14,7 +14,6 @@ from clawcraft.actions.catalogue import BY_NAME, Kind
 from clawcraft.authority.guard import Guard
 from clawcraft.authority.pause import PauseSwitch
 from clawcraft.authority.rate_limit import AuthFailureLimiter, RateLimiter
-from clawcraft.clock import SystemClock
 from clawcraft.contract.schemas import Contract
 from clawcraft.errors import JobNotFound
 from clawcraft.http.app import Api
@@ -26,12 +25,14 @@ from clawcraft.jobs.dispatch import Dispatcher
 from clawcraft.jobs.model import Envelope, Job, JobStatus, Progress
 from clawcraft.jobs.store import JobStore
 from clawcraft.secrets import Secret
-from clawcraft.telemetry.events import EventLog
 from clawcraft.telemetry.metrics import Metrics
+from tests.support.clock import ManualClock
+from tests.support.events import RecordedEvents
 from tests.support.examples import EXAMPLES
+from tests.support.paths import SCHEMAS
 from tests.support.settings import make_settings
+from tests.support.waiting import HANG_S
 
-SCHEMAS = Path(__file__).parents[2] / "schemas"
 CONTRACT = Contract(SCHEMAS)
 TOKEN = "a-token-of-the-tests"
 SECRET = "a-signature-secret"
@@ -97,9 +98,10 @@ def job(job_id: str, status: JobStatus = JobStatus.QUEUED, **fields: Any) -> Job
 
 
 class ScriptedJobs(JobStore):
-    """Jobs in memory, with the real table's interface towards HTTP."""
+    """Jobs in memory, with the real table's interface towards HTTP. A wait that ends by its time moves the clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: ManualClock) -> None:
+        self._manual = clock
         self.jobs: dict[str, Job] = {}
         self.listed: list[tuple[Mapping[str, str], int, str | None]] = []
         self.signatures: dict[str, float] = {}
@@ -130,7 +132,8 @@ class ScriptedJobs(JobStore):
         with self._changed:
             self.waiting += 1
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._woken or self.jobs[job_id].status.ended, timeout_s)
+            if not self._changed.wait_for(lambda: self._woken or self.jobs[job_id].status.ended, timeout_s):
+                self._manual.advance(timeout_s)
             self.waiting -= 1
             self._changed.notify_all()
             return self.jobs[job_id]
@@ -140,11 +143,11 @@ class ScriptedJobs(JobStore):
             self._woken = True
             self._changed.notify_all()
 
-    def until_waiting(self, count: int, timeout_s: float = 10.0) -> None:
+    def until_waiting(self, count: int, timeout_s: float = HANG_S) -> None:
         with self._changed:
             assert self._changed.wait_for(lambda: self.waiting == count, timeout_s), f"{self.waiting} wait"
 
-    def list(self, filters: Mapping[str, str], limit: int, cursor: str | None) -> tuple[list[Job], str | None]:
+    def list(self, filters: Mapping[str, str], limit: int, cursor: str | None = None) -> tuple[list[Job], str | None]:
         self.listed.append((dict(filters), limit, cursor))
         found = [job for job in self.jobs.values() if all(getattr(job, key) == text for key, text in filters.items())]
         return found[:limit], "next-1" if len(found) > limit else None
@@ -153,32 +156,6 @@ class ScriptedJobs(JobStore):
         before = signature in self.signatures
         self.signatures.setdefault(signature, expires_at_s)
         return before
-
-
-class Events(EventLog):
-    """The log's interface; keeps every event."""
-
-    def __init__(self) -> None:
-        self.all: list[dict[str, Any]] = []
-        self._arrived = threading.Condition()
-
-    def event(self, name: str, /, **fields: Any) -> None:
-        with self._arrived:
-            self.all.append({"event": name, **fields})
-            self._arrived.notify_all()
-
-    def named(self, name: str) -> list[dict[str, Any]]:
-        return [event for event in self.all if event["event"] == name]
-
-
-class WallClock(SystemClock):
-    """The real clock with a wall time that tests set."""
-
-    def __init__(self) -> None:
-        self.wall_s: float | None = None
-
-    def time(self) -> float:
-        return super().time() if self.wall_s is None else self.wall_s
 
 
 @dataclass
@@ -201,10 +178,10 @@ class HttpService:
 
     def __init__(self, **server: Any) -> None:
         self.settings = make_settings(service_token=Secret(TOKEN), require_timestamp=False)
-        self.clock = WallClock()
+        self.clock = ManualClock()
         self.dispatcher = ScriptedDispatcher()
-        self.jobs = ScriptedJobs()
-        self.events = Events()
+        self.jobs = ScriptedJobs(self.clock)
+        self.events = RecordedEvents()
         self.metrics = Metrics("1.2.3")
         self.status: Callable[[], Mapping[str, Any]] = lambda: {
             "paused": False,
@@ -235,6 +212,11 @@ class HttpService:
             clock=self.clock,
         )
         self.server = HttpServer(app.wsgi(), server.pop("bind", "127.0.0.1"), 0, self.slots, **server)
+
+    def requests(self, number: int) -> list[dict[str, Any]]:
+        """The events of the first ``number`` requests. Each is told once its answer is on the wire."""
+        self.events.wait_for("request", number)
+        return self.events.named("request")
 
     def configure(self, **changes: Any) -> None:
         self.settings = replace(self.settings, **changes)

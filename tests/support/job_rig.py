@@ -23,51 +23,23 @@ from clawcraft.obs.port import ProgressSink
 from clawcraft.obs.stream import StreamController
 from clawcraft.telemetry.events import EventLog
 from clawcraft.twitch.client import Twitch
+from tests.support.clock import ManualClock
+from tests.support.events import RecordedEvents
 from tests.support.settings import make_settings
+from tests.support.waiting import HANG_S
 
 DAY_S = 24 * 3600.0
 TTL_S = 7 * DAY_S
-PATIENCE_S = 30.0
-"""How long a test waits for what must happen; never reached unless it fails."""
-
-
-class TurnedClock:
-    """A clock that moves only when it is turned."""
-
-    def __init__(self, time_s: float = 1_800_000_000.0) -> None:
-        self.now_s = time_s
-
-    def time(self) -> float:
-        return self.now_s
-
-    def monotonic(self) -> float:
-        return self.now_s
-
-    def turn(self, seconds: float) -> None:
-        self.now_s += seconds
-
-
-class Journal(EventLog):
-    """The log, kept in memory."""
-
-    def __init__(self) -> None:
-        self.events: list[tuple[str, dict[str, Any]]] = []
-
-    def event(self, name: str, /, **fields: Any) -> None:
-        self.events.append((name, fields))
-
-    def named(self, name: str) -> list[dict[str, Any]]:
-        return [fields for each, fields in self.events if each == name]
 
 
 def open_store(
     folder: Path,
     clock: Clock,
-    log: Journal | None = None,
+    log: RecordedEvents | None = None,
     on_transition: Callable[[Job], None] = lambda job: None,
     ttl_s: float = TTL_S,
 ) -> JobStore:
-    return JobStore(folder / "jobs.sqlite3", clock, lambda: ttl_s, log or Journal(), on_transition)
+    return JobStore(folder / "jobs.sqlite3", clock, lambda: ttl_s, log or RecordedEvents(), on_transition)
 
 
 def finished(store: JobStore, request: Envelope) -> Job:
@@ -157,7 +129,7 @@ class StreamDouble(StreamController):
     def _await(self, gate: threading.Event, *, can_give_way: bool) -> None:
         with self._changed:
             assert self._changed.wait_for(
-                lambda: gate.is_set() or self._closed or (can_give_way and self._superseded), PATIENCE_S
+                lambda: gate.is_set() or self._closed or (can_give_way and self._superseded), HANG_S
             )
             if self._closed:
                 raise Interrupted("the service stops")
@@ -205,10 +177,10 @@ class Hold:
 
     def __call__(self) -> None:
         self._reached.set()
-        assert self._go_on.wait(PATIENCE_S)
+        assert self._go_on.wait(HANG_S)
 
     def until_reached(self) -> None:
-        assert self._reached.wait(PATIENCE_S)
+        assert self._reached.wait(HANG_S)
 
     def let_go(self) -> None:
         self._go_on.set()
@@ -227,7 +199,7 @@ class SyncDouble:
     def __call__(self, args: Mapping[str, Any]) -> Result:
         self.runs.append(args)
         self.entered.release()
-        assert self.gate.wait(PATIENCE_S)
+        assert self.gate.wait(HANG_S)
         if self.fails_with is not None:
             raise self.fails_with
         return {"status": "updated", "run": len(self.runs)}
@@ -276,8 +248,8 @@ class JobRig:
     def __init__(
         self, folder: Path, *, clock: Clock | None = None, working: bool = True, twitch_slots: int = 4
     ) -> None:
-        self.clock = clock or TurnedClock()
-        self.log = Journal()
+        self.clock = clock or ManualClock()
+        self.log = RecordedEvents()
         self.transitions: list[Job] = []
         self.store = open_store(folder, self.clock, self.log, self.transitions.append)
         self.stream = StreamDouble()
@@ -310,7 +282,7 @@ class JobRig:
         return job_id
 
     def ended(self, job_id: str) -> Job:
-        job = self.store.wait_ended(job_id, PATIENCE_S)
+        job = self.store.wait_ended(job_id, HANG_S)
         assert job.status.ended
         return job
 
@@ -320,7 +292,7 @@ class JobRig:
     def close(self) -> None:
         self.dispatcher.stop()
         self.sync.gate.set()
-        assert self.worker.stop(PATIENCE_S)
+        assert self.worker.stop(HANG_S)
         self.store.close()
 
 
@@ -330,7 +302,7 @@ def together(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
     outcomes: list[Any] = [None] * len(jobs)
 
     def run(place: int) -> None:
-        barrier.wait(PATIENCE_S)
+        barrier.wait(HANG_S)
         try:
             outcomes[place] = jobs[place]()
         except Exception as error:  # noqa: BLE001 - the outcome may well be an error
@@ -340,6 +312,6 @@ def together(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(PATIENCE_S)
+        thread.join(HANG_S)
         assert not thread.is_alive()
     return outcomes

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from tests.support.real_obs import free_port, wait_until
+from tests.support.paths import OBS_PLUGIN
+from tests.support.ports import free_port
+from tests.support.waiting import HANG_S, wait_until
 
-REPO = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("obs_control_script.py")
 OTHER_SCRIPT = Path(__file__).with_name("obs_other_script.py")
 
@@ -43,8 +44,8 @@ class Pending:
     def _run(self, control: "ObsControl", call: dict[str, Any]) -> None:
         self._outcome = control.outcome(**call)
 
-    def result(self, timeout_s: float = 60) -> Outcome:
-        self._thread.join(timeout_s)
+    def result(self) -> Outcome:
+        self._thread.join(HANG_S)
         if self._outcome is None:
             raise TimeoutError("the call inside OBS has not ended")
         return self._outcome
@@ -57,7 +58,7 @@ class ObsControl:
         self.port = free_port()
 
     def settings(self, **more: Any) -> dict[str, Any]:
-        return {"plugin_dir": str(REPO / "obs_plugin"), "port": self.port, **more}
+        return {"plugin_dir": str(OBS_PLUGIN), "port": self.port, **more}
 
     def wait_ready(self) -> Self:
         """Until the script in OBS answers."""
@@ -69,11 +70,11 @@ class ObsControl:
                 return False
             return True
 
-        wait_until(answers, 20, "the control script listens")
+        wait_until(answers, "the control script listens")
         return self
 
     def outcome(self, do: str, **args: Any) -> Outcome:
-        with socket.create_connection(("127.0.0.1", self.port), timeout=90) as sock, sock.makefile("rwb") as stream:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=HANG_S) as sock, sock.makefile("rwb") as stream:
             stream.write(json.dumps({"do": do, **args}).encode() + b"\n")
             stream.flush()
             line = stream.readline()

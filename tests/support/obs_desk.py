@@ -8,10 +8,14 @@ from typing import Any
 
 from clawcraft.secrets import SecretStore
 from clawcraft.settings import SECRET_NAMES
+from tests.support.display import Display
+from tests.support.obs_home import COLLECTION, ObsHome
 from tests.support.obs_panel import ScriptsWindow
-from tests.support.real_obs import Display, ObsHome, RealObs, free_port, wait_until
-from tests.support.show import SCRIPT
+from tests.support.paths import SCRIPT, data_folder
+from tests.support.ports import free_port
+from tests.support.real_obs import RealObs
 from tests.support.tool_client import ToolClient, wait_for_service
+from tests.support.waiting import wait_until
 from twitch_sim import TwitchSim
 
 SIGNING = "a-signing-secret-typed-by-hand"
@@ -41,15 +45,15 @@ class Desk:
             # Scripts load in this order.
             scripts = [{"path": str(script), "settings": listed}]
             scripts += [{"path": str(path), "settings": {}} for path in after]
-            self.obs_home.write_collection(self.config, self.obs_home.collection, scripts)
+            self.obs_home.write_collection(self.config, COLLECTION, scripts)
         self._requests = 0
         env = {"TWITCH_API_BASE_URL": twitch.api_url, "TWITCH_AUTH_BASE_URL": twitch.auth_url}
         # How pip reaches its index on this machine.
         pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
         self.obs = RealObs(display, self.home, pip | env)
-        self.data_dir = self.config / "plugin_config" / "twitch-clawcraft"
+        self.data_dir = data_folder(self.config)
         self.secrets = SecretStore(self.data_dir)
-        self.collection = self.config / "basic" / "scenes" / "Untitled.json"
+        self.collection = self.config / "basic" / "scenes" / f"{COLLECTION}.json"
 
     def agent(self) -> ToolClient:
         token = self.secrets.get("TOOL_SERVICE_TOKEN")
@@ -86,7 +90,7 @@ class Desk:
             window.press("connect")
             return bool(agent.status()["twitch"]["login"]["state"] == "pending")
 
-        wait_until(pending, 20, "Twitch gave a code")
+        wait_until(pending, "Twitch gave a code")
         window.press("connect")
         window.appeared(["cancel"], before="client_secret")
 
@@ -94,7 +98,7 @@ class Desk:
         """Make OBS save the collection: a scene is added in the main window."""
         before = self.collection.stat().st_mtime_ns if self.collection.exists() else 0
         window.add_scene()
-        wait_until(lambda: self.collection.stat().st_mtime_ns != before, 15, "OBS saves the scene collection")
+        wait_until(lambda: self.collection.stat().st_mtime_ns != before, "OBS saves the scene collection")
 
     def logged(self, event: str) -> list[dict[str, Any]]:
         lines = (self.data_dir / "service.log").read_text().splitlines()

@@ -5,13 +5,17 @@ import json
 import shutil
 import socket
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Self
 
 from obs_mock import MockObs, Scenario, Timings
-from tests.support.real_obs import Display, ObsHome, RealObs, RtmpGate, RtmpServer, wait_until
+from tests.support.display import Display
+from tests.support.obs_home import ObsHome
+from tests.support.real_obs import RealObs
+from tests.support.rtmp_server import RtmpServer
+from tests.support.tcp_gate import TcpGate
+from tests.support.waiting import HANG_S, wait_until
 
 PROBE = Path(__file__).resolve().parents[1] / "contract_obs" / "contract_probe.py"
 Server = Literal["good", "dead", "refusing", "silent"]
@@ -36,7 +40,7 @@ class Records:
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
-        self._acceptor.join(5)
+        self._acceptor.join(HANG_S)
         self._listener.close()
 
     def since(self, mark: int) -> list[Record]:
@@ -50,7 +54,7 @@ class Records:
     def send(self, step: str, *arguments: Any) -> None:
         """Have the probe run it; the answer comes as a record."""
         with self._news:
-            assert self._news.wait_for(lambda: self._socket is not None, 30), "the probe is not loaded"
+            assert self._news.wait_for(lambda: self._socket is not None, HANG_S), "the probe is not loaded"
             assert self._socket is not None
             self._socket.sendall(json.dumps({"do": step, "with": arguments}).encode() + b"\n")
 
@@ -59,16 +63,12 @@ class Records:
         self.send(step, *arguments)
         return self.wait(lambda record: record["kind"] == "answer" and record["step"] == step, mark)["value"]
 
-    def wait(self, wanted: Callable[[Record], bool], mark: int = 0, timeout_s: float = 20) -> Record:
+    def wait(self, wanted: Callable[[Record], bool], mark: int = 0) -> Record:
         """The first such record from ``mark`` on."""
-        deadline = time.monotonic() + timeout_s
         with self._news:
-            while True:
-                for record in self._all[mark:]:
-                    if wanted(record):
-                        return record
-                if not self._news.wait(max(0.0, deadline - time.monotonic())):
-                    raise TimeoutError(f"no such record within {timeout_s} s; there are {self._all[mark:]}")
+            if not self._news.wait_for(lambda: any(map(wanted, self._all[mark:])), HANG_S):
+                raise TimeoutError(f"no such record; there are {self._all[mark:]}")
+            return next(filter(wanted, self._all[mark:]))
 
     def wait_event(self, code: int, mark: int) -> Record:
         return self.wait(lambda record: record["kind"] == "event" and record["code"] == code, mark)
@@ -98,53 +98,8 @@ class Records:
                 self._socket = None
 
 
-class ObsHost(Protocol):
-    """An OBS with the probe loaded."""
-
-    records: Records
-    is_real: bool
-
-    def server(self, kind: Server) -> None:
-        """What the next start meets."""
-        ...
-
-    def wait_connection(self) -> None:
-        """Until OBS has connected to the server of the last ``server``."""
-        ...
-
-    def disconnect(self) -> None:
-        """End the connections there are; ``server`` decides what a reconnect meets."""
-        ...
-
-    def wait_box(self) -> None:
-        """Until OBS shows an error box."""
-        ...
-
-    def close_boxes(self) -> None: ...
-
-    def open_panel(self) -> None:
-        """Tools, Scripts, with the probe selected."""
-        ...
-
-    def press(self, what: Panel) -> None:
-        """Click something of that window."""
-        ...
-
-    def saved_settings(self) -> dict[str, Any]:
-        """The script's settings after a clean exit, as the scene collection's file has them."""
-        ...
-
-    def quit(self) -> int:
-        """The clean exit; OBS's count of memory leaks."""
-        ...
-
-    def warnings(self) -> list[str]:
-        """Lines of the script that would have opened the script log."""
-        ...
-
-
 class MockHost:
-    """The fake OBS, in this process."""
+    """The fake OBS with the probe loaded, in this process. ``RealHost`` has the same methods."""
 
     is_real = False
 
@@ -164,6 +119,7 @@ class MockHost:
         self.records.close()
 
     def server(self, kind: Server) -> None:
+        """What the next start meets."""
         changes: dict[Server, dict[str, Any]] = {
             "good": {},
             "dead": {"stop_code": -2, "retries_fail": 99},
@@ -173,22 +129,27 @@ class MockHost:
         self._mock.scenario = self._base.but(**changes[kind])
 
     def wait_connection(self) -> None:
+        """Until OBS has connected to the server of the last ``server``."""
         self._mock.wait_for("signal starting")
 
     def disconnect(self) -> None:
+        """End the connections there are; ``server`` decides what a reconnect meets."""
         self._mock.disconnect()
 
     def wait_box(self) -> None:
-        wait_until(self._mock.boxes, 10, "a box")
+        """Until OBS shows an error box."""
+        wait_until(self._mock.boxes, "a box")
 
     def close_boxes(self) -> None:
         while self._mock.boxes():
             self._mock.click_box()
 
     def open_panel(self) -> None:
+        """Tools, Scripts, with the probe selected."""
         self._mock.open_panel()
 
     def press(self, what: Panel) -> None:
+        """Click something of that window."""
         if what == "reload":
             self._mock.reload()
         elif what == "button":
@@ -197,12 +158,15 @@ class MockHost:
             self._mock.change("flag", True)
 
     def saved_settings(self) -> dict[str, Any]:
+        """The script's settings after a clean exit."""
         return self._mock.settings()
 
     def quit(self) -> int:
+        """The clean exit; OBS's count of memory leaks."""
         return self._mock.stop().memory_leaks
 
     def warnings(self) -> list[str]:
+        """Lines of the script that would have opened the script log."""
         return list(self._mock.recorder.violations())
 
 
@@ -215,7 +179,7 @@ class RealHost:
         self.records = Records()
         self._folder = folder
         self._rtmp = RtmpServer(folder / "rtmp")
-        self._gate = RtmpGate()
+        self._gate = TcpGate()
         self._accepted_before = 0
         self._display = Display(folder / "display")
         # The script's own folder goes on sys.path: keep that of the tests off it.
@@ -285,3 +249,7 @@ class RealHost:
 
     def warnings(self) -> list[str]:
         return self._obs.warnings()
+
+
+ObsHost = MockHost | RealHost
+"""An OBS with the probe loaded."""

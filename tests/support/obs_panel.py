@@ -1,12 +1,14 @@
 """OBS's Scripts window, driven as the streamer drives it: with the keyboard and the mouse. Test's own thread."""
 
-import contextlib
-import os
+import itertools
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.support.real_obs import RealObs, wait_until
+from clawcraft.actions.catalogue import ACTIONS
+from clawcraft.panel.fields import limit_key, switch_key
+from tests.support.real_obs import RealObs
+from tests.support.waiting import insist, wait_until
 
 # What can have the focus, in the order of the Tab key; a password field has its Show button behind it.
 BEFORE = ("list", "add", "remove", "reload", "defaults", "edit", "log", "close", "scroll area")
@@ -14,13 +16,11 @@ PANEL = (
     *("refresh", "pause", "keep_paused"),
     *("client_id", "connect", "client_secret", "client_secret_show", "twitch_store", "channels"),
     *("token_show", "token_new", "own_token", "own_token_show", "signing", "signing_show", "access_store", "timestamp"),
-    *("start_stream", "stop_stream", "set_title", "set_game", "post_chat_message", "create_clip"),
-    *("rate", "limit_start", "limit_stop", "limit_title", "limit_game", "limit_chat", "limit_clip"),
+    *map(switch_key, ACTIONS),
+    *("rate", *map(limit_key, ACTIONS)),
     *("scene", "start_timeout", "retries"),
     *("port", "bind", "clients"),
 )
-
-TRIES = 3
 
 
 class ScriptsWindow:
@@ -46,28 +46,23 @@ class ScriptsWindow:
 
     def close(self) -> None:
         self._display.press(self.window, "Escape")
-        wait_until(lambda: not self._display.windows("^Scripts$"), 10, "the Scripts window closes")
+        wait_until(lambda: not self._display.windows("^Scripts$"), "the Scripts window closes")
 
     def add_script(self, path: Path) -> None:
         """The + button, and the path typed into the file dialog."""
         dialog = self._open_dialog()
-        for _ in range(TRIES):
+        tries = itertools.count()
+
+        def type_path() -> None:
+            if next(tries):  # a key was lost while the dialog was still drawing itself: Return closes its complaint
+                self._display.xdotool("key", "Return")
             self._display.activate(dialog)
-            self._display.xdotool("key", "ctrl+a")
+            self._display.xdotool("key", "alt+n", "ctrl+a")  # the name field, whatever has the focus
             self._display.xdotool("type", "--delay", "5", str(path))
             self._display.xdotool("key", "Return")
-            if self._dialogs_close():
-                break
-            # A key lost while the dialog was still drawing itself: Return closes its complaint.
-            self._display.xdotool("key", "Return")
-        else:
-            raise TimeoutError(f"the file dialog does not take {path}")
-        self.settle()
 
-    def _dialogs_close(self) -> bool:
-        with contextlib.suppress(TimeoutError):
-            return bool(wait_until(lambda: self._dialogs() == [], 5, "the file dialog closes"))
-        return False
+        insist(type_path, lambda: self._dialogs() == [], f"the file dialog takes {path}")
+        self.settle()
 
     def select_first_script(self) -> None:
         self._click(120, 67)
@@ -115,7 +110,7 @@ class ScriptsWindow:
         self._display.xdotool("mousemove", "--window", main, "22", "685", "click", "1")
         dialog = self._display.wait_window("^Add Scene$")
         self._display.press(dialog, "Return")
-        wait_until(lambda: not self._display.windows("^Add Scene$"), 10, "the scene is added")
+        wait_until(lambda: not self._display.windows("^Add Scene$"), "the scene is added")
         self._display.activate(self.window)
 
     def choose(self, name: str, steps: int) -> None:
@@ -139,7 +134,7 @@ class ScriptsWindow:
             pictures.append(self._picture())
             return len(pictures) > 1 and pictures[-1] == pictures[-2]
 
-        wait_until(still, 15, "the Scripts window stands still")
+        wait_until(still, "the Scripts window stands still")
 
     def screenshot(self, name: str, at: str = "") -> Path:
         """The window as PNG among the artefacts, numbered in the order of the session. With ``at`` this widget is in
@@ -162,19 +157,8 @@ class ScriptsWindow:
         self._display.xdotool("mousemove", "--window", self.window, str(x), str(y), "click", "1")
 
     def _open_dialog(self) -> str:
-        """The + button; a click before the window has settled is lost."""
-        for _ in range(TRIES):
-            self._click(37, 687)
-            with contextlib.suppress(TimeoutError):
-                return str(wait_until(self._dialogs, 5, "the file dialog")[0])
-        raise TimeoutError("the + button opens no file dialog")
+        """The + button."""
+        return str(insist(lambda: self._click(37, 687), self._dialogs, "the + button opens the file dialog")[0])
 
     def _dialogs(self) -> list[str]:
         return self._display.windows("^(Add Scripts|Open|Open File|Open Files)$")
-
-
-def artefacts_folder(default: Path) -> Path:
-    """Where screenshots are kept: CLAWCRAFT_ARTEFACTS, else the test's own folder."""
-    folder = Path(os.environ.get("CLAWCRAFT_ARTEFACTS") or default)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder

@@ -18,11 +18,12 @@ from typing import Any, Self
 
 import requests
 
-from tests.support.real_obs import free_port
+from tests.support.paths import TOOLS
+from tests.support.ports import free_port
 
 VERSION = "2026.9.6"
 NODE = "26"
-PLUGIN = Path(__file__).resolve().parents[2] / "tools" / "openclaw"
+PLUGIN = TOOLS / "openclaw"
 APPROVER = Path(__file__).with_name("openclaw_approver.mjs")
 PLUGIN_ID = "twitch-clawcraft"
 GATEWAY_TOKEN = "gateway-token-0123456789abcdef"

@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.paths import ROOT
+
 NAME = "obs.stream_state"
 
 SCHEMA = """{
@@ -38,6 +39,9 @@ EXAMPLE = f'    "{NAME}": {{}},\n'
 DRIVER = """\
 import sys
 from pathlib import Path
+
+from tests.support.paths import ROOT
+
 from obs_mock import MockObs
 
 port, folder = int(sys.argv[1]), Path(sys.argv[2])

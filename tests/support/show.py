@@ -7,17 +7,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from tests.support.real_obs import Display, ObsHome, RealObs, RtmpGate, RtmpServer, free_port
+from tests.support.display import Display
+from tests.support.obs_home import ObsHome
+from tests.support.paths import TOOLS, data_folder
+from tests.support.ports import free_port
+from tests.support.real_obs import RealObs
+from tests.support.rtmp_server import RtmpServer
+from tests.support.tcp_gate import TcpGate
 from tests.support.tool_client import ToolClient, stored_token, wait_for_service
-
-ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = ROOT / "obs_plugin" / "twitch_clawcraft.py"
+from tests.support.waiting import HANG_S
 
 
 def install(*args: str) -> subprocess.CompletedProcess[str]:
     """``tools/install.py`` as a user runs it."""
     return subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "install.py"), *args], capture_output=True, text=True, timeout=300
+        [sys.executable, str(TOOLS / "install.py"), *args], capture_output=True, text=True, timeout=HANG_S
     )
 
 
@@ -38,7 +42,7 @@ class Show:
         self.folder = folder
         self.port = free_port()
         self.rtmp = RtmpServer(folder / "rtmp")
-        self.gate = RtmpGate()
+        self.gate = TcpGate()
         self.display = Display(folder / "display")
         self.home = folder / "home"
         self.obs_home = ObsHome(
@@ -69,15 +73,15 @@ class Show:
 
     @property
     def data_dir(self) -> Path:
-        return self.config / "plugin_config" / "twitch-clawcraft"
+        return data_folder(self.config)
 
     def start(self) -> None:
         """Start OBS and wait until the service answers."""
         self.obs.start()
         try:
             wait_for_service(self.port)
-        except AssertionError as error:
-            raise AssertionError("\n".join([str(error), "OBS said:", *self.obs.process.lines()[-30:]])) from None
+        except TimeoutError as error:
+            raise TimeoutError("\n".join([str(error), "OBS said:", *self.obs.process.lines()[-30:]])) from None
         self.client = self.agent()
 
     def agent(self, agent_id: str = "test-agent") -> ToolClient:

@@ -4,19 +4,16 @@ import contextlib
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-import requests
-
-from tests.support.real_obs import free_port
-from tests.support.tool_client import ToolClient
+from tests.support.paths import OBS_PLUGIN, SCRIPT, TOOLS
+from tests.support.ports import free_port
+from tests.support.tool_client import ToolClient, answers
+from tests.support.waiting import wait_until
 from twitch_sim.server import TwitchSim
 
-ROOT = Path(__file__).resolve().parents[2]
-READY_S = 30
 TOKEN = "studio-token-0123456789abcdef"
 
 
@@ -57,36 +54,28 @@ class Studio:
     def start(self, scenario: str = "good") -> None:
         """Open the fake OBS and wait until the service answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = os.pathsep.join((str(ROOT / "tools"), str(ROOT / "obs_plugin")))
         environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("TWITCH_", "TOOL_", "OBS_"))},
-            "PYTHONPATH": path,
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join((str(TOOLS), str(OBS_PLUGIN))),
             "TOOL_SERVICE_TOKEN": TOKEN,
             "PORT": str(self.port),
             **self.settings,
         }
-        script = ROOT / "obs_plugin" / "twitch_clawcraft.py"
-        folder = ["--config-dir", str(self.folder)]
+        command = [sys.executable, "-m", "obs_mock", "--script", str(SCRIPT), "--config-dir", str(self.folder)]
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "obs_mock", "--script", str(script), "--scenario", scenario, *folder],
+                [*command, "--scenario", scenario],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        deadline = time.monotonic() + READY_S
-        while not self._answers():
-            output = self.log_path.read_text(errors="replace")
-            assert self._process.poll() is None, f"the fake OBS ended:\n{output}"
-            assert time.monotonic() < deadline, f"the service does not answer after {READY_S} s:\n{output}"
-            time.sleep(0.02)
+        wait_until(self._answers, "the service in the fake OBS answers")
 
     def _answers(self) -> bool:
-        try:
-            return self.client.get("/health", timeout_s=2).status_code == 200
-        except requests.RequestException:
-            return False
+        assert self._process is not None
+        assert self._process.poll() is None, f"the fake OBS ended:\n{self.log_path.read_text(errors='replace')}"
+        return answers(self.port)
 
     def kill(self) -> None:
         """End OBS as a crash does."""

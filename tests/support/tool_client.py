@@ -1,12 +1,13 @@
 """An agent in a few lines: calls the tool API of a running service over a real socket."""
 
-import time
 from pathlib import Path
 from typing import Any
 
 import requests
 
 from clawcraft.secrets import SecretStore
+from tests.support.paths import data_folder
+from tests.support.waiting import HANG_S, wait_until
 
 
 class ToolClient:
@@ -22,16 +23,14 @@ class ToolClient:
     def close(self) -> None:
         self._session.close()
 
-    def get(self, path: str, timeout_s: float = 35, **params: object) -> requests.Response:
-        return self._session.get(self.url + path, params={k: str(v) for k, v in params.items()}, timeout=timeout_s)
+    def get(self, path: str, **params: object) -> requests.Response:
+        return self._session.get(self.url + path, params={k: str(v) for k, v in params.items()}, timeout=HANG_S)
 
-    def post(
-        self, action: str, request_id: str | None = None, timeout_s: float = 35, **args: object
-    ) -> requests.Response:
+    def post(self, action: str, request_id: str | None = None, **args: object) -> requests.Response:
         body: dict[str, Any] = {"agent_id": self.agent_id, "action": action, "args": args}
         if request_id is not None:
             body["request_id"] = request_id
-        return self._session.post(f"{self.url}/tools/execute", json=body, timeout=timeout_s)
+        return self._session.post(f"{self.url}/tools/execute", json=body, timeout=HANG_S)
 
     def accept(self, action: str, request_id: str, **args: Any) -> str:
         """The id of the job that the service made of it."""
@@ -48,18 +47,19 @@ class ToolClient:
         assert isinstance(job, dict)
         return job
 
-    def ended(self, job_id: str, within_s: float = 60) -> dict[str, Any]:
+    def ended(self, job_id: str) -> dict[str, Any]:
         """The job, once it has ended."""
-        deadline = time.monotonic() + within_s
-        while time.monotonic() < deadline:
-            job = self.job(job_id, wait_s=max(0, min(30, int(deadline - time.monotonic()) + 1)))
-            if job["status"] in ("done", "failed"):
-                return job
-        raise AssertionError(f"job {job_id} did not end within {within_s} s: {self.job(job_id)}")
 
-    def run(self, action: str, request_id: str, within_s: float = 60, **args: Any) -> dict[str, Any]:
+        def ended() -> dict[str, Any] | None:
+            job = self.job(job_id, wait_s=30)
+            return job if job["status"] in ("done", "failed") else None
+
+        job: dict[str, Any] = wait_until(ended, f"job {job_id} ends")
+        return job
+
+    def run(self, action: str, request_id: str, **args: Any) -> dict[str, Any]:
         """Accept and wait for the end."""
-        return self.ended(self.accept(action, request_id, **args), within_s)
+        return self.ended(self.accept(action, request_id, **args))
 
     def status(self) -> dict[str, Any]:
         answer = self.get("/status")
@@ -69,21 +69,20 @@ class ToolClient:
         return body
 
 
-def wait_for_service(port: int, timeout_s: float = 30) -> None:
-    """Until ``/health`` answers."""
-    deadline = time.monotonic() + timeout_s
-    while True:
-        try:
-            requests.get(f"http://127.0.0.1:{port}/health", timeout=2).raise_for_status()
-            return
-        except requests.RequestException as error:
-            if time.monotonic() > deadline:
-                raise AssertionError(f"the service on port {port} did not answer within {timeout_s} s") from error
-            time.sleep(0.02)
+def wait_for_service(port: int) -> None:
+    wait_until(lambda: answers(port), f"the service on port {port} answers")
+
+
+def answers(port: int) -> bool:
+    """Whether ``/health`` answers."""
+    try:
+        return requests.get(f"http://127.0.0.1:{port}/health", timeout=HANG_S).ok
+    except requests.RequestException:
+        return False
 
 
 def stored_token(obs_config: Path) -> str:
     """The token the service generated, from its secret store below OBS's configuration folder."""
-    token = SecretStore(obs_config / "plugin_config" / "twitch-clawcraft").get("TOOL_SERVICE_TOKEN")
+    token = SecretStore(data_folder(obs_config)).get("TOOL_SERVICE_TOKEN")
     assert token is not None, "the service has not stored a token"
     return token.reveal()

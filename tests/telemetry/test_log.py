@@ -17,24 +17,14 @@ from clawcraft.secrets import Secret
 from clawcraft.telemetry import log as module
 from clawcraft.telemetry.events import Happened
 from clawcraft.telemetry.log import ServiceLog, scrubbed
-
-
-class HandClock:
-    def __init__(self) -> None:
-        self.now_s = 1_700_000_000.0
-
-    def time(self) -> float:
-        return self.now_s
-
-    def monotonic(self) -> float:
-        return self.now_s
+from tests.support.clock import ManualClock
 
 
 class Rig:
     """A log in ``folder`` and what OBS got of it."""
 
     def __init__(self, folder: Path) -> None:
-        self.clock = HandClock()
+        self.clock = ManualClock()
         self.folder = folder
         self.obs: list[str] = []
         self.log = ServiceLog(folder, self.obs.append, self.clock)
@@ -67,7 +57,7 @@ def a_request(**fields: Any) -> dict[str, Any]:
 def test_one_line_with_time_and_fields_for_each_event(rig: Rig) -> None:
     rig.log.event("request", **a_request(request_id="r:1", code=None))
     rig.log.event("job", job_id="j", status="done", outcome="started", duration_s=0.2)
-    time_ = "2023-11-14T22:13:20.000Z"
+    time_ = "2026-05-28T20:26:40.000Z"
     assert rig.written() == [
         {"time": time_, "event": "request", **a_request(request_id="r:1")},
         {"time": time_, "event": "job", "job_id": "j", "status": "done", "outcome": "started", "duration_s": 0.2},
@@ -102,7 +92,7 @@ def test_a_flood_is_bounded_in_obs_and_counted(rig: Rig) -> None:
 
 def test_after_a_flood_the_count_comes_by_itself_and_lines_again(tmp_path: Path) -> None:
     said: list[str] = []
-    clock = HandClock()
+    clock = ManualClock()
     lines = module._ObsLines(said.append, clock, tmp_path)
     for number in range(module.OBS_LINES + 5):
         lines.show(str(number))
@@ -194,7 +184,7 @@ def test_an_obs_that_raises_costs_nothing(tmp_path: Path) -> None:
     def raises(_: str) -> None:
         raise RuntimeError
 
-    log = ServiceLog(tmp_path, raises, HandClock())
+    log = ServiceLog(tmp_path, raises, ManualClock())
     log.event("notice", message="x")
     log.close()
     assert "notice" in log.path.read_text("ascii")
@@ -246,7 +236,7 @@ def test_library_warnings_go_to_the_file_and_nowhere_else(rig: Rig, capfd: Any) 
 def test_close_gives_the_loggers_back_and_may_come_twice(tmp_path: Path) -> None:
     loggers = [logging.getLogger(name) for name in module.LIBRARY_LOGGERS]
     before = [(list(logger.handlers), logger.propagate, logger.level) for logger in loggers]
-    log = ServiceLog(tmp_path, lambda line: None, HandClock())
+    log = ServiceLog(tmp_path, lambda line: None, ManualClock())
     assert [logger.propagate for logger in loggers] == [False] * len(loggers)
     log.close()
     log.close()

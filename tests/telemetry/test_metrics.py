@@ -26,8 +26,8 @@ def test_each_event_counts_where_it_belongs() -> None:
     metrics.request_finished(endpoint="GET /status", action=None, status=401, code="unauthorized", duration_s=0.001)
     metrics.job_ended(action="twitch.start_stream", outcome="stream_key_refused", duration_s=0.4)
     metrics.ui_call(outcome="ok", duration_s=0.00003)
-    metrics.twitch_call(endpoint="PATCH /channels", status=204, duration_s=0.1)
-    metrics.twitch_call(endpoint="PATCH /channels", status=None, duration_s=10.0)
+    metrics.twitch_call("PATCH /channels", "204", 0.1)
+    metrics.twitch_call("PATCH /channels", "timeout", 10.0)
     labels = {"endpoint": "POST /tools/execute", "action": "twitch.set_title"}
     assert value(metrics, "clawcraft_http_requests_total", **labels, status="429", code="rate_limited") == 1
     assert value(metrics, "clawcraft_http_request_duration_seconds_count", **labels) == 1

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.paths import ROOT
+from tests.support.waiting import HANG_S
+
 OWN_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 OWN_TAG = f"cp{sys.version_info.major}{sys.version_info.minor}"
 DETECT = "detect"
-PATIENCE_S = 100
-"""Far longer than a program takes on a busy machine: it only tells an end from a hang."""
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Clone:
 
     def install(self, *arguments: str, through: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
         command = [*through, *self.command(*arguments)]
-        return subprocess.run(command, env=self.env(), capture_output=True, text=True, timeout=PATIENCE_S)
+        return subprocess.run(command, env=self.env(), capture_output=True, text=True, timeout=HANG_S)
 
     def pin(self, requirements: str) -> None:
         path = self.folder / "requirements.txt"

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.real_obs import Display, RealObs, free_port, obs_missing, obs_required, wait_until
+from tests.support.display import Display
+from tests.support.ports import free_port
+from tests.support.real_obs import RealObs, obs_missing, obs_required
 from tests.support.tool_client import ToolClient, stored_token, wait_for_service
+from tests.support.waiting import wait_until
 from tests.tools.conftest import DETECT, Clone
 
 pytestmark = pytest.mark.real_obs
@@ -33,7 +36,7 @@ def test_the_service_answers_at_the_first_start_and_is_gone_after_uninstalling(
         wait_for_service(port)
         client = ToolClient(port, stored_token(whole_clone.config))
         # It answers before OBS has loaded its scenes.
-        wait_until(lambda: client.status()["obs"]["current_scene"] == "Scene", 20, "the scene that was made is loaded")
+        wait_until(lambda: client.status()["obs"]["current_scene"] == "Scene", "the scene that was made is loaded")
         client.close()
         assert whole_clone.install("--uninstall").returncode == 3, "OBS still runs"
         # OBS's own assistant for the first start is open and modal, beneath which the service has answered.

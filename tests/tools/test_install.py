@@ -14,7 +14,8 @@ import pytest
 
 import install
 from installer import embedded, homes
-from tests.tools.conftest import OWN_TAG, PATIENCE_S, Clone, hide, make_wheel
+from tests.support.waiting import HANG_S
+from tests.tools.conftest import OWN_TAG, Clone, hide, make_wheel
 
 OTHER_SCRIPT = {"path": "/home/me/clock.lua", "settings": {"format": "%H:%M"}}
 COLLECTION = {
@@ -172,7 +173,7 @@ def test_two_installers_at_once_add_the_script_once(clone: Clone) -> None:
         for _ in range(2)
     ]
 
-    said = [process.communicate(timeout=PATIENCE_S)[0].decode() for process in both]
+    said = [process.communicate(timeout=HANG_S)[0].decode() for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     assert sorted("installed in" in words for words in said) == [False, True], "one waits for the other"
     assert len(clone.scripts(path)) == 2
@@ -223,7 +224,7 @@ def test_the_packages_import_in_that_python_and_without_any_other(whole_clone: C
         "print(rpds.__file__)"
     )
 
-    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, timeout=PATIENCE_S)
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, timeout=HANG_S)
 
     assert done.stdout.startswith(str(whole_clone.packages)), done.stderr
 

@@ -4,7 +4,8 @@ import re
 import subprocess
 import sys
 
-from tests.tools.conftest import PATIENCE_S, ROOT
+from tests.support.paths import ROOT
+from tests.support.waiting import HANG_S
 
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -22,7 +23,7 @@ def test_every_command_it_names_runs_and_every_option_is_known() -> None:
     known: set[str] = set()
     for tool in tools:
         command = [sys.executable, str(ROOT / tool), "--help"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=HANG_S)
         assert done.returncode == 0, done.stderr
         assert "usage:" in done.stdout
         known |= set(re.findall(r"--[a-z-]+", done.stdout))

@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.real_obs import Process, free_port
+from tests.support.paths import ROOT
+from tests.support.ports import free_port
+from tests.support.process import Process
 from tests.support.tool_client import ToolClient, stored_token
-from tests.tools.conftest import PATIENCE_S, ROOT
+from tests.support.waiting import HANG_S
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the printed call is for a POSIX shell")
 
@@ -35,20 +37,20 @@ class Run:
         self.process = Process([*command, "--port", str(self.port), *arguments], self.environment)
 
     def line(self, pattern: str) -> str:
-        return self.process.wait_for_line(pattern, PATIENCE_S)
+        return self.process.wait_for_line(pattern)
 
     def call(self) -> dict[str, object]:
         """Paste the printed line into a shell."""
         if shutil.which("curl") is None:
             pytest.skip("curl is not installed")
         shell = ["sh", "-c", self.line("^curl ")]
-        done = subprocess.run(shell, env=self.environment, capture_output=True, text=True, timeout=PATIENCE_S)
+        done = subprocess.run(shell, env=self.environment, capture_output=True, text=True, timeout=HANG_S)
         answer: dict[str, object] = json.loads(done.stdout)
         return answer
 
     def end(self, number: int = signal.SIGTERM) -> int:
         os.kill(self.process.pid, number)
-        return self.process.wait(PATIENCE_S)
+        return self.process.wait()
 
 
 @pytest.fixture
@@ -137,7 +139,7 @@ def test_a_port_in_use_is_said_and_waited_for(start: Callable[..., Run]) -> None
 def test_a_wrong_argument_is_said(start: Callable[..., Run], arguments: tuple[str, ...], said: str) -> None:
     run = start(*arguments)
 
-    assert run.process.wait(PATIENCE_S) == 2
+    assert run.process.wait(HANG_S) == 2
     assert said in "\n".join(run.process.lines())
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from _venv import Environment
-from tests.tools.conftest import OWN_TAG, PATIENCE_S, ROOT, hide
+from tests.support.paths import ROOT
+from tests.support.waiting import HANG_S
+from tests.tools.conftest import OWN_TAG, hide
 
 # The environments of these tests are made as on a Debian without python3-venv, which is quicker than ensurepip. The
 # plain way is the one of whoever runs tools/test.py.
@@ -49,7 +51,7 @@ def start(project: Path, *arguments: str, **environment: str) -> subprocess.Pope
 
 def run(project: Path, *arguments: str, **environment: str) -> tuple[int, str, str]:
     process = start(project, *arguments, **environment)
-    out, err = process.communicate(timeout=PATIENCE_S)
+    out, err = process.communicate(timeout=HANG_S)
     return process.returncode, out, err
 
 
@@ -71,7 +73,7 @@ def test_two_at_once_make_a_half_made_environment_whole_and_run_in_it(project: P
     (folder / "bin/python").symlink_to("/nowhere")
 
     both = [start(project, "--port", "1 2", **debian) for _ in range(2)]
-    results = [(*process.communicate(timeout=PATIENCE_S), process.returncode) for process in both]
+    results = [(*process.communicate(timeout=HANG_S), process.returncode) for process in both]
 
     assert [(out, status) for out, _err, status in results] == [(f"{folder} --port 1 2\n", 7)] * 2
     assert sum(err.count("Making the environment") for _out, err, _status in results) == 1
@@ -116,7 +118,7 @@ def test_an_old_python_is_told_what_is_needed() -> None:
     code = f"import sys; sys.path.insert(0, {str(ROOT / 'tools')!r}); sys.version_info = (3, 9, 2)\n"
     code += "import _venv; _venv.require_python()"
 
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE_S)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=HANG_S)
 
     assert done.returncode == 1
     assert "needs Python 3.11 or newer; this is 3.9" in done.stderr

@@ -15,11 +15,11 @@ from clawcraft.secrets import Secret, SecretStore, SecretStoreError
 from clawcraft.twitch.login import DeviceLogin, LoginState
 from clawcraft.twitch.oauth import OAuth
 from clawcraft.twitch.transport import Transport
-from tests.support.twitch_rig import Rig, TurnedClock
+from tests.support.clock import ManualClock
+from tests.support.paths import ROOT
+from tests.support.twitch_rig import Rig
 from twitch_sim import TwitchSim
 from twitch_sim.world import CLIENT_ID
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ class Panel:
     def _wait(self, event: threading.Event, seconds: float) -> bool:
         if threading.current_thread().name == "twitch-login":
             self.go_on.acquire(timeout=10)
-        self.rig.clock.turn(seconds)
+        self.rig.clock.advance(seconds)
         return event.is_set()
 
     def shown(self) -> dict[str, str]:
@@ -210,7 +210,7 @@ def local(tmp_path: Path) -> Iterator[TwitchSim]:
 
 
 def test_the_tool_prints_the_code_waits_and_stores_where_the_service_finds_it(
-    local: TwitchSim, tmp_path: Path, clock: TurnedClock
+    local: TwitchSim, tmp_path: Path, clock: ManualClock
 ) -> None:
     tool = Tool(tmp_path / "data", "--client-id", CLIENT_ID, "--auth-url", local.auth_url)
     local.world.wait_for("POST /oauth2/token", 1, 60)

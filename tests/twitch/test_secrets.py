@@ -16,12 +16,10 @@ from clawcraft.errors import ClawcraftError, TwitchNotConfigured
 from clawcraft.secrets import Secret, SecretStore, SecretStoreError
 from clawcraft.settings import Settings
 from clawcraft.twitch.credentials import CredentialStore, fingerprint
+from tests.support.paths import OBS_PLUGIN
 from tests.support.settings import make_settings
 from tests.support.twitch_rig import Rig
 from twitch_sim.world import CLIENT_SECRET, CONFIDENTIAL_CLIENT_ID, TOKEN_LIFE_S
-
-OBS_PLUGIN = Path(__file__).resolve().parents[2] / "obs_plugin"
-
 
 # --- the store ----------------------------------------------------------------------------------------------------
 
@@ -196,7 +194,7 @@ def test_no_secret_in_any_log_error_traceback_or_status(rig: Rig, caplog: pytest
         {"status": 400, "body": {"status": 400, "message": f"no {token.refresh} for {CLIENT_SECRET}"}},
     )
     for fault in at_refresh:
-        rig.clock.turn(TOKEN_LIFE_S)
+        rig.clock.advance(TOKEN_LIFE_S)
         rig.sim.fault("POST /oauth2/token", **fault)
         try_once()
         try_once()

@@ -14,11 +14,10 @@ import requests
 
 from clawcraft.secrets import SecretStore
 from clawcraft.settings import load_settings
-from tests.support.twitch_rig import TurnedClock
+from tests.support.clock import ManualClock
+from tests.support.paths import TOOLS
 from twitch_sim import TwitchSim
 from twitch_sim.world import CLIENT_ID, Token
-
-TOOLS = Path(__file__).resolve().parents[2] / "tools"
 
 
 class Caller:
@@ -73,24 +72,24 @@ def test_modify_channel_checks_as_twitch_does(caller: Caller) -> None:
     assert message(refused) == (401, "Missing scope: channel:manage:broadcast")
 
 
-def test_tokens_clients_and_expiry_are_checked(caller: Caller, clock: TurnedClock) -> None:
+def test_tokens_clients_and_expiry_are_checked(caller: Caller, clock: ManualClock) -> None:
     foreign = Token("no-such-token", "", "1001", CLIENT_ID, (), None)
     assert message(caller.helix("GET", "users", foreign)) == (401, "Invalid OAuth token")
     mixed = Token(caller.token.access, "", "1001", "another", (), None)
     assert message(caller.helix("GET", "users", mixed)) == (401, "Client ID and OAuth token do not match")
     assert caller.helix("GET", "users").status_code == 200
-    clock.turn(4 * 3600)
+    clock.advance(4 * 3600)
     assert message(caller.helix("GET", "users")) == (401, "Invalid OAuth token")
 
 
-def test_each_answer_counts_a_point_until_800_are_used(caller: Caller, clock: TurnedClock) -> None:
+def test_each_answer_counts_a_point_until_800_are_used(caller: Caller, clock: ManualClock) -> None:
     first = caller.helix("GET", "users").headers
     assert (first["Ratelimit-Limit"], first["Ratelimit-Remaining"]) == ("800", "799")
     assert float(first["Ratelimit-Reset"]) == clock.time() + 60
     caller.control("rate-limit", reset_in_s=10)
     over = caller.helix("GET", "users")
     assert (over.status_code, over.headers["Ratelimit-Remaining"]) == (429, "0")
-    clock.turn(10)
+    clock.advance(10)
     assert caller.helix("GET", "users").status_code == 200
 
 
@@ -137,7 +136,7 @@ def test_the_list_of_calls_holds_no_secret(caller: Caller) -> None:
     assert old.access not in listed
 
 
-def test_a_defect_of_the_simulator_is_not_silent(clock: TurnedClock) -> None:
+def test_a_defect_of_the_simulator_is_not_silent(clock: ManualClock) -> None:
     sim = TwitchSim(clock).start()
     token = sim.world.issue()
     del sim.world.channels["1001"]

@@ -12,7 +12,8 @@ from clawcraft.errors import ClawcraftError, TwitchNotConfigured, TwitchRejected
 from clawcraft.secrets import Secret, SecretStore, SecretStoreError
 from clawcraft.twitch import tokens
 from clawcraft.twitch.credentials import CredentialStore
-from tests.support.twitch_rig import Rig, TurnedClock, connected
+from tests.support.clock import ManualClock
+from tests.support.twitch_rig import Rig, connected
 from twitch_sim import TwitchSim
 from twitch_sim.world import ALL_SCOPES, CLIENT_ID, CLIENT_SECRET, CONFIDENTIAL_CLIENT_ID, TOKEN_LIFE_S
 
@@ -48,9 +49,9 @@ def test_validated_at_start_and_then_hourly(rig: Rig) -> None:
     assert checked(rig) == "ok"
     assert rig.sim.world.endpoints() == ["GET /oauth2/validate"]
     for hour, checked_at in ((1, "2026-05-28T21:26:40.000Z"), (2, "2026-05-28T22:26:40.000Z")):
-        rig.clock.turn(3599)
+        rig.clock.advance(3599)
         rig.run("post_chat_message", {"message": "x"})
-        rig.clock.turn(1)
+        rig.clock.advance(1)
         rig.run("post_chat_message", {"message": "x"})
         rig.sim.world.wait_for("GET /oauth2/validate", hour + 1)
         rig.log.wait_for("twitch_validated", hour)
@@ -64,19 +65,19 @@ def test_a_session_longer_than_the_tokens_life_needs_one_refresh_for_each_life(r
         rig.run("set_title", {"title": f"Part {life}"})
         assert rig.sim.world.channels["1001"].title == f"Part {life}"
         assert rig.sim.world.count("POST /oauth2/token") == life - 1
-        rig.clock.turn(TOKEN_LIFE_S + 1)
+        rig.clock.advance(TOKEN_LIFE_S + 1)
     assert rig.twitch.status()["identity"]["login"] == "clawstreamer"
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["expiry known", "expiry noticed by the 401"])
 def test_50_calls_at_the_moment_of_expiry_cause_exactly_one_refresh(
-    sim: TwitchSim, clock: TurnedClock, tmp_path: Path, known: bool
+    sim: TwitchSim, clock: ManualClock, tmp_path: Path, known: bool
 ) -> None:
     rig = connected(sim, tmp_path, clock)
     rig.start().run("set_title", TITLE)
     sim.world.calls.clear()
     if known:
-        clock.turn(TOKEN_LIFE_S)
+        clock.advance(TOKEN_LIFE_S)
     else:
         sim.world.expire_all()
     together = threading.Barrier(50)
@@ -94,7 +95,7 @@ def test_50_calls_at_the_moment_of_expiry_cause_exactly_one_refresh(
 
 def test_refreshed_shortly_before_expiry_without_an_action_waiting_for_it(rig: Rig) -> None:
     rig.start().run("set_title", TITLE)
-    rig.clock.turn(TOKEN_LIFE_S - 299)
+    rig.clock.advance(TOKEN_LIFE_S - 299)
     rig.run("set_title", TITLE)
     rig.log.wait_for("twitch_token_refreshed", 1)
     rig.run("set_title", TITLE)
@@ -138,7 +139,7 @@ def test_an_access_token_alone_is_enough_and_tells_its_client_id(rig: Rig) -> No
 def test_a_static_token_that_expired_is_one_clear_state_without_a_storm_of_calls(rig: Rig) -> None:
     rig.change(twitch_refresh_token=None).start().run("set_title", TITLE)
     rig.sim.world.calls.clear()
-    rig.clock.turn(TOKEN_LIFE_S)
+    rig.clock.advance(TOKEN_LIFE_S)
     for _ in range(20):
         with pytest.raises(TwitchTokenInvalid) as raised:
             rig.run("set_title", TITLE)
@@ -178,10 +179,10 @@ def test_a_revoked_token_is_looked_at_again_each_hour_and_no_oftener(rig: Rig) -
     rig.start()
     assert checked(rig) == "revoked"
     rig.token.revoked = False
-    rig.clock.turn(3599)
+    rig.clock.advance(3599)
     assert checked(rig) == "revoked"
     assert rig.sim.world.count("GET /oauth2/validate") == 1
-    rig.clock.turn(1)
+    rig.clock.advance(1)
     assert checked(rig) == "revoked"
     rig.log.wait_for("twitch_connected", 1)
     assert checked(rig) == "ok"
@@ -193,7 +194,7 @@ def test_a_static_token_that_expires_shows_in_the_status_without_an_action(
     monkeypatch.setattr(tokens, "LOOK_EVERY_S", 0.01)
     rig.change(twitch_refresh_token=None).start()
     assert checked(rig) == "ok"
-    rig.clock.turn(TOKEN_LIFE_S)
+    rig.clock.advance(TOKEN_LIFE_S)
     rig.log.wait_for("twitch_token_invalid", 1)
     assert checked(rig) == "revoked"
 
@@ -271,7 +272,7 @@ def test_of_two_processes_with_one_store_the_second_takes_over_what_the_first_re
     other.start()
     first, rig.twitch = rig.twitch, other
     rig.run("set_title", TITLE)
-    rig.clock.turn(TOKEN_LIFE_S)
+    rig.clock.advance(TOKEN_LIFE_S)
     rig.run("set_title", TITLE)
     rig.twitch = first
     assert rig.run("set_title", TITLE)["verified"] is True
@@ -304,7 +305,7 @@ def test_a_pair_that_cannot_be_stored_is_used_and_stored_as_soon_as_possible(
         assert rig.log.names().count("twitch_token_not_stored") <= 2
         assert "could not be stored" in rig.twitch.status()["last_error"]["message"]
         assert stored(rig, "TWITCH_REFRESH_TOKEN") is None
-    rig.clock.turn(tokens.RETRY_AFTER_S)
+    rig.clock.advance(tokens.RETRY_AFTER_S)
     rig.run("set_title", TITLE)
     rig.log.wait_for("twitch_token_stored", 1)
     assert stored(rig, "TWITCH_REFRESH_TOKEN") == rig.sim.world.tokens[-1].refresh
@@ -321,7 +322,7 @@ def test_a_confidential_client_sends_its_secret_and_keeps_its_refresh_token(rig:
     kept = token.refresh
     assert checked(rig) == "ok"
     for _ in range(3):
-        rig.clock.turn(TOKEN_LIFE_S)
+        rig.clock.advance(TOKEN_LIFE_S)
         rig.run("set_title", TITLE)
     assert stored(rig, "TWITCH_REFRESH_TOKEN") == kept
     assert rig.sim.world.count("POST /oauth2/token") == 3
@@ -337,7 +338,7 @@ def test_a_client_secret_that_is_missing_or_wrong_is_named(rig: Rig, secret: Sec
         twitch_refresh_token=Secret(token.refresh),
     ).start()
     assert checked(rig) == "ok"
-    rig.clock.turn(TOKEN_LIFE_S)
+    rig.clock.advance(TOKEN_LIFE_S)
     with pytest.raises(TwitchTokenInvalid, match="client secret"):
         rig.run("set_title", TITLE)
     rig.change(twitch_client_secret=Secret(CLIENT_SECRET))
@@ -372,7 +373,7 @@ def test_a_wall_clock_that_is_set_neither_ends_a_token_nor_keeps_it(
     monkeypatch.setattr(rig.clock, "time", lambda: right() + days * 86_400)
     rig.run("set_title", TITLE)
     assert (rig.sim.world.count("POST /oauth2/token"), rig.sim.world.count("GET /oauth2/validate")) == (0, 1)
-    rig.clock.turn(TOKEN_LIFE_S)
+    rig.clock.advance(TOKEN_LIFE_S)
     rig.run("set_title", TITLE)
     assert rig.sim.world.count("POST /oauth2/token") == 1
     assert "401" not in {outcome for _, outcome in rig.calls}

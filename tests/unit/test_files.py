@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from clawcraft.files import LockHeld, locked, write_atomically
+from tests.support.paths import OBS_PLUGIN
 
-OBS_PLUGIN = Path(__file__).resolve().parents[2] / "obs_plugin"
 HOLD = """
 import sys
 from pathlib import Path

@@ -21,7 +21,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "obs_plugin"), str(ROOT / "tools")]
 
 from bench.agent import Agent  # noqa: E402
 from bench.obs_websocket import ObsWebsocket  # noqa: E402
-from tests.support.real_obs import free_port, obs_missing  # noqa: E402
+from tests.support.ports import free_port  # noqa: E402
+from tests.support.real_obs import obs_missing  # noqa: E402
 from tests.support.show import Show  # noqa: E402
 from tests.support.tool_client import stored_token  # noqa: E402
 

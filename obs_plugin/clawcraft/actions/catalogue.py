@@ -7,7 +7,6 @@ the name's last part in ``actions/<module>.py``; ``tools/generate.py`` then writ
 Imports nothing of the package, so that everything may import it. No state.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Flag, StrEnum, auto
 from types import MappingProxyType
@@ -48,8 +47,8 @@ class Action:
     """One row.
 
     Parameters: ``module`` of this folder holds the handler; ``label`` completes "The agent may …" in the panel;
-    ``scope`` is the Twitch scope that it needs; ``limit`` bounds it where the general limit is more than Twitch takes;
-    ``policy`` counts until the streamer says otherwise; ``supersedes`` names the action whose earlier jobs end when
+    ``scope`` is the Twitch scope that it needs; ``policy`` counts until the streamer says otherwise; ``limit`` bounds
+    it where the general limit is more than Twitch takes; ``supersedes`` names the action whose earlier jobs end when
     this one is accepted.
     """
 
@@ -59,8 +58,8 @@ class Action:
     label: str
     needs: Needs
     scope: str | None = None
-    limit: Limit | None = None
     policy: Policy = Policy.OFF
+    limit: Limit | None = None
     supersedes: str | None = None
 
     @property
@@ -74,62 +73,21 @@ class Action:
         return self.name.removeprefix("twitch.")
 
 
-ACTIONS: Final = (
-    Action(
-        name="twitch.start_stream",
-        kind=Kind.ASYNC,
-        module="stream",
-        label="start the stream",
-        needs=Needs.OBS,
-        scope="channel:manage:broadcast",  # for title and game only: it starts without
-        policy=Policy.ALLOW,
-    ),
-    Action(
-        name="twitch.stop_stream",
-        kind=Kind.ASYNC,
-        module="stream",
-        label="stop the stream",
-        needs=Needs.OBS,
-        policy=Policy.ALLOW,
-        supersedes="twitch.start_stream",  # one that waits behind must not flash live after the stop was asked for
-    ),
-    Action(
-        name="twitch.set_title",
-        kind=Kind.SYNC,
-        module="channel",
-        label="change the title",
-        needs=Needs.TWITCH,
-        scope="channel:manage:broadcast",
-        policy=Policy.ALLOW,
-    ),
-    Action(
-        name="twitch.set_game",
-        kind=Kind.SYNC,
-        module="channel",
-        label="change the game",
-        needs=Needs.TWITCH,
-        scope="channel:manage:broadcast",
-        policy=Policy.ALLOW,
-    ),
-    Action(
-        name="twitch.post_chat_message",
-        kind=Kind.SYNC,
-        module="chat",
-        label="write in chat",
-        needs=Needs.TWITCH,
-        scope="user:write:chat",
-        limit=Limit(per_min=40, burst=20),  # Twitch's own for a channel's chat: 20 per 30 s
-        policy=Policy.ALLOW,
-    ),
-    Action(
-        name="twitch.create_clip",
-        kind=Kind.SYNC,
-        module="clips",
-        label="create clips",
-        needs=Needs.TWITCH,
-        scope="clips:edit",
-        policy=Policy.ALLOW,
-    ),
-)
+_BROADCAST: Final = "channel:manage:broadcast"
+_CHAT: Final = Limit(per_min=40, burst=20)
+"""Twitch's own limit for a channel's chat, 20 messages per 30 s."""
 
-BY_NAME: Final[Mapping[str, Action]] = MappingProxyType({action.name: action for action in ACTIONS})
+ACTIONS: Final = (
+    # Its scope is for title and game only: a start goes on without.
+    Action("twitch.start_stream", Kind.ASYNC, "stream", "start the stream", Needs.OBS, _BROADCAST, Policy.ALLOW),
+    # A start that waits behind must not flash live after the stop was asked for.
+    Action("twitch.stop_stream", Kind.ASYNC, "stream", "stop the stream", Needs.OBS, policy=Policy.ALLOW,
+           supersedes="twitch.start_stream"),
+    Action("twitch.set_title", Kind.SYNC, "channel", "change the title", Needs.TWITCH, _BROADCAST, Policy.ALLOW),
+    Action("twitch.set_game", Kind.SYNC, "channel", "change the game", Needs.TWITCH, _BROADCAST, Policy.ALLOW),
+    Action("twitch.post_chat_message", Kind.SYNC, "chat", "write in chat", Needs.TWITCH, "user:write:chat",
+           Policy.ALLOW, limit=_CHAT),
+    Action("twitch.create_clip", Kind.SYNC, "clips", "create clips", Needs.TWITCH, "clips:edit", Policy.ALLOW),
+)  # fmt: skip
+
+BY_NAME: Final = MappingProxyType({action.name: action for action in ACTIONS})

@@ -3,7 +3,7 @@
 from __future__ import annotations  # typing caches evaluated ones, and through them a reloaded module's old self
 
 import copy
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Any, Final
 
 from clawcraft import errors
@@ -69,72 +69,44 @@ def openapi_document(contract: Contract, version: str) -> Json:
         "security": [{"bearer": []}],
         "paths": {
             "/tools/execute": {"post": _execute(requests, execute)},
-            "/tools/jobs/{job_id}": {
-                "get": _operation(
-                    "getJob",
-                    "A job; with wait, as soon as it ends",
-                    {"200": _json_response("The job.", "JobAnswer")},
-                    JOBS | {errors.JobNotFound},
-                    [_parameter("path", "job_id", _STRING, "Id from the 202."), _WAIT],
-                )
-            },
-            "/tools/jobs": {
-                "get": _operation(
-                    "listJobs",
-                    "Jobs, newest first",
-                    {"200": _json_response("One page of jobs.", "JobList")},
-                    JOBS,
-                    _list_parameters(contract),
-                )
-            },
-            "/tools": {
-                "get": _operation(
-                    "listTools",
-                    "Every action with its args schema",
-                    {"200": _json_response("The allowlist.", "Tools")},
-                    AUTHENTICATED,
-                )
-            },
-            "/status": {
-                "get": _operation(
-                    "getStatus",
-                    "OBS, stream, scenes, Twitch, paused or not",
-                    {"200": _json_response("As of now.", "Status")},
-                    AUTHENTICATED,
-                    [_CHECK],
-                )
-            },
-            "/health": {
-                "get": _operation(
-                    "getHealth",
-                    "Whether the service runs",
-                    {"200": _json_response("It does.", "Health")},
-                    ANYWHERE,
-                    public=True,
-                )
-            },
-            "/openapi.json": {
-                "get": _operation(
-                    "getOpenapi",
-                    "This document",
-                    {
-                        "200": {
-                            "description": "OpenAPI 3.1.",
-                            "content": {"application/json": {"schema": {"type": "object"}}},
-                        }
-                    },
-                    ANYWHERE,
-                    public=True,
-                )
-            },
-            "/metrics": {
-                "get": _operation(
-                    "getMetrics",
-                    "Prometheus metrics",
-                    {"200": {"description": "Text format 0.0.4.", "content": {"text/plain": {"schema": _STRING}}}},
-                    AUTHENTICATED,
-                )
-            },
+            "/tools/jobs/{job_id}": _get(
+                "getJob",
+                "A job; with wait, as soon as it ends",
+                _json_response("The job.", "JobAnswer"),
+                JOBS | {errors.JobNotFound},
+                _parameter("path", "job_id", _STRING, "Id from the 202."),
+                _WAIT,
+            ),
+            "/tools/jobs": _get(
+                "listJobs",
+                "Jobs, newest first",
+                _json_response("One page of jobs.", "JobList"),
+                JOBS,
+                *_list_parameters(contract),
+            ),
+            "/tools": _get(
+                "listTools",
+                "Every action with its args schema",
+                _json_response("The allowlist.", "Tools"),
+                AUTHENTICATED,
+            ),
+            "/status": _get(
+                "getStatus",
+                "OBS, stream, scenes, Twitch, paused or not",
+                _json_response("As of now.", "Status"),
+                AUTHENTICATED,
+                _CHECK,
+            ),
+            "/health": _public("getHealth", "Whether the service runs", _json_response("It does.", "Health")),
+            "/openapi.json": _public(
+                "getOpenapi", "This document", _response("OpenAPI 3.1.", "application/json", {"type": "object"})
+            ),
+            "/metrics": _get(
+                "getMetrics",
+                "Prometheus metrics",
+                _response("Text format 0.0.4.", "text/plain", _STRING),
+                AUTHENTICATED,
+            ),
         },
         "components": {
             "securitySchemes": {
@@ -197,20 +169,23 @@ def _list_parameters(contract: Contract) -> list[Json]:
     ]
 
 
+_REPLAYED: Final = "Idempotent-Replayed"
+
+
 def _execute(requests: Json, failures: ErrorSet) -> Json:
     headers = {
         "Location": {"description": "Address of the job.", "schema": _STRING},
-        "Idempotent-Replayed": {"description": "true on the stored answer to a repeated request.", "schema": _STRING},
+        _REPLAYED: {"description": "true on the stored answer to a repeated request.", "schema": _STRING},
     }
     operation = _operation(
         "executeTool",
         "Run one action",
         {
-            "200": _json_response("A sync action's result.", "Sync", _only(headers, "Idempotent-Replayed")),
+            "200": _json_response("A sync action's result.", "Sync", {_REPLAYED: headers[_REPLAYED]}),
             "202": _json_response("An async action's job.", "Accepted", headers),
         },
         failures,
-        list(_SIGNATURE),
+        *_SIGNATURE,
     )
     mapping = {
         schema["properties"]["action"]["const"]: f"#/components/schemas/{name}" for name, schema in requests.items()
@@ -236,21 +211,20 @@ def _request(contract: Contract, action: Action) -> Json:
     return request
 
 
-def _operation(
-    name: str,
-    summary: str,
-    successes: Json,
-    failures: ErrorSet,
-    parameters: Collection[Json] = (),
-    *,
-    public: bool = False,
-) -> Json:
+def _operation(name: str, summary: str, successes: Json, failures: ErrorSet, *parameters: Json) -> Json:
     operation: Json = {"operationId": name, "summary": summary, "responses": {**successes, **_failures(failures)}}
     if parameters:
         operation["parameters"] = list(parameters)
-    if public:
-        operation["security"] = []
     return operation
+
+
+def _get(name: str, summary: str, success: Json, failures: ErrorSet, *parameters: Json) -> Json:
+    return {"get": _operation(name, summary, {"200": success}, failures, *parameters)}
+
+
+def _public(name: str, summary: str, success: Json) -> Json:
+    """A path that needs no token."""
+    return {"get": {**_operation(name, summary, {"200": success}, ANYWHERE), "security": []}}
 
 
 def _failures(classes: ErrorSet) -> Json:
@@ -264,10 +238,8 @@ def _failures(classes: ErrorSet) -> Json:
                 {"properties": {"error": {"properties": {"code": {"enum": [error.code for error in of_status]}}}}},
             ]
         }
-        answers[str(status)] = {
-            "description": "\n".join(f"`{error.code}`: {_sentence(error)}" for error in of_status),
-            "content": {"application/json": {"schema": body}},
-        }
+        codes = "\n".join(f"`{error.code}`: {_sentence(error)}" for error in of_status)
+        answers[str(status)] = _response(codes, "application/json", body)
         if status == 429:
             answers["429"]["headers"] = {
                 "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}, "required": True}
@@ -275,16 +247,13 @@ def _failures(classes: ErrorSet) -> Json:
     return answers
 
 
+def _response(description: str, media_type: str, schema: Json) -> Json:
+    return {"description": description, "content": {media_type: {"schema": schema}}}
+
+
 def _json_response(description: str, component: str, headers: Json | None = None) -> Json:
-    schema = {"$ref": f"#/components/schemas/{component}"}
-    response: Json = {"description": description, "content": {"application/json": {"schema": schema}}}
-    if headers:
-        response["headers"] = headers
-    return response
-
-
-def _only(values: Json, *names: str) -> Json:
-    return {name: values[name] for name in names}
+    response = _response(description, "application/json", {"$ref": f"#/components/schemas/{component}"})
+    return {**response, "headers": headers} if headers else response
 
 
 def _by_status(classes: Iterable[type[ClawcraftError]]) -> list[type[ClawcraftError]]:

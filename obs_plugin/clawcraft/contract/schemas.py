@@ -11,11 +11,8 @@ from typing import Any, Final
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
-from referencing import Registry as Referencing
-from referencing.jsonschema import DRAFT202012
 
 from clawcraft.actions.catalogue import BY_NAME, Kind
-from clawcraft.contract import strict_json
 from clawcraft.contract.strict_json import shown
 from clawcraft.errors import InvalidRequest, UnknownAction
 from clawcraft.jobs.model import Envelope
@@ -65,10 +62,6 @@ class Contract:
             Draft202012Validator.check_schema(schema)
             # Meeting $schema, jsonschema changes over to its own validator of that draft, without our two keywords.
             del schema["$schema"]
-        # Files name each other relative to themselves, so each is known by its path beneath one made-up root.
-        referencing: Referencing[Any] = Referencing().with_resources(
-            (f"{_ROOT}{name}", DRAFT202012.create_resource(schema)) for name, schema in files.items()
-        )
         self.envelope: Schema = files["envelope.json"]
         self.responses: Mapping[str, Schema] = _folder(files, "responses")
         self._args: Mapping[str, Schema] = _folder(files, "actions")
@@ -78,9 +71,6 @@ class Contract:
             raise ValueError(f"{name}: no row in actions/catalogue.py")
         self._check_envelope = _Validator(self.envelope)
         self._check_args = {name: _Validator(schema) for name, schema in self._args.items()}
-        self._check_responses = {
-            name: _Validator({"$ref": f"{_ROOT}responses/{name}.json"}, registry=referencing) for name in self.responses
-        }
         self._check_fields = {name: _Validator(schema) for name, schema in self.envelope["properties"].items()}
 
     @property
@@ -91,10 +81,6 @@ class Contract:
     def args_schema(self, action: str) -> Schema:
         """The JSON Schema of ``action``'s args, as ``GET /tools`` shows it."""
         return {key: value for key, value in self._args[action].items() if key != "x-agent"}
-
-    def parse(self, body: bytes) -> Envelope:
-        """The request in ``body``. Raises InvalidJson, InvalidRequest or UnknownAction."""
-        return self.check(strict_json.parse(body))
 
     def claims(self, value: Any) -> dict[str, str]:
         """The envelope's text fields that are valid by themselves: what a refusal can name and a log can show."""
@@ -133,13 +119,6 @@ class Contract:
         """Why ``text`` cannot be the envelope's ``name``; None if it can."""
         errors = list(self._check_fields[name].iter_errors(text))
         return _explain(errors[0]) if errors else None
-
-    def check_response(self, name: str, body: Any) -> list[str]:
-        """How ``body`` differs from ``responses/<name>.json``, a sentence for each difference."""
-        return [f"{error.json_path}: {error.message}" for error in self._check_responses[name].iter_errors(body)]
-
-
-_ROOT: Final = "https://schemas.invalid/"
 
 
 def _folder(files: Mapping[str, Schema], folder: str) -> dict[str, Schema]:

@@ -104,7 +104,9 @@ class Gate:
         scheme, _, token = str(header or "").partition(" ")
         # Header text arrives as latin-1; back to the bytes that were sent.
         given = token.strip(" ").encode("latin-1")
-        if scheme.lower() == "bearer" and compare_digest(given, self._settings().service_token.reveal().encode("utf-8")):
+        if scheme.lower() == "bearer" and compare_digest(
+            given, self._settings().service_token.reveal().encode("utf-8")
+        ):
             return
         self._failures.failed(str(environ["REMOTE_ADDR"]))
         if header is None:

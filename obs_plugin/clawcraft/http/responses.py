@@ -30,9 +30,7 @@ class Response(NamedTuple):
         return f"{self.status} {reasons[self.status]}"
 
 
-def answer(
-    status: int, body: bytes, content_type: str = JSON, headers: Mapping[str, str] | None = None
-) -> Response:
+def answer(status: int, body: bytes, content_type: str = JSON, headers: Mapping[str, str] | None = None) -> Response:
     """``body`` with the headers that every answer has."""
     named = {**ALWAYS, "Content-Type": content_type, "Content-Length": str(len(body)), **(headers or {})}
     return Response(status, list(named.items()), body)

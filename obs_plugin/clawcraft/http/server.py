@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from clawcraft.http.wire import Listener
-from clawcraft.http.workers import Workers, WaitSlots
+from clawcraft.http.workers import WaitSlots, Workers
 
 WORKERS: Final = 8
 CONNECTION_LIMIT: Final = 256

@@ -77,6 +77,8 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]
 class Task(WSGITask):  # type: ignore[misc]
     """One request on its way through the application, which also words the answer to one that is no valid HTTP."""
 
+    wrote_header: bool
+
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()
         environ[REFUSED] = self.request.error
@@ -151,6 +153,12 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             return False
         except OSError:
             return True
+
+    def _flush_outbufs_below_high_watermark(self) -> None:
+        # Called before each answer: with very much unsent, it waits for the thread that leads.
+        if self.total_outbufs_len > self.adj.outbuf_high_watermark:
+            self.server.task_dispatcher.may_block()
+        super()._flush_outbufs_below_high_watermark()
 
     @property
     def idle(self) -> bool:

@@ -27,13 +27,13 @@ class Background:
 
     def __init__(self, log: Callable[[str], None]) -> None:
         self._log = log
-        self._steps: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._steps: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._closing = False
 
-    def submit(self, step: Callable[[], None]) -> None:
+    def submit(self, step: Callable[[], object]) -> None:
         """UI thread. Run ``step`` when those before it are done."""
         self._steps.put(step)
         if self._thread is None:

@@ -79,9 +79,9 @@ class Metrics:
         """``outcome``: ok, error or timeout."""
         self._ui_s.labels(outcome).observe(duration_s)
 
-    def twitch_call(self, *, endpoint: str, status: int | None, duration_s: float) -> None:
-        """``endpoint`` is method and path without query; ``status`` None for no answer."""
-        self._twitch.labels(endpoint, "none" if status is None else str(status)).inc()
+    def twitch_call(self, endpoint: str, outcome: str, duration_s: float) -> None:
+        """``endpoint`` is method and path without query; ``outcome`` Twitch's status, or words where it gave none."""
+        self._twitch.labels(endpoint, outcome if outcome.isdigit() else "none").inc()
         self._twitch_s.labels(endpoint).observe(duration_s)
 
     def watch_queue(self, length: Callable[[], int]) -> None:
