@@ -46,7 +46,8 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a person is told of the service. ``problems`` are sentences that say what to do."""
+    """What a person is told of the service. ``problems`` are sentences that say what to do; ``missing`` are the
+    packages that an installation brings."""
 
     phase: Phase
     url: str = ""
@@ -164,6 +165,11 @@ class Service:
                 f"Python packages are missing: {', '.join(absent)}. Run: {dependencies.install_command()}",
                 missing=absent,
             )
+            return RETRY_S
+        # Once the parts are made, what counts is loaded.
+        if self._assembly is None and (wrong := dependencies.wrong()):
+            to_install = tuple(package.name for package in wrong if not package.loaded)
+            self._tell(Phase.NOT_LISTENING, *map(str, wrong), missing=to_install)
             return RETRY_S
         # Imported here: only now are the packages known to be there, and the UI thread never pays for it.
         try:

@@ -1,6 +1,9 @@
 """The panel in a fake OBS: what it says, what it stores, and what it never gives away."""
 
+import importlib
 import socket
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -172,6 +175,25 @@ def test_a_port_in_use_is_told_and_the_service_comes_back(streamer: Streamer) ->
         streamer.sees("status_service", "not listening")
         assert str(port) in streamer.text("status_service")
     wait_for_service(port)
+
+
+def test_a_package_of_another_version_that_another_script_loaded_is_named_with_what_to_do(
+    streamer: Streamer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "of another script"
+    (folder / "waitress").mkdir(parents=True)
+    (folder / "waitress" / "__init__.py").touch()
+    (folder / "waitress-2.1.2.dist-info").mkdir()
+    (folder / "waitress-2.1.2.dist-info" / "METADATA").write_text("Name: waitress\nVersion: 2.1.2\n", "utf-8")
+    with monkeypatch.context() as other_script:
+        other_script.syspath_prepend(folder)
+        other_script.delitem(sys.modules, "waitress")
+        importlib.import_module("waitress")
+        streamer.start(answers=False)
+        streamer.sees("status_service", f"waitress is 2.1.2 (in {folder}) instead of 3.0.2")
+        assert "remove that script or give it the same version, then restart OBS" in streamer.text("status_service")
+        assert not streamer.visible("group_packages"), "an installation does not help"
+    wait_for_service(streamer.port)
 
 
 def test_twitch_is_connected_with_a_code_and_disconnected(streamer: Streamer, monkeypatch: pytest.MonkeyPatch) -> None:

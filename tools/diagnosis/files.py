@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import _venv
 from clawcraft.checks import Check, failed, ok, warning
-from clawcraft.dependencies import REQUIRED
+from clawcraft.dependencies import module_of, required
 from clawcraft.panel.fields import service_values
 from clawcraft.panel.interpreter import child_environment, interpreter_of
 from clawcraft.secrets import Secret, SecretStore, SecretStoreError
@@ -107,7 +107,7 @@ def _packages(home: homes.ObsHome) -> Iterator[Check]:
         found = ok("packages", f"{folder} is there") if there else failed("packages", f"{folder} is not there", INSTALL)
         yield found
         return
-    code = f"import sys; sys.path.insert(0, {str(folder)!r}); import {', '.join(REQUIRED)}"
+    code = f"import sys; sys.path.insert(0, {str(folder)!r}); import {', '.join(map(module_of, required()))}"
     done = subprocess.run(
         [str(interpreter), "-c", code], env=child_environment(), capture_output=True, text=True, timeout=60
     )
