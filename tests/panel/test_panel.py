@@ -187,7 +187,8 @@ def test_a_package_of_another_version_that_another_script_loaded_is_named_with_w
     (folder / "waitress-2.1.2.dist-info" / "METADATA").write_text("Name: waitress\nVersion: 2.1.2\n", "utf-8")
     with monkeypatch.context() as other_script:
         other_script.syspath_prepend(folder)
-        other_script.delitem(sys.modules, "waitress")
+        other_script.setitem(sys.modules, "waitress", None)  # so that what is there now comes back
+        del sys.modules["waitress"]
         importlib.import_module("waitress")
         streamer.start(answers=False)
         streamer.sees("status_service", f"waitress is 2.1.2 (in {folder}) instead of 3.0.2")
