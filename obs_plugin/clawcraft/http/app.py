@@ -17,7 +17,7 @@ from clawcraft.clock import Clock
 from clawcraft.contract import strict_json
 from clawcraft.contract.openapi import openapi_document
 from clawcraft.contract.schemas import Contract
-from clawcraft.errors import JobNotFound
+from clawcraft.errors import ClawcraftError, JobNotFound
 from clawcraft.http import query, responses, wire
 from clawcraft.http.gate import Environ, Gate
 from clawcraft.http.middleware import RECORD, Middleware, RequestRecord
@@ -95,8 +95,12 @@ class Api:
         signed = self.gate.check_signature(environ, body)
         query.parse(environ["QUERY_STRING"], ())
         value = strict_json.parse(body)
-        record.claims = self.contract.claims(value)
-        envelope = self.contract.check(value)
+        try:
+            envelope = self.contract.check(value)
+        except ClawcraftError:
+            record.claims = self.contract.claims(value)
+            raise
+        record.claims = envelope.claims()
         environ[wire.MAY_BLOCK]()
         self.gate.check_replay(signed, envelope)
         self.guard.check(envelope.action)
