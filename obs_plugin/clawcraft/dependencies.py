@@ -8,38 +8,29 @@ import importlib.metadata
 import importlib.util
 import re
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 PLUGIN_FOLDER: Final = Path(__file__).resolve().parent.parent
 REQUIREMENTS: Final = PLUGIN_FOLDER.parent / "requirements.txt"
-
-_PINNED: Final = re.compile(r"^([A-Za-z0-9-]+)==(\S+)$", re.MULTILINE)
-_MODULES: Final[Mapping[str, str]] = {"attrs": "attr", "rpds-py": "rpds"}
-"""The modules that are not called like their package."""
+_MODULES: Final = {"attrs": "attr", "rpds-py": "rpds"}
+"""The modules that are not named as their packages are."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wrong:
-    """A package of another version than the service was made for. ``loaded``: another script brought it, and since
-    all scripts share one interpreter, no other can be loaded until OBS starts again."""
+class Unfit:
+    """A package that is not there as ``requirements.txt`` pins it. ``found`` is the version that is there instead,
+    empty if none is; ``loaded`` if it is in use already, so that installing the right one is not enough."""
 
     name: str
-    needed: str
-    found: str
-    folder: Path
-    loaded: bool
+    wanted: str
+    found: str = ""
+    folder: str = ""
+    loaded: bool = False
 
     def __str__(self) -> str:
-        there = f"{self.name} is {self.found} (in {self.folder}) instead of {self.needed}"
-        if self.loaded:
-            return (
-                f"The Python package {there}, because another script in OBS loaded it first: remove that script or "
-                "give it the same version, then restart OBS"
-            )
-        return f"The Python package {there}. Run: {install_command()}"
+        return f"{self.name} {self.found} from {self.folder} instead of {self.wanted}" if self.found else self.name
 
 
 def library_folder() -> Path:
@@ -55,46 +46,24 @@ def activate() -> None:
     importlib.invalidate_caches()
 
 
-def required() -> dict[str, str]:
-    """Each runtime package's version, as ``requirements.txt`` pins it."""
-    return dict(_PINNED.findall(REQUIREMENTS.read_text("utf-8")))
+def unfit() -> tuple[Unfit, ...]:
+    """The packages that are not there as they are pinned, after ``activate()``: those that an import would find, which
+    are others than ours where another script loaded its own before."""
+    pinned = re.findall(r"^([\w.-]+)==([\w.]+)", REQUIREMENTS.read_text("utf-8"), re.MULTILINE)
+    return tuple(problem for name, wanted in pinned if (problem := _look(name, wanted)) is not None)
 
 
-def module_of(package: str) -> str:
-    """The module that proves a package to be there."""
-    return _MODULES.get(package, package.replace("-", "_"))
-
-
-def missing() -> tuple[str, ...]:
-    """The packages that cannot be found now, after ``activate()``."""
-    return tuple(name for name in required() if _file(module_of(name)) is None)
-
-
-def wrong() -> tuple[Wrong, ...]:
-    """The packages there are, loaded or about to be, of another version than required."""
-    library = library_folder()
-    found = []
-    for name, needed in required().items():
-        if (file := _file(module_of(name))) is None:
-            continue
-        # The version of the very files that count: metadata found along sys.path may belong to others.
-        folder = file.parents[1] if file.stem == "__init__" else file.parent
-        there = next(iter(importlib.metadata.distributions(name=name, path=[str(folder)])), None)
-        version = "of unknown version" if there is None else there.version
-        if version != needed:
-            loaded = module_of(name) in sys.modules and folder != library
-            found.append(Wrong(name, needed, version, folder, loaded))
-    return tuple(found)
-
-
-def _file(module: str) -> Path | None:
-    """Where a module was loaded from, or will be."""
-    if module in sys.modules:
-        file = sys.modules[module].__file__
-    else:
-        spec = importlib.util.find_spec(module)
-        file = None if spec is None else spec.origin
-    return None if file is None else Path(file)
+def _look(name: str, wanted: str) -> Unfit | None:
+    module = _MODULES.get(name, name.replace("-", "_"))
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        return Unfit(name, wanted)
+    origin = Path(spec.origin)
+    folder = str(origin.parent.parent if spec.submodule_search_locations else origin.parent)
+    versions = {found.version for found in importlib.metadata.distributions(name=name, path=[folder])}
+    if wanted in versions:
+        return None
+    return Unfit(name, wanted, ", ".join(sorted(versions)) or "of unknown version", folder, module in sys.modules)
 
 
 def python_version() -> str:

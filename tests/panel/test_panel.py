@@ -1,10 +1,6 @@
 """The panel in a fake OBS: what it says, what it stores, and what it never gives away."""
 
-import os
 import socket
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +8,7 @@ import pytest
 from clawcraft.panel.fields import SHOWN_TOKEN
 from tests.panel.conftest import Streamer
 from tests.support.tool_client import ToolClient, wait_for_service
-from tests.support.waiting import HANG_S, wait_until
+from tests.support.waiting import wait_until
 from twitch_sim import TwitchSim
 from twitch_sim.world import CLIENT_ID
 
@@ -176,46 +172,6 @@ def test_a_port_in_use_is_told_and_the_service_comes_back(streamer: Streamer) ->
         streamer.sees("status_service", "not listening")
         assert str(port) in streamer.text("status_service")
     wait_for_service(port)
-
-
-ANOTHER_SCRIPT_FIRST = """
-import sys
-from pathlib import Path
-
-from tests.panel.conftest import Streamer
-
-sys.path.insert(0, sys.argv[1])
-import waitress
-del sys.path[0]
-
-streamer = Streamer(Path(sys.argv[2]))
-try:
-    streamer.start(answers=False)
-    streamer.sees("status_service", "not listening")
-    shown = streamer.text("status_service"), streamer.visible("group_packages")
-finally:
-    streamer.stop()
-print(*shown)
-"""
-
-
-def test_a_package_of_another_version_that_another_script_loaded_is_named_with_what_to_do(tmp_path: Path) -> None:
-    folder = tmp_path / "of another script"
-    (folder / "waitress").mkdir(parents=True)
-    (folder / "waitress" / "__init__.py").touch()
-    (folder / "waitress-2.1.2.dist-info").mkdir()
-    (folder / "waitress-2.1.2.dist-info" / "METADATA").write_text("Name: waitress\nVersion: 2.1.2\n", "utf-8")
-    # In a process of its own, since what is loaded cannot be unloaded.
-    done = subprocess.run(
-        [sys.executable, "-c", ANOTHER_SCRIPT_FIRST, str(folder), str(tmp_path / "home")],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        timeout=HANG_S,
-    )
-    assert f"waitress is 2.1.2 (in {folder}) instead of 3.0.2" in done.stdout, done.stderr
-    assert "remove that script or give it the same version, then restart OBS" in done.stdout
-    assert done.stdout.endswith(" False\n"), "an installation would not help"
 
 
 def test_twitch_is_connected_with_a_code_and_disconnected(streamer: Streamer, monkeypatch: pytest.MonkeyPatch) -> None:
