@@ -1,4 +1,4 @@
-"""The one table of errors: each class is one code of the contract, its name in snake case, with its status and its hint.
+"""The one table of errors: each class is one code of the contract, its name in snake case, with its status and hint.
 
 Raise the class; nobody else chooses a status. ``message`` says what happened to this request, ``details`` holds
 the evidence (JSON-safe), ``hint`` says what to do next. ``retryable`` tells an agent that the very same request,
