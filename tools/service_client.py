@@ -45,22 +45,24 @@ class Reply:
         return str(self.error.get("message", self.status))
 
 
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """urllib would send the Authorization header on to wherever an answer points."""
+
+    def redirect_request(self, *_args: object, **_more: object) -> None:
+        return None
+
+
 class ServiceClient:
-    """Speaks to the service at ``url`` and uses no proxy: it is on this machine, or a neighbour. Without a ``token`` it
-    asks as a stranger; with a ``secret`` it signs."""
+    """Speaks to the service at ``url`` and nobody else: it uses no proxy, since the service is on this machine or a
+    neighbour, and follows no redirect. Without a ``token`` it asks as a stranger; with a ``secret`` it signs."""
 
     def __init__(
-        self,
-        url: str,
-        token: Secret | None = None,
-        secret: Secret | None = None,
-        *handlers: urllib.request.BaseHandler,
-        timeout_s: float,
+        self, url: str, token: Secret | None = None, secret: Secret | None = None, *, timeout_s: float
     ) -> None:
         self._url = url.rstrip("/")
         self._token = token
         self._secret = secret
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), *handlers)
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
         self._timeout_s = timeout_s
 
     def get(self, path: str, **query: object) -> Reply:
