@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from clawcraft import dependencies
 from clawcraft.clock import SystemClock
 from clawcraft.errors import StorageUnavailable
+from clawcraft.files import private_folder, write_atomically
 from clawcraft.obs.adapter import ObsAdapter
 from clawcraft.obs.stream import StreamController
 from clawcraft.obs.ui_thread import UiThread
@@ -233,7 +234,7 @@ class Service:
     def _record_crash(self) -> None:
         """The traceback of a defect goes to a file: OBS's log gets one line, and stderr nothing."""
         try:
-            self.data_dir.mkdir(parents=True, exist_ok=True)
-            (self.data_dir / "crash.log").write_text(traceback.format_exc(), "utf-8")
+            private_folder(self.data_dir)
+            write_atomically(self.data_dir / "crash.log", traceback.format_exc().encode(), durable=False)
         except OSError:
             self.obs.log("the crash could not be written to crash.log")

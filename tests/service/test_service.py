@@ -2,6 +2,7 @@
 
 import gc
 import json
+import os
 import socket
 import sys
 import threading
@@ -14,6 +15,7 @@ import pytest
 from clawcraft.actions.catalogue import ACTIONS, Kind
 from tests.service.conftest import Studio
 from tests.support.examples import EXAMPLES
+from tests.support.paths import data_folder
 from tests.support.ports import free_port
 from tests.support.responses import fits
 from tests.support.tool_client import ToolClient, stored_token
@@ -52,6 +54,22 @@ def test_every_action_is_carried_out(tmp_path: Path, twitch: TwitchSim, monkeypa
                 answer = client.post(action.name, action.name, **args)
                 assert answer.status_code == 200, f"{action.name}: {answer.text}"
                 assert fits("sync", answer.json())
+        client.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has access lists of the profile instead of modes")
+def test_its_files_are_the_streamers_alone_also_those_of_version_0_1_0(tmp_path: Path) -> None:
+    folder = data_folder(tmp_path)
+    folder.mkdir(parents=True, mode=0o755)
+    for name in ("service.log", "service.log.1", "secrets.lock", "crash.log"):
+        (folder / name).touch(mode=0o644)
+    studio = Studio(tmp_path)
+    with studio.obs:
+        client = studio.client()
+        client.run("twitch.start_stream", "modes-1")
+        assert (folder / "jobs.sqlite3-wal").exists()
+        assert {oct(path.stat().st_mode & 0o777) for path in folder.iterdir()} == {"0o600"}
+        assert oct(folder.stat().st_mode & 0o777) == "0o700"
         client.close()
 
 

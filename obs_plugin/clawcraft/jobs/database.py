@@ -13,6 +13,7 @@ from typing import Final
 
 from clawcraft.clock import Clock
 from clawcraft.errors import Stopping, StorageUnavailable
+from clawcraft.files import private_folder
 from clawcraft.telemetry.events import EventLog
 
 BUSY_TIMEOUT_S: Final = 2.0
@@ -131,7 +132,7 @@ class Database:
     def _open(self) -> None:
         """Raises sqlite3.Error for what SQLite finds, StorageUnavailable where there is no place for the file."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(self.path.parent)
             # Chat messages and titles are the streamer's own business; SQLite gives its side files the same mode.
             self.path.touch(mode=0o600)
         except OSError as error:
