@@ -157,14 +157,7 @@ class Service:
 
     def _bring_up(self) -> float | None:
         """One try to be where the settings want the service; returns the seconds to the next, None for 'a change'."""
-        dependencies.activate()
-        absent = dependencies.missing()
-        if absent:
-            self._tell(
-                Phase.NOT_LISTENING,
-                f"Python packages are missing: {', '.join(absent)}. Run: {dependencies.install_command()}",
-                missing=absent,
-            )
+        if self._assembly is None and not self._has_packages():
             return RETRY_S
         # Imported here: only now are the packages known to be there, and the UI thread never pays for it.
         try:
@@ -204,6 +197,24 @@ class Service:
             return RETRY_S
         self._tell(Phase.LISTENING, url=url)
         return SWEEP_S
+
+    def _has_packages(self) -> bool:
+        dependencies.activate()
+        unfit = dependencies.unfit()
+        if loaded := [str(package) for package in unfit if package.loaded]:
+            self._tell(
+                Phase.NOT_LISTENING,
+                f"Another script has loaded {'; '.join(loaded)}. In one OBS there can be only one version: place "
+                "twitch-clawcraft above that script in Tools, Scripts, or remove that script; then restart OBS",
+            )
+        elif unfit:
+            names = tuple(map(str, unfit))
+            self._tell(
+                Phase.NOT_LISTENING,
+                f"Python packages are missing: {', '.join(names)}. Run: {dependencies.install_command()}",
+                missing=names,
+            )
+        return not unfit
 
     def _wait_for_change(self, seen_version: int, wait_s: float | None) -> None:
         """Until the service stops, ``wait_s`` has passed, or the panel changed and typing has paused."""

@@ -57,7 +57,7 @@ class ScriptsWindow:
             if next(tries):  # a key was lost while the dialog was still drawing itself: Return closes its complaint
                 self._display.xdotool("key", "Return")
             self._display.activate(dialog)
-            self._display.xdotool("key", "ctrl+a")
+            self._display.xdotool("key", "alt+n", "ctrl+a")  # the name field, whatever has the focus
             self._display.xdotool("type", "--delay", "5", str(path))
             self._display.xdotool("key", "Return")
 
