@@ -12,6 +12,7 @@ from typing import Any, Final
 from clawcraft import VERSION, checks
 from clawcraft.actions.handlers import Handlers
 from clawcraft.authority.guard import Guard
+from clawcraft.authority.known_secrets import KnownSecrets
 from clawcraft.authority.pause import PauseSwitch
 from clawcraft.authority.rate_limit import AuthFailureLimiter, RateLimiter
 from clawcraft.clock import Clock
@@ -51,6 +52,7 @@ class Assembly:
     ) -> None:
         self._settings = settings
         self._stream = stream
+        self._secrets = secrets
         self._clock = clock
         self._server: HttpServer | None = None
         self._server_lock = threading.Lock()
@@ -158,7 +160,7 @@ class Assembly:
         gate = Gate(lambda: GateConfig.of(self._settings), self.jobs, AuthFailureLimiter(self._clock), self._clock)
         return build_app(
             gate=gate,
-            contract=Contract(SCHEMA_FOLDER),
+            contract=Contract(SCHEMA_FOLDER, KnownSecrets(self._settings_in_force, self._secrets).one_in),
             settings=self._settings_in_force,
             guard=self._guard,
             dispatcher=self.dispatcher,

@@ -56,6 +56,15 @@ def test_every_action_is_carried_out(tmp_path: Path, twitch: TwitchSim, monkeypa
         client.close()
 
 
+def test_its_own_token_never_goes_to_chat_or_into_a_title(studio: Studio, client: ToolClient) -> None:
+    token = stored_token(studio.folder)
+    for action, field in (("twitch.post_chat_message", "message"), ("twitch.start_stream", "title")):
+        answer = client.post(action, f"leak-{field}", **{field: f"it is {token}"})
+        assert answer.status_code == 400
+        assert answer.json()["error"]["details"]["violations"][0]["rule"] == "secret"
+        assert token not in answer.text
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has access lists of the profile instead of modes")
 def test_its_files_are_the_streamers_alone_also_those_of_version_0_1_0(tmp_path: Path) -> None:
     folder = data_folder(tmp_path)

@@ -17,7 +17,7 @@ LAYERS = (
     ("obs", "twitch"),
     ("telemetry",),
     (
-        *("errors", "clock", "files", "secrets", "settings", "checks", "actions.catalogue"),
+        *("errors", "clock", "files", "secrets", "settings", "text", "checks", "actions.catalogue"),
         *("dependencies", "standard_library"),
     ),
 )
