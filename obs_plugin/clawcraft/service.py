@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clawcraft import dependencies
 from clawcraft.clock import SystemClock
+from clawcraft.confirmed import Confirmed
 from clawcraft.errors import StorageUnavailable
 from clawcraft.files import private_folder, write_atomically
 from clawcraft.obs.adapter import ObsAdapter
@@ -74,6 +75,8 @@ class Service:
         self._supervisor = threading.Thread(target=self._supervise, name="clawcraft-supervisor", daemon=True)
         self.data_dir = Path(self.obs.data_dir())
         self.secrets = SecretStore(self.data_dir)
+        self.confirmed = Confirmed(self.data_dir)
+        self._unconfirmed: Mapping[str, str] = {}
 
     # --- UI thread: each of these returns at once -----------------------------------------------------------------
 
@@ -130,6 +133,11 @@ class Service:
         return self._settings
 
     @property
+    def unconfirmed(self) -> Mapping[str, str]:
+        """What the scene collection says and nobody confirmed on this machine, by the name of the setting."""
+        return self._unconfirmed
+
+    @property
     def assembly(self) -> "Assembly | None":
         """The running parts, None while there are none."""
         return self._assembly
@@ -173,7 +181,9 @@ class Service:
             return None
 
         try:
-            settings = load_settings(os.environ, self.secrets, self._panel, self.data_dir)
+            panel, unconfirmed = self.confirmed.sift(self._panel)
+            self._tell_unconfirmed(unconfirmed)
+            settings = load_settings(os.environ, self.secrets, panel, self.data_dir)
         except (SettingsError, SecretStoreError) as error:
             problems = tuple(error.problems) if isinstance(error, SettingsError) else (str(error),)
             if self._assembly is None:
@@ -241,6 +251,12 @@ class Service:
             if phase is Phase.LISTENING:
                 return  # the service's own log has said so, with more detail
             self.obs.log(f"{phase} {url}".rstrip() + "".join(f"; {problem}" for problem in problems))
+
+    def _tell_unconfirmed(self, unconfirmed: Mapping[str, str]) -> None:
+        if unconfirmed != self._unconfirmed:
+            self._unconfirmed = unconfirmed
+            if asked := ", ".join(f"{name}={text}" for name, text in unconfirmed.items()):
+                self.obs.log(f"the scene collection asks for {asked}: not confirmed on this machine, and not in force")
 
     def _record_crash(self) -> None:
         """The traceback of a defect goes to a file: OBS's log gets one line, and stderr nothing."""

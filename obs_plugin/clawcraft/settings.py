@@ -396,6 +396,7 @@ def _find(
         stored = store.get(row.name)
         if stored:
             return stored.reveal(), "secret store"
+        return None, "default"  # never from the panel: a scene collection is a file that people share
     value = panel.get(row.name.lower())
     if value is not None and str(value).strip():
         return str(value), "panel"

@@ -124,10 +124,11 @@ def test_a_wrong_setting_is_named_and_nothing_more_is_asked(patient: Patient) ->
 
 
 def test_the_token_goes_to_no_other_machine_that_a_collection_names(patient: Patient) -> None:
-    patient.add_collection("Untitled", [{"path": str(SCRIPT), "settings": {"tool_service_bind": "192.0.2.7"}}])
+    settings = {"port": patient.port, "tool_service_bind": "192.0.2.7"}
+    patient.add_collection("Untitled", [{"path": str(SCRIPT), "settings": settings}])
     done = patient.doctor(TOOL_SERVICE_TOKEN="a-token-of-the-tests")
-    assert "says that the service listens on 192.0.2.7: the token is not sent there" in done.stdout
-    assert "nothing answers" not in done.stdout
+    assert "asks for TOOL_SERVICE_BIND=192.0.2.7, which nobody confirmed on this machine" in done.stdout
+    assert "192.0.2.7:" not in done.stdout
 
 
 def test_the_token_follows_no_redirect(patient: Patient) -> None:

@@ -122,15 +122,6 @@ def test_a_secret_that_cannot_be_one_is_not_stored(streamer: Streamer) -> None:
     assert streamer.stored("TOOL_SERVICE_TOKEN") == before
 
 
-def test_secrets_that_somebody_wrote_into_the_scene_collection_move_to_the_store(streamer: Streamer) -> None:
-    streamer.start(tool_service_token=LONG, twitch_oauth_token="oauth-token-of-old")
-    streamer.stores("TOOL_SERVICE_TOKEN", LONG)
-    assert streamer.stored("TWITCH_OAUTH_TOKEN") == "oauth-token-of-old"
-    saved = streamer.saved()
-    assert LONG not in saved
-    assert "oauth-token-of-old" not in saved
-
-
 def test_switches_and_limits_of_actions_are_in_force(streamer: Streamer) -> None:
     agent = streamer.start(action_set_title=False, limit_set_game=1).agent()
     assert refused(agent) == "action_disabled"

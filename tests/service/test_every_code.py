@@ -242,7 +242,7 @@ WAYS: Final = {
     "unauthorized": sends("GET", "/status", Authorization="Bearer somebody-elses"),
     "invalid_signature": Way(lambda agent: agent.post("set_title", **TITLE), environment=lambda twitch: SIGNED),
     "replayed_request": Way(_sent_twice, environment=lambda twitch: SIGNED),
-    "action_disabled": posts("set_title", panel={"tool_disabled_actions": "set_title"}, **TITLE),
+    "action_disabled": posts("set_title", panel={"action_set_title": False}, **TITLE),
     "paused_by_operator": Way(_paused),
     "idempotency_conflict": Way(_the_same_id_for_something_else),
     "rate_limited": Way(_too_often, {"tool_action_rate_limit_per_min": "1"}),

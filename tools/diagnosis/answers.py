@@ -1,6 +1,5 @@
 """What the running service answers, asked as an agent asks: health, token, signature, clock, and its own check."""
 
-import ipaddress
 import time
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
@@ -22,10 +21,6 @@ def ask(found: Found, url: str) -> Iterator[Check]:
     """The checks that need the service. ``url`` empty: where the settings say that it listens."""
     settings = found.settings
     if settings is None:
-        return
-    if not url and not _on_this_machines_word(settings):
-        message = f"the scene collection says that the service listens on {settings.bind}: the token is not sent there"
-        yield warning("service", message, "If the service is there, say so yourself: --url http://ADDRESS:PORT")
         return
     url = (url or f"http://{_host(settings.bind)}:{settings.port}").rstrip("/")
     try:
@@ -82,14 +77,6 @@ def _signature(client: ServiceClient, settings: Settings) -> Check:
         return ok("signature", "none is asked for" if settings.signature_secret is None else "accepted")
     fix = "The signing secret here is not the service's: set TOOL_SERVICE_SIGNATURE_SECRET, or store it anew."
     return failed("signature", answer.message, fix)
-
-
-def _on_this_machines_word(settings: Settings) -> bool:
-    """Whether the token may go where the settings say that the service listens: a scene collection is a file that
-    people share, so it alone cannot send the token to another machine."""
-    address = ipaddress.ip_address(settings.bind)
-    # 0.0.0.0 and :: are asked on the loopback address.
-    return address.is_loopback or address.is_unspecified or settings.origins["TOOL_SERVICE_BIND"] != "panel"
 
 
 def _host(bind: str) -> str:
