@@ -18,9 +18,8 @@ from clawcraft.authority.rate_limit import AuthFailureLimiter, RateLimiter
 from clawcraft.clock import Clock
 from clawcraft.contract.schemas import Contract
 from clawcraft.dependencies import PLUGIN_FOLDER
-from clawcraft.http.app import SERVICE, build_app
-from clawcraft.http.door import Door
-from clawcraft.http.gate import Gate, GateConfig
+from clawcraft.http.app import SERVICE, Api
+from clawcraft.http.gate import Gate
 from clawcraft.http.server import HttpServer
 from clawcraft.http.workers import WaitSlots
 from clawcraft.jobs.dispatch import Dispatcher
@@ -76,12 +75,12 @@ class Assembly:
             self.dispatcher = Dispatcher(
                 handlers,
                 Idempotency(self.jobs, self._slots.waiting, self._settings_in_force, clock, self.log),
-                self.worker.submit,
+                self.worker.enqueue,
                 self._guard.admit,
                 HTTP_WORKERS // 2,
                 self.log,
             )
-            self._app = self._build_app()
+            self._app = self._api().wsgi()
             self.metrics.watch_queue(self.jobs.queue_length)
             self.metrics.watch_workers(self._busy_workers, lambda: self._slots.in_use)
             self.metrics.watch_stream(lambda: str(stream.status()["stream"]["state"]))
@@ -156,15 +155,15 @@ class Assembly:
 
     # --- wiring ---------------------------------------------------------------------------------------------------
 
-    def _build_app(self) -> Door:
-        gate = Gate(lambda: GateConfig.of(self._settings), self.jobs, AuthFailureLimiter(self._clock), self._clock)
-        return build_app(
-            gate=gate,
+    def _api(self) -> Api:
+        return Api(
+            gate=Gate(self._settings_in_force, self.jobs, AuthFailureLimiter(self._clock), self._clock),
             contract=Contract(SCHEMA_FOLDER, KnownSecrets(self._settings_in_force, self._secrets).one_in),
             settings=self._settings_in_force,
             guard=self._guard,
             dispatcher=self.dispatcher,
-            job_store=self.jobs,
+            begin_jobs=self.worker.wake,
+            store=self.jobs,
             status=self.status,
             checks=lambda status: checks.run(status, self._settings),
             metrics=self.metrics,

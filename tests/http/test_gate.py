@@ -103,7 +103,8 @@ def test_ipv6_and_mapped_ipv4_clients_are_compared_by_their_meaning() -> None:
         connection.request("GET", "/health")
         assert connection.getresponse().status == 200
         connection.close()
-        assert service.events.named("request")[0]["client"] == "::1"
+        (event,) = service.requests(1)
+        assert event["client"] == "::1"
 
 
 @pytest.mark.parametrize("origin", ["http://localhost:3040", "https://evil.example", "null", ""])
@@ -225,7 +226,7 @@ def test_the_scheme_is_read_in_any_case(service: HttpService) -> None:
 
 
 def test_a_new_token_counts_at_once(service: HttpService) -> None:
-    service.configure(token=Secret("another-token-now"))
+    service.configure(service_token=Secret("another-token-now"))
     assert service.get("/status").status == 401
     assert service.get("/status", token="another-token-now").status == 200
 
@@ -333,7 +334,7 @@ def test_a_signed_request_without_request_id_counts_once(signed: HttpService) ->
     assert signed.post(body, **headers).status == 200
     again = signed.post(body, **{**headers, "X_Tool_Signature": f"sha256={headers['X_Tool_Signature'].upper()}"})
     assert (again.status, again.code) == (401, "replayed_request")
-    assert signed.signatures.seen == {signature(body, str(NOW_S)): NOW_S + 300}
+    assert signed.jobs.signatures == {signature(body, str(NOW_S)): NOW_S + 300}
     later = {"X_Tool_Timestamp": str(NOW_S + 1), "X_Tool_Signature": signature(body, str(NOW_S + 1))}
     assert signed.post(body, **later).status == 200
 
@@ -341,20 +342,20 @@ def test_a_signed_request_without_request_id_counts_once(signed: HttpService) ->
 def test_without_timestamp_a_signature_is_remembered_for_the_window(signed: HttpService) -> None:
     body = encoded(request_id=None)
     assert signed.post(body, X_Tool_Signature=signature(body)).status == 200
-    assert signed.signatures.seen == {signature(body): NOW_S + 300}
+    assert signed.jobs.signatures == {signature(body): NOW_S + 300}
     assert signed.post(body, X_Tool_Signature=signature(body)).code == "replayed_request"
 
 
 def test_with_request_id_a_repeat_is_left_to_idempotency(signed: HttpService) -> None:
     body = encoded()
     assert [signed.post(body, X_Tool_Signature=signature(body)).status for _ in range(2)] == [200, 200]
-    assert signed.signatures.seen == {}
+    assert signed.jobs.signatures == {}
 
 
 def test_an_invalid_request_uses_up_no_signature(signed: HttpService) -> None:
     body = encoded(request_id=None, args={})
     assert signed.post(body, X_Tool_Signature=signature(body)).code == "invalid_request"
-    assert signed.signatures.seen == {}
+    assert signed.jobs.signatures == {}
 
 
 def test_failed_signatures_are_limited_like_failed_tokens(signed: HttpService) -> None:

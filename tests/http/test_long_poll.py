@@ -8,7 +8,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
+from clawcraft.http.workers import IDLE_KEPT
 from tests.support.http_service import TOKEN, HttpService, Response, job
+from tests.support.waiting import wait_until
 
 
 def poll(service: HttpService, job_id: str, wait: str = "30") -> Response:
@@ -105,13 +107,18 @@ def test_stopping_ends_polls_that_nobody_wakes() -> None:
             waiting.result(5)
 
 
+def http_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("clawcraft-http-")]
+
+
 def test_the_pool_shrinks_back_after_waits(service: HttpService) -> None:
     service.jobs.put(job("a"))
     with ThreadPoolExecutor(20) as pool:
         polls = [pool.submit(poll, service, "a") for _ in range(20)]
         service.jobs.until_waiting(20)
-        assert len([thread for thread in threading.enumerate() if thread.name.startswith("clawcraft-http-")]) >= 24
+        assert len(http_threads()) > 20
         service.jobs.end("a")
         for answer in polls:
             assert answer.result(10).status == 200
     assert service.slots.in_use == 0
+    wait_until(lambda: len(http_threads()) <= IDLE_KEPT + 1, "the threads that nobody needs have ended")

@@ -22,6 +22,11 @@ class Envelope:
     mission_id: str | None = None
     correlation_id: str | None = None
 
+    def claims(self) -> dict[str, str]:
+        """What a refusal names and a log shows of the request."""
+        names = ("request_id", "agent_id", "action", "mission_id", "correlation_id")
+        return {name: text for name in names if (text := getattr(self, name)) is not None}
+
 
 class JobStatus(StrEnum):
     """queued → running → done or failed; a queued job can also fail without running."""

@@ -80,8 +80,7 @@ class JobStore:
 
     def get(self, job_id: str) -> Job:
         """Raises JobNotFound, also for a job past its TTL that no sweep has met yet."""
-        # In this order: a job that ends is put among the ended before it leaves the active.
-        job = self._active.get(job_id) or self._ended.get(job_id)
+        job = self.in_memory(job_id)
         if job is None:
             with self._database.reading() as connection:
                 row = connection.execute(f"SELECT {COLUMNS} FROM jobs WHERE id = ?", (job_id,)).fetchone()
@@ -89,6 +88,11 @@ class JobStore:
         if job is None or (job.finished_at is not None and job.finished_at < self._oldest_kept_s()):
             raise JobNotFound(f"there is no job {job_id!r}")
         return job
+
+    def in_memory(self, job_id: str) -> Job | None:
+        """The job, if it takes neither a lock nor the disk to know it."""
+        # In this order: a job that ends is put among the ended before it leaves the active.
+        return self._active.get(job_id) or self._ended.get(job_id)
 
     def wait_ended(self, job_id: str, timeout_s: float) -> Job:
         """The job once it has ended, or as it is after ``timeout_s`` or wake_all(). Raises JobNotFound."""
