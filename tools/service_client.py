@@ -64,6 +64,7 @@ class ServiceClient:
         self._secret = secret
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
         self._timeout_s = timeout_s
+        self._signed_at_s = 0
 
     def get(self, path: str, **query: object) -> Reply:
         """Raises NoAnswer."""
@@ -74,7 +75,9 @@ class ServiceClient:
         body = json.dumps(envelope).encode()
         headers = {"Content-Type": "application/json"}
         if self._secret is not None:
-            timestamp = str(int(time.time()))
+            # Two signatures of one second over the same text would be one, and the second of them a replay.
+            self._signed_at_s = max(int(time.time()), self._signed_at_s + 1)
+            timestamp = str(self._signed_at_s)
             signature = sign(self._secret, body, timestamp)
             headers |= {"X-Tool-Timestamp": timestamp, "X-Tool-Signature": f"sha256={signature}"}
         return self._send("/tools/execute", body, headers)

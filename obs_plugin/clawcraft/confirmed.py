@@ -26,8 +26,16 @@ def _not_loopback(address: str) -> bool:
     return not ipaddress.ip_address(address).is_loopback
 
 
+def _off(required: bool) -> bool:
+    return not required
+
+
 _OPENS: Final[Mapping[str, Callable[[Any], bool]]] = MappingProxyType(
-    {"TOOL_SERVICE_BIND": _not_loopback, "TOOL_SERVICE_ALLOWED_CLIENTS": _any_other_machine}
+    {
+        "TOOL_SERVICE_BIND": _not_loopback,
+        "TOOL_SERVICE_ALLOWED_CLIENTS": _any_other_machine,
+        "TOOL_SERVICE_REQUIRE_TIMESTAMP": _off,
+    }
 )
 """Whether a value of the setting opens the service further than its default does."""
 

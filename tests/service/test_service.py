@@ -1,17 +1,23 @@
 """The whole service in the fake OBS: its life, its answers against the schemas, and settings changed while it runs."""
 
+import contextlib
 import gc
 import json
 import os
 import socket
+import sqlite3
 import sys
+import time
 import weakref
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from clawcraft.actions.catalogue import ACTIONS, Kind
+from clawcraft.http.signature import sign
+from clawcraft.secrets import Secret
 from tests.service.conftest import Studio
 from tests.support.examples import EXAMPLES
 from tests.support.paths import data_folder
@@ -63,6 +69,38 @@ def test_its_own_token_never_goes_to_chat_or_into_a_title(studio: Studio, client
         assert answer.status_code == 400
         assert answer.json()["error"]["details"]["violations"][0]["rule"] == "secret"
         assert token not in answer.text
+
+
+def test_a_signed_request_that_was_overheard_does_nothing_again_even_past_the_jobs_ttl(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = "a-signing-secret-of-the-tests"
+    for name, value in (("TOOL_SERVICE_SIGNATURE_SECRET", secret), ("TOOL_JOB_TTL_MS", "60000")):
+        monkeypatch.setenv(name, value)
+    studio = Studio(tmp_path)
+    body = json.dumps({"agent_id": "producer", "action": "twitch.stop_stream", "request_id": "once"}).encode()
+    timestamp = str(int(time.time()))
+    digest = sign(Secret(secret), body, timestamp)
+    headers = {"X-Tool-Timestamp": timestamp, "X-Tool-Signature": digest, "Content-Type": "application/json"}
+    with studio.obs:
+        client = studio.client()
+
+        def post() -> dict[str, Any]:
+            headers["Authorization"] = f"Bearer {stored_token(tmp_path)}"
+            answer: dict[str, Any] = requests.post(f"{client.url}/tools/execute", body, headers=headers).json()
+            return answer
+
+        first = post()["result"]["job_id"]
+        assert post()["result"]["job_id"] == first
+        client.ended(first)
+        client.close()
+    with contextlib.closing(sqlite3.connect(data_folder(tmp_path) / "jobs.sqlite3")) as table, table:
+        table.execute("UPDATE jobs SET finished_at = finished_at - 61")
+    later = Studio(tmp_path)
+    with later.obs:
+        client = later.client()
+        assert post()["error"]["code"] == "replayed_request"
+        client.close()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has access lists of the profile instead of modes")

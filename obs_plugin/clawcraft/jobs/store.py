@@ -128,6 +128,10 @@ class JobStore:
         """The kept job with this request_id."""
         return self._accepted("request_id = ?", request_id)
 
+    def knows(self, request_id: str) -> bool:
+        """Whether a job or an answer with this request_id is kept."""
+        return self.by_request_id(request_id) is not None or self.answers.get(request_id) is not None
+
     def latest_without_request_id(self, envelope: Envelope) -> Accepted | None:
         """The newest job without request_id that has the envelope's action, agent, mission and correlation."""
         scope, key = _scope(envelope)
