@@ -68,7 +68,10 @@ def private_folder(folder: Path) -> None:
 @contextlib.contextmanager
 def locked(path: Path, patience_s: float) -> Iterator[None]:
     """Hold the lock that the file ``path`` stands for; no other thread or process is inside meanwhile. It ends with
-    its holder, however that dies. The folder must exist. Raises LockHeld after ``patience_s``, and OSError."""
+    its holder, however that dies. The folder must exist.
+
+    Raises LockHeld after ``patience_s``; OSError at once where the file cannot be opened or locked at all.
+    """
     patient_until_s = time.monotonic() + patience_s
     while True:
         # 0600: whoever may open the file may hold the lock.
@@ -96,6 +99,6 @@ def _try_lock(handle: int) -> bool:
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
         else:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except (BlockingIOError, PermissionError):  # how POSIX and Windows say that another holds it
         return False
     return True

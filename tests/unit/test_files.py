@@ -1,6 +1,7 @@
 """Files shared between processes: whole or not at all, one writer at a time."""
 
 import contextlib
+import errno
 import os
 import subprocess
 import sys
@@ -149,3 +150,14 @@ def test_threads_of_one_process_keep_each_other_out(tmp_path: Path) -> None:
     for thread in threads:
         thread.join(60)
     assert most == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="flock is POSIX")
+def test_a_file_system_without_locks_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", none)
+    with pytest.raises(OSError, match="No locks") as raised, locked(tmp_path / "a.lock", 3600):
+        raise AssertionError("nobody may be inside")
+    assert raised.value.errno == errno.ENOLCK

@@ -33,7 +33,7 @@ class PortInUse(ListenError):
 
 class HttpServer:
     """``app`` (WSGI) on ``bind``:``port``; port 0 takes a free one. Usable for one start and one stop. At most
-    ``workers`` requests run at a time, besides those that wait in ``slots``."""
+    ``workers`` requests run at a time, and as many more as may wait in ``slots``."""
 
     def __init__(
         self,

@@ -116,7 +116,9 @@ class ServiceLog(EventLog):
                 # One write for many events: waking this thread for each would cost the requests dear.
                 closing = self._closing.wait(BATCH_S)
                 while True:
-                    if event is not None:
+                    if event is None:  # close() began after the wait, and there is no second None to end the next one
+                        closing = True
+                    else:
                         events.append(event)
                     event = self._pending.get_nowait()
             worded = [_worded(event) for event in events]
