@@ -7,6 +7,7 @@ once where the disk refuses it; such a change is written with the next one that 
 """
 
 import hashlib
+import sqlite3
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -284,7 +285,8 @@ class JobStore:
         unsaved = {**self._unsaved, **{job.id: job for job in jobs}}
         try:
             with self._database.transaction() as connection:
-                connection.executemany(UPDATE, map(to_row, unsaved.values()))
+                for job in unsaved.values():
+                    self._write(connection, job)
         except StorageUnavailable as error:
             self._unsaved = unsaved
             self._active.update(unsaved)
@@ -303,6 +305,15 @@ class JobStore:
         if any(job.status.ended for job in jobs):
             with self._changed:
                 self._changed.notify_all()
+
+    def _write(self, connection: sqlite3.Connection, job: Job) -> None:
+        """One that cannot be written, whatever the disk is like, must not keep the others from being written: its row
+        stays as it was, and the log says so."""
+        try:
+            connection.execute(UPDATE, to_row(job))
+        except (ValueError, TypeError, OverflowError, sqlite3.ProgrammingError, sqlite3.DataError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            self._log.event("job_set_aside", job_id=job.id, status=str(job.status), reason=reason)
 
     def _has_ended(self, job_id: str) -> bool:
         job = self._active.get(job_id)
