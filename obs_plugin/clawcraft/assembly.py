@@ -108,7 +108,7 @@ class Assembly:
                 server.start()
                 self._server = server
                 self.log.event("listening", message=self.url)
-        self.jobs.sweep()
+        self.jobs.tend()
         return self.url
 
     def stop(self, timeout_s: float) -> None:
@@ -151,6 +151,7 @@ class Assembly:
             "paused": self.pause.paused,
             "paused_since": self.pause.status()["since"],
             "queue_length": self.jobs.queue_length(),
+            "storage": {"ok": not self.jobs.trouble, "problem": self.jobs.trouble or None},
         }
 
     # --- wiring ---------------------------------------------------------------------------------------------------

@@ -1,12 +1,17 @@
 """The panel in a fake OBS: what it says, what it stores, and what it never gives away."""
 
+import contextlib
+import resource
 import socket
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from clawcraft.panel.fields import SHOWN_TOKEN
 from tests.panel.conftest import Streamer
+from tests.support.paths import data_folder
 from tests.support.tool_client import ToolClient, wait_for_service
 from tests.support.waiting import wait_until
 from twitch_sim import TwitchSim
@@ -193,3 +198,52 @@ def test_twitch_is_connected_with_a_code_and_disconnected(streamer: Streamer, mo
         wait_until(lambda: twitch.world.tokens[0].revoked, "the token is revoked at Twitch")
         assert streamer.stored("TWITCH_OAUTH_TOKEN") is None
         streamer.sees("twitch_login", "")
+
+
+def test_a_full_disk_is_told_in_panel_and_status_and_mends_itself(streamer: Streamer) -> None:
+    agent = streamer.start().agent()
+    with full_disk():
+        answer = agent.post("twitch.stop_stream", "full").json()
+        assert answer["error"]["code"] == "storage_unavailable"
+        streamer.refresh()
+        assert "the job table cannot be used" in streamer.text("status_storage")
+        assert agent.status()["storage"] == {"ok": False, "problem": answer["error"]["message"]}
+        failed = {
+            check["name"] for check in agent.get("/status", check=1).json()["checks"] if check["outcome"] == "failed"
+        }
+        assert failed == {"storage"}
+        streamer.obs.change("obs_operation_retries", 3)  # the supervisor sweeps, and goes on
+        streamer.sees("status_service", "the job table cannot be used")
+        assert agent.status()["ok"]
+    streamer.sees("status_storage", "")
+    assert agent.status()["storage"] == {"ok": True, "problem": None}
+    assert "listening on" in streamer.text("status_service")
+    assert "job table" not in streamer.text("status_service")
+
+
+@contextlib.contextmanager
+def full_disk() -> Iterator[None]:
+    """No file of this process can grow."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_defect_of_the_supervisor_is_told_and_the_service_goes_on(streamer: Streamer) -> None:
+    agent = streamer.start().agent()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(sys.modules["clawcraft.assembly"].Assembly, "apply")
+        streamer.obs.change("obs_operation_retries", 3)
+        streamer.sees("status_service", "internal error: AttributeError")
+        assert agent.get("/status").status_code == 200
+    assert "AttributeError" in (data_folder(streamer.folder) / "crash.log").read_text()
+
+    def over() -> bool:
+        streamer.refresh()
+        return "internal" not in streamer.text("status_service")
+
+    wait_until(over, "the panel says that all is well")
+    assert "listening on" in streamer.text("status_service")

@@ -6,6 +6,7 @@ too: a poll finds them there without a lock, however long a commit takes. It see
 once where the disk refuses it; such a change is written with the next one that succeeds.
 """
 
+import contextlib
 import hashlib
 import sqlite3
 import threading
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from clawcraft.clock import Clock
-from clawcraft.errors import ClawcraftError, Interrupted, JobNotFound, QueueFull, StorageUnavailable
+from clawcraft.errors import ClawcraftError, Interrupted, JobNotFound, QueueFull, Stopping, StorageUnavailable
 from clawcraft.jobs.database import Database
 from clawcraft.jobs.kept_answers import AnswerTable
 from clawcraft.jobs.model import Envelope, Job, JobStatus, Progress
@@ -230,6 +231,27 @@ class JobStore:
             )
             connection.execute("INSERT OR REPLACE INTO signatures VALUES (?, ?)", (digest, expires_at_s))
         return False
+
+    @property
+    def trouble(self) -> str:
+        """Why the table cannot be written, as far as anybody knows; empty while it can."""
+        return self._database.trouble
+
+    def tend(self) -> None:
+        """Sweep, and in trouble see whether it is over: write what the disk refused, or anything. Never raises for
+        what the disk does; ``trouble`` tells."""
+        with contextlib.suppress(StorageUnavailable, Stopping):
+            if self.trouble:
+                self._write_something()
+            self.sweep()
+
+    def _write_something(self) -> None:
+        with self._database.lock:
+            if self._unsaved:
+                self._save([])
+                return
+            with self._database.transaction() as connection:  # a signature that has long expired
+                connection.execute("INSERT OR REPLACE INTO signatures VALUES (x'', 0)")
 
     def sweep(self) -> int:
         """Delete what is past its TTL, at most SWEEP_AT_MOST jobs, for about a second; returns how many. Small
