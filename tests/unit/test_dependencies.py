@@ -4,6 +4,7 @@ import importlib
 import importlib.metadata
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,14 +27,15 @@ def package(folder: Path, name: str, version: str = "") -> Path:
 
 
 @pytest.fixture
-def pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder on the path; "claw-one" and "claw-two" are required."""
     requirements = tmp_path / "requirements.txt"
     requirements.write_text("# ours\nclaw-one==1.0 \\\n    --hash=sha256:00\nclaw-two==2.0\n")
     monkeypatch.setattr(dependencies, "REQUIREMENTS", requirements)
     folder = tmp_path / "packages"
     monkeypatch.syspath_prepend(folder)
-    return folder
+    yield folder
+    sys.modules.pop("claw_one", None)
 
 
 def test_all_that_the_service_needs_is_there_as_it_is_pinned() -> None:
@@ -63,8 +65,7 @@ def test_one_that_another_script_loaded_counts_and_not_the_one_that_stands_first
     theirs = package(tmp_path / "theirs", "claw_one", "0.9")
     with monkeypatch.context() as patch:
         patch.syspath_prepend(theirs)
-        module = importlib.import_module("claw_one")
-    monkeypatch.setitem(sys.modules, "claw_one", module)  # taken out again at the end
+        importlib.import_module("claw_one")
     package(pinned, "claw_one", "1.0")
     package(pinned, "claw_two", "2.0")
     importlib.invalidate_caches()

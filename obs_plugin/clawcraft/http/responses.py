@@ -16,6 +16,7 @@ from clawcraft.http.wire import MAX_BODY_BYTES, MAX_HEADER_BYTES
 
 ALWAYS: Final[Mapping[str, str]] = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 JSON: Final = "application/json"
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 class Response(NamedTuple):
@@ -48,7 +49,7 @@ def failure(error: ClawcraftError, action: str | None, request_id: str | None) -
 
 def encode(body: Any) -> bytes:
     """JSON in UTF-8. A half surrogate, as file names and foreign text can hold, becomes ``?``."""
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=str).encode("utf-8", "replace")
+    return _JSON.encode(body).encode("utf-8", "replace")
 
 
 def of_waitress(refusal: Any) -> ClawcraftError:
