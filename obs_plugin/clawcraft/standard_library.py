@@ -18,7 +18,7 @@ def use_own() -> str:
     """Put the own standard library on ``sys.path`` where another stands; a sentence that says so, empty if there was
     nothing to do. Never raises."""
     try:
-        with open("/proc/self/maps") as maps:
+        with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:
             own = beside_libpython(list(maps))
         foreign = replace_foreign(sys.path, own) if own else ""
     except OSError:  # not Linux, where OBS does not look on PATH
