@@ -12,6 +12,7 @@ from typing import Any, Final
 from clawcraft import VERSION, checks
 from clawcraft.actions.handlers import Handlers
 from clawcraft.authority.guard import Guard
+from clawcraft.authority.known_secrets import KnownSecrets
 from clawcraft.authority.pause import PauseSwitch
 from clawcraft.authority.rate_limit import AuthFailureLimiter, RateLimiter
 from clawcraft.clock import Clock
@@ -50,6 +51,7 @@ class Assembly:
     ) -> None:
         self._settings = settings
         self._stream = stream
+        self._secrets = secrets
         self._clock = clock
         self._server: HttpServer | None = None
         self._server_lock = threading.Lock()
@@ -106,7 +108,7 @@ class Assembly:
                 server.start()
                 self._server = server
                 self.log.event("listening", message=self.url)
-        self.jobs.sweep()
+        self.jobs.tend()
         return self.url
 
     def stop(self, timeout_s: float) -> None:
@@ -149,6 +151,7 @@ class Assembly:
             "paused": self.pause.paused,
             "paused_since": self.pause.status()["since"],
             "queue_length": self.jobs.queue_length(),
+            "storage": {"ok": not self.jobs.trouble, "problem": self.jobs.trouble or None},
         }
 
     # --- wiring ---------------------------------------------------------------------------------------------------
@@ -156,7 +159,7 @@ class Assembly:
     def _api(self) -> Api:
         return Api(
             gate=Gate(self._settings_in_force, self.jobs, AuthFailureLimiter(self._clock), self._clock),
-            contract=Contract(SCHEMA_FOLDER),
+            contract=Contract(SCHEMA_FOLDER, KnownSecrets(self._settings_in_force, self._secrets).one_in),
             settings=self._settings_in_force,
             guard=self._guard,
             dispatcher=self.dispatcher,

@@ -103,15 +103,15 @@ class InvalidSignature(ClawcraftError, status=401):
     """The request signature is absent, malformed, wrong or too old."""
 
     default_hint = (
-        "Send X-Tool-Signature: sha256=<hex HMAC-SHA256 of the raw body>; with X-Tool-Timestamp sign "
-        "timestamp + '.' + body, and keep the clocks within 300 s."
+        "Send X-Tool-Timestamp: <Unix seconds> and X-Tool-Signature: sha256=<hex HMAC-SHA256 of timestamp + '.' + raw "
+        "body>, and keep the clocks within 300 s."
     )
 
 
 class ReplayedRequest(ClawcraftError, status=401):
-    """A signed request without request_id was seen before inside the window."""
+    """A signed request was seen before inside the window, and no answer to its request_id is kept."""
 
-    default_hint = "Give each request its own request_id; a repeat with the same id is answered safely."
+    default_hint = "Give each request its own request_id, and sign each try anew with the time of sending."
 
 
 class ClientNotAllowed(ClawcraftError, status=403):

@@ -106,6 +106,8 @@ class ScriptedJobs(JobStore):
         self.listed: list[tuple[Mapping[str, str], int, str | None]] = []
         self.signatures: dict[str, float] = {}
         """The signatures seen, and until when each counts."""
+        self.known: set[str] = set()
+        """The request_ids whose answer is kept."""
         self.waiting = 0
         self._woken = False
         self._changed = threading.Condition()
@@ -152,6 +154,9 @@ class ScriptedJobs(JobStore):
         found = [job for job in self.jobs.values() if all(getattr(job, key) == text for key, text in filters.items())]
         return found[:limit], "next-1" if len(found) > limit else None
 
+    def knows(self, request_id: str) -> bool:
+        return request_id in self.known
+
     def seen_signature(self, signature: str, expires_at_s: float) -> bool:
         before = signature in self.signatures
         self.signatures.setdefault(signature, expires_at_s)
@@ -177,7 +182,7 @@ class HttpService:
     """Everything HTTP, running; change ``settings`` at any time."""
 
     def __init__(self, **server: Any) -> None:
-        self.settings = make_settings(service_token=Secret(TOKEN), require_timestamp=False)
+        self.settings = make_settings(service_token=Secret(TOKEN))
         self.clock = ManualClock()
         self.dispatcher = ScriptedDispatcher()
         self.jobs = ScriptedJobs(self.clock)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import _venv
 from clawcraft.checks import Check, failed, ok, warning
+from clawcraft.confirmed import Confirmed
 from clawcraft.panel.fields import service_values
 from clawcraft.panel.interpreter import child_environment, interpreter_of
 from clawcraft.secrets import Secret, SecretStore, SecretStoreError
@@ -58,10 +59,15 @@ def look(obs_config_dir: Path | None) -> Found:
     checks += _packages(home)
     store = _ReadOnlyStore(home.own_folder)
     try:
-        settings = load_settings(os.environ, store, service_values(panel), home.own_folder)
+        values, unconfirmed = Confirmed(home.own_folder).sift(service_values(panel))
+        settings = load_settings(os.environ, store, values, home.own_folder)
     except (SettingsError, SecretStoreError) as error:
         checks.append(failed("settings", str(error), "Correct it in the panel or in the environment."))
         return Found(checks, None, False)
+    if unconfirmed:
+        asked = ", ".join(f"{name}={text}" for name, text in unconfirmed.items())
+        message = f"the scene collection asks for {asked}, which nobody confirmed on this machine"
+        checks.append(warning("confirmed", message, "If you want it: Tools, Scripts, Scene collection, Confirm."))
     checks.append(ok("settings", f"the service is to listen on {settings.bind}, port {settings.port}"))
     given = settings.origins["TOOL_SERVICE_TOKEN"] != "secret store" or store.get("TOOL_SERVICE_TOKEN") is not None
     return Found(checks, settings, given)

@@ -136,12 +136,13 @@ class Gate:
             raise
 
     def check_replay(self, signed: Signed | None, envelope: Envelope) -> None:
-        """Raises ReplayedRequest for a signed request seen before. With a request_id a repeat is harmless and
-        answered by idempotency."""
-        if signed is None or envelope.request_id is not None:
+        """Raises ReplayedRequest for a signed request seen before. The one repeat that is harmless is that of a
+        request_id whose job or answer is kept: idempotency gives that again. Also a request that was refused counts as
+        seen: sent again by somebody else, it would run once the streamer has ended a pause."""
+        if signed is None or not self._store.seen_signature(signed.signature, signed.expires_at_s):
             return
-        if self._store.seen_signature(signed.signature, signed.expires_at_s):
-            raise ReplayedRequest("this signed request was sent before and has no request_id")
+        if envelope.request_id is None or not self._store.knows(envelope.request_id):
+            raise ReplayedRequest("this signed request was sent before, and no answer to it is kept")
 
 
 # A client calls again and again from one address by one name.
