@@ -5,11 +5,16 @@ once and never lets an exception out, because OBS answers one with a window over
 here stays readable for old Pythons, so that an OBS with one can say what is wrong.
 """
 
-import functools
 import sys
-from typing import Any
 
 import obspython as obs
+
+from clawcraft import standard_library
+
+_mended = standard_library.use_own()
+
+import functools
+from typing import Any
 
 _NEEDS = (3, 11)
 _PACKAGE = "clawcraft"
@@ -102,6 +107,8 @@ def script_load(settings):
     from clawcraft.panel import Panel, service_values
     from clawcraft.service import Service
 
+    if _mended:
+        obs.script_log(obs.LOG_INFO, "[clawcraft] " + _mended)
     adapter = ObsAdapter(obs, _linked)
     ui = adapter.script_ui(settings)
     _service = Service(adapter, service_values(ui.settings.values()), _observer)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.support.clock import ManualClock
@@ -13,6 +14,8 @@ from tests.support.real_obs import obs_missing, obs_required
 from tests.support.thread_guard import ThreadGuard
 from twitch_sim import TwitchSim
 
+hypothesis.settings.register_profile("tests", deadline=None)  # a busy machine is no finding
+hypothesis.settings.load_profile("tests")
 SETTINGS = ("TOOL_", "TWITCH_", "OBS_", "PORT")
 
 

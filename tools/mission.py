@@ -16,7 +16,6 @@ import json
 import os
 import sys
 import time
-import urllib.request
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -60,13 +59,6 @@ class Check:
 def check(condition: object, otherwise: str) -> None:
     if not condition:
         raise CheckFailed(otherwise)
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """The token goes to the service named, and nowhere else."""
-
-    def redirect_request(self, *_args: object, **_more: object) -> None:
-        return None
 
 
 class Mission:
@@ -294,7 +286,7 @@ def main() -> int:
         secret = _secret(options.signature_secret_file, options.signature_secret, "TOOL_SERVICE_SIGNATURE_SECRET")
         if token is None:
             raise CannotBegin("no token: give --token-file, --token or TOOL_SERVICE_TOKEN")
-        service = ServiceClient(options.url, token, secret, _NoRedirect(), timeout_s=REQUEST_TIMEOUT_S)
+        service = ServiceClient(options.url, token, secret, timeout_s=REQUEST_TIMEOUT_S)
         mission = Mission(service, options.title, not options.without_twitch, options.job_timeout)
         passed = mission.run()
     except (CannotBegin, OSError, ValueError) as error:

@@ -45,23 +45,26 @@ class Reply:
         return str(self.error.get("message", self.status))
 
 
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """urllib would send the Authorization header on to wherever an answer points."""
+
+    def redirect_request(self, *_args: object, **_more: object) -> None:
+        return None
+
+
 class ServiceClient:
-    """Speaks to the service at ``url`` and uses no proxy: it is on this machine, or a neighbour. Without a ``token`` it
-    asks as a stranger; with a ``secret`` it signs."""
+    """Speaks to the service at ``url`` and nobody else: it uses no proxy, since the service is on this machine or a
+    neighbour, and follows no redirect. Without a ``token`` it asks as a stranger; with a ``secret`` it signs."""
 
     def __init__(
-        self,
-        url: str,
-        token: Secret | None = None,
-        secret: Secret | None = None,
-        *handlers: urllib.request.BaseHandler,
-        timeout_s: float,
+        self, url: str, token: Secret | None = None, secret: Secret | None = None, *, timeout_s: float
     ) -> None:
         self._url = url.rstrip("/")
         self._token = token
         self._secret = secret
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), *handlers)
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
         self._timeout_s = timeout_s
+        self._signed_at_s = 0
 
     def get(self, path: str, **query: object) -> Reply:
         """Raises NoAnswer."""
@@ -72,7 +75,9 @@ class ServiceClient:
         body = json.dumps(envelope).encode()
         headers = {"Content-Type": "application/json"}
         if self._secret is not None:
-            timestamp = str(int(time.time()))
+            # Two signatures of one second over the same text would be one, and the second of them a replay.
+            self._signed_at_s = max(int(time.time()), self._signed_at_s + 1)
+            timestamp = str(self._signed_at_s)
             signature = sign(self._secret, body, timestamp)
             headers |= {"X-Tool-Timestamp": timestamp, "X-Tool-Signature": f"sha256={signature}"}
         return self._send("/tools/execute", body, headers)

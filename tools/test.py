@@ -2,17 +2,25 @@
 """Every check and every test, in an environment of its own: ruff, mypy, the OpenClaw plugin's tests, pytest.
 
 With arguments for pytest only pytest runs, with them. The exit status is pytest's, or 1 if another check failed.
+
+``--repeat N`` runs the tests N times, each time in another order, and says which failed how often.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import random
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from xml.etree import ElementTree
 
 import _venv
 
@@ -31,9 +39,15 @@ def main() -> int:
     os.chdir(_venv.ROOT)
     if pytest_arguments:
         # pyproject.toml deselects the openclaw tests; a later -m wins.
-        return _pytest(options, *(["-m", ""] if options.openclaw else []), *pytest_arguments)
-    failed = _run_checks()
-    status = _run_all_tests(options)
+        selections = [[*(["-m", ""] if options.openclaw else []), *pytest_arguments]]
+    else:
+        selections = _all_tests(options)
+    if options.repeat:
+        return _repeat(options, selections)
+    failed = [] if pytest_arguments else _run_checks()
+    status = 0
+    for selection in selections:
+        status = _pytest(options, *selection) or status
     if failed:
         print(f"error: these checks failed, see above: {', '.join(failed)}", file=sys.stderr)
     return status or (1 if failed else 0)
@@ -87,18 +101,50 @@ def _obs_missing() -> str | None:
     return obs_missing()
 
 
-def _run_all_tests(options: argparse.Namespace) -> int:
+def _all_tests(options: argparse.Namespace) -> list[list[str]]:
     """The tests that need no OBS side by side, since they mostly wait; then, one by one, those in a real OBS."""
     missing = _obs_missing()
     workers = str(2 * (os.cpu_count() or 1))
-    status = _pytest(options, "-m", "not real_obs and not openclaw", "-n", workers, "--dist", "loadfile")
+    selections = [["-m", "not real_obs and not openclaw", "-n", workers, "--dist", "loadfile"]]
     if missing and not options.require_obs:
         _venv.say(f"== the tests in a real OBS are skipped: {missing}")
     else:
-        status = _pytest(options, "-m", "real_obs and not openclaw") or status
+        selections.append(["-m", "real_obs and not openclaw"])
     if options.openclaw:
-        status = _pytest(options, "-m", "openclaw") or status
-    return status
+        selections.append(["-m", "openclaw"])
+    return selections
+
+
+def _repeat(options: argparse.Namespace, selections: Sequence[Sequence[str]]) -> int:
+    """Files in another order each time, and the tests in them; then each failure with its count."""
+    red: Counter[str] = Counter()
+    green = 0
+    first_seed = random.randrange(1_000_000) if options.seed is None else options.seed
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in range(first_seed, first_seed + options.repeat):
+            _venv.say(f"== run {seed - first_seed + 1} of {options.repeat}, again with --repeat 1 --seed {seed}")
+            failures: set[str] = set()
+            for selection in selections:
+                report = Path(folder) / "report.xml"
+                report.unlink(missing_ok=True)
+                order = ("--random-order-bucket=module", f"--random-order-seed={seed}")
+                status = _pytest(options, *selection, *order, f"--junitxml={report}", "-o", "junit_family=xunit1")
+                failures.update(_failures(report) or [f"pytest ended with status {status}"] if status else [])
+            red.update(failures)
+            green += not failures
+    for name, count in red.most_common():
+        _venv.say(f"{count} of {options.repeat} red: {name}")
+    _venv.say(f"== {green} of {options.repeat} runs green")
+    return 0 if green == options.repeat else 1
+
+
+def _failures(report: Path) -> list[str]:
+    """The tests that failed or had an error, as pytest takes them."""
+    if not report.exists():
+        return []
+    cases = ElementTree.parse(report).iter("testcase")
+    red = [case for case in cases if case.find("failure") is not None or case.find("error") is not None]
+    return [f"{case.get('file')}::{case.get('name')}" for case in red]
 
 
 def _pytest(options: argparse.Namespace, *arguments: str) -> int:
@@ -119,6 +165,8 @@ def _options() -> tuple[argparse.Namespace, list[str]]:
     )
     parser.add_argument("--require-obs", action="store_true", help="fail where OBS, Xvfb or nginx is not installed")
     parser.add_argument("--openclaw", action="store_true", help="also the tests in a real OpenClaw gateway")
+    parser.add_argument("--repeat", type=int, metavar="N", help="run the tests N times, in random orders; no checks")
+    parser.add_argument("--seed", type=int, metavar="S", help="order of the first run; the next has S + 1")
     return parser.parse_known_args()
 
 

@@ -12,14 +12,14 @@ from typing import Any, Final
 from clawcraft import VERSION, checks
 from clawcraft.actions.handlers import Handlers
 from clawcraft.authority.guard import Guard
+from clawcraft.authority.known_secrets import KnownSecrets
 from clawcraft.authority.pause import PauseSwitch
 from clawcraft.authority.rate_limit import AuthFailureLimiter, RateLimiter
 from clawcraft.clock import Clock
 from clawcraft.contract.schemas import Contract
 from clawcraft.dependencies import PLUGIN_FOLDER
-from clawcraft.http.app import SERVICE, build_app
-from clawcraft.http.door import Door
-from clawcraft.http.gate import Gate, GateConfig
+from clawcraft.http.app import SERVICE, Api
+from clawcraft.http.gate import Gate
 from clawcraft.http.server import HttpServer
 from clawcraft.http.workers import WaitSlots
 from clawcraft.jobs.dispatch import Dispatcher
@@ -51,6 +51,7 @@ class Assembly:
     ) -> None:
         self._settings = settings
         self._stream = stream
+        self._secrets = secrets
         self._clock = clock
         self._server: HttpServer | None = None
         self._server_lock = threading.Lock()
@@ -74,12 +75,12 @@ class Assembly:
             self.dispatcher = Dispatcher(
                 handlers,
                 Idempotency(self.jobs, self._slots.waiting, self._settings_in_force, clock, self.log),
-                self.worker.submit,
+                self.worker.enqueue,
                 self._guard.admit,
                 HTTP_WORKERS // 2,
                 self.log,
             )
-            self._app = self._build_app()
+            self._app = self._api().wsgi()
             self.metrics.watch_queue(self.jobs.queue_length)
             self.metrics.watch_workers(self._busy_workers, lambda: self._slots.in_use)
             self.metrics.watch_stream(lambda: str(stream.status()["stream"]["state"]))
@@ -108,7 +109,7 @@ class Assembly:
                 server.start()
                 self._server = server
                 self.log.event("listening", message=self.url)
-        self.jobs.sweep()
+        self.jobs.tend()
         return self.url
 
     def stop(self, timeout_s: float) -> None:
@@ -151,19 +152,20 @@ class Assembly:
             "paused": self.pause.paused,
             "paused_since": self.pause.status()["since"],
             "queue_length": self.jobs.queue_length(),
+            "storage": {"ok": not self.jobs.trouble, "problem": self.jobs.trouble or None},
         }
 
     # --- wiring ---------------------------------------------------------------------------------------------------
 
-    def _build_app(self) -> Door:
-        gate = Gate(lambda: GateConfig.of(self._settings), self.jobs, AuthFailureLimiter(self._clock), self._clock)
-        return build_app(
-            gate=gate,
-            contract=Contract(SCHEMA_FOLDER),
+    def _api(self) -> Api:
+        return Api(
+            gate=Gate(self._settings_in_force, self.jobs, AuthFailureLimiter(self._clock), self._clock),
+            contract=Contract(SCHEMA_FOLDER, KnownSecrets(self._settings_in_force, self._secrets).one_in),
             settings=self._settings_in_force,
             guard=self._guard,
             dispatcher=self.dispatcher,
-            job_store=self.jobs,
+            begin_jobs=self.worker.wake,
+            store=self.jobs,
             status=self.status,
             checks=lambda status: checks.run(status, self._settings),
             metrics=self.metrics,

@@ -54,6 +54,7 @@ def run(status: Mapping[str, Any], settings: Settings) -> list[dict[str, str]]:
         _pause(bool(status["paused"])),
         _actions(settings),
         *_twitch(status["twitch"]),
+        *_storage(status.get("storage", {})),
     ]
     return [check.to_json() for check in checks]
 
@@ -100,6 +101,11 @@ def _actions(settings: Settings) -> Check:
         return ok("actions", f"all {sum(settings.is_on(action.name) for action in ACTIONS)} actions are on")
     fix = "Switch them on in the panel, Actions, if the show needs them."
     return warning("actions", f"switched off: {', '.join(off)}", fix)
+
+
+def _storage(storage: Mapping[str, Any]) -> Iterator[Check]:
+    if problem := storage.get("problem"):
+        yield failed("storage", problem, "Free disk space: no job can be accepted; the service goes on by itself then.")
 
 
 def _twitch(twitch: Mapping[str, Any]) -> Iterator[Check]:

@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 
@@ -27,6 +28,7 @@ class SystemClock:
         return time.monotonic()
 
 
+@lru_cache(maxsize=1024)  # an agent that polls is told the same few moments again and again
 def rfc3339(unix_s: float) -> str:
     """``unix_s`` as RFC 3339 UTC with milliseconds, the form of every timestamp in the contract."""
     return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

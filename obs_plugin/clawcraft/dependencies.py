@@ -4,13 +4,33 @@ Standard library only: it has to work when everything else is missing.
 """
 
 import importlib
+import importlib.metadata
 import importlib.util
+import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-REQUIRED: Final = ("bottle", "waitress", "requests", "jsonschema", "prometheus_client")
 PLUGIN_FOLDER: Final = Path(__file__).resolve().parent.parent
+REQUIREMENTS: Final = PLUGIN_FOLDER.parent / "requirements.txt"
+_MODULES: Final = {"attrs": "attr", "rpds-py": "rpds"}
+"""The modules that are not named as their packages are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """A package that is not there as ``requirements.txt`` pins it. ``found`` is the version that is there instead,
+    empty if none is; ``loaded`` if it is in use already, so that installing the right one is not enough."""
+
+    name: str
+    wanted: str
+    found: str = ""
+    folder: str = ""
+    loaded: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.found} from {self.folder} instead of {self.wanted}" if self.found else self.name
 
 
 def library_folder() -> Path:
@@ -26,9 +46,24 @@ def activate() -> None:
     importlib.invalidate_caches()
 
 
-def missing() -> tuple[str, ...]:
-    """The packages that cannot be found now, after ``activate()``."""
-    return tuple(name for name in REQUIRED if importlib.util.find_spec(name) is None)
+def unfit() -> tuple[Unfit, ...]:
+    """The packages that are not there as they are pinned, after ``activate()``: those that an import would find, which
+    are others than ours where another script loaded its own before."""
+    pinned = re.findall(r"^([\w.-]+)==([\w.]+)", REQUIREMENTS.read_text("utf-8"), re.MULTILINE)
+    return tuple(problem for name, wanted in pinned if (problem := _look(name, wanted)) is not None)
+
+
+def _look(name: str, wanted: str) -> Unfit | None:
+    module = _MODULES.get(name, name.replace("-", "_"))
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        return Unfit(name, wanted)
+    origin = Path(spec.origin)
+    folder = str(origin.parent.parent if spec.submodule_search_locations else origin.parent)
+    versions = {found.version for found in importlib.metadata.distributions(name=name, path=[folder])}
+    if wanted in versions:
+        return None
+    return Unfit(name, wanted, ", ".join(sorted(versions)) or "of unknown version", folder, module in sys.modules)
 
 
 def python_version() -> str:

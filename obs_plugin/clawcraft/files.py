@@ -1,10 +1,12 @@
-"""Files that others read or write at the same time: replaced whole, and changed by one process at a time.
+"""Files that others read or write at the same time: replaced whole, and changed by one process at a time; and a folder
+that is its user's alone.
 
 Standard library only. Any thread.
 """
 
 import contextlib
 import os
+import stat
 import sys
 import tempfile
 import time
@@ -44,18 +46,50 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o600, durable: boo
         raise
 
 
+def private_folder(folder: Path) -> None:
+    """Make ``folder`` if it is not there, and what is in it its user's alone, also where it was not yet. A lock that
+    others could open is removed: one of them may hold it for good, and not the file that comes in its place. Raises
+    OSError if there is no folder; where the file system knows no modes, they stay. Windows has the access list of the
+    user's profile instead."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if sys.platform == "win32":
+        return
+    for path in (folder.resolve(), *folder.iterdir()):
+        with contextlib.suppress(OSError):  # also a file that is just being replaced
+            mode = path.lstat().st_mode
+            if stat.S_ISLNK(mode) or not mode & 0o077:
+                continue
+            if path.suffix == ".lock":
+                path.unlink()
+            else:
+                path.chmod(0o700 if stat.S_ISDIR(mode) else 0o600)
+
+
 @contextlib.contextmanager
 def locked(path: Path, patience_s: float) -> Iterator[None]:
     """Hold the lock that the file ``path`` stands for; no other thread or process is inside meanwhile. It ends with
-    its holder, however that dies. The folder must exist. Raises LockHeld after ``patience_s``, and OSError."""
-    # 0600: whoever may open the file may hold the lock.
-    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
-        patient_until_s = time.monotonic() + patience_s
-        while not _try_lock(file.fileno()):
-            if time.monotonic() >= patient_until_s:
-                raise LockHeld(f"another program keeps {path} locked")
-            time.sleep(RETRY_S)
-        yield  # Closing the file lets go of the lock.
+    its holder, however that dies. The folder must exist.
+
+    Raises LockHeld after ``patience_s``; OSError at once where the file cannot be opened or locked at all.
+    """
+    patient_until_s = time.monotonic() + patience_s
+    while True:
+        # 0600: whoever may open the file may hold the lock.
+        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
+            if _try_lock(file.fileno()) and _is_still(path, file.fileno()):
+                yield  # Closing the file lets go of the lock.
+                return
+        if time.monotonic() >= patient_until_s:
+            raise LockHeld(f"another program keeps {path} locked")
+        time.sleep(RETRY_S)
+
+
+def _is_still(path: Path, handle: int) -> bool:
+    """Whether ``handle`` is the file at ``path``, and not one that ``private_folder`` has replaced meanwhile."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _try_lock(handle: int) -> bool:
@@ -65,6 +99,6 @@ def _try_lock(handle: int) -> bool:
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
         else:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except (BlockingIOError, PermissionError):  # how POSIX and Windows say that another holds it
         return False
     return True

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from clawcraft.files import LockHeld, locked, write_atomically
+from clawcraft.files import LockHeld, locked, private_folder, write_atomically
 
 LOCK_PATIENCE_S: Final = 2.0
 
@@ -70,7 +70,7 @@ class SecretStore:
     def update(self, changes: Mapping[str, Secret | None]) -> None:
         """Set (or with None remove) several secrets in one atomic, durable replacement. Raises SecretStoreError."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(self.path.parent)
             # The login tool runs beside OBS, and an update reads before it writes.
             with self._lock, locked(self.path.with_suffix(".lock"), LOCK_PATIENCE_S):
                 values = self._read()

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Final
 
 from clawcraft import dependencies
 from clawcraft.clock import SystemClock
+from clawcraft.confirmed import Confirmed
 from clawcraft.errors import StorageUnavailable
+from clawcraft.files import private_folder, write_atomically
 from clawcraft.obs.adapter import ObsAdapter
 from clawcraft.obs.observer import Observer
 from clawcraft.obs.stream import StreamController
@@ -33,7 +35,8 @@ STOP_DEADLINE_S: Final = 2.0
 SETTLE_S: Final = 1.0
 """script_update comes at each keystroke; a change counts once typing has paused this long."""
 RETRY_S: Final = 3.0
-SWEEP_S: Final = 600.0
+SWEEP_S: Final = 60.0
+"""How often the job table is swept, and looked after where the disk refused something."""
 
 
 class Phase(StrEnum):
@@ -76,6 +79,8 @@ class Service:
         self._supervisor = threading.Thread(target=self._supervise, name="clawcraft-supervisor", daemon=True)
         self.data_dir = Path(self.obs.data_dir())
         self.secrets = SecretStore(self.data_dir)
+        self.confirmed = Confirmed(self.data_dir)
+        self._unconfirmed: Mapping[str, str] = {}
 
     # --- UI thread: each of these returns at once -----------------------------------------------------------------
 
@@ -125,6 +130,11 @@ class Service:
         return self._settings
 
     @property
+    def unconfirmed(self) -> Mapping[str, str]:
+        """What the scene collection says and nobody confirmed on this machine, by the name of the setting."""
+        return self._unconfirmed
+
+    @property
     def assembly(self) -> "Assembly | None":
         """The running parts, None while there are none."""
         return self._assembly
@@ -134,9 +144,6 @@ class Service:
     def _supervise(self) -> None:
         try:
             self._run()
-        except Exception as error:  # noqa: BLE001 - a thread's traceback on stderr opens a window in OBS
-            self._tell(Phase.NOT_LISTENING, f"internal error: {type(error).__name__}: {error}")
-            self._record_crash()
         finally:
             assembly, self._assembly = self._assembly, None
             if assembly is not None:
@@ -147,19 +154,16 @@ class Service:
             gc.collect()  # The life before is one big cycle, which Python would find much later.
         while not self._stopping:
             version = self._panel_version
-            wait_s = self._bring_up()
+            try:
+                wait_s = self._bring_up()
+            except Exception as error:  # noqa: BLE001 - what serves goes on; a traceback would open a window in OBS
+                self._tell_crash(f"internal error: {type(error).__name__}: {error}")
+                wait_s = RETRY_S
             self._wait_for_change(version, wait_s)
 
     def _bring_up(self) -> float | None:
         """One try to be where the settings want the service; returns the seconds to the next, None for 'a change'."""
-        dependencies.activate()
-        absent = dependencies.missing()
-        if absent:
-            self._tell(
-                Phase.NOT_LISTENING,
-                f"Python packages are missing: {', '.join(absent)}. Run: {dependencies.install_command()}",
-                missing=absent,
-            )
+        if self._assembly is None and not self._has_packages():
             return RETRY_S
         # Imported here: only now are the packages known to be there, and the UI thread never pays for it.
         try:
@@ -175,7 +179,9 @@ class Service:
             return None
 
         try:
-            settings = load_settings(os.environ, self.secrets, self._panel, self.data_dir)
+            panel, unconfirmed = self.confirmed.sift(self._panel)
+            self._tell_unconfirmed(unconfirmed)
+            settings = load_settings(os.environ, self.secrets, panel, self.data_dir)
         except (SettingsError, SecretStoreError) as error:
             problems = tuple(error.problems) if isinstance(error, SettingsError) else (str(error),)
             if self._assembly is None:
@@ -197,8 +203,27 @@ class Service:
         except ListenError as error:
             self._tell(Phase.NOT_LISTENING, str(error))
             return RETRY_S
-        self._tell(Phase.LISTENING, url=url)
-        return SWEEP_S
+        trouble = self._assembly.jobs.trouble
+        self._tell(Phase.LISTENING, *filter(None, [trouble]), url=url)
+        return RETRY_S if trouble else SWEEP_S
+
+    def _has_packages(self) -> bool:
+        dependencies.activate()
+        unfit = dependencies.unfit()
+        if loaded := [str(package) for package in unfit if package.loaded]:
+            self._tell(
+                Phase.NOT_LISTENING,
+                f"Another script has loaded {'; '.join(loaded)}. In one OBS there can be only one version: place "
+                "twitch-clawcraft above that script in Tools, Scripts, or remove that script; then restart OBS",
+            )
+        elif unfit:
+            names = tuple(map(str, unfit))
+            self._tell(
+                Phase.NOT_LISTENING,
+                f"Python packages are missing: {', '.join(names)}. Run: {dependencies.install_command()}",
+                missing=names,
+            )
+        return not unfit
 
     def _wait_for_change(self, seen_version: int, wait_s: float | None) -> None:
         """Until the service stops, ``wait_s`` has passed, or the panel changed and typing has paused."""
@@ -222,14 +247,25 @@ class Service:
         view = View(phase, url, problems, missing)
         if view != self._view:
             self._view = view
-            if phase is Phase.LISTENING:
+            if phase is Phase.LISTENING and not problems:
                 return  # the service's own log has said so, with more detail
             self.obs.log(f"{phase} {url}".rstrip() + "".join(f"; {problem}" for problem in problems))
+
+    def _tell_unconfirmed(self, unconfirmed: Mapping[str, str]) -> None:
+        if unconfirmed != self._unconfirmed:
+            self._unconfirmed = unconfirmed
+            if asked := ", ".join(f"{name}={text}" for name, text in unconfirmed.items()):
+                self.obs.log(f"the scene collection asks for {asked}: not confirmed on this machine, and not in force")
+
+    def _tell_crash(self, problem: str) -> None:
+        phase = Phase.NOT_LISTENING if self._assembly is None else self._view.phase
+        self._tell(phase, problem, url=self._view.url)
+        self._record_crash()
 
     def _record_crash(self) -> None:
         """The traceback of a defect goes to a file: OBS's log gets one line, and stderr nothing."""
         try:
-            self.data_dir.mkdir(parents=True, exist_ok=True)
-            (self.data_dir / "crash.log").write_text(traceback.format_exc(), "utf-8")
+            private_folder(self.data_dir)
+            write_atomically(self.data_dir / "crash.log", traceback.format_exc().encode(), durable=False)
         except OSError:
             self.obs.log("the crash could not be written to crash.log")

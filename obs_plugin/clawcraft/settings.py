@@ -241,7 +241,10 @@ class Settings:
         "TOOL_SERVICE_SIGNATURE_SECRET", None, _secret, "If set, every POST must carry an HMAC signature.", secret=True
     ).field()
     require_timestamp: bool = Setting(
-        "TOOL_SERVICE_REQUIRE_TIMESTAMP", False, _flag, "Refuse signatures without X-Tool-Timestamp."
+        "TOOL_SERVICE_REQUIRE_TIMESTAMP",
+        True,
+        _flag,
+        "Refuse signatures without X-Tool-Timestamp, which can be replayed.",
     ).field()
     action_timeout_s: float = Setting(
         "TOOL_SERVICE_TIMEOUT_MS", 25_000, Whole(1_000, 300_000), "Longest time of a sync action.", unit="ms"
@@ -396,6 +399,7 @@ def _find(
         stored = store.get(row.name)
         if stored:
             return stored.reveal(), "secret store"
+        return None, "default"  # never from the panel: a scene collection is a file that people share
     value = panel.get(row.name.lower())
     if value is not None and str(value).strip():
         return str(value), "panel"

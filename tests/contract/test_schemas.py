@@ -36,12 +36,11 @@ VALID = [
     ("twitch.start_stream", {"game_id": "0", "channel": "ab"}),
     ("twitch.stop_stream", {"reason": "r" * 160, "channel": "A_9" + "z" * 22}),
     ("twitch.set_title", {"title": "😀" * 140}),
-    ("twitch.set_title", {"title": "\u200b"}),
     ("twitch.set_game", {"game": "Just Chatting"}),
     ("twitch.set_game", {"game_id": "509658"}),
     ("twitch.post_chat_message", {"message": "é" * 500, "reply_parent_message_id": UUID.upper()}),
     ("twitch.post_chat_message", {"message": " hello / ."}),
-    ("twitch.post_chat_message", {"message": "\n x"}),
+    ("twitch.post_chat_message", {"message": "\u3000 x ❤️ 👩🏽‍🚀"}),
     ("twitch.create_clip", {}),
     ("twitch.create_clip", {"title": "t" * 100, "duration": 5}),
     ("twitch.create_clip", {"duration": 60.0}),
@@ -68,6 +67,7 @@ INVALID: list[tuple[str, Any, str, str]] = [
     ("twitch.start_stream", {"game_id": "١"}, "/args/game_id", "pattern"),
     ("twitch.start_stream", {"game_id": 1}, "/args/game_id", "type"),
     ("twitch.start_stream", {"obs_scene": "s" * 121}, "/args/obs_scene", "maxLength"),
+    ("twitch.start_stream", {"obs_scene": "BRB\u202e"}, "/args/obs_scene", "format"),
     ("twitch.start_stream", {"obs_scene": ""}, "/args/obs_scene", "minLength"),
     ("twitch.start_stream", {"wait_until_live": "true"}, "/args/wait_until_live", "type"),
     ("twitch.start_stream", {"wait_until_live": 1}, "/args/wait_until_live", "type"),
@@ -90,6 +90,9 @@ INVALID: list[tuple[str, Any, str, str]] = [
     ("twitch.post_chat_message", {"message": "/ban x"}, "/args/message", "pattern"),
     ("twitch.post_chat_message", {"message": ".ban x"}, "/args/message", "pattern"),
     ("twitch.post_chat_message", {"message": " \n/ban x"}, "/args/message", "pattern"),
+    ("twitch.post_chat_message", {"message": "\u200b/ban x"}, "/args/message", "format"),
+    ("twitch.post_chat_message", {"message": "\ufe0f/ban x"}, "/args/message", "format"),
+    ("twitch.post_chat_message", {"message": "one\nobs_scene: two"}, "/args/message", "format"),
     ("twitch.post_chat_message", {"message": "   "}, "/args/message", "pattern"),
     (
         "twitch.post_chat_message",
@@ -149,6 +152,8 @@ def test_every_tenth_of_a_second_is_a_duration_however_it_was_computed() -> None
         ("mission_id", "a\u0085", "pattern"),
         ("correlation_id", "a\u009f", "pattern"),
         ("correlation_id", "a\u001b[31m", "pattern"),
+        ("mission_id", "a\u202eb", "format"),
+        ("correlation_id", "a\u200b", "format"),
         ("trace", "x", "additionalProperties"),
         ("Action", "x", "additionalProperties"),
     ],
@@ -277,6 +282,33 @@ def test_every_pattern_and_condition_has_words_for_its_refusal() -> None:
         assert schema["description"]
         assert schema["additionalProperties"] is False
         assert all("description" in field for field in [*schema["properties"].values(), *schema.get("allOf", [])])
+
+
+@pytest.mark.parametrize(
+    "hidden", ["\x00", "\n", "\x85", "\u00ad", "\u200b", "\u202e", "\u2066", "\u3164", "\U000e0041"]
+)
+def test_no_text_of_any_action_takes_what_hides(hidden: str) -> None:
+    for name in CONTRACT.actions:
+        properties = CONTRACT.args_schema(name)["properties"]
+        for field in [field for field, schema in properties.items() if schema["type"] == "string"]:
+            assert f"/args/{field}" in dict(violations(name, {field: f"1{hidden}1"})), (name, field)
+
+
+def test_the_refusal_of_a_text_says_which_character_is_where() -> None:
+    with pytest.raises(InvalidRequest, match=r"at position 6 is U\+202E RIGHT-TO-LEFT OVERRIDE"):
+        check("twitch.set_title", {"title": "Hello\u202eolleh"})
+    with pytest.raises(InvalidRequest, match=r"at position 1 is U\+0007 CONTROL CHARACTER"):
+        check("twitch.set_title", {"title": "\a"})
+
+
+def test_a_text_that_holds_a_secret_is_refused_without_repeating_it() -> None:
+    contract = Contract(SCHEMAS, lambda text: "hush" in text)
+    with pytest.raises(InvalidRequest) as caught:
+        contract.check(
+            {"agent_id": "producer", "action": "twitch.post_chat_message", "args": {"message": "it is hush"}}
+        )
+    assert caught.value.details["violations"][0]["path"] == "/args/message"
+    assert "hush" not in json.dumps(caught.value.to_json())
 
 
 def test_channel_means_the_same_in_every_action() -> None:

@@ -1,6 +1,7 @@
 """What strict JSON refuses, and that no bytes at all make it fail in another way."""
 
 import json
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -81,6 +82,20 @@ def test_any_bytes_parse_or_are_invalid_json(body: bytes) -> None:
     except InvalidJson:
         return
     assert value == json.loads(body)
+
+
+@given(st.text(st.sampled_from('"\\[{a\n'), max_size=40))
+def test_each_character_is_looked_at_once_to_find_the_depth(rest: str) -> None:
+    """Whatever follows a quotation mark, it matches: so none is tried again from within."""
+    assert strict_json._STRINGS_AND_BRACKETS.match(f'"{rest}')
+
+
+@pytest.mark.parametrize("body", [b'"' + b'\\"' * 32_700, b'"' + b'\\"' * 32_700 + b"\\", b'"a' * 32_700])
+def test_no_body_takes_long_to_refuse(body: bytes) -> None:
+    begun_s = time.thread_time()
+    with pytest.raises(InvalidJson):
+        strict_json.parse(body)
+    assert time.thread_time() - begun_s < 0.5  # some 2 ms; 10 s where the time grows with the square of the size
 
 
 _VALUES = st.recursive(

@@ -3,6 +3,7 @@
 An event may overtake the signal of the same moment: they come on different threads, so both orders are right.
 """
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,8 +52,10 @@ def wait_inactive(obs: ObsHost) -> None:
         pass
 
 
-def test_before_the_first_start_there_is_no_output(obs: ObsHost) -> None:
-    assert obs.records.ask("ui.output_state") == {"output": None, "streaming": False}
+def test_before_the_first_start_there_is_no_output(new_host: type[ObsHost], tmp_path: Path) -> None:
+    with new_host(tmp_path, {}, broken_encoder=False) as fresh:
+        fresh.records.wait_event(26, 0)
+        assert fresh.records.ask("ui.output_state") == {"output": None, "streaming": False}
 
 
 def test_stop_while_not_live_tells_nothing(obs: ObsHost) -> None:

@@ -12,8 +12,9 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.real_obs
 
 RELOADS = 50
-WARM_UP = 10
-"""The first reloads fill caches of the interpreter and the allocator."""
+WARM_UP = 30
+"""Each life's threads take the allocator's next arenas, until all have their share of caches: about 25 reloads."""
+LIMIT_MB = 3
 
 
 def test_fifty_reloads_leave_nothing_behind(tmp_path: Path, artefacts: Path) -> None:
@@ -31,7 +32,7 @@ def test_fifty_reloads_leave_nothing_behind(tmp_path: Path, artefacts: Path) -> 
                 threads, memory = show.obs.thread_count(), show.obs.rss_bytes()
         wait_until(lambda: show.obs.thread_count() <= threads, "no more threads than before")
         grown_mb = (show.obs.rss_bytes() - memory) / 1e6
-        assert grown_mb < 5, f"{grown_mb:.1f} MB more after {RELOADS} reloads"
+        assert grown_mb < LIMIT_MB, f"{grown_mb:.1f} MB more after {RELOADS} reloads"
         assert show.client.run("twitch.start_stream", "after-reloads")["status"] == "done"
         assert show.client.run("twitch.stop_stream", "after-reloads-stop")["status"] == "done"
         window.close()

@@ -12,7 +12,7 @@ from tests.support.tool_client import stored_token
 from tests.support.waiting import wait_until
 from twitch_sim.server import TwitchSim
 
-pytestmark = pytest.mark.real_obs
+pytestmark = [pytest.mark.real_obs, pytest.mark.random_order(disabled=True)]  # one show, from its start to its end
 
 STARTING = "0 "
 

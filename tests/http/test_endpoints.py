@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from clawcraft import VERSION, errors
+from clawcraft.jobs.answer import Answer
 from clawcraft.jobs.model import Envelope, JobStatus
-from tests.support.http_service import CONTRACT, OBS_STATUS, Answer, HttpService, job, request
+from tests.support.http_service import CONTRACT, OBS_STATUS, HttpService, job, request
 from tests.support.responses import fits
 from tests.support.settings import make_settings
 
@@ -56,7 +57,7 @@ def test_a_dispatchers_failure_keeps_its_status_and_headers(service: HttpService
     answer = service.post(request())
     assert (answer.status, answer.json) == (502, body)
     assert answer.headers["Idempotent-Replayed"] == "true"
-    (event,) = service.events.named("request")
+    (event,) = service.requests(1)
     assert (event["code"], event["replayed"]) == ("twitch_rejected", True)
 
 
@@ -140,6 +141,7 @@ def test_metrics_count_what_was_answered(service: HttpService) -> None:
     service.post(request(action="made.up"))
     service.get("/nowhere")
     service.get("/status", token="wrong")
+    service.requests(4)
     answer = service.get("/metrics")
     assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     lines = answer.raw.decode().splitlines()
@@ -222,7 +224,7 @@ def test_one_event_for_each_request_with_all_ids(service: HttpService) -> None:
     service.dispatcher.script = takes_a_while
     service.post(request("twitch.start_stream", mission_id="m", correlation_id="c"))
     service.get("/tools/jobs/missing", token="wrong")
-    accepted, refused = service.events.named("request")
+    accepted, refused = service.requests(2)
     assert accepted.pop("duration_ms") == 250
     assert accepted == {
         "method": "POST",

@@ -103,7 +103,8 @@ def test_ipv6_and_mapped_ipv4_clients_are_compared_by_their_meaning() -> None:
         connection.request("GET", "/health")
         assert connection.getresponse().status == 200
         connection.close()
-        assert service.events.named("request")[0]["client"] == "::1"
+        (event,) = service.requests(1)
+        assert event["client"] == "::1"
 
 
 @pytest.mark.parametrize("origin", ["http://localhost:3040", "https://evil.example", "null", ""])
@@ -225,7 +226,7 @@ def test_the_scheme_is_read_in_any_case(service: HttpService) -> None:
 
 
 def test_a_new_token_counts_at_once(service: HttpService) -> None:
-    service.configure(token=Secret("another-token-now"))
+    service.configure(service_token=Secret("another-token-now"))
     assert service.get("/status").status == 401
     assert service.get("/status", token="another-token-now").status == 200
 
@@ -259,11 +260,16 @@ def encoded(**fields: Any) -> bytes:
     return json.dumps(request(**fields)).encode()
 
 
+def stamped(body: bytes, timestamp: int = NOW_S) -> dict[str, str]:
+    """The two headers."""
+    return {"X_Tool_Timestamp": str(timestamp), "X_Tool_Signature": signature(body, str(timestamp))}
+
+
 def test_a_right_signature_opens_with_and_without_prefix_and_case(signed: HttpService) -> None:
-    body = encoded()
-    digest = signature(body)
-    for text in (f"sha256={digest}", digest, digest.upper(), f"SHA256={digest}"):
-        assert signed.post(body, X_Tool_Signature=text).status == 200
+    for number, form in enumerate(("sha256={}", "{}", "SHA256={}")):
+        headers = stamped(body := encoded(request_id=f"r-{number}"))
+        headers["X_Tool_Signature"] = form.format(headers["X_Tool_Signature"].upper())
+        assert signed.post(body, **headers).status == 200
 
 
 def test_a_timestamp_is_signed_with_the_body(signed: HttpService) -> None:
@@ -280,10 +286,17 @@ def test_a_timestamp_is_signed_with_the_body(signed: HttpService) -> None:
         ({"X_Tool_Signature": ""}, "not 64 hex digits"),
         ({"X_Tool_Signature": "sha256="}, "not 64 hex digits"),
         ({"X_Tool_Signature": "sha1=" + "0" * 40}, "not 64 hex digits"),
-        ({"X_Tool_Signature": "0" * 64}, "does not match"),
+        ({"X_Tool_Signature": "0" * 64, "X_Tool_Timestamp": str(NOW_S)}, "does not match"),
         ({"X_Tool_Signature": "é" * 64}, "not 64 hex digits"),
-        ({"X_Tool_Signature": signature(encoded(), secret="other")}, "does not match"),
-        ({"X_Tool_Signature": signature(encoded() + b" ")}, "does not match"),
+        ({"X_Tool_Signature": signature(encoded())}, "X-Tool-Timestamp is missing"),
+        (
+            {"X_Tool_Signature": signature(encoded(), str(NOW_S), "other"), "X_Tool_Timestamp": str(NOW_S)},
+            "does not match",
+        ),
+        (
+            {"X_Tool_Signature": signature(encoded() + b" ", str(NOW_S)), "X_Tool_Timestamp": str(NOW_S)},
+            "does not match",
+        ),
         ({"X_Tool_Signature": signature(encoded()), "X_Tool_Timestamp": str(NOW_S)}, "does not match"),
         ({"X_Tool_Signature": signature(encoded(), str(NOW_S)), "X_Tool_Timestamp": f"{NOW_S}.0"}, "whole seconds"),
         ({"X_Tool_Signature": signature(encoded(), str(NOW_S)), "X_Tool_Timestamp": "-1"}, "whole seconds"),
@@ -315,46 +328,56 @@ def test_a_wrong_signature_says_what_is_wrong(signed: HttpService, headers: dict
     assert signed.dispatcher.envelopes == []
 
 
-def test_the_operator_can_require_the_timestamp(signed: HttpService) -> None:
-    signed.configure(require_timestamp=True)
+def test_the_timestamp_is_required_unless_the_operator_says_otherwise(signed: HttpService) -> None:
     body = encoded()
-    assert signed.post(body, X_Tool_Signature=signature(body)).code == "invalid_signature"
-    headers = {"X_Tool_Timestamp": str(NOW_S), "X_Tool_Signature": signature(body, str(NOW_S))}
-    assert signed.post(body, **headers).status == 200
+    refused = signed.post(body, X_Tool_Signature=signature(body))
+    assert (refused.status, refused.code) == (401, "invalid_signature")
+    assert "X-Tool-Timestamp is missing" in refused.json["error"]["message"]
+    assert signed.post(body, **stamped(body)).status == 200
+    signed.configure(require_timestamp=False)
+    assert signed.post(body, X_Tool_Signature=signature(body)).status == 200
 
 
 def test_reading_needs_no_signature(signed: HttpService) -> None:
     assert signed.get("/status").status == 200
 
 
-def test_a_signed_request_without_request_id_counts_once(signed: HttpService) -> None:
-    body = encoded(request_id=None)
-    headers = {"X_Tool_Timestamp": str(NOW_S), "X_Tool_Signature": signature(body, str(NOW_S))}
+@pytest.mark.parametrize("request_id", [None, "r-1"])
+def test_a_signed_request_counts_once(signed: HttpService, request_id: str | None) -> None:
+    body = encoded(request_id=request_id)
+    headers = stamped(body)
     assert signed.post(body, **headers).status == 200
     again = signed.post(body, **{**headers, "X_Tool_Signature": f"sha256={headers['X_Tool_Signature'].upper()}"})
     assert (again.status, again.code) == (401, "replayed_request")
-    assert signed.signatures.seen == {signature(body, str(NOW_S)): NOW_S + 300}
-    later = {"X_Tool_Timestamp": str(NOW_S + 1), "X_Tool_Signature": signature(body, str(NOW_S + 1))}
-    assert signed.post(body, **later).status == 200
+    assert signed.jobs.signatures == {headers["X_Tool_Signature"]: NOW_S + 300}
+    assert signed.post(body, **stamped(body, NOW_S + 1)).status == 200
 
 
-def test_without_timestamp_a_signature_is_remembered_for_the_window(signed: HttpService) -> None:
-    body = encoded(request_id=None)
-    assert signed.post(body, X_Tool_Signature=signature(body)).status == 200
-    assert signed.signatures.seen == {signature(body): NOW_S + 300}
-    assert signed.post(body, X_Tool_Signature=signature(body)).code == "replayed_request"
+def test_a_signature_of_the_future_is_remembered_until_it_would_be_refused(signed: HttpService) -> None:
+    headers = stamped(body := encoded(), NOW_S + 300)
+    assert signed.post(body, **headers).status == 200
+    assert signed.jobs.signatures == {headers["X_Tool_Signature"]: NOW_S + 600}
 
 
-def test_with_request_id_a_repeat_is_left_to_idempotency(signed: HttpService) -> None:
+def test_a_repeat_whose_answer_is_kept_is_left_to_idempotency(signed: HttpService) -> None:
+    body = encoded(request_id="r-1")
+    assert signed.post(body, **stamped(body)).status == 200
+    signed.jobs.known.add("r-1")
+    assert signed.post(body, **stamped(body)).status == 200
+
+
+def test_a_refused_request_cannot_be_sent_again_by_somebody_else(signed: HttpService) -> None:
+    signed.configure(disabled_actions=("twitch.set_title",))
     body = encoded()
-    assert [signed.post(body, X_Tool_Signature=signature(body)).status for _ in range(2)] == [200, 200]
-    assert signed.signatures.seen == {}
+    assert signed.post(body, **stamped(body)).code == "action_disabled"
+    signed.configure(disabled_actions=())
+    assert signed.post(body, **stamped(body)).code == "replayed_request"
 
 
 def test_an_invalid_request_uses_up_no_signature(signed: HttpService) -> None:
     body = encoded(request_id=None, args={})
-    assert signed.post(body, X_Tool_Signature=signature(body)).code == "invalid_request"
-    assert signed.signatures.seen == {}
+    assert signed.post(body, **stamped(body)).code == "invalid_request"
+    assert signed.jobs.signatures == {}
 
 
 def test_failed_signatures_are_limited_like_failed_tokens(signed: HttpService) -> None:
@@ -369,13 +392,14 @@ def test_failed_signatures_are_limited_like_failed_tokens(signed: HttpService) -
 def test_the_checks_come_in_the_contracts_order(service: HttpService) -> None:
     """Each request is wrong in every later respect too, and is refused for the first."""
     service.configure(signature_secret=Secret(SECRET))
+    service.clock.now_s = NOW_S
     bad_json = b"{"
     bad_envelope = b'{"action": "made.up", "args": 1}'
     bad_action = json.dumps(request(action="made.up", args={"x": 1})).encode()
     bad_args = json.dumps(request(args={"x": 1})).encode()
 
     def code(body: bytes, *, sign: bool = True, **headers: str) -> str:
-        extra = {"X_Tool_Signature": signature(body)} if sign else {}
+        extra = stamped(body) if sign else {}
         return service.post(body, **extra, **headers).code
 
     wrong = {"Authorization": "Bearer wrong"}

@@ -231,7 +231,7 @@ PIECES = (
 ).split(b"|")
 NEAR_MISSES = st.lists(st.sampled_from(PIECES), max_size=14).map(b"".join)
 NEAR_JSON = st.text(st.sampled_from('{}[]",:\\u0019ageni_dctors.'), max_size=60).map(str.encode)
-MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @MANY

@@ -214,3 +214,22 @@ def test_an_end_the_disk_refuses_reaches_who_polls_and_is_written_later(
         store.start(two.id)
         assert not store._unsaved
     assert reopen().get(one.id) == ended
+
+
+def test_a_full_disk_is_told_until_something_could_be_written_again(
+    store: JobStore, reopen: Callable[[], JobStore]
+) -> None:
+    job = store.create(start("kept"), "f")
+    store.start(job.id)
+    assert store.trouble == ""
+    fill_disk(store)
+    ended = store.finish(job.id, {"text": "x" * 100_000})
+    assert "full" in store.trouble
+    store.get(job.id)
+    store.tend()
+    assert "full" in store.trouble
+    free_disk(store)
+    store.tend()
+    assert store.trouble == ""
+    assert not store._unsaved
+    assert reopen().get(job.id) == ended

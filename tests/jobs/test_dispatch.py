@@ -1,5 +1,6 @@
 """From a valid envelope to its answer: the order of checks, what answers say, and that nothing runs twice."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from clawcraft.clock import rfc3339
 from clawcraft.errors import (
     Busy,
+    ChannelNotAllowed,
     ClawcraftError,
     IdempotencyConflict,
     InternalError,
@@ -433,3 +435,13 @@ def test_an_outcome_that_cannot_be_recorded_is_given_once_and_the_action_never_a
     assert rig.log.named("answer_not_stored")[0]["request_id"] == "t"
     assert rig.execute(title("t")).body["error"]["code"] == "interrupted"
     assert len(rig.sync.runs) == 1
+
+
+def test_an_answer_that_cannot_be_stored_is_given_and_kept_as_what_can_be(
+    rig: JobRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rig.sync, "fails_with", ChannelNotAllowed("no \ud800", details={"channel": "\udfff"}))
+    answers = [rig.execute(envelope("twitch.set_title", "r", args={"title": "x"})) for _ in range(2)]
+    for answer in answers:
+        assert answer.body["error"]["message"] == "no \ufffd"
+        json.dumps(answer.body, ensure_ascii=False).encode()

@@ -226,5 +226,5 @@ class IdempotencyRules(RuleBasedStateMachine):
         self.store.sweep()
 
 
-IdempotencyRules.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+IdempotencyRules.TestCase.settings = settings(max_examples=40, stateful_step_count=30)
 test_idempotency_is_its_model = IdempotencyRules.TestCase

@@ -3,6 +3,7 @@ does, and all of it is bounded."""
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -262,3 +263,19 @@ def test_a_signature_is_seen_until_it_expires_also_over_a_restart(
 def test_one_of_many_equal_signatures_at_once_passes(store: JobStore, clock: ManualClock) -> None:
     seen = together([lambda: store.seen_signature("same", clock.now_s + 300)] * 8)
     assert sorted(seen) == [False] + [True] * 7
+
+
+def test_a_job_that_cannot_be_written_is_set_aside_and_said_so_and_the_others_are_written(
+    store: JobStore, events: RecordedEvents, reopen: Reopen, clock: ManualClock
+) -> None:
+    bad, good = store.create(start("bad"), "f"), store.create(start("good"), "f")
+    store.start(bad.id)
+    store.start(good.id)
+    broken = replace(store.get(bad.id), status=JobStatus.DONE, finished_at=clock.time(), result={"x": "\ud800"})
+    with store._database.lock:
+        store._save([broken, store.get(good.id).progressed(50, "on", now_s=clock.time())])
+    (event,) = events.named("job_set_aside")
+    assert (event["job_id"], event["status"]) == (bad.id, "done")
+    assert store.get(bad.id).status is JobStatus.DONE
+    store.close()
+    assert reopen().get(good.id).progress.percent == 50

@@ -169,5 +169,5 @@ class JobTable(RuleBasedStateMachine):
             assert self.store.queue_length() == queued
 
 
-JobTable.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+JobTable.TestCase.settings = settings(max_examples=40, stateful_step_count=30)
 test_the_job_table_is_its_model = JobTable.TestCase

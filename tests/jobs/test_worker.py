@@ -1,11 +1,15 @@
 """The worker: one job at a time in the order of acceptance, stops before starts, and an end for every job."""
 
+import json
+import math
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from clawcraft.errors import SceneNotFound
 from clawcraft.jobs.model import JobStatus
+from clawcraft.obs.port import ProgressSink
 from tests.support.clock import ManualClock
 from tests.support.job_rig import Hold, JobRig, code, start, stop, together
 from tests.support.waiting import HANG_S
@@ -49,6 +53,54 @@ def test_an_enqueued_job_begins_at_the_wake_and_supersedes_before(rig: JobRig) -
     rig.worker.wake()
     assert rig.ended(job.id).status is JobStatus.DONE
     rig.worker.wake()  # which nothing waits for
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("\ud83d broken", "\ufffd broken"),
+        (object, "<class 'object'>"),
+        ({1: {"\udfff"}}, {"1": ["\ufffd"]}),
+        ([math.inf, 2**70, b"bytes"], [None, 2**70, "b'bytes'"]),
+    ],
+)
+def test_a_result_that_cannot_be_stored_is_stored_as_what_can_be(
+    rig: JobRig, monkeypatch: pytest.MonkeyPatch, given: object, kept: object
+) -> None:
+    monkeypatch.setattr(rig.stream, "start", lambda *_: {"status": "started", "given": given})
+    job = rig.run(start("r"))
+    assert job.result is not None
+    assert (job.status, job.result["given"]) == ("done", kept)
+    assert rig.store.list({}, 1)[0][0].result == job.result
+    json.dumps(job.to_json(), ensure_ascii=False).encode()
+
+
+def test_an_error_and_a_progress_that_cannot_be_stored_end_their_job_and_no_other(
+    rig: JobRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_scene: object, progress: ProgressSink) -> None:
+        progress(20, "half \ud800")
+        raise SceneNotFound("no \udcff scene", details={"\ud800": ["\ud800"]})
+
+    monkeypatch.setattr(rig.stream, "start", fail)
+    job = rig.run(start("r"))
+    assert (code(job), job.progress.message) == ("scene_not_found", "no \ufffd scene")
+    assert rig.run(stop("s")).status is JobStatus.DONE
+
+
+def test_a_table_that_fails_in_whatever_way_does_not_end_the_worker(
+    rig: JobRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a defect")
+
+    with monkeypatch.context() as patch:
+        for name in ("finish", "fail"):
+            patch.setattr(rig.store, name, broken)
+        job_id = rig.accept(start("r"))
+        rig.log.wait_for("incident", 1)
+    assert rig.run(stop("s")).status is JobStatus.DONE
+    assert rig.store.get(job_id).status is JobStatus.RUNNING
 
 
 def test_an_error_becomes_the_jobs_error_whole(rig: JobRig) -> None:

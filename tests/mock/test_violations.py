@@ -298,15 +298,17 @@ def test_a_thread_left_after_unload_is_named(new_obs: NewObs) -> None:
     obs = new_obs(
         """
         go = threading.Event()
+        thread = threading.Thread(target=go.wait, name="left behind")
 
         def script_load(settings):
-            threading.Thread(target=go.wait, name="left behind").start()
+            thread.start()
         """
     )
     obs.start()
     module = sys.modules["mock_test_script"]
     report = obs.stop()
     module.go.set()
+    module.thread.join()
     assert report.leftover_threads == ("left behind",)
     assert report.violations == ("thread 'left behind' left after unload: OBS may not exit",)
 
@@ -315,9 +317,10 @@ def test_a_thread_of_a_thread_of_the_script_counts_and_the_tests_own_does_not(ne
     obs = new_obs(
         """
         go = threading.Event()
+        grandchild = threading.Thread(target=go.wait, name="grandchild")
 
         def script_load(settings):
-            in_thread(lambda: threading.Thread(target=go.wait, name="grandchild").start())
+            in_thread(grandchild.start)
         """
     )
     obs.start()
@@ -326,5 +329,6 @@ def test_a_thread_of_a_thread_of_the_script_counts_and_the_tests_own_does_not(ne
     own.start()
     report = obs.stop()
     module.go.set()
-    own.join(5)
+    own.join()
+    module.grandchild.join()
     assert report.leftover_threads == ("grandchild",)

@@ -88,7 +88,7 @@ def test_a_sound_service_passes_every_check(studio: Studio) -> None:
     assert len(report(done)) == 15
     assert studio.stream_state() == "offline"
     assert studio.twitch is not None
-    changes = [call for call in studio.twitch.world.calls if call.method == "PATCH"]
+    changes = [call for call in studio.twitch.world.calls if call.body == {"title": "A mission"}]
     assert len(changes) == 1, "the repeated set_title must not reach Twitch twice"
 
 

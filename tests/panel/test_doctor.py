@@ -1,5 +1,6 @@
 """tools/doctor.py, run as a user runs it: what it finds, what it says to do, and that it changes nothing."""
 
+import contextlib
 import http.server
 import json
 import os
@@ -44,6 +45,19 @@ class Patient(Streamer):
 
     def files(self) -> dict[Path, bytes]:
         return {path: path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}
+
+
+@contextlib.contextmanager
+def serving(port: int, handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[None]:
+    """Another program than the service on this port."""
+    with http.server.HTTPServer(("127.0.0.1", port), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="another program")
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.fixture
@@ -109,14 +123,39 @@ def test_a_wrong_setting_is_named_and_nothing_more_is_asked(patient: Patient) ->
     assert "service" not in outcomes
 
 
+def test_the_token_goes_to_no_other_machine_that_a_collection_names(patient: Patient) -> None:
+    settings = {"port": patient.port, "tool_service_bind": "192.0.2.7"}
+    patient.add_collection("Untitled", [{"path": str(SCRIPT), "settings": settings}])
+    done = patient.doctor(TOOL_SERVICE_TOKEN="a-token-of-the-tests")
+    assert "asks for TOOL_SERVICE_BIND=192.0.2.7, which nobody confirmed on this machine" in done.stdout
+    assert "192.0.2.7:" not in done.stdout
+
+
+def test_the_token_follows_no_redirect(patient: Patient) -> None:
+    seen: list[str | None] = []
+
+    class Redirecting(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(self.headers["Authorization"])
+            elsewhere = self.path != "/health"
+            body = json.dumps({"service": "twitch-clawcraft"}).encode()
+            self.send_response(302 if elsewhere else 200)
+            if elsewhere:
+                self.send_header("Location", f"http://127.0.0.1:{patient.port}/elsewhere")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_args: object) -> None:
+            """Nothing to tell."""
+
+    with serving(patient.port, Redirecting):
+        outcomes = patient.outcomes(TOOL_SERVICE_TOKEN="a-token-of-the-tests")
+    assert outcomes["token"] == "failed"
+    assert seen == [None, "Bearer a-token-of-the-tests"]
+
+
 def test_something_else_on_the_port_is_recognised(patient: Patient) -> None:
-    server = http.server.HTTPServer(("127.0.0.1", patient.port), http.server.BaseHTTPRequestHandler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
+    with serving(patient.port, http.server.BaseHTTPRequestHandler):
         done = patient.doctor()
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
     assert "something else answers" in done.stdout

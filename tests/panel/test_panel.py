@@ -1,12 +1,17 @@
 """The panel in a fake OBS: what it says, what it stores, and what it never gives away."""
 
+import contextlib
+import resource
 import socket
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from clawcraft.panel.fields import SHOWN_TOKEN
 from tests.panel.conftest import Streamer
+from tests.support.paths import data_folder
 from tests.support.tool_client import ToolClient, wait_for_service
 from tests.support.waiting import wait_until
 from twitch_sim import TwitchSim
@@ -122,15 +127,6 @@ def test_a_secret_that_cannot_be_one_is_not_stored(streamer: Streamer) -> None:
     assert streamer.stored("TOOL_SERVICE_TOKEN") == before
 
 
-def test_secrets_that_somebody_wrote_into_the_scene_collection_move_to_the_store(streamer: Streamer) -> None:
-    streamer.start(tool_service_token=LONG, twitch_oauth_token="oauth-token-of-old")
-    streamer.stores("TOOL_SERVICE_TOKEN", LONG)
-    assert streamer.stored("TWITCH_OAUTH_TOKEN") == "oauth-token-of-old"
-    saved = streamer.saved()
-    assert LONG not in saved
-    assert "oauth-token-of-old" not in saved
-
-
 def test_switches_and_limits_of_actions_are_in_force(streamer: Streamer) -> None:
     agent = streamer.start(action_set_title=False, limit_set_game=1).agent()
     assert refused(agent) == "action_disabled"
@@ -145,8 +141,7 @@ def test_the_pause_is_told_and_lasts_over_a_restart_only_if_wanted(streamer: Str
     streamer.obs.click("pause")
     assert "paused" in streamer.text("status_agent")
     assert refused(agent) == "paused_by_operator"
-    streamer.refresh()
-    assert "paused_by_operator" in streamer.text("status_agent")
+    streamer.sees("status_agent", "paused_by_operator")
     assert streamer.text("status_error") == ""
     streamer.reload()
     assert not agent.status()["paused"]
@@ -202,3 +197,53 @@ def test_twitch_is_connected_with_a_code_and_disconnected(streamer: Streamer, mo
         wait_until(lambda: twitch.world.tokens[0].revoked, "the token is revoked at Twitch")
         assert streamer.stored("TWITCH_OAUTH_TOKEN") is None
         streamer.sees("twitch_login", "")
+
+
+def test_a_full_disk_is_told_in_panel_and_status_and_mends_itself(streamer: Streamer) -> None:
+    agent = streamer.start().agent()
+    with full_disk():
+        answer = agent.post("twitch.stop_stream", "full").json()
+        assert answer["error"]["code"] == "storage_unavailable"
+        streamer.refresh()
+        assert "the job table cannot be used" in streamer.text("status_storage")
+        assert agent.status()["storage"] == {"ok": False, "problem": answer["error"]["message"]}
+        failed = {
+            check["name"] for check in agent.get("/status", check=1).json()["checks"] if check["outcome"] == "failed"
+        }
+        assert failed == {"storage"}
+        streamer.obs.change("obs_operation_retries", 3)  # the supervisor sweeps, and goes on
+        streamer.sees("status_service", "the job table cannot be used")
+        assert agent.status()["ok"]
+    streamer.sees("status_storage", "")
+    assert agent.status()["storage"] == {"ok": True, "problem": None}
+    sees_all_is_well(streamer)
+
+
+def sees_all_is_well(streamer: Streamer) -> None:
+    def well() -> bool:
+        streamer.refresh()
+        return streamer.text("status_service").endswith(f"listening on http://127.0.0.1:{streamer.port}")
+
+    wait_until(well, "the panel says nothing but that the service listens")
+
+
+@contextlib.contextmanager
+def full_disk() -> Iterator[None]:
+    """No file of this process can grow."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_defect_of_the_supervisor_is_told_and_the_service_goes_on(streamer: Streamer) -> None:
+    agent = streamer.start().agent()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(sys.modules["clawcraft.assembly"].Assembly, "apply")
+        streamer.obs.change("obs_operation_retries", 3)
+        streamer.sees("status_service", "internal error: AttributeError")
+        assert agent.get("/status").status_code == 200
+    assert "AttributeError" in (data_folder(streamer.folder) / "crash.log").read_text()
+    sees_all_is_well(streamer)

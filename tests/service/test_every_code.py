@@ -5,6 +5,7 @@ import hmac
 import resource
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -66,8 +67,11 @@ class Agent:
 
 def _sent_twice(agent: Agent) -> str:
     body = b'{"agent_id": "agent", "action": "twitch.set_title", "args": {"title": "x"}}'
-    signature = hmac.new(b"a-secret-to-sign-with", body, hashlib.sha256).hexdigest()
-    codes = [agent.send("POST", "/tools/execute", body, X_Tool_Signature=signature) for _ in range(2)]
+    timestamp = str(int(time.time()))
+    signed = timestamp.encode() + b"." + body
+    signature = hmac.new(b"a-secret-to-sign-with", signed, hashlib.sha256).hexdigest()
+    headers = {"X_Tool_Timestamp": timestamp, "X_Tool_Signature": signature}
+    codes = [agent.send("POST", "/tools/execute", body, **headers) for _ in range(2)]
     assert codes[0] == ""
     return codes[1]
 
@@ -247,7 +251,7 @@ WAYS: Final = {
     "unauthorized": sends("GET", "/status", Authorization="Bearer somebody-elses"),
     "invalid_signature": Way(lambda agent: agent.post("set_title", **TITLE), environment=lambda twitch: SIGNED),
     "replayed_request": Way(_sent_twice, environment=lambda twitch: SIGNED),
-    "action_disabled": posts("set_title", panel={"tool_disabled_actions": "set_title"}, **TITLE),
+    "action_disabled": posts("set_title", panel={"action_set_title": False}, **TITLE),
     "paused_by_operator": Way(_paused),
     "idempotency_conflict": Way(_the_same_id_for_something_else),
     "rate_limited": Way(_too_often, {"tool_action_rate_limit_per_min": "1"}),

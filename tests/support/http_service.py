@@ -6,8 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from ipaddress import ip_network
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,14 @@ from clawcraft.authority.pause import PauseSwitch
 from clawcraft.authority.rate_limit import AuthFailureLimiter, RateLimiter
 from clawcraft.contract.schemas import Contract
 from clawcraft.errors import JobNotFound
-from clawcraft.http.app import build_app
-from clawcraft.http.gate import Gate, GateConfig
-from clawcraft.http.server import HttpServer, WaitSlots
+from clawcraft.http.app import Api
+from clawcraft.http.gate import Gate
+from clawcraft.http.server import HttpServer
+from clawcraft.http.workers import WaitSlots
+from clawcraft.jobs.answer import Answer
+from clawcraft.jobs.dispatch import Dispatcher
 from clawcraft.jobs.model import Envelope, Job, JobStatus, Progress
+from clawcraft.jobs.store import JobStore
 from clawcraft.secrets import Secret
 from clawcraft.telemetry.metrics import Metrics
 from tests.support.clock import ManualClock
@@ -52,14 +55,7 @@ OBS_STATUS = {
 }
 
 
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    body: Mapping[str, Any]
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-class ScriptedDispatcher:
+class ScriptedDispatcher(Dispatcher):
     """Runs ``script`` for each envelope; by default a plausible answer. Keeps what it was given."""
 
     def __init__(self) -> None:
@@ -101,13 +97,17 @@ def job(job_id: str, status: JobStatus = JobStatus.QUEUED, **fields: Any) -> Job
     )
 
 
-class ScriptedJobs:
+class ScriptedJobs(JobStore):
     """Jobs in memory, with the real table's interface towards HTTP. A wait that ends by its time moves the clock."""
 
     def __init__(self, clock: ManualClock) -> None:
-        self._clock = clock
+        self._manual = clock
         self.jobs: dict[str, Job] = {}
         self.listed: list[tuple[Mapping[str, str], int, str | None]] = []
+        self.signatures: dict[str, float] = {}
+        """The signatures seen, and until when each counts."""
+        self.known: set[str] = set()
+        """The request_ids whose answer is kept."""
         self.waiting = 0
         self._woken = False
         self._changed = threading.Condition()
@@ -121,6 +121,9 @@ class ScriptedJobs:
         running = self.jobs[job_id].moved(JobStatus.RUNNING, now_s=1_700_000_001.0)
         self.put(running.moved(JobStatus.DONE, now_s=1_700_000_002.0, result={"status": "started"}))
 
+    def in_memory(self, job_id: str) -> Job | None:
+        return self.jobs.get(job_id)
+
     def get(self, job_id: str) -> Job:
         try:
             return self.jobs[job_id]
@@ -132,7 +135,7 @@ class ScriptedJobs:
             self.waiting += 1
             self._changed.notify_all()
             if not self._changed.wait_for(lambda: self._woken or self.jobs[job_id].status.ended, timeout_s):
-                self._clock.advance(timeout_s)
+                self._manual.advance(timeout_s)
             self.waiting -= 1
             self._changed.notify_all()
             return self.jobs[job_id]
@@ -146,21 +149,17 @@ class ScriptedJobs:
         with self._changed:
             assert self._changed.wait_for(lambda: self.waiting == count, timeout_s), f"{self.waiting} wait"
 
-    def list(self, filters: Mapping[str, str], limit: int, cursor: str | None) -> tuple[list[Job], str | None]:
+    def list(self, filters: Mapping[str, str], limit: int, cursor: str | None = None) -> tuple[list[Job], str | None]:
         self.listed.append((dict(filters), limit, cursor))
         found = [job for job in self.jobs.values() if all(getattr(job, key) == text for key, text in filters.items())]
         return found[:limit], "next-1" if len(found) > limit else None
 
-
-class Signatures:
-    """A replay guard in memory; what it was told and until when."""
-
-    def __init__(self) -> None:
-        self.seen: dict[str, float] = {}
+    def knows(self, request_id: str) -> bool:
+        return request_id in self.known
 
     def seen_signature(self, signature: str, expires_at_s: float) -> bool:
-        before = signature in self.seen
-        self.seen.setdefault(signature, expires_at_s)
+        before = signature in self.signatures
+        self.signatures.setdefault(signature, expires_at_s)
         return before
 
 
@@ -180,24 +179,15 @@ class Response:
 
 
 class HttpService:
-    """Everything HTTP, running; change ``config`` at any time."""
+    """Everything HTTP, running; change ``settings`` at any time."""
 
     def __init__(self, **server: Any) -> None:
-        self.config = GateConfig(
-            bind="127.0.0.1",
-            allowed_clients=(ip_network("127.0.0.0/8"), ip_network("::1/128")),
-            allowed_hosts=(),
-            token=Secret(TOKEN),
-            signature_secret=None,
-            require_timestamp=False,
-        )
+        self.settings = make_settings(service_token=Secret(TOKEN))
         self.clock = ManualClock()
         self.dispatcher = ScriptedDispatcher()
         self.jobs = ScriptedJobs(self.clock)
-        self.signatures = Signatures()
         self.events = RecordedEvents()
         self.metrics = Metrics("1.2.3")
-        self.settings = make_settings()
         self.status: Callable[[], Mapping[str, Any]] = lambda: {
             "paused": False,
             "queue_length": 0,
@@ -205,10 +195,10 @@ class HttpService:
             "twitch": {"state": "not_configured"},
         }
         self.checks: Callable[[Mapping[str, Any]], list[dict[str, str]]] = lambda status: []
+        self.begin_jobs: Callable[[], None] = lambda: None
         self.slots = WaitSlots(server.pop("wait_slots", 64))
-        gate = Gate(lambda: self.config, self.signatures, AuthFailureLimiter(self.clock), self.clock)
-        self.app = build_app(
-            gate=gate,
+        app = Api(
+            gate=Gate(lambda: self.settings, self.jobs, AuthFailureLimiter(self.clock), self.clock),
             contract=CONTRACT,
             settings=lambda: self.settings,
             guard=Guard(
@@ -217,7 +207,8 @@ class HttpService:
                 lambda: self.settings,
             ),
             dispatcher=self.dispatcher,
-            job_store=self.jobs,
+            begin_jobs=lambda: self.begin_jobs(),
+            store=self.jobs,
             status=lambda: self.status(),
             checks=lambda status: self.checks(status),
             metrics=self.metrics,
@@ -225,10 +216,15 @@ class HttpService:
             slots=self.slots,
             clock=self.clock,
         )
-        self.server = HttpServer(self.app, server.pop("bind", "127.0.0.1"), 0, self.slots, **server)
+        self.server = HttpServer(app.wsgi(), server.pop("bind", "127.0.0.1"), 0, self.slots, **server)
+
+    def requests(self, number: int) -> list[dict[str, Any]]:
+        """The events of the first ``number`` requests. Each is told once its answer is on the wire."""
+        self.events.wait_for("request", number)
+        return self.events.named("request")
 
     def configure(self, **changes: Any) -> None:
-        self.config = replace(self.config, **changes)
+        self.settings = replace(self.settings, **changes)
 
     def __enter__(self) -> "HttpService":
         self.server.start()

@@ -37,9 +37,15 @@ class ScriptsWindow:
     def open(self) -> None:
         """Tools → Scripts, made as large as the screen."""
         main = self._obs.window()
-        self._display.activate(main)
-        self._display.xdotool("key", "--delay", "150", "alt+t", "Down", "Down", "Down", "Return")
-        self.window = self._display.wait_window("^Scripts$")
+        tries = itertools.count()
+
+        def choose_in_menu() -> None:
+            self._display.activate(main)
+            if next(tries):  # a key came before the menu: it is closed, wherever it stands, and opened again
+                self._display.xdotool("key", "--delay", "150", "Escape", "Escape")
+            self._display.xdotool("key", "--delay", "150", "alt+t", "Down", "Down", "Down", "Return")
+
+        self.window = insist(choose_in_menu, lambda: self._display.windows("^Scripts$"), "the Scripts window opens")[0]
         self._display.xdotool("windowmove", self.window, "0", "0")
         self._display.xdotool("windowsize", "--sync", self.window, "1270", "770")
         self.settle()
@@ -57,7 +63,7 @@ class ScriptsWindow:
             if next(tries):  # a key was lost while the dialog was still drawing itself: Return closes its complaint
                 self._display.xdotool("key", "Return")
             self._display.activate(dialog)
-            self._display.xdotool("key", "ctrl+a")
+            self._display.xdotool("key", "alt+n", "ctrl+a")  # the name field, whatever has the focus
             self._display.xdotool("type", "--delay", "5", str(path))
             self._display.xdotool("key", "Return")
 

@@ -1,9 +1,26 @@
 """Ports for servers that a test starts."""
 
+import itertools
+import os
+import random
 import socket
+from typing import Final
+
+_FIRST: Final = 20_000
+_EACH: Final = 1_000
+"""Below the ports that systems hand out to clients (Linux: from 32,768), and a range for each of the test's workers:
+otherwise anybody can take a port between the moment it is found free and the server's start."""
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 12
+_ports = itertools.count(random.randrange(_EACH))
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One that nobody listens on, and that was not given before."""
+    while True:
+        port = _FIRST + _worker * _EACH + next(_ports) % _EACH
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port

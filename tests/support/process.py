@@ -39,10 +39,11 @@ class Process:
 
     def _read(self) -> None:
         assert self._popen.stdout is not None
-        for raw in self._popen.stdout:
-            with self._news:
-                self._lines.append(raw.decode(errors="replace").rstrip("\n"))
-                self._news.notify_all()
+        with self._popen.stdout as output:
+            for raw in output:
+                with self._news:
+                    self._lines.append(raw.decode(errors="replace").rstrip("\n"))
+                    self._news.notify_all()
         with self._news:
             self._ended = True
             self._news.notify_all()
@@ -91,5 +92,3 @@ class Process:
         """SIGKILL to it and its children."""
         self.signal_group(signal.SIGKILL)
         self.wait()
-        if self._popen.stdout is not None:
-            self._popen.stdout.close()

@@ -18,6 +18,7 @@ from clawcraft.telemetry import log as module
 from clawcraft.telemetry.events import Happened
 from clawcraft.telemetry.log import ServiceLog, scrubbed
 from tests.support.clock import ManualClock
+from tests.support.waiting import HANG_S, wait_until
 
 
 class Rig:
@@ -243,6 +244,26 @@ def test_close_gives_the_loggers_back_and_may_come_twice(tmp_path: Path) -> None
     assert [(list(logger.handlers), logger.propagate, logger.level) for logger in loggers] == before
     log.event("late")
     assert not log.path.exists()
+
+
+def test_a_close_in_the_middle_of_a_batch_ends_the_thread(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of the queue was then taken for one more entry of the batch, and the thread waited for another."""
+    pending = rig.log._pending
+    closer = threading.Thread(target=rig.log.close)
+    take = pending.get_nowait
+
+    def take_once_it_closes() -> Any:
+        monkeypatch.setattr(pending, "get_nowait", take)
+        closer.start()
+        wait_until(pending.qsize, "the end is in the queue")
+        return take()
+
+    monkeypatch.setattr(pending, "get_nowait", take_once_it_closes)
+    rig.log.event("notice", message="the last one")
+    rig.log._thread.join(HANG_S)
+    closer.join(HANG_S)
+    assert not rig.log._thread.is_alive()
+    assert [line["message"] for line in rig.written()] == ["the last one"]
 
 
 def test_files_rotate_by_size_and_the_oldest_goes(tmp_path: Path) -> None:

@@ -51,13 +51,13 @@ def test_the_script_is_added_once_and_removed_again(
     assert json.loads(removed.to_bytes()) == expected
 
 
-def test_an_entry_of_a_copy_elsewhere_is_pointed_here_and_keeps_its_settings(tmp_path: Path) -> None:
+def test_an_entry_of_a_copy_elsewhere_is_pointed_here_and_loses_its_settings(tmp_path: Path) -> None:
     old = {"path": "C:\\old place\\twitch_clawcraft.py", "settings": {"port": "3055"}}
     found = Collection(tmp_path / "Show.json", {"modules": {"scripts-tool": [old]}})
 
     assert found.add(SCRIPT)
 
-    assert found.entry(SCRIPT) == {"path": str(SCRIPT), "settings": {"port": "3055"}}
+    assert found.entry(SCRIPT) == {"path": str(SCRIPT), "settings": {}}
     assert not found.add(SCRIPT)
 
 

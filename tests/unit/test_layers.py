@@ -16,7 +16,10 @@ LAYERS = (
     ("actions",),
     ("obs", "twitch"),
     ("telemetry",),
-    ("errors", "clock", "files", "secrets", "settings", "dependencies", "checks", "actions.catalogue"),
+    (
+        *("errors", "clock", "files", "secrets", "settings", "text", "checks", "actions.catalogue"),
+        *("dependencies", "standard_library", "confirmed"),
+    ),
 )
 """From top to bottom; the parts of one row do not import each other, save for the leaves in the last."""
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}

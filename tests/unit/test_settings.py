@@ -38,11 +38,13 @@ def test_the_defaults_are_those_of_the_contract(store: SecretStore) -> None:
     assert [str(network) for network in settings.allowed_clients] == ["127.0.0.0/8", "::1/128"]
 
 
-def test_environment_beats_file_beats_store_beats_panel(store: SecretStore, tmp_path: Path) -> None:
+def test_environment_beats_file_beats_store_and_no_secret_comes_from_the_panel(
+    store: SecretStore, tmp_path: Path
+) -> None:
     mounted = tmp_path / "mounted"
     mounted.write_text("from-the-file-0123456789\n")
     panel: dict[str, object] = {"tool_service_token": "from-the-panel-0123456789", "port": "4001"}
-    assert load(store, panel).service_token == Secret("from-the-panel-0123456789")
+    assert load(store, panel).service_token != Secret("from-the-panel-0123456789")
     store.update({"TOOL_SERVICE_TOKEN": Secret("from-the-store-0123456789")})
     assert load(store, panel).service_token == Secret("from-the-store-0123456789")
     by_file = load(store, panel, TOOL_SERVICE_TOKEN_FILE=str(mounted))

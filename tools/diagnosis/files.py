@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import _venv
 from clawcraft.checks import Check, failed, ok, warning
-from clawcraft.dependencies import REQUIRED
+from clawcraft.confirmed import Confirmed
 from clawcraft.panel.fields import service_values
 from clawcraft.panel.interpreter import child_environment, interpreter_of
 from clawcraft.secrets import Secret, SecretStore, SecretStoreError
@@ -19,6 +19,16 @@ from installer import LIBRARY, SCRIPT, Problem, embedded, homes
 from installer.collection import BrokenCollection, Collection
 
 INSTALL: Final = f'Close OBS and run: python3 "{_venv.ROOT / "tools" / "install.py"}"'
+
+_LOOK: Final = """\
+import sys
+sys.path.insert(0, sys.argv[1])
+from clawcraft import dependencies
+dependencies.activate()
+if unfit := dependencies.unfit():
+    sys.exit("not there: " + "; ".join(map(str, unfit)))
+import bottle, jsonschema, prometheus_client, requests, waitress
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +59,15 @@ def look(obs_config_dir: Path | None) -> Found:
     checks += _packages(home)
     store = _ReadOnlyStore(home.own_folder)
     try:
-        settings = load_settings(os.environ, store, service_values(panel), home.own_folder)
+        values, unconfirmed = Confirmed(home.own_folder).sift(service_values(panel))
+        settings = load_settings(os.environ, store, values, home.own_folder)
     except (SettingsError, SecretStoreError) as error:
         checks.append(failed("settings", str(error), "Correct it in the panel or in the environment."))
         return Found(checks, None, False)
+    if unconfirmed:
+        asked = ", ".join(f"{name}={text}" for name, text in unconfirmed.items())
+        message = f"the scene collection asks for {asked}, which nobody confirmed on this machine"
+        checks.append(warning("confirmed", message, "If you want it: Tools, Scripts, Scene collection, Confirm."))
     checks.append(ok("settings", f"the service is to listen on {settings.bind}, port {settings.port}"))
     given = settings.origins["TOOL_SERVICE_TOKEN"] != "secret store" or store.get("TOOL_SERVICE_TOKEN") is not None
     return Found(checks, settings, given)
@@ -107,12 +122,15 @@ def _packages(home: homes.ObsHome) -> Iterator[Check]:
         found = ok("packages", f"{folder} is there") if there else failed("packages", f"{folder} is not there", INSTALL)
         yield found
         return
-    code = f"import sys; sys.path.insert(0, {str(folder)!r}); import {', '.join(REQUIRED)}"
     done = subprocess.run(
-        [str(interpreter), "-c", code], env=child_environment(), capture_output=True, text=True, timeout=60
+        [str(interpreter), "-c", _LOOK, str(_venv.PLUGIN)],
+        env=child_environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     if done.returncode == 0:
-        yield ok("packages", f"the packages import in Python {python}")
+        yield ok("packages", f"the packages are there in their versions and import in Python {python}")
     else:
         said = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
-        yield failed("packages", f"the packages do not import in Python {python}: {said[0]}", INSTALL)
+        yield failed("packages", f"the packages do not serve Python {python}: {said[0]}", INSTALL)

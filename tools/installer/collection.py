@@ -59,12 +59,12 @@ class Collection:
 
     def add(self, script: Path) -> bool:
         """Put ``script`` into the list, once; whether that changed anything. An entry for another copy of it is pointed
-        here and keeps its settings: two copies would fight for the port."""
+        here, since two copies would fight for the port, and loses its settings: who shared the file chose them."""
         if self.entry(script) is not None:
             return False
         for entry in self._entries():
             if re.split(r"[\\/]", str(entry.get("path")))[-1] == script.name:
-                entry["path"] = script.as_posix()
+                entry |= {"path": script.as_posix(), "settings": {}}
                 return True
         scripts = self._data.setdefault(_MODULES, {}).setdefault(_SCRIPTS, [])
         scripts.append({"path": script.as_posix(), "settings": {}})

@@ -12,7 +12,7 @@ import stat
 from pathlib import Path
 from typing import Any, Final
 
-from clawcraft.files import write_atomically
+from clawcraft.files import private_folder, write_atomically
 from installer import Problem
 from installer.homes import ObsHome
 
@@ -35,7 +35,8 @@ class Ledger:
         try:
             old = path.read_bytes() if path.exists() else None
             entry: dict[str, Any] = dict(self._entries.get(str(path), {"after": None, "backup": None}))
-            self.folder.mkdir(parents=True, exist_ok=True)
+            private_folder(self.folder.parent)
+            private_folder(self.folder)
             # A second change of ours on top of the first keeps the backup from before both.
             if old is not None and _digest(old) != entry["after"]:
                 entry["backup"] = f"{_digest(str(path).encode())[:8]}-{path.name}"

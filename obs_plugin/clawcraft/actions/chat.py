@@ -4,6 +4,7 @@ from typing import Any
 
 from clawcraft.actions.handlers import ActionContext, Result
 from clawcraft.errors import ChatMessageDropped
+from clawcraft.twitch.foreign import foreign
 
 
 def post_chat_message(context: ActionContext) -> Result:
@@ -22,7 +23,7 @@ def post_chat_message(context: ActionContext) -> Result:
             raise ChatMessageDropped(f"Twitch dropped the message: {said}", details={"drop_reason": reason})
         return {
             "status": "sent",
-            "message_id": str(row.get("message_id") or ""),
+            "message_id": foreign(row, "message_id", "id"),
             "channel": session.broadcaster.login,
             "broadcaster_id": session.broadcaster.id,
             "sender": session.helix.identity.login,
@@ -34,4 +35,4 @@ def _drop_reason(value: Any) -> dict[str, str]:
     found = value[0] if isinstance(value, list) and value else value
     if not isinstance(found, dict):
         return {"code": "", "message": ""}
-    return {"code": str(found.get("code") or ""), "message": str(found.get("message") or "")}
+    return {"code": foreign(found, "code", "code"), "message": foreign(found, "message", "message")}

@@ -6,6 +6,7 @@ from typing import Any, Final
 from clawcraft.actions.handlers import ActionContext, Result
 from clawcraft.errors import ChannelOffline, ClawcraftError, Stopping, TwitchRejected
 from clawcraft.twitch.client import HelixSession
+from clawcraft.twitch.foreign import foreign
 
 CONFIRM_PAUSES_S: Final = (1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0)
 _RESERVE_S: Final = 1.0
@@ -31,19 +32,21 @@ def create_clip(context: ActionContext) -> Result:
                 raise ChannelOffline(error.message, details=error.details) from None
             error.hint = _HINTS.get(int(status or 0), error.hint)
             raise
-        clip_id = str(row.get("id") or "")
+        clip_id = foreign(row, "id", "id")
         clip = _confirm(session, clip_id)
         result: Result = {
             "status": "created",
             "clip_id": clip_id,
-            "url": str((clip or {}).get("url") or f"https://clips.twitch.tv/{clip_id}"),
-            "edit_url": str(row.get("edit_url") or ""),
+            "url": foreign(clip or {}, "url", "url") or f"https://clips.twitch.tv/{clip_id}",
+            "edit_url": foreign(row, "edit_url", "url"),
             "confirmed": clip is not None,
             "channel": session.broadcaster.login,
             "broadcaster_id": session.broadcaster.id,
         }
         if clip is not None:
-            result["title"], result["duration_s"] = clip.get("title"), clip.get("duration")
+            duration = clip.get("duration")
+            result["title"] = foreign(clip, "title", "title")
+            result["duration_s"] = duration if isinstance(duration, int | float) else None
         return result
 
 

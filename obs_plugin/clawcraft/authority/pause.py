@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from clawcraft.clock import Clock, rfc3339
-from clawcraft.files import write_atomically
+from clawcraft.files import private_folder, write_atomically
 
 
 class PauseSwitch:
@@ -90,5 +90,5 @@ class PauseSwitch:
         return since
 
     def _write(self, since: float) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(self._path.parent)
         write_atomically(self._path, repr(since).encode("ascii"), durable=False)

@@ -145,13 +145,13 @@ _SIGNATURE: Final = (
         "header",
         "X-Tool-Signature",
         {"type": "string", "pattern": "^(sha256=)?[0-9A-Fa-f]{64}$"},
-        "Required once a signature secret is set: hex HMAC-SHA256 of the raw body, or of timestamp + '.' + body.",
+        "Required once a signature secret is set: hex HMAC-SHA256 of timestamp + '.' + raw body.",
     ),
     _parameter(
         "header",
         "X-Tool-Timestamp",
         {"type": "string", "pattern": "^[0-9]{1,15}$"},
-        "Unix seconds, part of what is signed; more than 300 s off is refused. The operator can require it.",
+        "Unix seconds, part of what is signed; more than 300 s off is refused. Required with a signature.",
     ),
 )
 

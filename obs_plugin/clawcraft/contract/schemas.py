@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -16,8 +16,11 @@ from clawcraft.actions.catalogue import BY_NAME, Kind
 from clawcraft.contract.strict_json import shown
 from clawcraft.errors import InvalidRequest, UnknownAction
 from clawcraft.jobs.model import Envelope
+from clawcraft.text import first_unfit
 
 MAX_VIOLATIONS: Final = 20
+PLAIN_TEXT: Final = "plain-text"
+"""The ``format`` of what people get to see: see ``text.py``."""
 ASYNC_IDS: Final = ("request_id", "mission_id", "correlation_id")
 
 Schema = dict[str, Any]
@@ -42,18 +45,29 @@ def _multiple_of(_: Any, step: float, instance: Any, __: Schema) -> Iterator[Val
             yield ValidationError("multipleOf")
 
 
+def _format(_: Any, name: str, instance: Any, __: Schema) -> Iterator[ValidationError]:
+    if name == PLAIN_TEXT and isinstance(instance, str) and first_unfit(instance):
+        yield ValidationError("format")
+
+
 _Validator: Final[type[Validator]] = extend(  # type: ignore[no-untyped-call]
-    Draft202012Validator, {"pattern": _pattern, "multipleOf": _multiple_of}
+    Draft202012Validator, {"pattern": _pattern, "multipleOf": _multiple_of, "format": _format}
 )
+
+
+def _no_secret(_text: str) -> bool:
+    return False
 
 
 class Contract:
     """Every schema of ``schema_dir``: ``envelope.json``, ``actions/<name>.json`` and ``responses/<name>.json``.
 
-    Raises ValueError if an action has no schema, or a schema no action.
+    ``holds_secret`` tells whether a text gives a secret away. Raises ValueError if an action has no schema, or a schema
+    no action.
     """
 
-    def __init__(self, schema_dir: Path) -> None:
+    def __init__(self, schema_dir: Path, holds_secret: Callable[[str], bool] = _no_secret) -> None:
+        self._holds_secret = holds_secret
         files = {
             path.relative_to(schema_dir).as_posix(): json.loads(path.read_text("utf-8"))
             for path in sorted(schema_dir.rglob("*.json"))
@@ -106,6 +120,7 @@ class Contract:
             message = f"{action} makes a job and needs one of {', '.join(ASYNC_IDS)}, to recognise a repeat"
             further.append({"path": "/request_id", "rule": "required", "message": message})
         _refuse(list(self._check_args[action].iter_errors(args)), "/args", further)
+        self._refuse_secrets(args)
         return Envelope(
             action=action,
             args=_normalised(args, self._args[action]["properties"]),
@@ -114,6 +129,14 @@ class Contract:
             mission_id=value.get("mission_id"),
             correlation_id=value.get("correlation_id"),
         )
+
+    def _refuse_secrets(self, args: Mapping[str, Any]) -> None:
+        found = [name for name, value in args.items() if isinstance(value, str) and self._holds_secret(value)]
+        if found:
+            message = "must not contain a secret of this service: viewers would read it"
+            violations = [{"path": f"/args/{name}", "rule": "secret", "message": message} for name in found]
+            hint = "Never put a token or secret into a text. If somebody asked for one, tell the streamer."
+            raise InvalidRequest(f"args/{found[0]}: {message}", hint=hint, details={"violations": violations})
 
     def check_field(self, name: str, text: str) -> str | None:
         """Why ``text`` cannot be the envelope's ``name``; None if it can."""
@@ -191,6 +214,9 @@ def _explain(error: Any) -> str:
             return f"must be at most {limit}"
         case "multipleOf":
             return f"must be a multiple of {limit}"
+        case "format":
+            position, name = first_unfit(instance) or (0, "")
+            return f"must not have control, bidirectional or invisible characters; at position {position} is {name}"
         case "pattern":
             return f"does not fit {limit} — {error.schema['description']}"
         case _:

@@ -5,10 +5,11 @@ Called on HTTP workers; the only state is what the injected parts keep.
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from hmac import compare_digest
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from clawcraft.authority.rate_limit import AuthFailureLimiter
 from clawcraft.clock import Clock
@@ -24,44 +25,13 @@ from clawcraft.errors import (
 from clawcraft.http import signature
 from clawcraft.http.wire import MAX_BODY_BYTES
 from clawcraft.jobs.model import Envelope
-from clawcraft.secrets import Secret
-from clawcraft.settings import IpNetwork, Settings
+from clawcraft.jobs.store import JobStore
+from clawcraft.settings import Settings
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
-Environ = Mapping[str, Any]
+Environ = dict[str, Any]
 
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
-
-
-class ReplayGuard(Protocol):
-    """Remembers signatures, also across a restart of OBS."""
-
-    def seen_signature(self, signature: str, expires_at_s: float) -> bool:
-        """True if ``signature`` came before and has not expired; else remember it until ``expires_at_s`` (Unix)."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class GateConfig:
-    """The settings the gate needs; asked for at each request."""
-
-    bind: str
-    allowed_clients: tuple[IpNetwork, ...]
-    allowed_hosts: tuple[str, ...]
-    token: Secret
-    signature_secret: Secret | None
-    require_timestamp: bool
-
-    @classmethod
-    def of(cls, settings: Settings) -> "GateConfig":
-        return cls(
-            bind=settings.bind,
-            allowed_clients=settings.allowed_clients,
-            allowed_hosts=settings.allowed_hosts,
-            token=settings.service_token,
-            signature_secret=settings.signature_secret,
-            require_timestamp=settings.require_timestamp,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +46,10 @@ class Gate:
     """Each method is one check and raises its own refusal; the application calls them in the contract's order."""
 
     def __init__(
-        self, config: Callable[[], GateConfig], replays: ReplayGuard, failures: AuthFailureLimiter, clock: Clock
+        self, settings: Callable[[], Settings], store: JobStore, failures: AuthFailureLimiter, clock: Clock
     ) -> None:
-        self._config = config
-        self._replays = replays
+        self._settings = settings
+        self._store = store
         self._failures = failures
         self._clock = clock
 
@@ -89,15 +59,15 @@ class Gate:
         A browser is no client of this service: a request that carries an Origin is refused, so that no web page the
         streamer visits can even try, whatever it knows.
         """
-        config = self._config()
+        settings = self._settings()
         address = _plain_address(str(environ["REMOTE_ADDR"]))
-        if not any(address in network for network in config.allowed_clients):
+        if not any(address in network for network in settings.allowed_clients):
             raise ClientNotAllowed(f"the address {address} may not call this service")
         host = environ.get("HTTP_HOST")
         if host is None:
             if environ["SERVER_PROTOCOL"] == "HTTP/1.1":
                 raise InvalidRequest("HTTP/1.1 needs a Host header", hint="Send a Host header.")
-        elif not _host_allowed(str(host), config):
+        elif not _host_allowed(str(host), settings):
             raise ClientNotAllowed(
                 f"the Host {str(host)[:80]!r} is not a name of this service",
                 hint="Call it by 127.0.0.1, localhost or its bind address, or add the name to "
@@ -134,7 +104,9 @@ class Gate:
         scheme, _, token = str(header or "").partition(" ")
         # Header text arrives as latin-1; back to the bytes that were sent.
         given = token.strip(" ").encode("latin-1")
-        if scheme.lower() == "bearer" and compare_digest(given, self._config().token.reveal().encode("utf-8")):
+        if scheme.lower() == "bearer" and compare_digest(
+            given, self._settings().service_token.reveal().encode("utf-8")
+        ):
             return
         self._failures.failed(str(environ["REMOTE_ADDR"]))
         if header is None:
@@ -145,18 +117,18 @@ class Gate:
 
     def check_signature(self, environ: Environ, body: bytes) -> Signed | None:
         """None while no secret is set. Raises InvalidSignature; RateLimited once an address fails too often."""
-        config = self._config()
-        if config.signature_secret is None:
+        settings = self._settings()
+        if settings.signature_secret is None:
             return None
         try:
             return Signed(
                 *signature.verify(
-                    config.signature_secret,
+                    settings.signature_secret,
                     body,
                     environ.get("HTTP_X_TOOL_SIGNATURE"),
                     environ.get("HTTP_X_TOOL_TIMESTAMP"),
                     now_s=self._clock.time(),
-                    require_timestamp=config.require_timestamp,
+                    require_timestamp=settings.require_timestamp,
                 )
             )
         except InvalidSignature:
@@ -164,37 +136,41 @@ class Gate:
             raise
 
     def check_replay(self, signed: Signed | None, envelope: Envelope) -> None:
-        """Raises ReplayedRequest for a signed request seen before. With a request_id a repeat is harmless and
-        answered by idempotency."""
-        if signed is None or envelope.request_id is not None:
+        """Raises ReplayedRequest for a signed request seen before. The one repeat that is harmless is that of a
+        request_id whose job or answer is kept: idempotency gives that again. Also a request that was refused counts as
+        seen: sent again by somebody else, it would run once the streamer has ended a pause."""
+        if signed is None or not self._store.seen_signature(signed.signature, signed.expires_at_s):
             return
-        if self._replays.seen_signature(signed.signature, signed.expires_at_s):
-            raise ReplayedRequest("this signed request was sent before and has no request_id")
+        if envelope.request_id is None or not self._store.knows(envelope.request_id):
+            raise ReplayedRequest("this signed request was sent before, and no answer to it is kept")
 
 
+# A client calls again and again from one address by one name.
+@lru_cache(maxsize=128)
 def _plain_address(text: str) -> IpAddress:
     address = ipaddress.ip_address(text.partition("%")[0])
     mapped = getattr(address, "ipv4_mapped", None)
     return mapped or address
 
 
+@lru_cache(maxsize=128)
 def _host_name(text: str) -> str | None:
     """The name in a Host header or setting, in lower case without port, brackets and final dot; None if malformed."""
     match = _HOST.fullmatch(text)
     return None if match is None else match.group(1).strip("[]").rstrip(".").lower()
 
 
-def _host_allowed(text: str, config: GateConfig) -> bool:
+def _host_allowed(text: str, settings: Settings) -> bool:
     # Against DNS rebinding: a page on evil.example that resolves to 127.0.0.1 still sends Host: evil.example.
     name = _host_name(text)
     if name is None:
         return False
-    if name == "localhost" or name in (_host_name(allowed) for allowed in config.allowed_hosts):
+    if name == "localhost" or name in (_host_name(allowed) for allowed in settings.allowed_hosts):
         return True
     try:
         address = _plain_address(name)
     except ValueError:
         return False
-    bind = ipaddress.ip_address(config.bind)
+    bind = _plain_address(settings.bind)
     # Listening on every address, any of them may be used: an address as Host cannot come from rebinding.
     return address.is_loopback or address == bind or bind.is_unspecified

@@ -2,9 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
-
-import bottle
+from http.client import responses as reasons
+from typing import Any, Final, NamedTuple
 
 from clawcraft.errors import (
     ClawcraftError,
@@ -17,29 +16,40 @@ from clawcraft.http.wire import MAX_BODY_BYTES, MAX_HEADER_BYTES
 
 ALWAYS: Final[Mapping[str, str]] = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 JSON: Final = "application/json"
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
 
 
-def answer(
-    status: int, body: bytes, content_type: str = JSON, headers: Mapping[str, str] | None = None
-) -> bottle.HTTPResponse:
+class Response(NamedTuple):
     """A finished response."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    @property
+    def status_line(self) -> str:
+        return f"{self.status} {reasons[self.status]}"
+
+
+def answer(status: int, body: bytes, content_type: str = JSON, headers: Mapping[str, str] | None = None) -> Response:
+    """``body`` with the headers that every answer has."""
     named = {**ALWAYS, "Content-Type": content_type, "Content-Length": str(len(body)), **(headers or {})}
-    return bottle.HTTPResponse(body, status, named)
+    return Response(status, list(named.items()), body)
 
 
-def json_answer(status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> bottle.HTTPResponse:
+def json_answer(status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
     """``body`` as JSON."""
     return answer(status, encode(body), headers=headers)
 
 
-def failure(error: ClawcraftError, action: str | None, request_id: str | None) -> bottle.HTTPResponse:
+def failure(error: ClawcraftError, action: str | None, request_id: str | None) -> Response:
     """The contract's failure object, with the status and headers that belong to the error."""
     return json_answer(error.status, error.body(action, request_id), error.headers())
 
 
 def encode(body: Any) -> bytes:
     """JSON in UTF-8. A half surrogate, as file names and foreign text can hold, becomes ``?``."""
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=str).encode("utf-8", "replace")
+    return _JSON.encode(body).encode("utf-8", "replace")
 
 
 def of_waitress(refusal: Any) -> ClawcraftError:

@@ -1,8 +1,7 @@
-"""A waitress server that starts in the caller's sight and really stops. Started and stopped by the service."""
+"""The HTTP server that starts in the caller's sight and really stops. Started and stopped by the service."""
 
 import errno
 import logging
-import select
 import socket
 import sys
 import threading
@@ -10,13 +9,10 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from waitress import wasyncore
-from waitress.adjustments import Adjustments
+from clawcraft.http.wire import Listener
+from clawcraft.http.workers import WaitSlots, Workers
 
-from clawcraft.http.wire import MAX_BODY_BYTES, MAX_HEADER_BYTES, Listener
-from clawcraft.http.workers import WaitSlots, WorkerPool
-
-WORKERS: Final = 4
+WORKERS: Final = 8
 CONNECTION_LIMIT: Final = 256
 REQUEST_TIMEOUT_S: Final = 15.0
 """Longest time for a request to arrive completely, and for a client to fetch its answer."""
@@ -24,10 +20,7 @@ IDLE_TIMEOUT_S: Final = 75.0
 """Longest silence on a kept connection."""
 TURN_S: Final = 1.0
 
-__all__ = ["HttpServer", "ListenError", "PortInUse", "WaitSlots"]
-
 _logger = logging.getLogger("clawcraft.http")
-_poll = wasyncore.poll2 if hasattr(select, "poll") else wasyncore.poll  # select() fails beyond 1023 open files
 
 
 class ListenError(OSError):
@@ -39,7 +32,8 @@ class PortInUse(ListenError):
 
 
 class HttpServer:
-    """``app`` (WSGI) on ``bind``:``port``; port 0 takes a free one. Usable for one start and one stop."""
+    """``app`` (WSGI) on ``bind``:``port``; port 0 takes a free one. Usable for one start and one stop. At most
+    ``workers`` requests run at a time, and as many more as may wait in ``slots``."""
 
     def __init__(
         self,
@@ -54,43 +48,27 @@ class HttpServer:
         idle_timeout_s: float = IDLE_TIMEOUT_S,
     ) -> None:
         self._app = app
-        self._bind = bind
-        self._wanted_port = port
+        self._address = (bind, port)
         self._connection_limit = connection_limit
-        self._request_timeout_s = request_timeout_s
-        self._idle_timeout_s = idle_timeout_s
-        self._pool = WorkerPool(workers, slots)
+        self._timeouts_s = (request_timeout_s, idle_timeout_s)
+        self._workers = Workers(self._look, workers + slots.limit)
+        self._listener: Listener | None = None
+        self._next_sweep_s = 0.0
         self._stopping = threading.Event()
         self._drain_until_s = 0.0
-        self._thread = threading.Thread(target=self._run, name="clawcraft-http-loop", daemon=True)
-        self._map: dict[int, Any] = {}
-        self._listener: Listener | None = None
-        self._port = 0
-
-    @property
-    def port(self) -> int:
+        self.port = 0
         """The port listened on; 0 before the start."""
-        return self._port
 
     @property
     def busy_workers(self) -> int:
-        return self._pool.busy
+        return self._workers.busy
 
     def start(self) -> None:
         """Listen and serve. Raises PortInUse or another ListenError, with nothing left behind."""
-        sock = _listening_socket(self._bind, self._wanted_port)
-        self._port = sock.getsockname()[1]
-        adjustments = Adjustments(
-            sockets=[sock],
-            ident=None,
-            connection_limit=self._connection_limit,
-            max_request_header_size=MAX_HEADER_BYTES,
-            max_request_body_size=2 * MAX_BODY_BYTES,  # waitress counts chunk headers too; the gate counts exactly
-            log_socket_errors=False,
-        )
-        self._listener = Listener(self._app, sock, map=self._map, dispatcher=self._pool, adj=adjustments)
-        self._pool.start()
-        self._thread.start()
+        sock = _listening_socket(*self._address)
+        self.port = sock.getsockname()[1]
+        self._listener = Listener(self._app, sock, self._workers, self._connection_limit)
+        self._workers.start()
 
     def stop(self, timeout_s: float) -> list[str]:
         """Stop listening, finish what runs, close every connection, end every thread. Idempotent.
@@ -100,37 +78,42 @@ class HttpServer:
         """
         if self._listener is None:
             return []
-        deadline_s = time.monotonic() + timeout_s
-        self._drain_until_s = time.monotonic() + timeout_s / 2
-        self._pool.close()
+        now_s = time.monotonic()
+        self._drain_until_s = now_s + timeout_s / 2
         self._stopping.set()
         self._listener.pull_trigger()
-        self._thread.join(max(0.0, deadline_s - time.monotonic()))
-        left = self._pool.join(deadline_s)
-        return [*left, self._thread.name] if self._thread.is_alive() else left
+        left = self._workers.join(now_s + timeout_s)
+        if not left:
+            self._listener.close_trigger()
+            self._listener = None
+        return left
 
-    def _run(self) -> None:
+    def _look(self) -> bool:
+        """The leading thread: see what the connections want; False once the server has stopped."""
         listener = self._listener
         assert listener is not None
-        next_sweep_s = 0.0
-        while not self._stopping.is_set():
-            self._turn(TURN_S)
-            now = time.time()
-            if now >= next_sweep_s:
-                next_sweep_s = now + TURN_S
-                listener.sweep(now, self._request_timeout_s, self._idle_timeout_s)
-        listener.draining = True
-        wasyncore.dispatcher.close(listener)
-        listener.close_channels(idle_only=True)
-        while listener.active_channels and time.monotonic() < self._drain_until_s:
-            self._turn(0.05)
-            listener.close_channels(idle_only=True)
-        listener.close_channels(idle_only=False)
-        listener.close_trigger()
+        if self._stopping.is_set():
+            self._drain(listener)
+            return False
+        self._turn(listener, TURN_S)
+        now_s = time.monotonic()
+        if now_s >= self._next_sweep_s:
+            self._next_sweep_s = now_s + TURN_S
+            listener.sweep(*self._timeouts_s)
+        return True
 
-    def _turn(self, timeout_s: float) -> None:
+    def _drain(self, listener: Listener) -> None:
+        listener.close()
+        while True:
+            self._workers.cancel_all()
+            if listener.close_channels(idle_only=True) or time.monotonic() >= self._drain_until_s:
+                break
+            self._turn(listener, 0.05)
+        listener.close_channels(idle_only=False)
+
+    def _turn(self, listener: Listener, timeout_s: float) -> None:
         try:
-            _poll(timeout_s, self._map)
+            listener.turn(timeout_s)
         except Exception:
             # The loop is the whole service: whatever one connection did to it, the others go on.
             _logger.exception("the HTTP loop stumbled")

@@ -35,7 +35,7 @@ def verify(
         raise InvalidSignature("X-Tool-Signature is not 64 hex digits, with or without 'sha256=' before them")
     if timestamp is None:
         if require_timestamp:
-            raise InvalidSignature("X-Tool-Timestamp is missing, and the operator requires it")
+            raise InvalidSignature("X-Tool-Timestamp is missing; sign timestamp + '.' + body")
     elif not _TIMESTAMP.fullmatch(timestamp):
         raise InvalidSignature("X-Tool-Timestamp is not a Unix time in whole seconds")
     given = match.group(1).lower()

@@ -1,19 +1,25 @@
-"""waitress made strict: how bytes become a request, and how a malformed one still gets an answer of the contract.
+"""All that touches more of waitress than its public interface, each use with its reason: how bytes become a request,
+how a malformed one still gets an answer of the contract, and when a connection ends.
 
-The parser and the channel belong to the server's loop thread, a task to a worker.
+Written against waitress 3.0.2; tests/http/test_waitress.py says so clearly on any other. A connection belongs to the
+thread that leads (``workers.py``), and while it runs a request to the thread that serves it.
 """
 
+import math
+import select
 import socket
-import threading
 import time
-from collections.abc import Callable
 from typing import Any, Final
 
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
 from waitress.task import WSGITask
 from waitress.utilities import RequestEntityTooLarge
+
+from clawcraft.http.workers import Workers
 
 MAX_BODY_BYTES: Final = 64 * 1024
 MAX_HEADER_BYTES: Final = 16 * 1024
@@ -23,9 +29,13 @@ LINGER_BYTES: Final = 2 * 1024 * 1024
 resets it, and the client would never see why it was refused."""
 
 REFUSED: Final = "clawcraft.refused"
-"""environ key: waitress's own error, for a request that is no valid HTTP."""
-CLIENT_GONE: Final = "clawcraft.client_gone"
-"""environ key: ``() -> bool``, True once the client closed its side."""
+"""environ key: waitress's own error, for a request that is no valid HTTP; else None."""
+MAY_BLOCK: Final = "clawcraft.may_block"
+"""environ key: ``() -> None``, called before whatever may wait for anything but the processor."""
+CLIENT_GONE: Final = "waitress.client_disconnected"
+"""environ key, waitress's own: ``() -> bool``, True once the client closed its side."""
+
+_poll: Final = wasyncore.poll2 if hasattr(select, "poll") else wasyncore.poll  # select() fails beyond 1023 open files
 
 
 class StrictParser(HTTPRequestParser):  # type: ignore[misc]
@@ -37,6 +47,10 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]
     query = ""
     request_uri = "/"
     url_scheme = "http"
+
+    def __init__(self, adj: Adjustments) -> None:
+        super().__init__(adj)
+        self.begun_s = time.monotonic()
 
     def parse_header(self, header_plus: bytes) -> None:
         try:
@@ -61,14 +75,21 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]
 
 
 class Task(WSGITask):  # type: ignore[misc]
-    """One request on its way through the application."""
+    """One request on its way through the application, which also words the answer to one that is no valid HTTP."""
 
     wrote_header: bool
 
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()
-        environ[CLIENT_GONE] = self.channel.client_gone
+        environ[REFUSED] = self.request.error
+        environ[MAY_BLOCK] = self.channel.server.task_dispatcher.may_block
         return environ
+
+    def execute(self) -> None:
+        if self.request.error is not None:
+            self.channel.refused = True
+            self.set_close_on_finish()
+        super().execute()
 
     def write(self, data: bytes) -> None:
         # Head and body in one packet, where waitress makes two: a client is woken once.
@@ -81,76 +102,48 @@ class Task(WSGITask):  # type: ignore[misc]
         self.channel.write_soon(head + data)
 
 
-class RefusedTask(Task):
-    """A request that is no valid HTTP: the application words the answer, then the connection ends."""
-
-    def get_environment(self) -> dict[str, Any]:
-        environ = super().get_environment()
-        environ[REFUSED] = self.request.error
-        return environ
-
-    def execute(self) -> None:
-        self.channel.refused = True
-        self.set_close_on_finish()
-        super().execute()
-
-
 class Channel(HTTPChannel):  # type: ignore[misc]
     """One connection."""
 
     parser_class = StrictParser
-    task_class = Task
-    error_task_class = RefusedTask
+    task_class = error_task_class = Task
+    refused = False
+    _lingering_since_s: float | None = None
+    _lingered_bytes = 0
 
-    def __init__(self, *args: Any, **named: Any) -> None:
-        self.refused = False
-        self._reading: Any = None
-        self._reading_since = 0.0
-        self._lingering_since: float | None = None
-        self._lingered_bytes = 0
-        super().__init__(*args, **named)
+    @property
+    def last_activity(self) -> float:
+        return self._active_s
+
+    @last_activity.setter
+    def last_activity(self, _wall_s: float) -> None:
+        # waitress writes down wall time here; a clock put forward would end every connection.
+        self._active_s = time.monotonic()
 
     def received(self, data: bytes) -> bool:
-        answer: bool = super().received(data)
-        if self.request is not self._reading:
-            self._reading, self._reading_since = self.request, time.time()
-        return answer
-
-    def readable(self) -> bool:
-        if self._lingering_since is not None:
-            return True
-        return not self.server.draining and bool(super().readable())
-
-    def handle_read(self) -> None:
-        if self._lingering_since is None:
-            super().handle_read()
-            return
-        # recv closes the channel once the client has closed its side.
-        self._lingered_bytes += len(self.recv(self.adj.recv_bytes))
+        if self._lingering_since_s is None:
+            return bool(super().received(data))
+        self._lingered_bytes += len(data)
         if self._lingered_bytes > LINGER_BYTES:
             self.handle_close()
+        return False
 
-    def handle_write(self) -> None:
-        if not (self.refused and self.close_when_flushed):
-            super().handle_write()
-            return
-        self._flush_exception(self._flush_some)
-        if self.will_close:
-            self.handle_close()
-        elif not self.total_outbufs_len:
-            self._linger()
+    def handle_close(self) -> None:
+        # waitress's one way to end a connection: after the last answer, when the client has closed, on an error.
+        if self.refused and self._lingering_since_s is None and self.connected and not self.total_outbufs_len:
+            self._lingering_since_s = time.monotonic()
+            self.will_close = False
+            try:
+                self.socket.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass
+            else:
+                return
+        super().handle_close()
 
-    def _linger(self) -> None:
-        self.close_when_flushed = False
-        self._lingering_since = time.time()
-        try:
-            self.socket.shutdown(socket.SHUT_WR)
-        except OSError:
-            self.handle_close()
-
-    def client_gone(self) -> bool:
-        """A worker, while it runs this channel's request. A client that closed only its sending side counts as
-        gone too: it is answered at once instead of after a wait."""
+    def check_client_disconnected(self) -> bool:
+        # waitress's own finds out only with channel_request_lookahead, which lets the loop close the socket that a
+        # worker writes to, and leaves a client that closed only its sending side without its answer.
         sock = self.socket
         if sock is None or not self.connected:
             return True
@@ -161,62 +154,81 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         except OSError:
             return True
 
+    def _flush_outbufs_below_high_watermark(self) -> None:
+        # Called before each answer: with very much unsent, it waits for the thread that leads.
+        if self.total_outbufs_len > self.adj.outbuf_high_watermark:
+            self.server.task_dispatcher.may_block()
+        super()._flush_outbufs_below_high_watermark()
+
     @property
     def idle(self) -> bool:
         """Nothing runs and nothing waits to be sent."""
         return not self.requests and not self.total_outbufs_len
 
-    def overdue(self, now: float, request_timeout_s: float, idle_timeout_s: float) -> bool:
-        """True for a request that takes too long to arrive, an answer nobody fetches, or long silence. Unlike
-        waitress's own rule, a byte now and then does not keep a half-sent request alive."""
+    def overdue(self, request_timeout_s: float, idle_timeout_s: float) -> bool:
+        """True for a request that takes too long to arrive, an answer nobody fetches, or long silence. Unlike with
+        waitress's channel_timeout, a byte now and then does not keep a half-sent request alive."""
+        now_s = time.monotonic()
         if self.requests:
             return False
-        if self._lingering_since is not None:
-            return now - self._lingering_since > LINGER_S
-        if self.request is not None and now - self._reading_since > request_timeout_s:
+        if self._lingering_since_s is not None:
+            return now_s - self._lingering_since_s > LINGER_S
+        if self.request is not None and now_s - self.request.begun_s > request_timeout_s:
             return True
         limit_s = request_timeout_s if self.total_outbufs_len else idle_timeout_s
-        return bool(now - self.last_activity > limit_s)
+        return bool(now_s - self._active_s > limit_s)
 
 
 class Listener(TcpWSGIServer):  # type: ignore[misc]
-    """The listening socket and its connections; ``pull_trigger`` wakes the loop and is safe after close."""
+    """A listening socket and its connections. The leading thread's, but for ``pull_trigger``, which wakes it."""
 
     channel_class = Channel
-    draining = False
+    next_channel_cleanup = math.inf
+    """waitress would sweep by wall time, in the middle of a poll; see ``sweep``."""
 
-    def __init__(self, application: Callable[..., Any], sock: socket.socket, **named: Any) -> None:
-        self._trigger_lock = threading.Lock()
-        self._trigger_open = True
+    def __init__(self, app: Any, sock: socket.socket, workers: Workers, connection_limit: int) -> None:
+        adjustments = Adjustments(
+            sockets=[sock],
+            ident=None,
+            connection_limit=connection_limit,
+            max_request_header_size=MAX_HEADER_BYTES,
+            max_request_body_size=2 * MAX_BODY_BYTES,  # waitress counts chunk headers too; the gate counts exactly
+            clear_untrusted_proxy_headers=False,  # nothing here reads them
+            log_socket_errors=False,
+        )
         sockinfo = (sock.family, sock.type, sock.proto, sock.getsockname())
-        super().__init__(application, _sock=sock, sockinfo=sockinfo, bind_socket=False, **named)
-
-    def set_reuse_addr(self) -> None:
-        """Done before the socket was bound."""
-
-    def maintenance(self, now: float) -> None:
-        """The server's own loop sweeps connections; here it would close them while they are being polled."""
+        # Not create_server(), which knows neither another channel class nor, for its threads, a deadline at the end.
+        super().__init__(app, _sock=sock, sockinfo=sockinfo, bind_socket=False, dispatcher=workers, adj=adjustments)
 
     def pull_trigger(self) -> None:
-        # A worker may outlive the loop. waitress would then write to a closed descriptor, whose number may by now
-        # belong to another file.
-        with self._trigger_lock:
-            if self._trigger_open:
-                super().pull_trigger()
+        # waitress wakes its loop after each request; the thread that will look by itself need not be woken.
+        if not self.task_dispatcher.leads():
+            super().pull_trigger()
 
-    def close_trigger(self) -> None:
-        with self._trigger_lock:
-            self._trigger_open = False
-            self.trigger.close()
+    def turn(self, timeout_s: float) -> None:
+        """Wait for a connection to want something, and give it that."""
+        _poll(timeout_s, self._map)
 
-    def sweep(self, now: float, request_timeout_s: float, idle_timeout_s: float) -> None:
-        """Loop thread, between polls: end what is overdue."""
+    def sweep(self, request_timeout_s: float, idle_timeout_s: float) -> None:
+        """Between turns: end what is overdue."""
         for channel in list(self.active_channels.values()):
-            if channel.overdue(now, request_timeout_s, idle_timeout_s):
+            if channel.overdue(request_timeout_s, idle_timeout_s):
                 channel.handle_close()
 
-    def close_channels(self, *, idle_only: bool) -> None:
-        """Loop thread, between polls."""
+    def close(self) -> None:
+        """Between turns: listen no more, and close the connections where nothing runs."""
+        wasyncore.dispatcher.close(self)
+        self.close_channels(idle_only=True)
+
+    def close_channels(self, *, idle_only: bool) -> bool:
+        """Between turns; True if there is none left."""
         for channel in list(self.active_channels.values()):
             if channel.idle or not idle_only:
+                channel.refused = False  # no lingering
                 channel.handle_close()
+        return not self.active_channels
+
+    def close_trigger(self) -> None:
+        """After the last thread has ended: whoever woke the loop then would write to a descriptor that may by now
+        belong to another file."""
+        self.trigger.close()

@@ -1,8 +1,9 @@
-"""The threads that run requests, and the places for requests that only wait.
+"""The threads that serve requests, and the places for requests that only wait.
 
-``WorkerPool`` takes waitress's tasks in its own dispatcher's place, because that one leaves its threads behind at close
-and warns about each queued request. A request that waits (long poll, twin of a running request) takes a place of
-``WaitSlots`` and the pool grows by a thread meanwhile, so that waiting never uses up the workers.
+One thread at a time leads: it looks at the sockets and serves what it finds there itself, so that a request meets no
+other thread on its way. Before a request waits for a disk, OBS, Twitch or a job, its thread has another one take over
+the lead. waitress's own dispatcher hands each request to another thread (which costs 0.1 ms and more while OBS
+encodes), does not join its threads, and warns about each request that has to queue.
 """
 
 import contextlib
@@ -11,146 +12,140 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Final, Protocol
+from typing import Any, Final
 
-SURPLUS_IDLE_S: Final = 10.0
-"""How long a thread beyond the pool's size stays for the next wait before it ends."""
+IDLE_KEPT: Final = 4
+"""Threads that stay although nobody needs them now."""
 
 _logger = logging.getLogger("clawcraft.http")
 
 
-class Task(Protocol):
-    """A waitress channel with a request to run."""
-
-    def service(self) -> None: ...
-
-    def cancel(self) -> None: ...
-
-
 class WaitSlots:
-    """Counts requests that wait, at most ``limit`` at once. Any thread."""
+    """Counts requests that wait, at most ``limit`` at once, so that waiting never uses up the workers. Any thread."""
 
     def __init__(self, limit: int = 64) -> None:
         self.limit = limit
-        self._waiting = 0
-        self._resize: Callable[[int], None] | None = None
+        self.in_use = 0
         self._lock = threading.Lock()
-
-    @property
-    def in_use(self) -> int:
-        return self._waiting
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[bool]:
         """Around a wait: True if there was a place; False means answer now, as things stand."""
-        granted = self._add(1)
+        with self._lock:
+            granted = self.in_use < self.limit
+            self.in_use += granted
         try:
             yield granted
         finally:
-            if granted:
-                self._add(-1)
-
-    def follow(self, resize: Callable[[int], None] | None) -> None:
-        """From now on tell ``resize`` how many wait; None tells nobody."""
-        with self._lock:
-            self._resize = resize
-            if resize is not None:
-                resize(self._waiting)
-
-    def _add(self, change: int) -> bool:
-        with self._lock:
-            if self._waiting + change > self.limit:
-                return False
-            self._waiting += change
-            if self._resize is not None:
-                self._resize(self._waiting)
-            return True
+            with self._lock:
+                self.in_use -= granted
 
 
-class WorkerPool:
-    """``size`` threads plus one for each waiting request; daemon threads, all joined by ``stop``."""
+class Workers:
+    """At most ``limit`` daemon threads, made as they are needed. The one that leads calls ``look`` again and again,
+    which calls ``add_task``, and returns False once all is closed: then every thread ends."""
 
-    def __init__(self, size: int, slots: WaitSlots) -> None:
-        self._size = size
-        self._slots = slots
-        self._target = 0
-        self._alive = 0
-        self._busy = 0
-        self._started = 0
-        self._stopped = False
-        self._threads: list[threading.Thread] = []
-        self._tasks: deque[Task] = deque()
+    def __init__(self, look: Callable[[], bool], limit: int) -> None:
+        self._look = look
+        self._limit = limit
+        self._tasks: deque[Any] = deque()
         self._changed = threading.Condition()
-
-    @property
-    def busy(self) -> int:
+        self._leader: int | None = None
+        self._idle = 0
+        self._ended = False
+        self._started = 0
+        self._threads: list[threading.Thread] = []
+        self.busy = 0
         """Threads that run a request right now."""
-        return self._busy
 
     def start(self) -> None:
-        self._slots.follow(self._resize)
-
-    def add_task(self, task: Task) -> None:
-        """waitress's loop thread and workers. A stopped pool cancels the task instead."""
         with self._changed:
-            if not self._stopped:
-                self._tasks.append(task)
+            self._add_thread()
+            self._add_thread()  # the first request that may block finds it
+
+    def add_task(self, channel: Any) -> None:
+        """waitress, in any thread: a connection has a request to run. The leader takes it after this look."""
+        self._tasks.append(channel)
+
+    def leads(self) -> bool:
+        """Whether the calling thread leads."""
+        return self._leader == threading.get_ident()
+
+    def may_block(self) -> None:
+        """A thread before its request may wait: another takes over the lead. Where the system or ``limit`` gives none,
+        everybody waits along."""
+        if not self.leads():
+            return
+        with self._changed:
+            if self._idle:
                 self._changed.notify()
+            elif not self._add_thread():
                 return
-        task.cancel()
+            self._leader = None
 
-    def close(self) -> None:
-        """Cancel what has not begun; each thread ends after the request it is in."""
-        self._slots.follow(None)
-        with self._changed:
-            self._stopped = True
-            cancelled, self._tasks = self._tasks, deque()
-            self._changed.notify_all()
-        for task in cancelled:
-            task.cancel()
+    def cancel_all(self) -> None:
+        """The leader: what has not begun never will."""
+        while self._tasks:
+            self._tasks.popleft().cancel()
 
     def join(self, deadline_s: float) -> list[str]:
         """Wait for every thread until the monotonic time ``deadline_s``; the names of those still running."""
-        for thread in self._threads:
+        with self._changed:
+            threads = list(self._threads)
+        for thread in threads:
             thread.join(max(0.0, deadline_s - time.monotonic()))
-        return [thread.name for thread in self._threads if thread.is_alive()]
+        return [thread.name for thread in threads if thread.is_alive()]
 
-    def _resize(self, waiting: int) -> None:
-        with self._changed:
-            self._target = self._size + waiting
-            self._threads = [thread for thread in self._threads if thread.is_alive()]
-            while self._alive < self._target and not self._stopped:
-                self._started += 1
-                thread = threading.Thread(target=self._work, name=f"clawcraft-http-{self._started}", daemon=True)
-                try:
-                    thread.start()
-                except RuntimeError:
-                    _logger.error("the system gives no further thread; %d HTTP workers run", self._alive)
-                    break
-                self._threads.append(thread)
-                self._alive += 1
-            self._changed.notify()
-
-    def _next_task(self) -> Task | None:
-        with self._changed:
-            while not self._tasks:
-                surplus = self._alive > self._target
-                if self._stopped or (
-                    not self._changed.wait(SURPLUS_IDLE_S if surplus else None)
-                    and not self._tasks
-                    and self._alive > self._target
-                ):
-                    self._alive -= 1
-                    return None
-            self._busy += 1
-            return self._tasks.popleft()
+    def _add_thread(self) -> bool:
+        """Under the lock."""
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        if len(self._threads) >= self._limit:
+            return False
+        self._started += 1
+        thread = threading.Thread(target=self._work, name=f"clawcraft-http-{self._started}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            _logger.error("the system gives no further thread; %d HTTP workers run", len(self._threads))
+            return False
+        self._threads.append(thread)
+        return True
 
     def _work(self) -> None:
-        while (task := self._next_task()) is not None:
+        while (task := self._next()) is not None:
+            with self._changed:
+                self.busy += 1
             try:
                 task.service()
             except Exception:
                 _logger.exception("a request broke its worker")
             finally:
                 with self._changed:
-                    self._busy -= 1
+                    self.busy -= 1
+
+    def _next(self) -> Any:
+        """The next task, for the thread that leads; None ends the thread."""
+        if not self._take_the_lead():
+            return None
+        while not self._tasks:
+            if self._ended or not self._look():
+                with self._changed:
+                    self._ended = True
+                    self._leader = None
+                    self._changed.notify_all()
+                return None
+        return self._tasks.popleft()
+
+    def _take_the_lead(self) -> bool:
+        """Wait for it; False for a thread that nobody needs."""
+        if self.leads():
+            return True
+        with self._changed:
+            while self._leader is not None:
+                if self._idle >= IDLE_KEPT:
+                    return False
+                self._idle += 1
+                self._changed.wait()
+                self._idle -= 1
+            self._leader = threading.get_ident()
+        return True

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from clawcraft.errors import ClawcraftError
 from clawcraft.jobs.model import Envelope, Job, JobStatus, Progress
+from clawcraft.jobs.plain import plain
 from clawcraft.jobs.store import QUEUED_MESSAGE
 
 REPLAYED: Final = "Idempotent-Replayed"
@@ -38,9 +39,9 @@ def accepted(job: Job) -> Answer:
 def succeeded(envelope: Envelope, result: Mapping[str, Any]) -> Answer:
     """200 for a sync action."""
     body = {"request_id": envelope.request_id, "status": "done", **result}
-    return Answer(200, {"ok": True, "action": envelope.action, "result": body})
+    return Answer(200, {"ok": True, "action": envelope.action, "result": plain(body)})
 
 
 def failed(envelope: Envelope, error: ClawcraftError) -> Answer:
     """The failure object, with the status of its code."""
-    return Answer(error.status, error.body(envelope.action, envelope.request_id), error.headers())
+    return Answer(error.status, plain(error.body(envelope.action, envelope.request_id)), error.headers())

@@ -13,6 +13,7 @@ from typing import Final
 
 from clawcraft.clock import Clock
 from clawcraft.errors import Stopping, StorageUnavailable
+from clawcraft.files import private_folder
 from clawcraft.telemetry.events import EventLog
 
 BUSY_TIMEOUT_S: Final = 2.0
@@ -65,6 +66,8 @@ class Database:
     def __init__(self, path: Path, clock: Clock, log: EventLog) -> None:
         self.path = path
         self.lock = threading.RLock()
+        self.trouble = ""
+        """Why the last use failed, until something was written again: a full disk, mostly."""
         self._clock = clock
         self._log = log
         self._connection: sqlite3.Connection | None = None
@@ -86,16 +89,21 @@ class Database:
             except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
                 raise  # A defect of ours, not of the disk.
             except sqlite3.Error as error:
-                raise self._unavailable(error) from error
+                unavailable = self._unavailable(error)
+                self.trouble = unavailable.message
+                raise unavailable from error
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """The connection inside a write transaction: all of it is stored when the block ends, or none."""
         with self.reading() as connection:
             connection.execute("BEGIN IMMEDIATE")
+            before = connection.total_changes
             try:
                 yield connection
                 connection.execute("COMMIT")
+                if connection.total_changes != before:
+                    self.trouble = ""
             except BaseException:
                 # SQLite itself rolls back on a full disk; a second rollback would be an error.
                 if connection.in_transaction:
@@ -131,7 +139,7 @@ class Database:
     def _open(self) -> None:
         """Raises sqlite3.Error for what SQLite finds, StorageUnavailable where there is no place for the file."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(self.path.parent)
             # Chat messages and titles are the streamer's own business; SQLite gives its side files the same mode.
             self.path.touch(mode=0o600)
         except OSError as error:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from clawcraft.clock import rfc3339
+from clawcraft.jobs.plain import plain, plain_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,11 @@ class Envelope:
     request_id: str | None = None
     mission_id: str | None = None
     correlation_id: str | None = None
+
+    def claims(self) -> dict[str, str]:
+        """What a refusal names and a log shows of the request."""
+        names = ("request_id", "agent_id", "action", "mission_id", "correlation_id")
+        return {name: text for name in names if (text := getattr(self, name)) is not None}
 
 
 class JobStatus(StrEnum):
@@ -98,6 +104,7 @@ class Job:
         if status is JobStatus.RUNNING:
             progress = Progress(max(self.progress.percent, 1), "running", now_s)
             return replace(self, status=status, started_at=now_s, progress=progress)
+        result, error = result and plain(result), error and plain(error)
         percent = 100 if status is JobStatus.DONE else self.progress.percent
         message = str(status) if error is None else str(error.get("message", status))
         progress = Progress(percent, message, now_s)
@@ -108,7 +115,7 @@ class Job:
         if self.status is not JobStatus.RUNNING:
             raise IllegalTransition(f"job {self.id}: progress while {self.status}")
         percent = min(99, max(self.progress.percent, percent))
-        return replace(self, progress=Progress(percent, message, now_s))
+        return replace(self, progress=Progress(percent, plain_text(message), now_s))
 
     def to_json(self) -> dict[str, Any]:
         """The contract's ``job`` object; ``result`` or ``error`` is there once the job ended."""

@@ -6,7 +6,9 @@ too: a poll finds them there without a lock, however long a commit takes. It see
 once where the disk refuses it; such a change is written with the next one that succeeds.
 """
 
+import contextlib
 import hashlib
+import sqlite3
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from clawcraft.clock import Clock
-from clawcraft.errors import ClawcraftError, Interrupted, JobNotFound, QueueFull, StorageUnavailable
+from clawcraft.errors import ClawcraftError, Interrupted, JobNotFound, QueueFull, Stopping, StorageUnavailable
 from clawcraft.jobs.database import Database
 from clawcraft.jobs.kept_answers import AnswerTable
 from clawcraft.jobs.model import Envelope, Job, JobStatus, Progress
@@ -80,8 +82,7 @@ class JobStore:
 
     def get(self, job_id: str) -> Job:
         """Raises JobNotFound, also for a job past its TTL that no sweep has met yet."""
-        # In this order: a job that ends is put among the ended before it leaves the active.
-        job = self._active.get(job_id) or self._ended.get(job_id)
+        job = self.in_memory(job_id)
         if job is None:
             with self._database.reading() as connection:
                 row = connection.execute(f"SELECT {COLUMNS} FROM jobs WHERE id = ?", (job_id,)).fetchone()
@@ -89,6 +90,11 @@ class JobStore:
         if job is None or (job.finished_at is not None and job.finished_at < self._oldest_kept_s()):
             raise JobNotFound(f"there is no job {job_id!r}")
         return job
+
+    def in_memory(self, job_id: str) -> Job | None:
+        """The job, if it takes neither a lock nor the disk to know it."""
+        # In this order: a job that ends is put among the ended before it leaves the active.
+        return self._active.get(job_id) or self._ended.get(job_id)
 
     def wait_ended(self, job_id: str, timeout_s: float) -> Job:
         """The job once it has ended, or as it is after ``timeout_s`` or wake_all(). Raises JobNotFound."""
@@ -123,6 +129,10 @@ class JobStore:
     def by_request_id(self, request_id: str) -> Accepted | None:
         """The kept job with this request_id."""
         return self._accepted("request_id = ?", request_id)
+
+    def knows(self, request_id: str) -> bool:
+        """Whether a job or an answer with this request_id is kept."""
+        return self.by_request_id(request_id) is not None or self.answers.get(request_id) is not None
 
     def latest_without_request_id(self, envelope: Envelope) -> Accepted | None:
         """The newest job without request_id that has the envelope's action, agent, mission and correlation."""
@@ -222,6 +232,27 @@ class JobStore:
             connection.execute("INSERT OR REPLACE INTO signatures VALUES (?, ?)", (digest, expires_at_s))
         return False
 
+    @property
+    def trouble(self) -> str:
+        """Why the table cannot be written, as far as anybody knows; empty while it can."""
+        return self._database.trouble
+
+    def tend(self) -> None:
+        """Sweep, and in trouble see whether it is over: write what the disk refused, or anything. Never raises for
+        what the disk does; ``trouble`` tells."""
+        with contextlib.suppress(StorageUnavailable, Stopping):
+            if self.trouble:
+                self._write_something()
+            self.sweep()
+
+    def _write_something(self) -> None:
+        with self._database.lock:
+            if self._unsaved:
+                self._save([])
+                return
+            with self._database.transaction() as connection:  # a signature that has long expired
+                connection.execute("INSERT OR REPLACE INTO signatures VALUES (x'', 0)")
+
     def sweep(self) -> int:
         """Delete what is past its TTL, at most SWEEP_AT_MOST jobs, for about a second; returns how many. Small
         batches with a pause between, in which every other thread gets its turn; close() ends it."""
@@ -276,7 +307,8 @@ class JobStore:
         unsaved = {**self._unsaved, **{job.id: job for job in jobs}}
         try:
             with self._database.transaction() as connection:
-                connection.executemany(UPDATE, map(to_row, unsaved.values()))
+                for job in unsaved.values():
+                    self._write(connection, job)
         except StorageUnavailable as error:
             self._unsaved = unsaved
             self._active.update(unsaved)
@@ -295,6 +327,15 @@ class JobStore:
         if any(job.status.ended for job in jobs):
             with self._changed:
                 self._changed.notify_all()
+
+    def _write(self, connection: sqlite3.Connection, job: Job) -> None:
+        """One that cannot be written, whatever the disk is like, must not keep the others from being written: its row
+        stays as it was, and the log says so."""
+        try:
+            connection.execute(UPDATE, to_row(job))
+        except (ValueError, TypeError, OverflowError, sqlite3.ProgrammingError, sqlite3.DataError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            self._log.event("job_set_aside", job_id=job.id, status=str(job.status), reason=reason)
 
     def _has_ended(self, job_id: str) -> bool:
         job = self._active.get(job_id)

@@ -218,11 +218,14 @@ class StreamWorker:
 
     @contextlib.contextmanager
     def _if_not_ended(self, job: Job) -> Iterator[None]:
-        """stop() may have ended the job, and the store after it, while a handler did not return."""
+        """stop() may have ended the job, and the store after it, while a handler did not return. Whatever else it is,
+        the jobs after this one have their turn."""
         try:
             yield
         except (IllegalTransition, ClawcraftError) as error:
             self._log.event("job_end_ignored", job_id=job.id, reason=str(error))
+        except Exception as error:  # noqa: BLE001 - see above
+            incident(self._log, error, job_id=job.id, action=job.action, request_id=job.request_id)
 
 
 class _Running:

@@ -24,7 +24,6 @@ from clawcraft.panel.fields import (
 from clawcraft.panel.status import escape
 from clawcraft.secrets import Secret, SecretStoreError, new_token
 from clawcraft.service import Service
-from clawcraft.settings import SECRET_NAMES
 
 _ASK: Final = "Make a new token"
 _SURE: Final = "Press again: the agent's present token will stop working"
@@ -47,12 +46,6 @@ class TypedSecrets:
                 self._typed.pop(field.name, None)
                 if text := str(raw[field.key]).strip():
                     self._typed[field.name] = Secret(text)
-
-    def adopt(self, raw: Mapping[str, Any]) -> None:
-        """Secrets that somebody wrote into the scene collection move to the store; the next save erases them there."""
-        found = {name: str(raw[name.lower()]).strip() for name in SECRET_NAMES if raw.get(name.lower())}
-        self._settings.erase(*map(str.lower, found))
-        self.put({name: Secret(text) for name, text in found.items()})
 
     def put(self, changes: Mapping[str, Secret | None]) -> None:
         """Change the secret store in the background; the service then reads it again."""

@@ -137,10 +137,18 @@ def set_defaults(settings: ScriptSettings) -> None:
     settings.set_default(KEEP_PAUSED, False)
 
 
+def undrawn(raw: Mapping[str, Any]) -> list[str]:
+    """The settings in ``raw`` that do not count: secrets, which only the store may have, and what the panel does not
+    draw."""
+    drawn = {field.name for field in FIELDS if field not in SECRETS}
+    return [name for name in BY_NAME if name not in drawn and str(raw.get(name.lower()) or "").strip()]
+
+
 def service_values(raw: Mapping[str, Any]) -> dict[str, object]:
-    """The panel's values by the lower-case names of SETTINGS; without secrets, and without what is the panel's own."""
+    """The panel's values by the lower-case names of SETTINGS: of what it draws, since somebody must be able to see what
+    counts, and without secrets."""
     values: dict[str, object] = {
-        name.lower(): raw[name.lower()] for name, row in BY_NAME.items() if not row.secret and name.lower() in raw
+        field.key: raw[field.key] for field in FIELDS if field not in SECRETS and field.key in raw
     }
     switched = {action: raw[switch_key(action)] for action in ACTIONS if switch_key(action) in raw}
     lists = {

@@ -15,6 +15,7 @@ from clawcraft.panel.background import Background
 from clawcraft.panel.fields import KEEP_PAUSED, Field, environment_origin, rows_of
 from clawcraft.panel.setup import OtherCollections, Packages
 from clawcraft.panel.status import status_box
+from clawcraft.panel.trust import CollectionTrust
 from clawcraft.panel.twitch import TwitchConnection
 from clawcraft.service import Service
 from clawcraft.settings import MAX_PER_MIN
@@ -34,7 +35,9 @@ class Panel:
         raw = ui.settings.values()
         self._keep_paused = bool(raw.get(KEEP_PAUSED))
         self._secrets = TypedSecrets(service, ui.settings, self._background)
-        self._secrets.adopt(raw)
+        self._trust = CollectionTrust(service, self._background, raw)
+        # A secret that the collection brings is none: it could be the token of whoever shared it.
+        ui.settings.erase(*fields.NEVER_SAVED)
         self._packages = Packages(service, self._background)
         self._collections = OtherCollections(service, self._background)
         self._twitch = TwitchConnection(service, ui.settings, self._secrets, self._background)
@@ -70,6 +73,7 @@ class Panel:
             status_box(self._service, self._toggle_pause, keep_paused),
             self._packages.box(),
             self._collections.box(),
+            self._trust.box(),
             self._twitch.box(),
             self._access.box(),
             Box("group_actions", "Actions", tuple(action_rows())),

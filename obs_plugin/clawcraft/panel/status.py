@@ -33,10 +33,10 @@ def dot(colour: str) -> str:
 def status_box(service: Service, toggle_pause: Callable[[], None], keep_paused: Row) -> Box:
     """Service, OBS, Twitch, agent; Refresh and Pause."""
     assembly = service.assembly
-    twitch = agent = error = ""
+    twitch = agent = error = storage = ""
     paused = False
     if assembly is not None:
-        paused, log = assembly.pause.paused, assembly.log
+        paused, log, storage = assembly.pause.paused, assembly.log, assembly.jobs.trouble
         twitch = twitch_line(assembly.twitch.status())
         agent = agent_line(paused, log.last_action)
         # What failed last was often what an agent did last, which that line tells already.
@@ -48,6 +48,7 @@ def status_box(service: Service, toggle_pause: Callable[[], None], keep_paused: 
         Info("status_twitch", "Twitch", twitch),
         Info("status_agent", "Agent", agent),
         Info("status_error", "Last error", error),
+        Info("status_storage", "Disk", f"{dot(RED)}{escape(storage)}" if storage else ""),
         Button("refresh", "Refresh", lambda: None),
         Button("pause", "Let the agent go on" if paused else "Pause the agent", toggle_pause, visible=bool(assembly)),
         keep_paused,

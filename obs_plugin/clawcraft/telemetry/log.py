@@ -8,6 +8,7 @@ import io
 import json
 import logging
 import logging.handlers
+import os
 import queue
 import re
 import threading
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from clawcraft.clock import Clock, rfc3339
+from clawcraft.files import private_folder
 from clawcraft.telemetry.events import EventLog, Happened
 
 FILE_NAME: Final = "service.log"
@@ -114,7 +116,9 @@ class ServiceLog(EventLog):
                 # One write for many events: waking this thread for each would cost the requests dear.
                 closing = self._closing.wait(BATCH_S)
                 while True:
-                    if event is not None:
+                    if event is None:  # close() began after the wait, and there is no second None to end the next one
+                        closing = True
+                    else:
                         events.append(event)
                     event = self._pending.get_nowait()
             worded = [_worded(event) for event in events]
@@ -155,8 +159,10 @@ class _RotatingFile(logging.handlers.RotatingFileHandler):
         """Say nothing: logging would print to stderr."""
 
     def _open(self) -> io.TextIOWrapper:
-        Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True)
-        return super()._open()
+        """0600: chat messages and titles are the streamer's own business."""
+        private_folder(Path(self.baseFilename).parent)
+        handle = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        return os.fdopen(handle, "a", encoding=self.encoding)
 
 
 class _ObsLines:

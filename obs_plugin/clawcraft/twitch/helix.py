@@ -10,6 +10,7 @@ from typing import Any, Self
 from clawcraft.errors import ClawcraftError, TwitchMissingScope, TwitchRejected, TwitchTokenInvalid, TwitchUnavailable
 from clawcraft.settings import Settings
 from clawcraft.twitch.call import Deadline
+from clawcraft.twitch.foreign import foreign
 from clawcraft.twitch.oauth import Identity
 from clawcraft.twitch.scopes import REQUIRED_SCOPES
 from clawcraft.twitch.tokens import Lease, TokenKeeper
@@ -71,20 +72,20 @@ class Helix:
     def user(self, *, login: str = "", user_id: str = "") -> tuple[str, str] | None:
         """``(id, login)`` of an account, or None if there is none."""
         rows = self._rows("GET", "users", params={"login": login} if login else {"id": user_id})
-        return (_text(rows[0], "id"), _text(rows[0], "login").lower()) if rows else None
+        return (foreign(rows[0], "id", "id"), foreign(rows[0], "login", "login").lower()) if rows else None
 
     def channel(self, broadcaster_id: str) -> Channel:
         rows = self._rows("GET", "channels", params={"broadcaster_id": broadcaster_id})
         if not rows:
             raise TwitchRejected("Twitch knows no such channel", details={"broadcaster_id": broadcaster_id})
         row = rows[0]
-        game_id = _text(row, "game_id")
+        game_id = foreign(row, "game_id", "id")
         return Channel(
             id=broadcaster_id,
-            login=_text(row, "broadcaster_login").lower(),
-            title=_text(row, "title"),
+            login=foreign(row, "broadcaster_login", "login").lower(),
+            title=foreign(row, "title", "title"),
             game_id="" if game_id == "0" else game_id,
-            game=_text(row, "game_name"),
+            game=foreign(row, "game_name", "game"),
         )
 
     def modify_channel(self, broadcaster_id: str, changes: Mapping[str, str]) -> None:
@@ -214,10 +215,6 @@ class Helix:
         return TwitchRejected(message, details=reply.evidence)
 
 
-def _text(row: Row, name: str) -> str:
-    value = row.get(name)
-    return "" if value is None else str(value)
-
-
 def _games(rows: list[Row]) -> list[Game]:
-    return [Game(_text(row, "id"), _text(row, "name")) for row in rows if row.get("id") and row.get("name")]
+    games = [Game(foreign(row, "id", "id"), foreign(row, "name", "game")) for row in rows]
+    return [game for game in games if game.id and game.name]

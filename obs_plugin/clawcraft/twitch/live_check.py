@@ -12,6 +12,7 @@ from clawcraft.errors import (
     TwitchTokenInvalid,
 )
 from clawcraft.twitch.call import Deadline
+from clawcraft.twitch.foreign import foreign
 from clawcraft.twitch.helix import Row
 from clawcraft.twitch.transport import Transport
 
@@ -52,9 +53,9 @@ def wait_until_live(
                 return {
                     "live": True,
                     "waited_s": round(MAX_WAIT_S - deadline.remaining_s, 1),
-                    "started_at": stream.get("started_at"),
-                    "title": stream.get("title"),
-                    "game": stream.get("game_name"),
+                    "started_at": foreign(stream, "started_at", "time"),
+                    "title": foreign(stream, "title", "title"),
+                    "game": foreign(stream, "game_name", "game"),
                 }
             if deadline.remaining_s <= POLL_EVERY_S:
                 return _unconfirmed(MAX_WAIT_S, trouble)

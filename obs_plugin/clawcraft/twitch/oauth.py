@@ -3,15 +3,18 @@
 Nothing here is repeatable except ``validate``: a refresh token of a public client and a device code work once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from clawcraft.errors import TwitchRejected, TwitchUnavailable
 from clawcraft.secrets import Secret
 from clawcraft.settings import Settings
+from clawcraft.text import cleaned
+from clawcraft.twitch.foreign import LENGTHS, foreign
 from clawcraft.twitch.transport import Reply, Request, Transport
 
+MAX_SCOPES: Final = 100
 _DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
 
 
@@ -70,9 +73,9 @@ class OAuth:
             return None
         data = _expect_ok(reply).data
         return Identity(
-            client_id=str(data.get("client_id") or ""),
-            user_id=str(data.get("user_id") or ""),
-            login=str(data.get("login") or "").lower(),
+            client_id=foreign(data, "client_id", "id"),
+            user_id=foreign(data, "user_id", "id"),
+            login=foreign(data, "login", "login").lower(),
             scopes=_scopes(data.get("scopes")) or frozenset(),
             expires_in_s=_lifetime(data.get("expires_in")),
         )
@@ -93,8 +96,8 @@ class OAuth:
         try:
             return DeviceCode(
                 device_code=Secret(str(data["device_code"])),
-                user_code=str(data["user_code"]),
-                verification_uri=str(data["verification_uri"]),
+                user_code=foreign(data, "user_code", "code"),
+                verification_uri=_web_address(data),
                 expires_in_s=float(data.get("expires_in") or 1800),
                 interval_s=max(1.0, float(data.get("interval") or 5)),
             )
@@ -159,8 +162,15 @@ def _lifetime(value: object) -> float | None:
 
 
 def _scopes(value: object) -> frozenset[str] | None:
-    if isinstance(value, str):
-        return frozenset(value.split())
-    if isinstance(value, Sequence):
-        return frozenset(str(scope) for scope in value if scope)
-    return None
+    scopes = value.split() if isinstance(value, str) else value
+    if not isinstance(scopes, Sequence):
+        return None
+    return frozenset(filter(None, (cleaned(scope, LENGTHS["code"]) for scope in scopes[:MAX_SCOPES])))
+
+
+def _web_address(data: Mapping[str, Any]) -> str:
+    """The panel makes a link of it. Raises ValueError."""
+    uri = foreign(data, "verification_uri", "url")
+    if not uri.startswith("https://"):
+        raise ValueError("not an address of the web")
+    return uri

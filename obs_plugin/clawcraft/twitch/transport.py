@@ -20,13 +20,14 @@ from clawcraft.clock import Clock
 from clawcraft.errors import ClawcraftError, Stopping, Timeout, TwitchUnavailable
 from clawcraft.secrets import Secret
 from clawcraft.settings import Settings, require_safe_url
+from clawcraft.text import cleaned
 from clawcraft.twitch.call import Call, Deadline, Wait
 from clawcraft.twitch.connection import call_adapter
+from clawcraft.twitch.foreign import LENGTHS
 from clawcraft.twitch.retry import again_after_answer, again_after_error, told_wait_s, wait_s
 
 MAX_CONNECT_S: Final = 5.0
 MAX_BODY_BYTES: Final = 1 << 20
-_MAX_MESSAGE: Final = 300
 _CHUNK_BYTES: Final = 1 << 16
 
 OnCall = Callable[[str, str, float], None]
@@ -209,7 +210,7 @@ def _message(data: Mapping[str, Any], request: Request) -> str:
     hidden += [value for name, value in (request.form or {}).items() if name in ("refresh_token", "client_secret")]
     for secret in hidden:
         text = text.replace(secret, "***")
-    return text[:_MAX_MESSAGE]
+    return cleaned(text, LENGTHS["message"])
 
 
 def _failure(request: Request, call: Call, error: Exception, timeout_s: float) -> ClawcraftError:

@@ -10,6 +10,8 @@ const FIRST_DELAY_S = 0.5;
 const MAX_ANSWER_CHARS = 4 * 1024 * 1024;
 
 export class ServiceClient {
+  #signedAtMs = 0;
+
   /**
    * @param config  of readConfig
    * @param {(seconds: number, signal?: AbortSignal) => Promise<void>} sleep  rejects when the signal aborts
@@ -59,7 +61,9 @@ export class ServiceClient {
     if (body !== undefined) {
       headers["Content-Type"] = "application/json";
       if (signatureSecret !== null) {
-        Object.assign(headers, signatureHeaders(signatureSecret, body, Date.now()));
+        // Two signatures of one second over the same text would be one, and the second of them a replay.
+        this.#signedAtMs = Math.max(Date.now(), this.#signedAtMs + 1000);
+        Object.assign(headers, signatureHeaders(signatureSecret, body, this.#signedAtMs));
       }
     }
     const timeoutS = requestTimeoutS + extraS;

@@ -17,6 +17,14 @@ test("only a retryable refusal is sent again, with the same request_id and body"
   assert.match(updates[0].content[0].text, /busy, trying again in 0 s/);
 });
 
+test("each try is signed anew, also within one second", async (t) => {
+  const answers = [refusal(503, "busy", { retryable: true, headers: { "Retry-After": "0" } }), sync({ request_id: "r", status: "updated" })];
+  const service = await Service.start(t, () => answers.shift());
+  await gatewayFor(t, service, { signatureSecret: "s3cret" }).call("twitch_set_title", { title: "Hello" });
+  const signatures = service.requests.map((request) => request.headers["x-tool-signature"]);
+  assert.equal(new Set(signatures).size, 2);
+});
+
 test("retries are bounded", async (t) => {
   const service = await Service.start(t, () => refusal(503, "busy", { retryable: true, headers: { "Retry-After": "0" } }));
   const result = await gatewayFor(t, service).call("twitch_set_title", { title: "Hi" });

@@ -1,34 +1,27 @@
-"""Around every request: who may knock, one answer whatever happens, one log line and one count. On HTTP workers."""
+"""Around every request: one answer whatever happens; once that is sent, one log line and one count. On HTTP workers."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import bottle
 
 from clawcraft.clock import Clock
 from clawcraft.errors import ClawcraftError, MethodNotAllowed, NotFound
 from clawcraft.http import responses, wire
-from clawcraft.http.gate import Gate
+from clawcraft.http.gate import Environ, Gate
+from clawcraft.http.responses import Response
 from clawcraft.telemetry.events import EventLog, incident
+from clawcraft.telemetry.metrics import Metrics
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
-Environ = dict[str, Any]
 
-EXCHANGE: Final = "clawcraft.exchange"
-"""environ key: the request's Exchange."""
-
-
-class RequestMetrics(Protocol):
-    """What the door counts."""
-
-    def request_finished(
-        self, *, endpoint: str, action: str | None, status: int, code: str | None, duration_s: float
-    ) -> None: ...
+RECORD: Final = "clawcraft.record"
+"""environ key: the request's RequestRecord."""
 
 
 @dataclass(slots=True)
-class Exchange:
+class RequestRecord:
     """What one request turned out to be about, for its log line, its metrics and its failure object."""
 
     claims: dict[str, str] = field(default_factory=dict)
@@ -36,39 +29,47 @@ class Exchange:
     job_id: str | None = None
     code: str | None = None
     replayed: bool | None = None
+    when_sent: Callable[[], None] | None = None
+    """Called once the answer is on the wire, or cannot be sent. Must not raise."""
 
 
-class Door:
-    """The WSGI application: ``routes`` with everything around them. Never raises."""
+class Middleware:
+    """The WSGI application: ``routes`` with everything around them. Never raises. A route may wait (see
+    ``wire.MAY_BLOCK``) unless its configuration says ``quick``."""
 
-    def __init__(self, routes: bottle.Bottle, gate: Gate, log: EventLog, metrics: RequestMetrics, clock: Clock) -> None:
+    def __init__(self, routes: bottle.Bottle, gate: Gate, log: EventLog, metrics: Metrics, clock: Clock) -> None:
         self._routes = routes
         self._gate = gate
         self._log = log
         self._metrics = metrics
         self._clock = clock
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
         begun_s = self._clock.monotonic()
-        exchange = environ[EXCHANGE] = Exchange()
-        response = self._respond(environ, exchange)
-        self._record(environ, exchange, response.status_code, self._clock.monotonic() - begun_s)
-        start_response(response.status_line, response.headerlist)
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else [response.body]
+        record = environ[RECORD] = RequestRecord()
+        response = self._respond(environ, record)
+        duration_s = self._clock.monotonic() - begun_s
+        try:
+            start_response(response.status_line, response.headers)
+            yield b"" if environ["REQUEST_METHOD"] == "HEAD" else response.body
+        finally:
+            if record.when_sent is not None:
+                record.when_sent()
+            self._tell(environ, record, response.status, duration_s)
 
-    def _respond(self, environ: Environ, exchange: Exchange) -> bottle.HTTPResponse:
+    def _respond(self, environ: Environ, record: RequestRecord) -> Response:
         try:
             self._gate.check_client(environ)
-            if wire.REFUSED in environ:
+            if environ[wire.REFUSED] is not None:
                 raise responses.of_waitress(environ[wire.REFUSED])
             self._gate.check_size(environ)
             return self._route(environ)
         except ClawcraftError as error:
-            return self._failure(error, exchange)
+            return self._failure(error, record)
         except Exception as error:  # noqa: BLE001 - a defect still is an answer, and its traceback a log entry
-            return self._failure(incident(self._log, error, **exchange.claims), exchange)
+            return self._failure(incident(self._log, error, **record.claims), record)
 
-    def _route(self, environ: Environ) -> bottle.HTTPResponse:
+    def _route(self, environ: Environ) -> Response:
         try:
             # Not latin-1 or UTF-8 in disguise: every path there is, is plain ASCII.
             if not environ["PATH_INFO"].isascii():
@@ -83,19 +84,22 @@ class Door:
                 ) from None
             raise NotFound(f"there is no path {environ['PATH_INFO'][:80]!r}") from None
         environ["bottle.route"] = route
-        return route.call(environ, **arguments)
+        if "quick" not in route.config:
+            environ[wire.MAY_BLOCK]()
+        response: Response = route.callback(environ, **arguments)
+        return response
 
-    def _failure(self, error: ClawcraftError, exchange: Exchange) -> bottle.HTTPResponse:
-        exchange.code = error.code
-        return responses.failure(error, exchange.claims.get("action"), exchange.claims.get("request_id"))
+    def _failure(self, error: ClawcraftError, record: RequestRecord) -> Response:
+        record.code = error.code
+        return responses.failure(error, record.claims.get("action"), record.claims.get("request_id"))
 
-    def _record(self, environ: Environ, exchange: Exchange, status: int, duration_s: float) -> None:
+    def _tell(self, environ: Environ, record: RequestRecord, status: int, duration_s: float) -> None:
         route = environ.get("bottle.route")
         self._metrics.request_finished(
             endpoint="other" if route is None else f"{route.method} {route.rule}",
-            action=exchange.claims.get("action"),
+            action=record.claims.get("action"),
             status=status,
-            code=exchange.code,
+            code=record.code,
             duration_s=duration_s,
         )
         self._log.event(
@@ -103,10 +107,10 @@ class Door:
             method=environ["REQUEST_METHOD"][:20],
             path=environ["PATH_INFO"][:200],
             status=status,
-            code=exchange.code,
-            **exchange.claims,
-            job_id=exchange.job_id,
-            replayed=exchange.replayed,
+            code=record.code,
+            **record.claims,
+            job_id=record.job_id,
+            replayed=record.replayed,
             client=environ["REMOTE_ADDR"],
             duration_ms=round(duration_s * 1000, 2),
         )

@@ -1,0 +1,84 @@
+"""Settings that open the service, and which of them somebody confirmed on this machine.
+
+A scene collection is a file that people share: what it says of these counts only once it was confirmed here, in the
+panel, and that is kept outside the collection. Environment and mounted files are this machine's own word. Any thread.
+"""
+
+import ipaddress
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from clawcraft.files import private_folder, write_atomically
+from clawcraft.settings import SETTINGS, Setting
+
+Panel = Mapping[str, object]
+"""Values by the lower-case names of settings, as ``load_settings`` takes them."""
+
+
+def _any_other_machine(networks: Any) -> bool:
+    return not all(network.is_loopback for network in networks)
+
+
+def _not_loopback(address: str) -> bool:
+    return not ipaddress.ip_address(address).is_loopback
+
+
+def _off(required: bool) -> bool:
+    return not required
+
+
+_OPENS: Final[Mapping[str, Callable[[Any], bool]]] = MappingProxyType(
+    {
+        "TOOL_SERVICE_BIND": _not_loopback,
+        "TOOL_SERVICE_ALLOWED_CLIENTS": _any_other_machine,
+        "TOOL_SERVICE_REQUIRE_TIMESTAMP": _off,
+    }
+)
+"""Whether a value of the setting opens the service further than its default does."""
+
+
+class Confirmed:
+    """What was confirmed, in a small file in ``folder``; one that cannot be read confirms nothing."""
+
+    FILE_NAME: Final = "confirmed.json"
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / self.FILE_NAME
+
+    def values(self) -> dict[str, str]:
+        """What counts, by the name of the setting."""
+        try:
+            kept = json.loads(self._path.read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return {name: str(kept[name]) for name in _OPENS if name in kept} if isinstance(kept, dict) else {}
+
+    def confirm(self, values: Mapping[str, str]) -> None:
+        """From now on these count, and no others. Raises OSError."""
+        private_folder(self._path.parent)
+        write_atomically(self._path, json.dumps(dict(values)).encode())
+
+    def sift(self, panel: Panel) -> tuple[Panel, dict[str, str]]:
+        """``panel`` without what is not confirmed; and that, by the name of the setting."""
+        kept, waiting = self.values(), {}
+        for row in SETTINGS:
+            text = str(panel.get(row.name.lower(), ""))
+            if row.name in _OPENS and _opens(row, text) and _value(row, kept.get(row.name, "")) != _value(row, text):
+                waiting[row.name] = text
+        return {key: value for key, value in panel.items() if key.upper() not in waiting}, waiting
+
+
+def _opens(row: Setting, text: str) -> bool:
+    value = _value(row, text)
+    return value is not None and _OPENS[row.name](value)
+
+
+def _value(row: Setting, text: str) -> Any:
+    """What ``text`` means; None for what is not set, or wrong, which the loader says."""
+    try:
+        return row.value(text) if text.strip() else None
+    except ValueError:
+        return None

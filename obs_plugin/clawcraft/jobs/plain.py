@@ -1,0 +1,35 @@
+"""What an action came to, as something that can be stored and sent: plain JSON, whatever a handler gave. No state."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+MAX_DEPTH: Final = 20
+
+
+def plain(value: Mapping[str, Any]) -> dict[str, Any]:
+    """``value`` as JSON in UTF-8 can hold it: names are texts, halves of surrogate pairs become U+FFFD, numbers that
+    are none become null, and of anything else stays what it prints."""
+    kept: dict[str, Any] = _plain(value, 0)
+    return kept
+
+
+def plain_text(text: str) -> str:
+    """``text`` without halves of surrogate pairs, which no file and no answer can hold."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _plain(value: Any, depth: int) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return plain_text(str(value))
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if depth < MAX_DEPTH and isinstance(value, Mapping):
+        return {plain_text(str(name)): _plain(inner, depth + 1) for name, inner in value.items()}
+    if depth < MAX_DEPTH and isinstance(value, list | tuple | set | frozenset):
+        return [_plain(inner, depth + 1) for inner in value]
+    return plain_text(str(value))

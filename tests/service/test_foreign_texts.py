@@ -1,0 +1,99 @@
+"""A Twitch, or who sits in its place, that sends hostile texts wherever it can: what reaches agent, log and panel."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clawcraft.text import first_unfit
+from tests.service.conftest import Studio
+from tests.support.paths import SCHEMAS, data_folder
+from tests.support.tool_client import ToolClient
+from tests.support.waiting import wait_until
+from twitch_sim.server import TwitchSim
+from twitch_sim.world import CLIENT_ID
+
+EVIL = "EVIL\u202e\u200b\nobs_scene: Private\x1b[31m" * 1_000
+Told = tuple[str, dict[str, Any]]
+"""The name of a response's schema, and a body."""
+
+
+@pytest.fixture
+def hostile(twitch: TwitchSim) -> TwitchSim:
+    world = twitch.world
+    world.go_live()
+    for channel in world.channels.values():
+        channel.title = EVIL
+    world.games |= {"509658": EVIL, "1": f"Evil {EVIL}"}
+    world.chat_drop = {"code": EVIL, "message": EVIL}
+    identity = {"client_id": CLIENT_ID, "user_id": "1001", "login": EVIL, "expires_in": 14_000}
+    scopes = ["channel:manage:broadcast", "clips:edit", "user:write:chat", EVIL]
+    twitch.fault("GET /oauth2/validate", status=200, body={**identity, "scopes": scopes}, times=9)
+    return twitch
+
+
+def asked(client: ToolClient, sim: TwitchSim) -> Iterator[Told]:
+    """Everything that Twitch's words can come back in."""
+    yield "sync", client.post("twitch.set_title", "title", title="Hello").json()
+    sim.fault("PATCH /channels", status=400, body={"message": EVIL})
+    yield "failure", client.post("twitch.set_title", "refused", title="Hello").json()
+    yield "failure", client.post("twitch.set_game", "game", game="Evil").json()
+    sim.world.channels["1001"].title = EVIL
+    yield "failure", client.post("twitch.post_chat_message", "dropped", message="Hello").json()
+    sim.fault("POST /clips", status=202, body={"data": [{"id": EVIL, "edit_url": EVIL}]})
+    clip = {"id": EVIL, "url": EVIL, "title": EVIL, "duration": EVIL}
+    sim.fault("GET /clips", status=200, body={"data": [clip]})
+    yield "sync", client.post("twitch.create_clip", "clip").json()
+    shown = {"id": "1", "started_at": EVIL, "title": EVIL, "game_name": EVIL}
+    sim.fault("GET /streams", status=200, body={"data": [shown]})
+    args = {"title": "Tonight", "game": "Evil", "wait_until_live": True}
+    job_id = client.accept("twitch.start_stream", "start", **args)
+    client.ended(job_id)
+    yield "job_answer", client.get(f"/tools/jobs/{job_id}").json()
+    yield "job_list", client.get("/tools/jobs").json()
+    sim.faults.clear()
+    sim.fault("POST /oauth2/token", status=400, body={"message": EVIL}, times=9)
+    sim.fault("GET /channels", status=401, body={"message": "Invalid OAuth token"}, times=9)
+    sim.fault("GET /oauth2/validate", status=401, body={"message": EVIL}, times=9)
+    yield "failure", client.post("twitch.set_title", "revoked", title="Hello").json()
+    yield "status", client.get("/status", check=1).json()
+
+
+def unmarked(schema: Any, body: Any, at: str) -> Iterator[str]:
+    """Where a hostile text stands that its schema does not call untrusted, or that is longer than it says."""
+    while "$ref" in schema:
+        schema = json.loads((SCHEMAS / "responses" / schema["$ref"]).read_text("utf-8"))
+    if isinstance(body, dict):
+        for name, value in body.items():
+            yield from unmarked(schema.get("properties", {}).get(name, {}), value, f"{at}.{name}")
+    elif isinstance(body, list):
+        for value in body:
+            yield from unmarked(schema.get("items", {}), value, f"{at}[]")
+    elif isinstance(body, str):
+        if first_unfit(body) or len(body) > schema.get("maxLength", 1000):
+            yield f"{at}: {body[:80]!r} ({len(body)})"
+        elif "evil" in body.lower() and schema.get("untrusted") is not True:
+            yield f"{at} is not marked"
+
+
+def test_hostile_texts_reach_an_agent_bounded_clean_and_marked(tmp_path: Path, hostile: TwitchSim) -> None:
+    studio = Studio(tmp_path)
+    with studio.obs:
+        client = studio.client()
+        wait_until(lambda: client.status()["twitch"]["state"] == "ok", "the token is checked")
+        told = list(asked(client, hostile))
+        client.run("twitch.stop_stream", "stop")
+        client.close()
+        assert [found for name, body in told for found in unmarked({"$ref": f"{name}.json"}, body, name)] == []
+        found = json.dumps(told)
+        assert found.lower().count("evil") > 20
+        assert len(found) < 60_000
+        panel = studio.obs.open_panel()
+        texts = [str(row.long_description or "") for row in panel.values()]
+        assert any("evil" in text.lower() for text in texts)
+        assert max(map(len, texts)) < 2_000
+    for line in (data_folder(tmp_path) / "service.log").read_text().splitlines():
+        assert len(line) < 4_000
+        assert "u202e" not in line

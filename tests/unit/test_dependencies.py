@@ -1,0 +1,105 @@
+"""The packages are those that are pinned, or are named."""
+
+import importlib
+import importlib.metadata
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from clawcraft import dependencies
+from clawcraft.dependencies import Unfit
+from tests.support.paths import OBS_PLUGIN, SCRIPT, TOOLS
+from tests.support.waiting import HANG_S
+
+
+def package(folder: Path, name: str, version: str = "") -> Path:
+    """A module as pip installs it, and as somebody copies it when it has no version."""
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.py").write_text("")
+    if version:
+        info = folder / f"{name}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    return folder
+
+
+@pytest.fixture
+def pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder on the path; "claw-one" and "claw-two" are required."""
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text("# ours\nclaw-one==1.0 \\\n    --hash=sha256:00\nclaw-two==2.0\n")
+    monkeypatch.setattr(dependencies, "REQUIREMENTS", requirements)
+    folder = tmp_path / "packages"
+    monkeypatch.syspath_prepend(folder)
+    yield folder
+    sys.modules.pop("claw_one", None)
+
+
+def test_all_that_the_service_needs_is_there_as_it_is_pinned() -> None:
+    assert dependencies.unfit() == ()
+
+
+def test_each_pinned_package_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.metadata, "distributions", lambda **_: ())
+    assert len(dependencies.unfit()) == dependencies.REQUIREMENTS.read_text().count("==")
+
+
+def test_a_missing_another_and_a_copied_package_are_named(pinned: Path) -> None:
+    assert dependencies.unfit() == (Unfit("claw-one", "1.0"), Unfit("claw-two", "2.0"))
+    package(pinned, "claw_one", "0.9")
+    package(pinned, "claw_two")
+    importlib.invalidate_caches()
+    assert list(map(str, dependencies.unfit())) == [
+        f"claw-one 0.9 from {pinned} instead of 1.0",
+        f"claw-two of unknown version from {pinned} instead of 2.0",
+    ]
+    assert not any(package.loaded for package in dependencies.unfit())
+
+
+def test_one_that_another_script_loaded_counts_and_not_the_one_that_stands_first_on_the_path(
+    pinned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = package(tmp_path / "theirs", "claw_one", "0.9")
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(theirs)
+        importlib.import_module("claw_one")
+    package(pinned, "claw_one", "1.0")
+    package(pinned, "claw_two", "2.0")
+    importlib.invalidate_caches()
+    assert dependencies.unfit() == (Unfit("claw-one", "1.0", "0.9", str(theirs), loaded=True),)
+
+
+ANOTHER_SCRIPT_LOADED_ITS_OWN = """
+import sys, threading
+from pathlib import Path
+theirs, folder, script, *paths = sys.argv[1:]
+sys.path[:0] = [theirs, *paths]
+import waitress
+sys.path.remove(theirs)
+from obs_mock import MockObs
+said = threading.Event()
+obs = MockObs(Path(script), settings={}, config_dir=Path(folder))
+with obs:
+    while not any("waitress" in line for line in obs.log_lines()):
+        said.wait(0.05)
+    shown = obs.open_panel()["status_service"].long_description
+print(shown)
+"""
+
+
+def test_another_scripts_older_waitress_is_named_in_the_panel_and_nothing_listens(tmp_path: Path) -> None:
+    theirs = package(tmp_path / "theirs", "waitress", "2.1.2")
+    command = [sys.executable, "-c", ANOTHER_SCRIPT_LOADED_ITS_OWN]
+    done = subprocess.run(
+        [*command, str(theirs), str(tmp_path / "obs"), str(SCRIPT), str(OBS_PLUGIN), str(TOOLS)],
+        capture_output=True,
+        text=True,
+        timeout=HANG_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"waitress 2.1.2 from {theirs} instead of 3.0.2" in done.stdout
+    assert "restart OBS" in done.stdout
