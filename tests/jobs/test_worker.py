@@ -78,7 +78,7 @@ def test_a_result_that_cannot_be_stored_is_stored_as_what_can_be(
 def test_an_error_and_a_progress_that_cannot_be_stored_end_their_job_and_no_other(
     rig: JobRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_scene: object, progress: ProgressSink) -> None:
+    def fail(_scene: object, progress: ProgressSink, _may: object) -> None:
         progress(20, "half \ud800")
         raise SceneNotFound("no \udcff scene", details={"\ud800": ["\ud800"]})
 
