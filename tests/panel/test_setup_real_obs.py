@@ -32,7 +32,7 @@ def test_the_hotkey_pauses_while_obs_is_minimised_and_the_pause_outlasts_a_resta
         display.xdotool("keydown", "F8")
         wait_until(lambda: agent.status()["paused"], "the hotkey pauses")
         display.xdotool("keyup", "F8")
-        assert desk.refusal(agent, "twitch.stop_stream") == "paused_by_operator"
+        assert desk.refusal(agent, "twitch.start_stream") == "paused_by_operator"
         display.xdotool("windowmap", "--sync", main, "windowactivate", "--sync", main)
         assert desk.quit() == 0
         desk.obs.kill()  # what is left of the process here
@@ -40,7 +40,7 @@ def test_the_hotkey_pauses_while_obs_is_minimised_and_the_pause_outlasts_a_resta
 
         desk.obs.start()
         wait_for_service(desk.port)
-        assert desk.refusal(agent, "twitch.stop_stream") == "paused_by_operator"
+        assert desk.refusal(agent, "twitch.start_stream") == "paused_by_operator"
         display.xdotool("keydown", "F8")
         wait_until(lambda: not agent.status()["paused"], "the hotkey lets the agent go on")
         display.xdotool("keyup", "F8")

@@ -217,7 +217,7 @@ class Stream:
         output.connected()
         output.signals.emit("activate")
         self.streaming = True
-        self._signal("start", "STREAMING_STARTED", self.press_button if scenario.user_stops else _nothing)
+        self._signal("start", "STREAMING_STARTED", before=self.press_button if scenario.user_stops else _nothing)
         if scenario.live_s is not None:
             self._outputs.post(lambda: self._disconnected(run), scenario.live_s)
 
@@ -275,7 +275,7 @@ class Stream:
             self._emit_event(EVENTS["STREAMING_STOPPED"])
             self._existing().signals.emit("stop", code=code)
         else:
-            self._signal("stop", "STREAMING_STOPPED", lambda: self._show_failure(code), code=code)
+            self._signal("stop", "STREAMING_STOPPED", then=lambda: self._show_failure(code), code=code)
             if self.scenario.stopped_twice:
                 self._ui.post(lambda: self._emit_event(EVENTS["STREAMING_STOPPED"]))
         self._existing().signals.emitting = self.state is not State.IDLE
@@ -319,7 +319,14 @@ class Stream:
 
     # Both
 
-    def _signal(self, name: str, event: str, then: Callable[[], None], **values: int) -> None:
+    def _signal(
+        self,
+        name: str,
+        event: str,
+        before: Callable[[], None] = _nothing,
+        then: Callable[[], None] = _nothing,
+        **values: int,
+    ) -> None:
         """On the output thread: the output's signal and OBS's own event, in the order the scenario says. OBS's own
         listener was connected first: what it posts to the UI thread stands before all that another one posts."""
         event_first = self.scenario.event_first
@@ -328,6 +335,7 @@ class Stream:
         def on_ui() -> None:
             if not event_first:
                 emitted.wait(5)
+            before()  # a click that came in before
             self._emit_event(EVENTS[event])
             told.set()
             then()

@@ -208,7 +208,7 @@ class StreamState:
                     self._now.level = self._loop_level()
                 case FrontendEvent.STREAMING_STARTED if now.phase in (Phase.CONNECTING, Phase.UNKNOWN):
                     self._move(Phase.LIVE)
-                case FrontendEvent.STREAMING_STOPPING if now.phase.is_up or now.phase is Phase.UNKNOWN:
+                case FrontendEvent.STREAMING_STOPPING if Phase.STOPPING in MOVES[now.phase] and not now.is_silent:
                     self._move(Phase.STOPPING)
                 case FrontendEvent.STREAMING_STOPPED if now.phase not in (Phase.ASKED, Phase.PREPARING, Phase.ENDED):
                     self.stopped_level = self._loop_level()
@@ -268,13 +268,13 @@ class StreamState:
     # --- under the lock -------------------------------------------------------------------------------------------
 
     def _output_starting(self) -> None:
-        """STREAMING_STARTING comes before, unless OBS is exchanging its scene collection and tells nobody."""
+        """Once a start, behind STREAMING_STARTING, unless OBS is exchanging its scene collection and tells nobody. A
+        second one is another start's: what was promised to this one must not hit it."""
         if self._now.phase in (Phase.ASKED, Phase.PREPARING):
             self._move(Phase.CONNECTING)
-        elif self._now.phase in (Phase.ENDED, Phase.UNKNOWN):
+        elif self._now.phase is not Phase.CONNECTING or self._now.output_started:
             self._begin(Owner.STREAMER, Phase.CONNECTING)
-        if self._now.phase is Phase.CONNECTING:
-            self._now.output_started = True
+        self._now.output_started = True
 
     def _found(self, stream: StreamSnapshot, level: int) -> Phase | None:
         """The phase that what OBS says of itself leaves no doubt about."""

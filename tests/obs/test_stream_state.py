@@ -1,0 +1,49 @@
+"""The record of a start, fed by hand with what OBS tells."""
+
+import pytest
+
+from clawcraft.obs.port import FrontendEvent
+from clawcraft.obs.stream_state import Owner, Phase, StreamState
+from tests.support.clock import ManualClock
+
+
+@pytest.fixture
+def stops() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def state(stops: list[str]) -> StreamState:
+    return StreamState(ManualClock(), stops.append, lambda: 1, lambda: stops.append("stop"))
+
+
+def test_a_stop_that_was_promised_to_a_start_never_hits_the_next_one_though_obs_told_nothing_of_its_end(
+    state: StreamState, stops: list[str]
+) -> None:
+    state.hear_event(FrontendEvent.STREAMING_STARTING)
+    state.hear_signal("starting", 0)
+    promised = state.snapshot()
+    assert not state.arm(promised.number)  # it is not up yet
+    # Its end falls into an exchange of collections; the streamer starts again within the same.
+    state.hear_signal("starting", 0)
+    now = state.snapshot()
+    assert (now.number, now.owner, now.phase, now.armed) == (
+        promised.number + 1,
+        Owner.STREAMER,
+        Phase.CONNECTING,
+        False,
+    )
+    state.hear_signal("start", 0)
+    assert "stop" not in stops
+
+
+def test_a_stop_by_the_streamer_before_obs_says_started_is_no_stream_that_is_up(state: StreamState) -> None:
+    state.hear_event(FrontendEvent.STREAMING_STARTING)
+    state.hear_signal("starting", 0)
+    state.hear_signal("start", 0)
+    state.hear_event(FrontendEvent.STREAMING_STOPPING)
+    state.hear_event(FrontendEvent.STREAMING_STARTED)
+    assert state.snapshot().phase is Phase.STOPPING
+    state.hear_event(FrontendEvent.STREAMING_STOPPED)
+    state.hear_signal("stop", 0)
+    assert state.snapshot().phase is Phase.ENDED
