@@ -332,3 +332,38 @@ def test_a_thread_of_a_thread_of_the_script_counts_and_the_tests_own_does_not(ne
     own.join()
     module.grandchild.join()
     assert report.leftover_threads == ("grandchild",)
+
+
+def test_what_holds_the_ui_thread_too_long_is_a_violation(new_obs: NewObs) -> None:
+    obs = new_obs(
+        """
+        import time
+
+        def script_save(settings):
+            time.sleep(0.06)
+
+        def script_unload():
+            until_s = time.thread_time() + 1.01
+            while time.thread_time() < until_s:
+                pass
+        """
+    )
+    obs.start()
+    obs.save()
+    held = [text for text in obs.stop().violations if "held the UI thread" in text]
+    assert [text.partition(" ")[0] for text in held] == ["script_save", "script_save", "script_unload"]
+
+
+def test_a_collection_of_garbage_is_not_charged(new_obs: NewObs) -> None:
+    obs = new_obs(
+        """
+        import gc
+
+        def script_save(settings):
+            gc.collect()
+        """
+    )
+    obs.start()
+    heap = [[n] for n in range(1_000_000)]  # of the tests, not of the script: to walk it takes more than the limit
+    obs.save()
+    assert heap and obs.stop().ok
