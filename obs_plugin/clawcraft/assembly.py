@@ -11,9 +11,11 @@ from typing import Any, Final
 
 from clawcraft import VERSION, checks
 from clawcraft.actions.handlers import Handlers
+from clawcraft.authority.approval import Approvals
 from clawcraft.authority.guard import Guard
 from clawcraft.authority.known_secrets import KnownSecrets
 from clawcraft.authority.pause import PauseSwitch
+from clawcraft.authority.policy import ChosenPolicies, Policies
 from clawcraft.authority.rate_limit import AuthFailureLimiter, RateLimiter
 from clawcraft.clock import Clock
 from clawcraft.contract.schemas import Contract
@@ -47,6 +49,7 @@ class Assembly:
         obs_line: Callable[[str], None],
         stream: StreamController,
         secrets: SecretStore,
+        chosen: ChosenPolicies,
         clock: Clock,
     ) -> None:
         self._settings = settings
@@ -69,14 +72,37 @@ class Assembly:
             parts.callback(self.jobs.close)
             handlers = Handlers(stream, self.twitch, self.log)
             self.pause = PauseSwitch(settings.data_dir, clock, self._forbid)
-            self._guard = Guard(self.pause, RateLimiter(self._settings_in_force, clock), self._settings_in_force)
-            self.worker = StreamWorker(self.jobs, handlers, self._guard.check, stream.end_start, stream.close, self.log)
+            self.policies = Policies(chosen, self._settings_in_force)
+            self._guard = Guard(self.pause, RateLimiter(self._settings_in_force, clock), self.policies)
+            self.approvals = Approvals(
+                self.jobs,
+                lambda job: self.worker.enqueue(job),
+                lambda job: self.worker.submit(job),
+                self._guard.check,
+                self.policies,
+                self._settings_in_force,
+                stream.show,
+                clock,
+                self.log,
+            )
+            self.worker = StreamWorker(
+                self.jobs,
+                handlers,
+                self._guard.check,
+                self.approvals.take_back,
+                stream.end_start,
+                stream.close,
+                self.log,
+            )
+            chosen.tell(self._forbid)
             self._slots = WaitSlots()
             self.dispatcher = Dispatcher(
                 handlers,
                 Idempotency(self.jobs, self._slots.waiting, self._settings_in_force, clock, self.log),
-                self.worker.enqueue,
+                self.approvals.hand_over,
                 self._guard.admit,
+                self.approvals.must_ask,
+                self.approvals.ask_until,
                 HTTP_WORKERS // 2,
                 self.log,
             )
@@ -85,6 +111,7 @@ class Assembly:
             self.metrics.watch_workers(self._busy_workers, lambda: self._slots.in_use)
             self.metrics.watch_stream(lambda: str(stream.status()["stream"]["state"]))
             self.worker.start()
+            self.approvals.start()
             self.twitch.start()
             for notice in settings.notices:
                 self.log.event("notice", message=notice)
@@ -116,6 +143,7 @@ class Assembly:
         """End every part within ``timeout_s``; idempotent."""
         deadline_s = time.monotonic() + timeout_s
         self.begin_stop()
+        self.approvals.stop(max(0.1, deadline_s - time.monotonic()))
         self.twitch.close()  # first: a start that waits for a hung Twitch would use up the worker's time
         self.worker.stop(max(0.1, deadline_s - time.monotonic()))
         with self._server_lock:
@@ -132,6 +160,7 @@ class Assembly:
     def begin_stop(self) -> None:
         """Refuse new work and wake everybody who waits, at once."""
         self.dispatcher.stop()
+        self.approvals.begin_stop()
         self.worker.begin_stop()
         self.jobs.wake_all()
 
@@ -152,6 +181,7 @@ class Assembly:
             "paused": self.pause.paused,
             "paused_since": self.pause.status()["since"],
             "queue_length": self.jobs.queue_length(),
+            "approvals_pending": len(self.approvals.questions()),
             "storage": {"ok": not self.jobs.trouble, "problem": self.jobs.trouble or None},
         }
 
@@ -161,13 +191,13 @@ class Assembly:
         return Api(
             gate=Gate(self._settings_in_force, self.jobs, AuthFailureLimiter(self._clock), self._clock),
             contract=Contract(SCHEMA_FOLDER, KnownSecrets(self._settings_in_force, self._secrets).one_in),
-            settings=self._settings_in_force,
+            policies=self.policies,
             guard=self._guard,
             dispatcher=self.dispatcher,
             begin_jobs=self.worker.wake,
             store=self.jobs,
             status=self.status,
-            checks=lambda status: checks.run(status, self._settings),
+            checks=lambda status: checks.run(status, self._settings, self.policies.all()),
             metrics=self.metrics,
             log=self.log,
             slots=self._slots,
@@ -177,6 +207,7 @@ class Assembly:
     def _forbid(self) -> None:
         """The streamer may have forbidden something that was accepted before."""
         self.worker.forbid()
+        self.approvals.forbid()
 
     def _settings_in_force(self) -> Settings:
         return self._settings

@@ -45,14 +45,15 @@ def failed(name: str, message: str, fix: str) -> Check:
     return Check(name, Outcome.FAILED, message, fix)
 
 
-def run(status: Mapping[str, Any], settings: Settings) -> list[dict[str, str]]:
-    """``[{"name", "outcome": "ok" | "warning" | "failed", "message", "fix"}]`` for a ``GET /status`` body."""
+def run(status: Mapping[str, Any], settings: Settings, policies: Mapping[str, Policy]) -> list[dict[str, str]]:
+    """``[{"name", "outcome": "ok" | "warning" | "failed", "message", "fix"}]`` for a ``GET /status`` body. ``policies``
+    by the name of the action."""
     checks = [
         _obs(status["obs"]),
         *_stream(status["obs"]),
         _scene(status["obs"], settings.default_scene),
         _pause(bool(status["paused"])),
-        _actions(settings),
+        _actions(policies),
         *_twitch(status["twitch"]),
         *_storage(status.get("storage", {})),
     ]
@@ -95,10 +96,13 @@ def _pause(paused: bool) -> Check:
     return ok("pause", "the agent may act")
 
 
-def _actions(settings: Settings) -> Check:
-    off = [action.name for action in ACTIONS if action.policy is Policy.ALLOW and not settings.is_on(action.name)]
+def _actions(policies: Mapping[str, Policy]) -> Check:
+    off = [action.name for action in ACTIONS if action.policy is Policy.ALLOW and policies[action.name] is Policy.OFF]
+    asked = [name for name, policy in policies.items() if policy is Policy.ASK]
     if not off:
-        return ok("actions", f"all {sum(settings.is_on(action.name) for action in ACTIONS)} actions are on")
+        on = sum(policy is not Policy.OFF for policy in policies.values())
+        waits = f"; the streamer is asked for {', '.join(asked)}" if asked else ""
+        return ok("actions", f"all {on} actions are on{waits}")
     fix = "Switch them on in the panel, Actions, if the show needs them."
     return warning("actions", f"switched off: {', '.join(off)}", fix)
 

@@ -348,6 +348,18 @@ class StreamStopTimeout(ClawcraftError, status=504):
     default_hint = "GET /status shows whether the stream still runs; look at OBS."
 
 
+class DeniedByOperator(ClawcraftError, status=403):
+    """The streamer was asked, and said no."""
+
+    default_hint = "The streamer does not want this now. Do not ask again unless the streamer tells you to."
+
+
+class ApprovalExpired(ClawcraftError, status=504):
+    """The streamer was asked, and did not answer in time: silence is a no."""
+
+    default_hint = "Nothing was done. Tell the streamer that it waits for their answer in OBS before you ask again."
+
+
 class Superseded(ClawcraftError, status=409):
     """A later stop_stream took this start's place."""
 

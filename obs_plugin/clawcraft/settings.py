@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
-from clawcraft.actions.catalogue import ACTIONS, BY_NAME, Action, Limit, Policy
+from clawcraft.actions.catalogue import BY_NAME, Action, Limit, Policy
 from clawcraft.secrets import Secret, SecretStore, new_token
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -204,7 +204,7 @@ def _policy(text: str) -> Policy:
 
 
 def _policies(text: str) -> Mapping[str, Policy]:
-    return _by_action(text, "twitch.create_clip=off,twitch.set_title=allow", _policy)
+    return _by_action(text, "twitch.create_clip=off,twitch.start_stream=ask", _policy)
 
 
 _DAY_MS: Final = 24 * 3600 * 1000
@@ -265,7 +265,22 @@ class Settings:
         "TOOL_ACTION_POLICY",
         "",
         _policies,
-        "What an agent may do with single actions, allow or off, such as twitch.create_clip=off.",
+        "What an agent may do with single actions: allow, ask (the streamer is asked each time) or off, such as "
+        "twitch.start_stream=ask. What is not listed is chosen in the panel.",
+    ).field()
+    approval_timeout_s: float = Setting(
+        "TOOL_APPROVAL_TIMEOUT_MS",
+        120_000,
+        Whole(1_000, 3_600_000),
+        "How long a question to the streamer waits; no answer is a no.",
+        unit="ms",
+    ).field()
+    start_countdown_s: float = Setting(
+        "TOOL_START_COUNTDOWN_MS",
+        5_000,
+        Whole(0, 60_000),
+        "Time between the streamer's yes and the start, in which a pause or a no still ends it.",
+        unit="ms",
     ).field()
     job_ttl_s: float = Setting(
         "TOOL_JOB_TTL_MS", 7 * _DAY_MS, Whole(60_000, 365 * _DAY_MS), "How long ended jobs are kept.", unit="ms"
@@ -319,14 +334,9 @@ class Settings:
     notices: tuple[str, ...]
 
     @property
-    def policies(self) -> Mapping[str, Policy]:
-        """What the streamer lets an agent do with each action."""
-        defaults = {action.name: action.policy for action in ACTIONS}
-        return {**defaults, **self.action_policies, **dict.fromkeys(self.disabled_actions, Policy.OFF)}
-
-    def is_on(self, action: str) -> bool:
-        """Whether an agent may use ``action`` at all."""
-        return self.policies[action] is not Policy.OFF
+    def given_policies(self) -> Mapping[str, Policy]:
+        """What the environment says of single actions; see ``authority/policy.py`` for what counts."""
+        return {**self.action_policies, **dict.fromkeys(self.disabled_actions, Policy.OFF)}
 
     def limit(self, action: Action) -> Limit:
         """How often: what the streamer set for this action, else the general limit, or less where Twitch takes less."""

@@ -1,6 +1,7 @@
 """The table of actions and all that goes with a row: whatever is forgotten is named."""
 
 import json
+from pathlib import Path
 
 import generate
 from clawcraft.actions.catalogue import ACTIONS, BY_NAME, Policy
@@ -8,11 +9,11 @@ from clawcraft.actions.handlers import find_handler
 from clawcraft.contract.openapi import openapi_document
 from clawcraft.contract.schemas import Contract
 from clawcraft.panel import fields
-from clawcraft.panel.panel import action_rows
 from clawcraft.twitch.scopes import LOGIN_SCOPES
 from generators.openclaw import action_schema
+from obs_mock import MockObs
 from tests.support.examples import EXAMPLES
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, SCRIPT
 
 SCHEMAS = ROOT / "schemas"
 
@@ -58,7 +59,7 @@ def test_the_rows_agree_with_each_other() -> None:
     assert len(BY_NAME) == len(ACTIONS), "a name is there twice"
     assert {action.supersedes for action in ACTIONS} - {None} <= BY_NAME.keys()
     assert all(action.label and action.needs for action in ACTIONS)
-    keys = [key(action) for action in ACTIONS for key in (fields.switch_key, fields.limit_key)]
+    keys = [key(action) for action in ACTIONS for key in (fields.policy_key, fields.limit_key)]
     assert len(set(keys)) == len(keys), "two actions share a key of the panel"
 
 
@@ -73,15 +74,16 @@ def test_what_came_with_the_first_release_is_on_and_everything_later_off_at_firs
     ]
 
 
-def test_every_face_of_the_service_shows_the_same_actions() -> None:
+def test_every_face_of_the_service_shows_the_same_actions(tmp_path: Path) -> None:
     names = list(BY_NAME)
     contract = Contract(SCHEMAS)
     assert contract.actions == tuple(sorted(names))
     requests = openapi_document(contract, "1")["paths"]["/tools/execute"]["post"]["requestBody"]
     mapping = requests["content"]["application/json"]["schema"]["discriminator"]["mapping"]
     assert list(mapping) == names, "OpenAPI"
-    switches = [row.key for row in action_rows() if row.key.startswith("action_")]
-    assert switches == [fields.switch_key(action) for action in ACTIONS], "the panel"
+    with MockObs(SCRIPT, settings={}, config_dir=tmp_path) as obs:
+        choices = [key for key in obs.open_panel() if key.startswith("policy_")]
+    assert choices == [fields.policy_key(action) for action in ACTIONS], "the panel"
     tools = json.loads((ROOT / "tools" / "openclaw" / "tools.json").read_text("utf-8"))
     assert [tool["action"] for tool in tools if "action" in tool] == names, "tools.json"
     reference = (ROOT / "docs" / "configuration.md").read_text("utf-8")

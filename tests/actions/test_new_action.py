@@ -39,7 +39,7 @@ def test_an_action_added_that_way_is_served_once_the_streamer_switches_it_on(cop
         assert not enabled()
         refused = client.post(NAME, "first")
         assert (refused.status_code, refused.json()["error"]["code"]) == (403, "action_disabled")
-        service.stdin.write(f"action_{NAME.replace('.', '_')}\n")
+        service.stdin.write(f"policy_{NAME.replace('.', '_')}\n")
         service.stdin.flush()
         wait_until(enabled, "the switch in the panel counts")
         answer = client.post(NAME, "first")

@@ -7,6 +7,7 @@ import pytest
 from clawcraft.actions.catalogue import BY_NAME
 from clawcraft.authority.guard import Guard
 from clawcraft.authority.pause import PauseSwitch
+from clawcraft.authority.policy import ChosenPolicies, Policies
 from clawcraft.clock import rfc3339
 from clawcraft.errors import ActionDisabled, PausedByOperator
 from clawcraft.settings import Settings
@@ -22,7 +23,8 @@ class Rig:
         self.pause = PauseSwitch(folder, clock)
         self.limiter = LimiterDouble()
         self.settings: Settings = make_settings()
-        self.guard = Guard(self.pause, self.limiter, lambda: self.settings)
+        policies = Policies(ChosenPolicies(folder), lambda: self.settings)
+        self.guard = Guard(self.pause, self.limiter, policies)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from clawcraft import VERSION, errors
+from clawcraft.actions.catalogue import Policy
 from clawcraft.jobs.answer import Answer
 from clawcraft.jobs.model import Envelope, JobStatus
 from tests.support.http_service import CONTRACT, OBS_STATUS, HttpService, job, request
@@ -104,18 +105,22 @@ def test_jobs_are_listed_with_filters_and_cursor(service: HttpService) -> None:
 
 
 def test_tools_are_the_actions_with_their_schemas(service: HttpService) -> None:
-    service.settings = make_settings(disabled_actions=("twitch.create_clip",))
+    asked = {"twitch.start_stream": Policy.ASK}
+    service.settings = make_settings(disabled_actions=("twitch.create_clip",), action_policies=asked)
     answer = service.get("/tools")
     assert answer.status == 200
     assert fits("tools", answer.json)
     tools = {tool["name"]: tool for tool in answer.json["tools"]}
     assert set(tools) == set(CONTRACT.actions)
-    assert tools["twitch.create_clip"]["enabled"] is False
+    policies = {name: (tool["policy"], tool["enabled"]) for name, tool in tools.items()}
+    assert policies["twitch.create_clip"] == ("off", False)
+    assert policies["twitch.start_stream"] == ("ask", True)
     assert tools["twitch.set_title"] == {
         "name": "twitch.set_title",
         "description": CONTRACT.args_schema("twitch.set_title")["description"],
         "kind": "sync",
         "enabled": True,
+        "policy": "allow",
         "args": CONTRACT.args_schema("twitch.set_title"),
     }
 

@@ -366,4 +366,5 @@ def test_a_collection_of_garbage_is_not_charged(new_obs: NewObs) -> None:
     obs.start()
     heap = [[n] for n in range(1_000_000)]  # of the tests, not of the script: to walk it takes more than the limit
     obs.save()
-    assert heap and obs.stop().ok
+    assert heap
+    assert obs.stop().ok

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from clawcraft import checks
+from clawcraft.actions.catalogue import ACTIONS
 from clawcraft.secrets import SecretStore
 from clawcraft.settings import Settings, load_settings
 from tests.support.http_service import CONTRACT, HttpService
@@ -35,13 +36,18 @@ WELL: dict[str, Any] = {
 }
 
 
+def run(status: dict[str, Any], known: Settings) -> list[dict[str, str]]:
+    policies = {action.name: action.policy for action in ACTIONS}
+    return checks.run(status, known, {**policies, **known.given_policies})
+
+
 def settings(tmp_path: Path, **env: str) -> Settings:
     return load_settings(env, SecretStore(tmp_path), {}, tmp_path)
 
 
 def troubles(status: dict[str, Any], known: Settings) -> dict[str, str]:
     """The outcome of each check that is not ok, by its name."""
-    return {check["name"]: check["outcome"] for check in checks.run(status, known) if check["outcome"] != "ok"}
+    return {check["name"]: check["outcome"] for check in run(status, known) if check["outcome"] != "ok"}
 
 
 def twitch(**fields: Any) -> Change:
@@ -49,7 +55,7 @@ def twitch(**fields: Any) -> Change:
 
 
 def test_where_all_is_well_every_check_is_ok_and_has_nothing_to_fix(tmp_path: Path) -> None:
-    found = checks.run(WELL, settings(tmp_path, OBS_STREAM_SCENE="BRB"))
+    found = run(WELL, settings(tmp_path, OBS_STREAM_SCENE="BRB"))
     assert {check["outcome"] for check in found} == {"ok"}
     assert {check["fix"] for check in found} == {""}
     assert {check["name"] for check in found} == {
@@ -78,21 +84,21 @@ def test_a_trouble_is_named_and_says_what_to_do(tmp_path: Path, change: Change, 
     change(status)
     known = settings(tmp_path)
     assert troubles(status, known) == expected
-    for check in checks.run(status, known):
+    for check in run(status, known):
         assert bool(check["fix"]) == (check["outcome"] != "ok")
 
 
 def test_a_scene_that_is_not_there_and_actions_that_are_off_are_told(tmp_path: Path) -> None:
     known = settings(tmp_path, OBS_STREAM_SCENE="Gone", TOOL_DISABLED_ACTIONS="create_clip")
     assert troubles(WELL, known) == {"scene": "failed", "actions": "warning"}
-    fixes = " ".join(check["fix"] for check in checks.run(WELL, known))
+    fixes = " ".join(check["fix"] for check in run(WELL, known))
     assert "'Main', 'BRB'" in fixes
 
 
 def test_status_answers_with_the_checks_only_when_asked(tmp_path: Path) -> None:
     with HttpService() as service:
         service.status = lambda: WELL
-        service.checks = lambda status: checks.run(status, settings(tmp_path))
+        service.checks = lambda status: run(dict(status), settings(tmp_path))
         assert "checks" not in service.get("/status").json
         body = service.get("/status?check=1").json
         assert body["checks"][0]["name"] == "obs"

@@ -1,6 +1,8 @@
 """The panel in a fake OBS: what it says, what it stores, and what it never gives away."""
 
 import contextlib
+import html
+import json
 import resource
 import socket
 import sys
@@ -128,12 +130,70 @@ def test_a_secret_that_cannot_be_one_is_not_stored(streamer: Streamer) -> None:
 
 
 def test_switches_and_limits_of_actions_are_in_force(streamer: Streamer) -> None:
-    agent = streamer.start(action_set_title=False, limit_set_game=1).agent()
-    assert refused(agent) == "action_disabled"
-    streamer.obs.change("action_set_title", True)
-    wait_until(lambda: refused(agent) == "twitch_not_configured", "it is on")
+    agent = streamer.start(limit_set_game=1).agent()
+    streamer.obs.change("policy_set_title", "off")
+    assert refused(agent) == "action_disabled"  # at once
+    streamer.obs.change("policy_set_title", "allow")
+    assert refused(agent) == "twitch_not_configured"
     codes = [refused(agent, "twitch.set_game", game="Art") for _ in range(2)]
     assert codes == ["twitch_not_configured", "rate_limited"]
+
+
+def test_what_an_action_may_is_kept_on_this_machine_and_never_in_the_collection(streamer: Streamer) -> None:
+    agent = streamer.start(action_create_clip=False, action_set_game=True, policy_set_title="off").agent()
+    assert refused(agent, "twitch.create_clip") == "action_disabled"  # as version 0.1.0 kept it
+    assert refused(agent) == "twitch_not_configured"  # what a collection says of it now counts for nothing
+    streamer.obs.change("policy_set_title", "ask")
+    streamer.obs.change("limit_set_game", 5)
+    saved = json.loads(streamer.saved())
+    assert [key for key in saved if key.startswith(("policy_", "action_"))] == []
+    kept = streamer.store.path.with_name("policies.json")
+    chosen = {"twitch.create_clip": "off", "twitch.set_title": "ask"}
+    wait_until(lambda: kept.exists() and json.loads(kept.read_text()) == chosen, "it is kept")
+    streamer.reload()
+    policies = {tool["name"]: tool["policy"] for tool in agent.get("/tools").json()["tools"]}
+    assert {name: policies[name] for name in chosen} == chosen
+
+
+def test_a_question_is_shown_whole_and_answered_in_the_panel(streamer: Streamer) -> None:
+    agent = streamer.start().agent()
+    streamer.obs.change("policy_set_title", "ask")
+    title = "<b>Hi</b> & " + "x" * 128
+    first, second = (agent.accept("twitch.set_title", name, title=title) for name in ("one", "two"))
+    streamer.refresh()
+    assert "wants to <b>change the title</b>" in streamer.text("question")
+    assert html.escape(title) in streamer.text("question")
+    assert streamer.text("question_more") == "1 more after this one"
+    assert agent.job(first)["progress"]["message"] == "waiting for the streamer; nothing has been done yet"
+    assert agent.job(first)["approval"]["state"] == "pending"
+    streamer.obs.click("question_deny")
+    assert agent.ended(first)["error"]["code"] == "denied_by_operator"
+    streamer.sees("question", "change the title")
+    streamer.obs.click("question_allow")
+    assert agent.ended(second)["error"]["code"] == "twitch_not_configured"
+    assert agent.job(second)["approval"]["by"] == "panel"
+    streamer.sees("question", "")
+    assert agent.status()["approvals_pending"] == 0
+
+
+def test_a_start_that_was_allowed_counts_down_and_a_pause_or_a_no_ends_it(streamer: Streamer) -> None:
+    agent = streamer.start(tool_start_countdown_ms=60_000).agent()
+    streamer.obs.change("policy_start_stream", "ask")
+    jobs = {}
+    for name in ("paused", "denied"):
+        jobs[name] = agent.accept("twitch.start_stream", name)
+        streamer.sees("question", "start the stream")
+        assert not streamer.visible("question_allow_show")
+        streamer.obs.click("question_allow")
+        streamer.sees("question", "begins in")
+        assert agent.job(jobs[name])["approval"]["state"] == "allowed"
+        streamer.obs.press_hotkey("twitch_clawcraft.deny" if name == "denied" else "twitch_clawcraft.pause")
+        agent.ended(jobs[name])
+        if name == "paused":
+            streamer.obs.press_hotkey("twitch_clawcraft.pause")
+    codes = [agent.job(jobs[name])["error"]["code"] for name in ("paused", "denied")]
+    assert codes == ["paused_by_operator", "denied_by_operator"]
+    assert not agent.status()["obs"]["stream"]["live"]
 
 
 def test_the_pause_is_told_and_lasts_over_a_restart_only_if_wanted(streamer: Streamer) -> None:

@@ -98,6 +98,12 @@ def _a_defect(agent: Agent) -> str:
         return agent.post("set_title", title="x")
 
 
+def _denied(agent: Agent) -> str:
+    job_id = agent.client.accept("twitch.set_title", "asked", title="x")
+    agent.studio.obs.press_hotkey("twitch_clawcraft.deny")
+    return str(agent.client.ended(job_id)["error"]["code"])
+
+
 def _revoked(agent: Agent) -> str:
     wait_until(lambda: agent.client.status()["twitch"]["state"] == "ok", "the token is validated")
     agent.twitch.world.revoke_all()
@@ -234,6 +240,7 @@ BAD_REQUEST: Final = {"error": "Bad Request", "status": 400, "message": "no"}
 DROPPED: Final = {"data": [{"message_id": "", "is_sent": False, "drop_reason": {"code": "msg_rejected"}}]}
 NO_TOKEN: Final = {"TWITCH_OAUTH_TOKEN": "", "TWITCH_REFRESH_TOKEN": ""}
 BRIEF: Final[dict[str, object]] = {"obs_stream_operation_timeout_ms": "1000"}
+ASKED: Final = {"TOOL_ACTION_POLICY": "set_title=ask"}
 EXECUTE: Final = ("POST", "/tools/execute")
 TITLE: Final = EXAMPLES["twitch.set_title"]
 
@@ -281,6 +288,12 @@ WAYS: Final = {
     "encoder_not_started": starts("encoder_fails"),
     "obs_busy": Way(_a_start_beneath_a_box, scenario="encoder_fails"),
     "stream_stop_timeout": Way(_a_stop_that_obs_does_not_confirm, BRIEF, timings=Timings(stop_s=3.0)),
+    "denied_by_operator": Way(_denied, environment=lambda twitch: ASKED),
+    "approval_expired": Way(
+        lambda agent: agent.job("set_title", title="x"),
+        {"tool_approval_timeout_ms": "1000"},
+        environment=lambda twitch: ASKED,
+    ),
     "superseded": Way(_a_start_before_a_stop, scenario="silent_server"),
     "interrupted": Way(_a_start_that_outlived_its_service, scenario="silent_server"),
 }

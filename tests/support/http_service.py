@@ -13,6 +13,7 @@ from typing import Any
 from clawcraft.actions.catalogue import BY_NAME, Kind
 from clawcraft.authority.guard import Guard
 from clawcraft.authority.pause import PauseSwitch
+from clawcraft.authority.policy import ChosenPolicies, Policies
 from clawcraft.authority.rate_limit import AuthFailureLimiter, RateLimiter
 from clawcraft.contract.schemas import Contract
 from clawcraft.errors import JobNotFound
@@ -197,14 +198,15 @@ class HttpService:
         self.checks: Callable[[Mapping[str, Any]], list[dict[str, str]]] = lambda status: []
         self.begin_jobs: Callable[[], None] = lambda: None
         self.slots = WaitSlots(server.pop("wait_slots", 64))
+        policies = Policies(ChosenPolicies(Path("no-such-folder")), lambda: self.settings)
         app = Api(
             gate=Gate(lambda: self.settings, self.jobs, AuthFailureLimiter(self.clock), self.clock),
             contract=CONTRACT,
-            settings=lambda: self.settings,
+            policies=policies,
             guard=Guard(
                 PauseSwitch(Path("no-such-folder"), self.clock),
                 RateLimiter(lambda: self.settings, self.clock),
-                lambda: self.settings,
+                policies,
             ),
             dispatcher=self.dispatcher,
             begin_jobs=lambda: self.begin_jobs(),

@@ -8,8 +8,10 @@ from typing import Any
 
 from clawcraft.actions.catalogue import Action, Kind
 from clawcraft.actions.handlers import Handlers, Result
+from clawcraft.authority.approval import Approvals
 from clawcraft.authority.guard import Guard
 from clawcraft.authority.pause import PauseSwitch
+from clawcraft.authority.policy import ChosenPolicies, Policies
 from clawcraft.authority.rate_limit import RateLimiter
 from clawcraft.clock import Clock
 from clawcraft.errors import ChannelNotAllowed, ClawcraftError, Interrupted, SceneNotFound
@@ -260,21 +262,58 @@ class JobRig:
         self.sync = SyncDouble()
         self.limiter = LimiterDouble()
         self.places = Places()
-        self.pause = PauseSwitch(folder, self.clock, lambda: self.worker.forbid())
+        self.pause = PauseSwitch(folder, self.clock, self.forbid)
         self.settings = make_settings(folder)
-        self.guard = Guard(self.pause, self.limiter, lambda: self.settings)
+        self.chosen = ChosenPolicies(folder)
+        policies = Policies(self.chosen, lambda: self.settings)
+        self.guard = Guard(self.pause, self.limiter, policies)
+        self.show = 1
+        self.approvals = Approvals(
+            self.store,
+            lambda job: self.worker.enqueue(job),
+            lambda job: self.worker.submit(job),
+            self.guard.check,
+            policies,
+            lambda: self.settings,
+            lambda: self.show,
+            self.clock,
+            self.log,
+        )
+        self.chosen.tell(self.forbid)
         handlers = RigHandlers(self.stream, self.twitch, self.log, self.sync)
         self.worker = StreamWorker(
-            self.store, handlers, self.guard.check, self.stream.end_start, self.stream.close, self.log
+            self.store,
+            handlers,
+            self.guard.check,
+            self.approvals.take_back,
+            self.stream.end_start,
+            self.stream.close,
+            self.log,
         )
         self.idempotency = Idempotency(
             self.store, lambda: self.places.waiting(), lambda: self.settings, self.clock, self.log
         )
         self.dispatcher = Dispatcher(
-            handlers, self.idempotency, self.worker.submit, self.guard.admit, twitch_slots, self.log
+            handlers,
+            self.idempotency,
+            self.hand_over,
+            self.guard.admit,
+            self.approvals.must_ask,
+            self.approvals.ask_until,
+            twitch_slots,
+            self.log,
         )
         if working:
             self.worker.start()
+            self.approvals.start()
+
+    def hand_over(self, job: Job) -> None:
+        self.approvals.hand_over(job)
+        self.worker.wake()  # as the route does once the answer is sent
+
+    def forbid(self) -> None:
+        self.worker.forbid()
+        self.approvals.forbid()
 
     def execute(self, request: Envelope) -> Answer:
         """As the route does."""
@@ -297,6 +336,7 @@ class JobRig:
     def close(self) -> None:
         self.dispatcher.stop()
         self.sync.gate.set()
+        assert self.approvals.stop(HANG_S)
         assert self.worker.stop(HANG_S)
         self.store.close()
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from clawcraft.actions.catalogue import ACTIONS
-from clawcraft.panel.fields import limit_key, switch_key
+from clawcraft.panel.fields import limit_key, policy_key
 from tests.support.real_obs import RealObs
 from tests.support.waiting import insist, wait_until
 
@@ -16,8 +16,8 @@ PANEL = (
     *("refresh", "pause", "keep_paused"),
     *("client_id", "connect", "client_secret", "client_secret_show", "twitch_store", "channels"),
     *("token_show", "token_new", "own_token", "own_token_show", "signing", "signing_show", "access_store", "timestamp"),
-    *map(switch_key, ACTIONS),
-    *("rate", *map(limit_key, ACTIONS)),
+    *map(policy_key, ACTIONS),
+    *("rate", *map(limit_key, ACTIONS), "approval_timeout", "countdown"),
     *("scene", "start_timeout", "retries"),
     *("port", "bind", "clients"),
 )

@@ -49,7 +49,7 @@ obs = MockObs(Path("obs_plugin/twitch_clawcraft.py"), "good", {"port": port}, co
 with obs:
     for line in sys.stdin:
         obs.open_panel()
-        obs.change(line.strip(), True)
+        obs.change(line.strip(), "allow")
 """
 
 
@@ -86,7 +86,7 @@ class ProjectCopy:
         )
 
     def serve(self, port: int, data: Path) -> subprocess.Popen[str]:
-        """The service in the fake OBS; a line on stdin is the name of a switch of the panel to turn on."""
+        """The service in the fake OBS; a line on stdin is the key of an action in the panel, to be allowed."""
         return subprocess.Popen(
             [sys.executable, "-c", DRIVER, str(port), str(data)],
             cwd=self.folder,

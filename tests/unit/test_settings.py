@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from clawcraft.actions.catalogue import ACTIONS, BY_NAME, Limit, Policy
+from clawcraft.actions.catalogue import BY_NAME, Limit, Policy
 from clawcraft.secrets import Secret, SecretStore
 from clawcraft.settings import SETTINGS, Settings, SettingsError, load_settings
 
@@ -34,7 +34,7 @@ def test_the_defaults_are_those_of_the_contract(store: SecretStore) -> None:
     assert (settings.twitch_timeout_s, settings.twitch_retries) == (10.0, 2)
     assert settings.limit(BY_NAME["twitch.set_title"]) == Limit(60, 60)
     assert settings.limit(BY_NAME["twitch.post_chat_message"]) == Limit(40, 20)
-    assert settings.policies == {action.name: action.policy for action in ACTIONS}
+    assert settings.given_policies == {}
     assert [str(network) for network in settings.allowed_clients] == ["127.0.0.0/8", "::1/128"]
 
 
@@ -82,7 +82,7 @@ def test_a_token_is_generated_once_and_kept(store: SecretStore) -> None:
         ("TOOL_ACTION_RATE_LIMITS", "fly=3", "not an action"),
         ("TOOL_ACTION_RATE_LIMITS", "=3", "not an action"),
         ("TOOL_ACTION_POLICY", "create_clip", "must look like"),
-        ("TOOL_ACTION_POLICY", "create_clip=perhaps", "the policies are allow, off"),
+        ("TOOL_ACTION_POLICY", "create_clip=perhaps", "the policies are allow, ask, off"),
         ("TOOL_DISABLED_ACTIONS", "twitch.delete_channel", "not an action"),
         ("TWITCH_BROADCASTER_ID", "someone", "numeric"),
         ("TWITCH_BROADCASTER_LOGIN", "not a login!", "one Twitch login"),
@@ -135,15 +135,12 @@ def test_settings_of_the_websocket_design_are_ignored_with_a_notice(store: Secre
 def test_an_action_has_its_own_limit_and_its_own_switch(store: SecretStore) -> None:
     settings = load(store, TOOL_ACTION_RATE_LIMITS="create_clip=5", TOOL_DISABLED_ACTIONS="create_clip twitch.set_game")
     assert settings.limit(BY_NAME["twitch.create_clip"]) == Limit(5, 5)
-    off = {name for name in BY_NAME if not settings.is_on(name)}
-    assert off == {"twitch.create_clip", "twitch.set_game"}
+    assert settings.given_policies == dict.fromkeys(["twitch.create_clip", "twitch.set_game"], Policy.OFF)
 
 
 def test_a_policy_counts_unless_the_action_is_switched_off(store: SecretStore) -> None:
-    policies = "create_clip=off,twitch.set_game=Allow"
-    assert load(store, TOOL_ACTION_POLICY=policies).policies["twitch.create_clip"] is Policy.OFF
-    settings = load(store, TOOL_ACTION_POLICY=policies, TOOL_DISABLED_ACTIONS="set_game")
-    assert [name for name in BY_NAME if not settings.is_on(name)] == ["twitch.set_game", "twitch.create_clip"]
+    settings = load(store, TOOL_ACTION_POLICY="create_clip=ask,twitch.set_game=Allow", TOOL_DISABLED_ACTIONS="set_game")
+    assert settings.given_policies == {"twitch.create_clip": Policy.ASK, "twitch.set_game": Policy.OFF}
 
 
 def test_no_secret_shows_in_the_repr(store: SecretStore) -> None:

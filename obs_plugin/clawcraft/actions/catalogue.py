@@ -31,6 +31,8 @@ class Policy(StrEnum):
     """What the streamer lets an agent do with an action."""
 
     ALLOW = "allow"
+    ASK = "ask"
+    """Nothing is done until the streamer has said yes to this very request."""
     OFF = "off"
 
 

@@ -1,29 +1,27 @@
 """May an agent do this now? What the streamer paused, switched off or bounded. ``check`` on any thread, and again when
 a job begins and when OBS is about to start; ``admit`` on HTTP workers."""
 
-from collections.abc import Callable
-
-from clawcraft.actions.catalogue import BY_NAME, Action
+from clawcraft.actions.catalogue import BY_NAME, Action, Policy
 from clawcraft.authority.pause import PauseSwitch
+from clawcraft.authority.policy import Policies
 from clawcraft.authority.rate_limit import RateLimiter
 from clawcraft.errors import ActionDisabled, PausedByOperator
-from clawcraft.settings import Settings
 
 
 class Guard:
     """``check`` comes before idempotency: what is paused or off is refused even to a repeat. ``admit`` comes after it:
     a repeat costs nothing."""
 
-    def __init__(self, pause: PauseSwitch, limiter: RateLimiter, settings: Callable[[], Settings]) -> None:
+    def __init__(self, pause: PauseSwitch, limiter: RateLimiter, policies: Policies) -> None:
         self._pause = pause
         self._limiter = limiter
-        self._settings = settings
+        self._policies = policies
 
     def check(self, action: str) -> None:
         """Raises PausedByOperator, ActionDisabled."""
         if self._pause.paused and not BY_NAME[action].supersedes:  # a stop is the safe direction
             raise PausedByOperator("the streamer has paused agent access", details=self._pause.status())
-        if not self._settings().is_on(action):
+        if self._policies.of(action) is Policy.OFF:
             raise ActionDisabled(f"{action} is switched off")
 
     def admit(self, action: Action) -> None:

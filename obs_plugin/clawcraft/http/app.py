@@ -11,8 +11,9 @@ from typing import Any, Final
 import bottle
 
 from clawcraft import VERSION
-from clawcraft.actions.catalogue import ACTIONS, BY_NAME
+from clawcraft.actions.catalogue import ACTIONS, BY_NAME, Policy
 from clawcraft.authority.guard import Guard
+from clawcraft.authority.policy import Policies
 from clawcraft.clock import Clock
 from clawcraft.contract import strict_json
 from clawcraft.contract.openapi import openapi_document
@@ -27,7 +28,6 @@ from clawcraft.jobs.answer import REPLAYED
 from clawcraft.jobs.dispatch import Dispatcher
 from clawcraft.jobs.model import Job, JobStatus
 from clawcraft.jobs.store import JobStore
-from clawcraft.settings import Settings
 from clawcraft.telemetry.events import EventLog
 from clawcraft.telemetry.metrics import Metrics
 
@@ -50,7 +50,7 @@ class Api:
 
     gate: Gate
     contract: Contract
-    settings: Callable[[], Settings]
+    policies: Policies
     guard: Guard
     dispatcher: Dispatcher
     begin_jobs: Callable[[], None]
@@ -140,7 +140,7 @@ class Api:
 
     def get_tools(self, environ: Environ) -> Response:
         self._authenticated(environ)
-        settings = self.settings()
+        policies = self.policies.all()
         tools = []
         for action in ACTIONS:
             schema = self.contract.args_schema(action.name)
@@ -149,7 +149,8 @@ class Api:
                     "name": action.name,
                     "description": schema["description"],
                     "kind": action.kind,
-                    "enabled": settings.is_on(action.name),
+                    "enabled": policies[action.name] is not Policy.OFF,
+                    "policy": policies[action.name],
                     "args": schema,
                 }
             )

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from clawcraft.errors import ClawcraftError
-from clawcraft.jobs.model import Envelope, Job, JobStatus, Progress
+from clawcraft.jobs.model import Envelope, Job
 from clawcraft.jobs.plain import plain
-from clawcraft.jobs.store import QUEUED_MESSAGE
 
 REPLAYED: Final = "Idempotent-Replayed"
 
@@ -26,12 +25,13 @@ class Answer:
 
 
 def accepted(job: Job) -> Answer:
-    """202 for a job, the same each time: as it was when it was accepted."""
+    """202 for a job, as it is now: a repeat is told how far it has come."""
     result = {
         "job_id": job.id,
-        "status": str(JobStatus.QUEUED),
-        "progress": Progress(0, QUEUED_MESSAGE, job.created_at).to_json(),
+        "status": str(job.status),
+        "progress": job.progress.to_json(),
         "request_id": job.request_id,
+        **({} if job.approval is None else {"approval": job.approval.to_json()}),
     }
     return Answer(202, {"ok": True, "action": job.action, "result": result}, {"Location": f"/tools/jobs/{job.id}"})
 

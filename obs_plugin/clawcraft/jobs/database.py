@@ -45,6 +45,7 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         "CREATE INDEX jobs_by_correlation ON jobs (correlation_id) WHERE correlation_id IS NOT NULL",
         "CREATE INDEX jobs_by_end ON jobs (finished_at)",
     ),
+    ("ALTER TABLE jobs ADD COLUMN approval TEXT",),
 )
 """The statements that lead from each schema version to the next; ``user_version`` counts those applied.
 

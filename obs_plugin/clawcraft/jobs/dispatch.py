@@ -1,7 +1,8 @@
 """The last step of a valid request that may run: a job in the table, or a handler run here. On HTTP workers.
 
 http route → ``contract.check`` → ``authority`` → here (idempotency → ``admit`` → job table or handler) → ``actions/``.
-Nothing has a side effect before the last step.
+Nothing has a side effect before the last step. What the streamer wants to be asked about becomes a job, also where it
+would be answered with its result otherwise.
 """
 
 import contextlib
@@ -21,8 +22,10 @@ class Dispatcher:
     """See the module.
 
     Parameters: ``hand_over`` takes each new job at once, in the order of their storing; ``admit`` raises what keeps a
-    request that is not a repeat from running; ``twitch_slots`` is how many sync actions may be at Twitch at a time, at
-    most half of the HTTP workers, so that a hung Twitch never stops polling.
+    request that is not a repeat from running; ``must_ask`` tells whether the streamer has to allow this one, and
+    ``ask_until`` until when (Unix seconds; raises QueueFull where too much waits already); ``twitch_slots`` is how many
+    sync actions may be at Twitch at a time, at most half of the HTTP workers, so that a hung Twitch never stops
+    polling.
     """
 
     def __init__(
@@ -31,6 +34,8 @@ class Dispatcher:
         idempotency: Idempotency,
         hand_over: Callable[[Job], None],
         admit: Callable[[Action], None],
+        must_ask: Callable[[Envelope], bool],
+        ask_until: Callable[[], float],
         twitch_slots: int,
         log: EventLog,
     ) -> None:
@@ -38,6 +43,8 @@ class Dispatcher:
         self._idempotency = idempotency
         self._hand_over = hand_over
         self._admit = admit
+        self._must_ask = must_ask
+        self._ask_until = ask_until
         self._twitch_slots = threading.BoundedSemaphore(twitch_slots)
         self._log = log
 
@@ -45,8 +52,10 @@ class Dispatcher:
         """The answer to a valid request. Raises ClawcraftError for a refusal; a sync action's own failure is an
         Answer, the very one that a repeat gets."""
         action = BY_NAME[envelope.action]
-        if action.kind is Kind.ASYNC:
-            return self._idempotency.accept(envelope, lambda: self._admit(action), self._hand_over)
+        ask = self._must_ask(envelope)
+        if ask or action.kind is Kind.ASYNC:
+            ask_until = self._ask_until if ask else None
+            return self._idempotency.accept(envelope, lambda: self._admit(action), self._hand_over, ask_until)
         with contextlib.ExitStack() as held:
 
             def admit() -> None:

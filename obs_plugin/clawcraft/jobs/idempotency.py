@@ -16,7 +16,7 @@ from clawcraft.clock import Clock
 from clawcraft.errors import Busy, ClawcraftError, IdempotencyConflict, Interrupted, Stopping, StorageUnavailable
 from clawcraft.jobs.answer import Answer, accepted, failed
 from clawcraft.jobs.model import Envelope, Job
-from clawcraft.jobs.store import Accepted, JobStore
+from clawcraft.jobs.store import JobStore
 from clawcraft.settings import Settings
 from clawcraft.telemetry.events import EventLog
 
@@ -61,35 +61,51 @@ class Idempotency:
         self._running: dict[str, Run] = {}
         self._stopped = False
 
-    # --- async actions --------------------------------------------------------------------------------------------
+    # --- what becomes a job ---------------------------------------------------------------------------------------
 
-    def accept(self, envelope: Envelope, admit: Admit, hand_over: Callable[[Job], None]) -> Answer:
+    def accept(
+        self,
+        envelope: Envelope,
+        admit: Admit,
+        hand_over: Callable[[Job], None],
+        ask_until: Callable[[], float] | None = None,
+    ) -> Answer:
         """The job of this request: a known one, or else, if ``admit`` lets it, a new one, stored and then given to
-        ``hand_over``. Raises IdempotencyConflict and what ``admit`` and the store raise."""
+        ``hand_over``; with ``ask_until`` (Unix seconds, asked for a new one) one that the streamer has to allow. Raises
+        IdempotencyConflict and what ``admit``, ``ask_until`` and the store raise."""
         fingerprint = fingerprint_of(envelope)
         with self._changed:
             self._refuse_when_stopped()
-            known = self._known_job(envelope, fingerprint)
-            if known is not None:
-                return accepted(known.job).replayed()
-            admit()
-            job = self._store.create(envelope, fingerprint)
-            hand_over(job)
-        return accepted(job)
+            first = self._run_with_id_of(envelope, fingerprint)
+            if first is None:
+                known = self._known_answer(envelope, fingerprint) or self._known_by_mission(envelope, fingerprint)
+                if known is not None:
+                    return known
+                admit()
+                job = self._store.create(envelope, fingerprint, None if ask_until is None else ask_until())
+                hand_over(job)
+                return accepted(job)
+        return self._answer_of(first)
 
-    def _known_job(self, envelope: Envelope, fingerprint: str) -> Accepted | None:
+    def _known_answer(self, envelope: Envelope, fingerprint: str) -> Answer | None:
+        """What its request_id led to before: a job, or the stored answer of a sync action."""
         if envelope.request_id is None:
-            return self._known_by_mission(envelope, fingerprint)
+            return None
         known = self._store.by_request_id(envelope.request_id)
         if known is not None:
             _refuse_other_use(envelope, known.fingerprint == fingerprint, known.job.action)
-            return known
-        answer = self._store.answers.get(envelope.request_id)
-        if answer is not None:
-            _refuse_other_use(envelope, False, answer.action)
-        return None
+            return accepted(known.job).replayed()
+        stored = self._store.answers.get(envelope.request_id)
+        if stored is None:
+            return None
+        _refuse_other_use(envelope, stored.fingerprint == fingerprint, stored.action)
+        if stored.status is None or stored.body is None:
+            return failed(envelope, _cut_off()).replayed()
+        return Answer(stored.status, stored.body).replayed()
 
-    def _known_by_mission(self, envelope: Envelope, fingerprint: str) -> Accepted | None:
+    def _known_by_mission(self, envelope: Envelope, fingerprint: str) -> Answer | None:
+        if envelope.request_id is not None:
+            return None
         known = self._store.latest_without_request_id(envelope)
         if known is None or self._store.other_action_since(known.seq, envelope):
             return None
@@ -97,7 +113,7 @@ class Idempotency:
             ended_at = known.job.finished_at
             # A clock set back must not stretch the window, so it is closed on both sides.
             fresh = ended_at is None or abs(self._clock.time() - ended_at) < FALLBACK_WINDOW_S
-            return known if fresh else None
+            return accepted(known.job).replayed() if fresh else None
         if not known.job.status.ended:
             raise IdempotencyConflict(
                 f"{envelope.action} with other args is still {known.job.status} in this mission",
@@ -106,7 +122,7 @@ class Idempotency:
             )
         return None
 
-    # --- sync actions ---------------------------------------------------------------------------------------------
+    # --- what is answered with its result -----------------------------------------------------------------------------
 
     def claim(self, envelope: Envelope, admit: Admit) -> Answer | Run:
         """The answer to a repeat, also of one that still runs, or a Run: then the caller runs the action and calls
@@ -114,25 +130,16 @@ class Idempotency:
         fingerprint = fingerprint_of(envelope)
         with self._changed:
             self._refuse_when_stopped()
-            first = None if envelope.request_id is None else self._running.get(envelope.request_id)
+            first = self._run_with_id_of(envelope, fingerprint)
             if first is None:
-                return self._stored_answer(envelope, fingerprint) or self._begin(Run(envelope, fingerprint), admit)
-            _refuse_other_use(envelope, first.fingerprint == fingerprint, first.envelope.action)
+                return self._known_answer(envelope, fingerprint) or self._begin(Run(envelope, fingerprint), admit)
         return self._answer_of(first)
 
-    def _stored_answer(self, envelope: Envelope, fingerprint: str) -> Answer | None:
-        if envelope.request_id is None:
-            return None
-        job = self._store.by_request_id(envelope.request_id)
-        if job is not None:
-            _refuse_other_use(envelope, False, job.job.action)
-        stored = self._store.answers.get(envelope.request_id)
-        if stored is None:
-            return None
-        _refuse_other_use(envelope, stored.fingerprint == fingerprint, stored.action)
-        if stored.status is None or stored.body is None:
-            return failed(envelope, _cut_off()).replayed()
-        return Answer(stored.status, stored.body).replayed()
+    def _run_with_id_of(self, envelope: Envelope, fingerprint: str) -> Run | None:
+        first = None if envelope.request_id is None else self._running.get(envelope.request_id)
+        if first is not None:
+            _refuse_other_use(envelope, first.fingerprint == fingerprint, first.envelope.action)
+        return first
 
     def _begin(self, run: Run, admit: Admit) -> Run:
         admit()

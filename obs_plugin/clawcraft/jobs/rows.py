@@ -3,17 +3,20 @@
 import json
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, Final
 
 from clawcraft.errors import InvalidRequest
-from clawcraft.jobs.model import Job, JobStatus, Progress
+from clawcraft.jobs.model import Approval, ApprovalState, Job, JobStatus, Progress
 
 _AS_THEY_ARE: Final = (
     *("id", "action", "agent_id", "request_id", "mission_id", "correlation_id"),
     *("created_at", "started_at", "finished_at"),
 )
-_CHANGING: Final = ("status", "percent", "message", "updated_at", "started_at", "finished_at", "result", "error")
-_COLUMNS: Final = (*_AS_THEY_ARE, "args", "status", "percent", "message", "updated_at", "result", "error")
+_CHANGING: Final = (
+    *("status", "percent", "message", "updated_at", "started_at", "finished_at", "result", "error", "approval"),
+)
+_COLUMNS: Final = (*_AS_THEY_ARE, "args", "status", "percent", "message", "updated_at", "result", "error", "approval")
 COLUMNS: Final = ", ".join(_COLUMNS)
 INSERT: Final = (
     f"INSERT INTO jobs ({COLUMNS}, fingerprint) "  # noqa: S608 - constants
@@ -36,6 +39,7 @@ def to_row(job: Job) -> dict[str, Any]:
         "updated_at": job.progress.updated_at,
         "result": _dump(job.result),
         "error": _dump(job.error),
+        "approval": None if job.approval is None else _dump(asdict(job.approval)),
     }
 
 
@@ -48,7 +52,12 @@ def from_row(row: sqlite3.Row) -> Job:
         progress=Progress(row["percent"], row["message"], row["updated_at"]),
         result=None if row["result"] is None else json.loads(row["result"]),
         error=None if row["error"] is None else json.loads(row["error"]),
+        approval=None if row["approval"] is None else _approval(**json.loads(row["approval"])),
     )
+
+
+def _approval(state: str, **rest: Any) -> Approval:
+    return Approval(ApprovalState(state), **rest)
 
 
 def listing(filters: Mapping[str, str], cursor: str | None, oldest_kept_s: float) -> tuple[str, list[Any]]:

@@ -17,10 +17,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from clawcraft.clock import Clock
-from clawcraft.errors import ClawcraftError, Interrupted, JobNotFound, QueueFull, Stopping, StorageUnavailable
+from clawcraft.errors import (
+    ApprovalExpired,
+    ClawcraftError,
+    Interrupted,
+    JobNotFound,
+    QueueFull,
+    Stopping,
+    StorageUnavailable,
+)
 from clawcraft.jobs.database import Database
 from clawcraft.jobs.kept_answers import AnswerTable
-from clawcraft.jobs.model import Envelope, Job, JobStatus, Progress
+from clawcraft.jobs.model import QUEUED_MESSAGE, Envelope, Job, JobStatus, Progress
 from clawcraft.jobs.rows import COLUMNS, INSERT, KEPT, UPDATE, from_row, listing, to_row
 from clawcraft.telemetry.events import EventLog
 
@@ -32,7 +40,6 @@ SWEEP_BATCH: Final = 50
 SWEEP_PAUSE_S: Final = 0.005
 SWEEP_AT_MOST: Final = 5_000
 SIGNATURE_SWEEP_BATCH: Final = 16
-QUEUED_MESSAGE: Final = "queued"
 
 Jobs = list[Job]
 _TOLD: Final = ("action", "agent_id", "request_id", "mission_id", "correlation_id")
@@ -121,8 +128,8 @@ class JobStore:
         return jobs, str(rows[limit - 1]["seq"]) if len(rows) > limit else None
 
     def queue_length(self) -> int:
-        """Jobs that wait for their turn."""
-        return sum(job.status is JobStatus.QUEUED for job in list(self._active.values()))
+        """Jobs that wait for their turn; those that wait for the streamer have none yet."""
+        return sum(job.status is JobStatus.QUEUED and not job.is_pending for job in list(self._active.values()))
 
     # --- the keys of idempotency ----------------------------------------------------------------------------------
 
@@ -155,8 +162,9 @@ class JobStore:
 
     # --- writing --------------------------------------------------------------------------------------------------
 
-    def create(self, envelope: Envelope, fingerprint: str) -> Job:
-        """Store a new queued job. Raises QueueFull, StorageUnavailable: then there is no job."""
+    def create(self, envelope: Envelope, fingerprint: str, ask_until: float | None = None) -> Job:
+        """Store a new queued job; with ``ask_until`` (Unix seconds) one that the streamer has to allow by then. Raises
+        QueueFull, StorageUnavailable: then there is no job."""
         now_s = self._clock.time()
         job = Job(
             id=f"job_{uuid.uuid4().hex}",
@@ -170,6 +178,8 @@ class JobStore:
             progress=Progress(0, QUEUED_MESSAGE, now_s),
             created_at=now_s,
         )
+        if ask_until is not None:
+            job = job.asked(ask_until, now_s=now_s)
         with self._database.lock:
             if len(self._active) >= MAX_ACTIVE:
                 raise QueueFull(
@@ -196,9 +206,17 @@ class JobStore:
         """running → done."""
         return self._move(job_id, JobStatus.DONE, result=result)
 
-    def fail(self, job_id: str, error: ClawcraftError) -> Job:
-        """queued or running → failed."""
-        return self._move(job_id, JobStatus.FAILED, error=error.to_json())
+    def fail(self, job_id: str, error: ClawcraftError, by: str | None = None) -> Job:
+        """queued or running → failed. ``by`` tells who said no, if the streamer was asked."""
+        return self._move(job_id, JobStatus.FAILED, error=error.to_json(), by=by)
+
+    def ask(self, job_id: str, ask_until: float) -> Job:
+        """A queued job, which now waits for the streamer until ``ask_until`` (Unix seconds)."""
+        return self._change(job_id, lambda job, now_s: job.asked(ask_until, now_s=now_s))
+
+    def allow(self, job_id: str, by: str, message: str) -> Job:
+        """A pending job, to which the streamer said yes; it stays queued, with ``message``."""
+        return self._change(job_id, lambda job, now_s: job.allowed(by, message, now_s=now_s))
 
     def fail_all(self, job_ids: Sequence[str], error: ClawcraftError) -> None:
         """Each queued or running → failed, in one transaction."""
@@ -285,18 +303,24 @@ class JobStore:
     def _end_leftovers(self) -> None:
         """A job found queued or running was cut off by the end of OBS. It is never resumed: a start that waited then
         must not put the streamer live now."""
-        error = Interrupted("OBS or the service ended before this job did")
+        cut_off = Interrupted("OBS or the service ended before this job did").to_json()
+        unanswered = ApprovalExpired("OBS or the service ended before the streamer answered").to_json()
         with self._database.transaction() as connection:
             rows = connection.execute(f"SELECT {COLUMNS} FROM jobs WHERE finished_at IS NULL ORDER BY seq").fetchall()
-            now_s, outcome = self._clock.time(), error.to_json()
-            jobs = [from_row(row).moved(JobStatus.FAILED, now_s=now_s, error=outcome) for row in rows]
+            now_s, jobs = self._clock.time(), []
+            for job in map(from_row, rows):
+                error = unanswered if job.is_pending else cut_off
+                jobs.append(job.moved(JobStatus.FAILED, now_s=now_s, error=error))
             connection.executemany(UPDATE, map(to_row, jobs))
         for job in jobs:
             self._announce(job)
 
-    def _move(self, job_id: str, status: JobStatus, **outcome: Mapping[str, Any]) -> Job:
+    def _move(self, job_id: str, status: JobStatus, **outcome: Any) -> Job:
+        return self._change(job_id, lambda job, now_s: job.moved(status, now_s=now_s, **outcome))
+
+    def _change(self, job_id: str, change: Callable[[Job, float], Job]) -> Job:
         with self._database.lock:
-            job = self.get(job_id).moved(status, now_s=self._clock.time(), **outcome)
+            job = change(self.get(job_id), self._clock.time())
             self._save([job])
         self._announce(job)
         return job
@@ -357,6 +381,8 @@ class JobStore:
     def _announce(self, job: Job) -> None:
         told: dict[str, Any] = {"job_id": job.id, "status": str(job.status)}
         told |= {name: getattr(job, name) for name in _TOLD}
+        if job.approval is not None:
+            told |= {"approval": str(job.approval.state), "approval_by": job.approval.by}
         if job.started_at is not None:
             told["queued_s"] = round(job.started_at - job.created_at, 3)
         if job.finished_at is not None:

@@ -2,6 +2,7 @@
 
 Starts have one thread, and what ends them has another: a stop queues behind no start, and behind nothing that a start
 waits for. A start that was accepted after a stop begins after it. Within a thread the order is that of acceptance.
+Everything else that became a job, mostly because the streamer was asked about it, has ACTION_LANES threads of its own.
 
 ``submit`` is called on HTTP workers, ``start`` and ``stop`` by the service's owner, ``forbid`` by whoever changes what
 the agent may do, also on OBS's UI thread; the rest is the worker's own.
@@ -14,12 +15,16 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from clawcraft.actions.catalogue import BY_NAME
+from clawcraft.actions.catalogue import ACTIONS, BY_NAME
 from clawcraft.actions.handlers import Handlers
 from clawcraft.errors import ClawcraftError, Interrupted, Superseded
 from clawcraft.jobs.model import IllegalTransition, Job
 from clawcraft.jobs.store import JobStore
 from clawcraft.telemetry.events import EventLog, incident
+
+ACTION_LANES: Final = 2
+STARTS: Final = frozenset(action.supersedes for action in ACTIONS if action.supersedes)
+"""The actions that a stop supersedes."""
 
 
 class _Lane:
@@ -36,14 +41,16 @@ class _Lane:
 
 
 class StreamWorker:
-    """Its threads wait in memory, and never poll. ``may`` raises what forbids an action now. ``end_start`` ends what a
-    start may be blocked in, with an error for its job; ``interrupt`` ends everything, for good."""
+    """Its threads wait in memory, and never poll. ``may`` raises what forbids an action now; ``asks`` takes a job back
+    that the streamer wants to be asked about by now, and says so. ``end_start`` ends what a start may be blocked in,
+    with an error for its job; ``interrupt`` ends everything, for good."""
 
     def __init__(
         self,
         store: JobStore,
         handlers: Handlers,
         may: Callable[[str], None],
+        asks: Callable[[Job, Callable[[], None]], bool],
         end_start: Callable[[ClawcraftError], None],
         interrupt: Callable[[], None],
         log: EventLog,
@@ -51,22 +58,21 @@ class StreamWorker:
         self._store = store
         self._handlers = handlers
         self._may = may
+        self._asks = asks
         self._end_start = end_start
         self._interrupt = interrupt
         self._log = log
         self._changed = threading.Condition()
         self._starts = _Lane("clawcraft-jobs", self._run)
         self._stops = _Lane("clawcraft-stops", self._run)
+        self._actions = [_Lane(f"clawcraft-actions-{n + 1}", self._run) for n in range(ACTION_LANES)]
+        self._lanes = (self._stops, self._starts, *self._actions)
         self._forbidden = False
         self._stopping = False
 
     def start(self) -> None:
         for lane in self._lanes:
             lane.thread.start()
-
-    @property
-    def _lanes(self) -> tuple[_Lane, _Lane]:
-        return self._stops, self._starts
 
     def submit(self, job: Job) -> None:
         """Take a stored job, and begin."""
@@ -85,7 +91,7 @@ class StreamWorker:
         if stopping:
             self._end(job, Interrupted(_SERVICE_ENDED))
         if superseded:
-            self._store.fail_all([other.id for other in superseded], _superseded(job))
+            self._store.fail_all([other.id for other in superseded], superseded_by(job))
 
     def wake(self) -> None:
         """Any thread: begin what is queued. Cheap where nothing is."""
@@ -134,7 +140,11 @@ class StreamWorker:
         return not any(thread.is_alive() for thread in running)
 
     def _lane(self, job: Job) -> _Lane:
-        return self._stops if BY_NAME[job.action].supersedes else self._starts
+        if BY_NAME[job.action].supersedes:
+            return self._stops
+        if job.action in STARTS:
+            return self._starts
+        return min(self._actions, key=lambda lane: len(lane.queue) + (lane.current is not None))
 
     def _forbids(self, job: Job) -> ClawcraftError | None:
         try:
@@ -153,8 +163,8 @@ class StreamWorker:
         if lane.current is not None and lane.current.job.action == action:
             # First the mark, then the call: a start that has not reached OBS yet meets the mark at its next
             # progress, one that waits for OBS is woken by the call.
-            lane.current.cancel(_superseded(job))
-            self._end_start(_superseded(job))
+            lane.current.cancel(superseded_by(job))
+            self._end_start(superseded_by(job))
         return waiting
 
     def _run(self, lane: _Lane) -> None:
@@ -168,7 +178,7 @@ class StreamWorker:
         """The next job of this lane; None for good."""
 
         def is_due() -> bool:
-            return bool(lane.queue) and (lane is self._stops or self._stops.is_idle)
+            return bool(lane.queue) and (lane is not self._starts or self._stops.is_idle)
 
         while True:
             with self._changed:
@@ -182,27 +192,27 @@ class StreamWorker:
                     lane.current = _Running(lane.queue.popleft(), self._store.progress, self._may)
                     return lane.current
                 self._forbidden = False
-                queued = list(self._starts.queue)
-            for job in queued:
+                queued = [(waiting_in, job) for waiting_in in self._lanes for job in waiting_in.queue]
+            for waiting_in, job in queued:
                 forbidden_by = self._forbids(job)
-                if forbidden_by is not None and self._unqueue(job):
+                if forbidden_by is not None and self._unqueue(waiting_in, job):
                     self._end(job, forbidden_by)
 
-    def _unqueue(self, job: Job) -> bool:
+    def _unqueue(self, lane: _Lane, job: Job) -> bool:
         """False if it has begun meanwhile, or gave way."""
         with self._changed:
-            found = job in self._starts.queue
+            found = job in lane.queue
             if found:
-                self._starts.queue.remove(job)
+                lane.queue.remove(job)
             return found
 
     def _work(self, running: "_Running") -> None:
-        forbidden_by = self._forbids(running.job)
-        if forbidden_by is not None:
-            self._end(running.job, forbidden_by)
-            return
-        job = self._store.start(running.job_id)
+        job = running.job
         try:
+            running.may()
+            if self._asks(job, running.may):
+                return
+            self._store.start(job.id)
             result = self._handlers.run(BY_NAME[job.action], job.args, job.id, running.progress, running.may)
         except ClawcraftError as error:
             self._end(job, error)
@@ -261,5 +271,6 @@ class _Running:
 _SERVICE_ENDED: Final = "the service stopped before this job ended"
 
 
-def _superseded(by: Job) -> Superseded:
+def superseded_by(by: Job) -> Superseded:
+    """Why a start that waits ends when the stop ``by`` is accepted."""
     return Superseded("a stop was accepted after this start", details={"stop_job_id": by.id})

@@ -68,9 +68,10 @@ class Copy(Row):
 
 @dataclass(frozen=True, slots=True)
 class Choice(Row):
-    """One of ``choices``, each a label and a value."""
+    """One of ``choices``, each a label and a value. With ``chosen`` the settings do not keep it: it shows that one."""
 
     choices: Sequence[tuple[str, str]]
+    chosen: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +205,9 @@ class ScriptUi:
                         obs.obs_property_list_clear(widget)
                         for label, value in row.choices:
                             obs.obs_property_list_add_string(widget, label, value)
+                        if row.chosen is not None:
+                            self.settings.erase(row.key)
+                            self.settings.set_default(row.key, row.chosen)
 
     def _guarded(self, step: Callable[[], None]) -> None:
         try:

@@ -129,6 +129,11 @@ class StreamController:
         """The ``obs`` object of ``GET /status``."""
         return self._page.read()
 
+    def show(self) -> int:
+        """A number for the stream that is up or beginning, or, while there is none, for the next one."""
+        now = self._state.snapshot()
+        return now.number + (now.phase is Phase.ENDED)
+
     # --- the workers ----------------------------------------------------------------------------------------
 
     def check_scene(self, scene: str | None) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from clawcraft.actions.catalogue import ACTIONS, Action, Policy
+from clawcraft.actions.catalogue import ACTIONS, Action
 from clawcraft.obs.script_ui import Info, Number, Row, ScriptSettings, Switch, Text
 from clawcraft.panel.status import AMBER, coloured, escape
 from clawcraft.settings import SECRET_NAMES, SETTINGS, Setting, Whole
@@ -49,8 +49,13 @@ class Field:
         return ""
 
 
-def switch_key(action: Action) -> str:
-    """The key of an action's switch in the script's settings."""
+def policy_key(action: Action) -> str:
+    """The key under which OBS's widget has what was chosen for an action, until ``policies.py`` keeps it."""
+    return f"policy_{action.key.replace('.', '_')}"
+
+
+def old_switch_key(action: Action) -> str:
+    """The key of the switch that version 0.1.0 kept in the scene collection."""
     return f"action_{action.key.replace('.', '_')}"
 
 
@@ -87,15 +92,31 @@ STREAM: Final = (
     Field("OBS_OPERATION_RETRIES", "Retries"),
 )
 RATE: Final = Field("TOOL_ACTION_RATE_LIMIT_PER_MIN", "Limit of each action")
+ASKING: Final = (
+    Field("TOOL_APPROVAL_TIMEOUT_MS", "A question waits for you"),
+    Field("TOOL_START_COUNTDOWN_MS", "Countdown after your yes to a start"),
+)
 DISABLED: Final = Field("TOOL_DISABLED_ACTIONS", "Switched off")
 POLICY: Final = Field("TOOL_ACTION_POLICY", "Policies")
 OWN_LIMITS: Final = Field("TOOL_ACTION_RATE_LIMITS", "Own limits")
 
-FIELDS: Final = (*SERVICE, TOKEN, SIGNATURE, TIMESTAMP, CLIENT_ID, CLIENT_SECRET, CHANNELS, SCENE, *STREAM, RATE)
+FIELDS: Final = (
+    *SERVICE,
+    TOKEN,
+    SIGNATURE,
+    TIMESTAMP,
+    CLIENT_ID,
+    CLIENT_SECRET,
+    CHANNELS,
+    SCENE,
+    *STREAM,
+    RATE,
+    *ASKING,
+)
 SECRETS: Final = tuple(field for field in FIELDS if field.setting.secret)
 SHOWN_TOKEN: Final = "shown_token"
 KEEP_PAUSED: Final = "keep_paused"
-NEVER_SAVED: Final = (SHOWN_TOKEN, *(name.lower() for name in SECRET_NAMES))
+NEVER_SAVED: Final = (SHOWN_TOKEN, *(name.lower() for name in SECRET_NAMES), *map(policy_key, ACTIONS))
 
 
 def rows_of(field: Field, typed: str) -> Iterator[Row]:
@@ -132,7 +153,6 @@ def set_defaults(settings: ScriptSettings) -> None:
         if default is not None:
             settings.set_default(field.key, default)
     for action in ACTIONS:
-        settings.set_default(switch_key(action), action.policy is not Policy.OFF)
         settings.set_default(limit_key(action), 0)
     settings.set_default(KEEP_PAUSED, False)
 
@@ -150,10 +170,5 @@ def service_values(raw: Mapping[str, Any]) -> dict[str, object]:
     values: dict[str, object] = {
         field.key: raw[field.key] for field in FIELDS if field not in SECRETS and field.key in raw
     }
-    switched = {action: raw[switch_key(action)] for action in ACTIONS if switch_key(action) in raw}
-    lists = {
-        DISABLED: [action.name for action, on in switched.items() if not on],
-        POLICY: [f"{action.name}={Policy.ALLOW}" for action, on in switched.items() if on],
-        OWN_LIMITS: [f"{action.name}={raw[limit_key(action)]}" for action in ACTIONS if raw.get(limit_key(action))],
-    }
-    return values | {field.key: ",".join(parts) for field, parts in lists.items() if parts}
+    limits = [f"{action.name}={raw[limit_key(action)]}" for action in ACTIONS if raw.get(limit_key(action))]
+    return values | ({OWN_LIMITS.key: ",".join(limits)} if limits else {})

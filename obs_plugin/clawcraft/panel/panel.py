@@ -7,10 +7,11 @@ bytes of a kept pause. OBS redraws a panel only after a button: hence Refresh.
 from collections.abc import Iterator
 from typing import Final
 
-from clawcraft.actions.catalogue import ACTIONS
-from clawcraft.obs.script_ui import Box, Choice, Info, Number, Row, ScriptUi, Switch
+from clawcraft.obs.script_ui import Box, Choice, Row, ScriptUi, Switch
 from clawcraft.panel import fields
 from clawcraft.panel.access import Access, TypedSecrets
+from clawcraft.panel.actions import Actions
+from clawcraft.panel.approval import Questions
 from clawcraft.panel.background import Background
 from clawcraft.panel.fields import KEEP_PAUSED, Field, environment_origin, rows_of
 from clawcraft.panel.setup import OtherCollections, Packages
@@ -18,10 +19,11 @@ from clawcraft.panel.status import status_box
 from clawcraft.panel.trust import CollectionTrust
 from clawcraft.panel.twitch import TwitchConnection
 from clawcraft.service import Service
-from clawcraft.settings import MAX_PER_MIN
 
 CLOSE_TIMEOUT_S: Final = 0.5
-_HOTKEY: Final = ("pause_hotkey", "twitch_clawcraft.pause", "twitch-clawcraft: pause the agent / let it go on")
+_PAUSE_KEY: Final = ("pause_hotkey", "twitch_clawcraft.pause", "twitch-clawcraft: pause the agent / let it go on")
+_ALLOW_KEY: Final = ("allow_hotkey", "twitch_clawcraft.allow", "twitch-clawcraft: allow what the agent asks first")
+_DENY_KEY: Final = ("deny_hotkey", "twitch_clawcraft.deny", "twitch-clawcraft: deny what the agent asks first")
 _KEEP_SCENE: Final = "Keep the scene that is on"
 
 
@@ -36,13 +38,17 @@ class Panel:
         self._keep_paused = bool(raw.get(KEEP_PAUSED))
         self._secrets = TypedSecrets(service, ui.settings, self._background)
         self._trust = CollectionTrust(service, self._background, raw)
+        self._actions = Actions(service, ui.settings, self._background, raw)
+        self._questions = Questions(service)
         # A secret that the collection brings is none: it could be the token of whoever shared it.
         ui.settings.erase(*fields.NEVER_SAVED)
         self._packages = Packages(service, self._background)
         self._collections = OtherCollections(service, self._background)
         self._twitch = TwitchConnection(service, ui.settings, self._secrets, self._background)
         self._access = Access(service, self._secrets)
-        ui.add_hotkey(*_HOTKEY, self._toggle_pause)
+        ui.add_hotkey(*_PAUSE_KEY, self._toggle_pause)
+        ui.add_hotkey(*_ALLOW_KEY, self._questions.allow_oldest)
+        ui.add_hotkey(*_DENY_KEY, self._questions.deny_oldest)
 
     def build(self) -> object:
         """script_properties: the properties OBS asked for, to keep."""
@@ -52,6 +58,7 @@ class Panel:
         """script_update: at each keystroke."""
         raw = self._ui.settings.values()
         self._secrets.note(raw)
+        self._actions.changed(raw)
         keep, before = bool(raw.get(KEEP_PAUSED)), self._keep_paused
         self._keep_paused = keep
         assembly = self._service.assembly
@@ -71,12 +78,13 @@ class Panel:
         keep_paused = Switch(KEEP_PAUSED, "A pause outlasts a restart of OBS")
         return (
             status_box(self._service, self._toggle_pause, keep_paused),
+            self._questions.box(),
             self._packages.box(),
             self._collections.box(),
             self._trust.box(),
             self._twitch.box(),
             self._access.box(),
-            Box("group_actions", "Actions", tuple(action_rows())),
+            Box("group_actions", "Actions", (*self._actions.rows(), *self._settings(fields.ASKING))),
             Box("group_stream", "Stream", (*self._scene(), *self._settings(fields.STREAM))),
             Box("group_service", "Service", tuple(self._settings(fields.SERVICE))),
         )
@@ -104,20 +112,3 @@ class Panel:
         if chosen and chosen not in scenes:
             choices.append((f"{chosen} (not in this scene collection)", chosen))
         yield Choice(field.key, field.label, choices, help=field.help)
-
-
-def action_rows() -> Iterator[Row]:
-    """Switches and limits. They are parts of two settings that list actions; where the environment sets such a list,
-    the list is shown instead."""
-    switched_off, limits = environment_origin(fields.DISABLED), environment_origin(fields.OWN_LIMITS)
-    yield Info("actions_off", "Switched off", switched_off)
-    yield Info("actions_policy", "Policies", environment_origin(fields.POLICY))
-    if not switched_off:
-        for action in ACTIONS:
-            yield Switch(fields.switch_key(action), f"The agent may {action.label}")
-    yield from rows_of(fields.RATE, "")
-    yield Info("actions_limits", "Own limits", limits)
-    if not limits:
-        yield Info("actions_hint", "Of one action", "0 means: the limit above")
-        for action in ACTIONS:
-            yield Number(fields.limit_key(action), action.label.capitalize(), 0, MAX_PER_MIN, " a minute")

@@ -11,6 +11,9 @@ export function failed(failure, more = {}) {
   return Object.keys(details).length > 0 ? { ...payload, details } : payload;
 }
 
+/** What the streamer has said to a job so far, where they had to be asked. */
+export const approvalState = ({ approval }) => (approval ? { approval: approval.state } : {});
+
 /** A job as the agent sees it, ended or not. */
 export function jobOutcome(job) {
   const ids = { action: job.action, job_id: job.id, job_status: job.status };
@@ -20,7 +23,7 @@ export function jobOutcome(job) {
   if (job.status === "done") {
     return { ok: true, ...ids, result: job.result };
   }
-  return { ok: true, ...ids, progress: { percent: job.progress.percent, message: job.progress.message } };
+  return { ok: true, ...ids, ...approvalState(job), progress: { percent: job.progress.percent, message: job.progress.message } };
 }
 
 /** A partial result for OpenClaw's onUpdate: one line on how the job goes. */

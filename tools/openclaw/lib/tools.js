@@ -6,7 +6,7 @@ import * as failures from "./failures.js";
 import { agentId, requestId, textId } from "./ids.js";
 import { followJob, hasEnded, readJob } from "./jobs.js";
 import { judge } from "./precheck.js";
-import { failed, jobOutcome, progressUpdate, toolResult } from "./results.js";
+import { approvalState, failed, jobOutcome, progressUpdate, toolResult } from "./results.js";
 
 export class Tools {
   /**
@@ -76,13 +76,24 @@ export class Tools {
       const more = { action: entry.action, request_id: id };
       return failed(failure, retryAfterS === undefined ? more : { ...more, retry_after_s: retryAfterS });
     }
-    if (entry.kind === "sync") {
+    const { job_id: jobId, status } = answer.body.result;
+    if (jobId === undefined) {
       return { ok: true, action: entry.action, result: answer.body.result };
     }
-    const { job_id: jobId, status } = answer.body.result;
+    // A job: of a start or stop, or because the streamer has to allow the action first.
     return wait
       ? this.#outcome(jobId, entry, session, { signal, onUpdate })
-      : this.#later({ ok: true, action: entry.action, job_id: jobId, job_status: status, request_id: id }, session);
+      : this.#later(
+          {
+            ok: true,
+            action: entry.action,
+            job_id: jobId,
+            job_status: status,
+            ...approvalState(answer.body.result),
+            request_id: id,
+          },
+          session,
+        );
   }
 
   async #outcome(jobId, entry, session, { signal, onUpdate }) {
@@ -104,10 +115,10 @@ export class Tools {
   // The answer while a job goes on, with a promise to tell its end where that can be kept.
   #later(payload, session) {
     const woken = this.watcher.watch(payload.job_id, session);
-    const note = woken
-      ? "The job goes on; you will be told when it ends."
-      : "The job goes on; ask twitch_job_status for its outcome.";
-    return { ...payload, note };
+    const state =
+      payload.approval === "pending" ? "Not started: the streamer has to allow it in OBS first." : "The job goes on.";
+    const next = woken ? "You will be told when it ends." : "Ask twitch_job_status for its outcome.";
+    return { ...payload, note: `${state} ${next}` };
   }
 
   async #jobStatus({ params, signal }) {

@@ -142,3 +142,26 @@ test("a secret that OpenClaw could not resolve is a failure that sends nothing",
   }
   assert.equal(service.requests.length, 0);
 });
+
+test("an action that the streamer is asked about first waits for the answer", async (t) => {
+  const asked = accepted();
+  asked.body.result.approval = { state: "pending", expires_at: "2026-01-01T00:02:00Z" };
+  const service = await Service.start(t, ({ method }) =>
+    method === "POST" ? asked : job("done", { action: "twitch.set_title", result: { status: "updated" } }),
+  );
+  const result = await gatewayFor(t, service).call("twitch_set_title", { title: "Hi" });
+  assert.deepEqual([result.ok, result.result], [true, { status: "updated" }]);
+  assert.deepEqual(service.posts[0].body.args, { title: "Hi" });
+});
+
+test("as long as the streamer has not answered, the agent is told that nothing was done", async (t) => {
+  const approval = { state: "pending", expires_at: "2026-01-01T00:02:00Z" };
+  const asked = accepted();
+  asked.body.result.approval = approval;
+  const service = await Service.start(t, ({ method }) => (method === "POST" ? asked : job("queued", { approval })));
+  for (const params of [{}, { wait: false }]) {
+    const result = await gatewayFor(t, service, { jobWaitS: 1 }).call("twitch_start_stream", params);
+    assert.equal(result.approval, "pending");
+    assert.match(result.note, /^Not started: the streamer has to allow it in OBS first\./);
+  }
+});

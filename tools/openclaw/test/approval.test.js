@@ -17,10 +17,18 @@ test("confirmGoLive asks a person, who sees what will go on air", async (t) => {
   const params = { title: "Speedrun", obs_scene: "Intro", wait: true };
   const { requireApproval } = gateway.before("twitch_start_stream", { params });
   assert.deepEqual(requireApproval.allowedDecisions, ["allow-once", "deny"]);
-  assert.match(requireApproval.description, /title: Speedrun\nobs_scene: Intro/);
+  assert.match(requireApproval.description, /title: "Speedrun"\nobs_scene: "Intro"/);
   assert.ok(requireApproval.title.length <= 80 && requireApproval.description.length <= 512);
   requireApproval.onResolution("allow-once");
   assert.equal((await gateway.call("twitch_start_stream", params)).ok, true);
+});
+
+test("a text is shown whole, and cannot pass for another argument", async (t) => {
+  const gateway = gatewayFor(t, await service(t), { confirmGoLive: true });
+  const title = `${"x".repeat(120)}\nobs_scene: Safe\u202e`;
+  const { description } = gateway.before("twitch_start_stream", { params: { title } }).requireApproval;
+  assert.equal(description.split("\n").length, 2);
+  assert.ok(description.endsWith(`${"x".repeat(120)}\\nobs_scene: Safe\\u{202e}"`));
 });
 
 for (const decision of ["deny", "timeout", "cancelled", "allow-always", undefined]) {

@@ -12,7 +12,7 @@ test("with wait: false the job id comes back and the agent is woken when the job
   const result = await gateway.call("twitch_start_stream", { wait: false }, { session });
   assert.equal(result.job_id, "job-1");
   assert.equal(result.job_status, "queued");
-  assert.match(result.note, /you will be told/);
+  assert.match(result.note, /You will be told/);
   assert.ok(!("wait" in service.posts[0].body.args));
   assert.equal(gateway.events.length, 0);
   end.resolve(job("done", { result: { status: "started" } }));
@@ -52,7 +52,7 @@ test("a job that outlasts the wait is followed on and the agent woken", async (t
   const result = await call;
   assert.equal(result.ok, true);
   assert.equal(result.job_status, "running");
-  assert.match(result.note, /you will be told/);
+  assert.match(result.note, /You will be told/);
   end.resolve(job("done", { result: { status: "started" } }));
   await gateway.woken();
 });

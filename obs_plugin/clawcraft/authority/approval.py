@@ -1,0 +1,301 @@
+"""Questions to the streamer: jobs that wait for a yes, and the countdown between the yes to a start and the start.
+
+Silence is a no, and so are a pause, a restart and a closed OBS. A yes holds for exactly the arguments that were stored.
+``hand_over`` stands between the accepted request and the worker, on HTTP workers; ``allow`` and ``deny`` come from the
+panel and its hotkeys, also on OBS's UI thread, so they take no lock that is held across a disk's answer; one thread of
+its own does the rest.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from clawcraft.actions.catalogue import BY_NAME, Policy
+from clawcraft.authority.policy import Policies
+from clawcraft.clock import Clock
+from clawcraft.errors import ApprovalExpired, ClawcraftError, DeniedByOperator, Interrupted, QueueFull
+from clawcraft.jobs.model import Envelope, IllegalTransition, Job
+from clawcraft.jobs.store import QUEUE_FULL_RETRY_S, JobStore
+from clawcraft.jobs.worker import STARTS, superseded_by
+from clawcraft.settings import Settings
+from clawcraft.telemetry.events import EventLog, incident
+
+MAX_QUESTIONS: Final = 20
+NOTICE_S: Final = 1.0
+"""A key that allows "the oldest question" counts only once that has been the oldest for so long: nobody says yes to
+what they cannot have seen. A no always counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A job that waits for the streamer, or, with ``begins_s``, was allowed and counts down. Monotonic seconds."""
+
+    job: Job
+    expires_s: float
+    begins_s: float | None = None
+
+    @property
+    def for_show(self) -> bool:
+        """Whether a yes may hold for the whole show; never for a start."""
+        return self.job.action not in STARTS
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    job_id: str
+    yes: bool
+    by: str
+    for_show: bool
+
+
+class Approvals:
+    """``submit`` and ``enqueue`` are the worker's; ``may`` raises what forbids an action now; ``show`` numbers the
+    streams, so that a yes "for this show" ends with it."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        enqueue: Callable[[Job], None],
+        submit: Callable[[Job], None],
+        may: Callable[[str], None],
+        policies: Policies,
+        settings: Callable[[], Settings],
+        show: Callable[[], int],
+        clock: Clock,
+        log: EventLog,
+    ) -> None:
+        self._store = store
+        self._enqueue = enqueue
+        self._submit = submit
+        self._may = may
+        self._policies = policies
+        self._settings = settings
+        self._show = show
+        self._clock = clock
+        self._log = log
+        self._lock = threading.RLock()
+        self._questions: tuple[Question, ...] = ()
+        """Oldest first. Replaced under the lock, read without."""
+        self._oldest_since_s = 0.0
+        """Since when the oldest one that has no answer is the oldest."""
+        self._answers: deque[_Answer] = deque()
+        self._granted: dict[tuple[str, str], int] = {}
+        self._forbidden = False
+        self._stopping = False
+        self._wake = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="clawcraft-approvals", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    # --- any thread, returns at once ------------------------------------------------------------------------------
+
+    def questions(self) -> tuple[Question, ...]:
+        """What waits for the streamer, oldest first."""
+        return self._questions
+
+    def remaining_s(self, question: Question) -> float:
+        """Until the question is a no, or the countdown is over."""
+        end_s = question.expires_s if question.begins_s is None else question.begins_s
+        return max(0.0, end_s - self._clock.monotonic())
+
+    def allow(self, by: str, job_id: str | None = None, *, for_show: bool = False) -> bool:
+        """The streamer's yes to a question; without ``job_id`` to the oldest. False where there is none."""
+        for question in self._questions:
+            if question.begins_s is None and job_id in (None, question.job.id):
+                if job_id is None and self._clock.monotonic() - self._oldest_since_s < NOTICE_S:
+                    return False
+                self._answer(_Answer(question.job.id, True, by, for_show and question.for_show))
+                return True
+        return False
+
+    def deny(self, by: str, job_id: str | None = None) -> bool:
+        """The streamer's no; without ``job_id`` to the start that counts down, else to the oldest question."""
+        counting = [question for question in self._questions if question.begins_s is not None]
+        for question in (*counting, *self._questions):
+            if job_id in (None, question.job.id):
+                self._answer(_Answer(question.job.id, False, by, False))
+                return True
+        return False
+
+    def forbid(self) -> None:
+        """The streamer may have forbidden something."""
+        self._forbidden = True
+        self._wake.set()
+
+    def wake(self) -> None:
+        """Look at the clock."""
+        self._wake.set()
+
+    def begin_stop(self) -> None:
+        self._stopping = True
+        self._wake.set()
+
+    def _answer(self, answer: _Answer) -> None:
+        self._answers.append(answer)
+        self._wake.set()
+
+    # --- HTTP workers and the worker's threads --------------------------------------------------------------------
+
+    def must_ask(self, envelope: Envelope | Job) -> bool:
+        """Whether the streamer has to allow this request."""
+        if self._policies.of(envelope.action) is not Policy.ASK:
+            return False
+        return self._granted.get((envelope.agent_id, envelope.action)) != self._show()
+
+    def ask_until(self) -> float:
+        """Until when (Unix seconds) a question asked now waits. Raises QueueFull: a streamer cannot read more."""
+        if len(self._questions) >= MAX_QUESTIONS:
+            raise QueueFull(
+                f"{MAX_QUESTIONS} questions wait for the streamer already",
+                details={"limit": MAX_QUESTIONS},
+                retry_after_s=QUEUE_FULL_RETRY_S,
+            )
+        return self._clock.time() + self._settings().approval_timeout_s
+
+    def hand_over(self, job: Job) -> None:
+        """A job that was just stored: to the streamer, or to the worker. What it supersedes gives way before this
+        returns, also what waits here."""
+        with self._lock:
+            if job.is_pending:
+                self._ask(job)
+                return
+            superseded = self._superseded_by(job)
+            self._enqueue(job)  # under the lock: no countdown may end between the two
+        if superseded:
+            self._store.fail_all([other.job.id for other in superseded], superseded_by(job))
+
+    def take_back(self, job: Job, still_wanted: Callable[[], None]) -> bool:
+        """The worker is about to begin a job. One that nobody was asked about, though the streamer wants that by now,
+        becomes a question. ``still_wanted`` raises if the job is to end, which a stop may have said meanwhile."""
+        if job.approval is not None or not self.must_ask(job):
+            return False
+        with self._lock:
+            still_wanted()
+            self._ask(self._store.ask(job.id, self._clock.time() + self._settings().approval_timeout_s))
+        return True
+
+    def stop(self, timeout_s: float) -> bool:
+        """End every question and join the thread; False if it did not end in time. Idempotent."""
+        self.begin_stop()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        with self._lock:
+            left = self._drop(lambda _question: True)
+        for question in left:
+            if question.begins_s is None:
+                self._end(question, ApprovalExpired("the service ended before the streamer answered"), None)
+            else:
+                self._end(question, Interrupted("the service ended before the countdown did"), None)
+        return not self._thread.is_alive()
+
+    # --- under the lock -------------------------------------------------------------------------------------------
+
+    def _ask(self, job: Job) -> None:
+        question = Question(job, self._clock.monotonic() + self._settings().approval_timeout_s)
+        self._replace((*self._questions, question))
+        self._log.event("question", job_id=job.id, action=job.action, agent_id=job.agent_id)
+        self._wake.set()
+
+    def _superseded_by(self, job: Job) -> list[Question]:
+        action = BY_NAME[job.action].supersedes
+        return self._drop(lambda question: question.job.action == action)
+
+    def _drop(self, which: Callable[[Question], bool]) -> list[Question]:
+        dropped = [question for question in self._questions if which(question)]
+        if dropped:
+            self._replace(tuple(question for question in self._questions if question not in dropped))
+        return dropped
+
+    def _replace(self, questions: tuple[Question, ...]) -> None:
+        def oldest(of: tuple[Question, ...]) -> str | None:
+            return next((question.job.id for question in of if question.begins_s is None), None)
+
+        if oldest(questions) != oldest(self._questions):
+            self._oldest_since_s = self._clock.monotonic()
+        self._questions = questions
+
+    # --- its own thread -------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            self._wake.wait(self._next_moment_s())
+            self._wake.clear()
+            if self._stopping:
+                return
+            try:
+                self._look()
+            except Exception as error:  # noqa: BLE001 - one bad question must not end all later ones
+                incident(self._log, error)
+
+    def _next_moment_s(self) -> float | None:
+        return min(map(self.remaining_s, self._questions), default=None)
+
+    def _look(self) -> None:
+        while self._answers:
+            answer = self._answers.popleft()
+            (self._yes if answer.yes else self._no)(answer)
+        if self._forbidden:
+            self._forbidden = False
+            for question in self._questions:
+                self._end_if_forbidden(question)
+        now_s = self._clock.monotonic()
+        for question in self._questions:
+            if question.begins_s is not None and question.begins_s <= now_s:
+                self._begin(question)
+            elif question.begins_s is None and question.expires_s <= now_s:
+                waited_s = self._settings().approval_timeout_s
+                self._end_one(question, ApprovalExpired(f"the streamer did not answer within {waited_s:g} s"), None)
+
+    def _yes(self, answer: _Answer) -> None:
+        with self._lock:
+            question = self._find(answer)
+            if question is None or question.begins_s is not None:
+                return
+            starts = question.job.action in STARTS
+            countdown_s = self._settings().start_countdown_s if starts else 0.0
+            message = f"allowed by the streamer; starts in {countdown_s:g} s" if countdown_s else "allowed; queued"
+            try:
+                job = self._store.allow(question.job.id, answer.by, message)
+            except (IllegalTransition, ClawcraftError) as error:  # it has ended meanwhile
+                self._drop(lambda other: other is question)
+                self._log.event("answer_ignored", job_id=question.job.id, reason=str(error))
+                return
+            if answer.for_show:
+                self._granted[job.agent_id, job.action] = self._show()
+            allowed = replace(question, job=job, begins_s=self._clock.monotonic() + countdown_s)
+            self._replace(tuple(allowed if other is question else other for other in self._questions))
+        # What is due now begins in the same look.
+
+    def _no(self, answer: _Answer) -> None:
+        question = self._find(answer)
+        if question is not None:
+            self._end_one(question, DeniedByOperator("the streamer said no"), answer.by)
+
+    def _begin(self, question: Question) -> None:
+        with self._lock:
+            if self._drop(lambda other: other is question):
+                self._submit(question.job)
+
+    def _end_if_forbidden(self, question: Question) -> None:
+        try:
+            self._may(question.job.action)
+        except ClawcraftError as error:
+            self._end_one(question, error, None)
+
+    def _end_one(self, question: Question, error: ClawcraftError, by: str | None) -> None:
+        with self._lock:
+            dropped = self._drop(lambda other: other is question)
+        if dropped:
+            self._end(question, error, by)
+
+    def _end(self, question: Question, error: ClawcraftError, by: str | None) -> None:
+        try:
+            self._store.fail(question.job.id, error, by)
+        except (IllegalTransition, ClawcraftError) as problem:
+            self._log.event("job_end_ignored", job_id=question.job.id, reason=str(problem))
+
+    def _find(self, answer: _Answer) -> Question | None:
+        return next((question for question in self._questions if question.job.id == answer.job_id), None)

@@ -1,0 +1,65 @@
+"""The box "Actions": what the agent may do unasked, what only after a yes, what not at all; and how often.
+
+What is chosen counts at once and is kept on this machine, never in the scene collection. Limits are part of one setting
+that lists actions; where the environment sets such a list, the list is shown instead.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from clawcraft.actions.catalogue import ACTIONS, Policy
+from clawcraft.obs.script_ui import Choice, Info, Number, Row, ScriptSettings
+from clawcraft.panel import fields
+from clawcraft.panel.background import Background
+from clawcraft.panel.fields import environment_origin, rows_of
+from clawcraft.panel.status import AMBER, coloured
+from clawcraft.service import Service
+from clawcraft.settings import MAX_PER_MIN
+
+_CHOICES: Final = (("Allow", Policy.ALLOW), ("Ask me first", Policy.ASK), ("Off", Policy.OFF))
+
+
+class Actions:
+    """``raw`` is what the scene collection said when the script was loaded."""
+
+    def __init__(
+        self, service: Service, settings: ScriptSettings, background: Background, raw: Mapping[str, Any]
+    ) -> None:
+        self._service = service
+        self._background = background
+        self._seen: dict[str, str] = {}
+        # Version 0.1.0 kept its switches there. One that is off still counts; one that is on opens nothing.
+        old = [action for action in ACTIONS if raw.get(fields.old_switch_key(action)) is False]
+        self._choose({a.name: Policy.OFF for a in old if service.policies.get(a.name) is None})
+        settings.erase(*map(fields.old_switch_key, ACTIONS))
+
+    def changed(self, raw: Mapping[str, Any]) -> None:
+        """script_update: take over what was chosen since the last one."""
+        now = {action.name: str(raw[key]) for action in ACTIONS if (key := fields.policy_key(action)) in raw}
+        self._choose({name: Policy(text) for name, text in now.items() if self._seen.get(name) != text})
+        self._seen = now
+
+    def rows(self) -> Iterator[Row]:
+        policies = self._service.policies
+        given = {} if self._service.settings is None else self._service.settings.given_policies
+        yield Info("actions_off", "Switched off", environment_origin(fields.DISABLED))
+        yield Info("actions_policy", "Policies", environment_origin(fields.POLICY))
+        for action in ACTIONS:
+            chosen = policies.get(action.name) or action.policy
+            choices = [(label, str(policy)) for label, policy in _CHOICES]
+            label = f"The agent wants to {action.label}"
+            visible = action.name not in given
+            yield Choice(fields.policy_key(action), label, choices, chosen=str(chosen), visible=visible)
+        yield Info("actions_problem", "", coloured(AMBER, policies.problem))
+        yield from rows_of(fields.RATE, "")
+        limits = environment_origin(fields.OWN_LIMITS)
+        yield Info("actions_limits", "Own limits", limits)
+        if not limits:
+            yield Info("actions_hint", "Of one action", "0 means: the limit above")
+            for action in ACTIONS:
+                yield Number(fields.limit_key(action), action.label.capitalize(), 0, MAX_PER_MIN, " a minute")
+
+    def _choose(self, policies: Mapping[str, Policy]) -> None:
+        if policies:
+            self._service.policies.choose(policies)
+            self._background.submit(self._service.policies.save)
