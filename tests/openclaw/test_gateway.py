@@ -153,7 +153,7 @@ def test_an_agent_that_does_not_wait_is_woken(gateway: Gateway, studio: Studio, 
     [result] = seen_by_model(
         gateway.say(calls(("twitch_start_stream", {"wait": False})), session_key="agent:main:wake-test")
     )
-    assert "you will be told" in result["note"]
+    assert "You will be told" in result["note"]
     job_id = result["job_id"]
 
     def told(request: dict[str, Any]) -> bool:

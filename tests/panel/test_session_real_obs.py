@@ -36,10 +36,10 @@ def test_a_first_session(desk: Desk, window: ScriptsWindow) -> None:
         wait_until(lambda: desk.refusal(agent, "twitch.set_title", title=title) == code, f"set_title: {code!r}")
 
     # An action switched off.
-    window.press("action_set_title")
+    window.choose("policy_set_title", 2)
     is_refused("action_disabled", title="Again")
-    window.screenshot("action-off", at="action_create_clip")
-    window.press("action_set_title")
+    window.screenshot("action-off", at="policy_create_clip")
+    window.choose("policy_set_title", -2)
     is_refused("")
 
     # Pause: polling goes on.

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ OWN_TOKEN = "an-own-token-of-forty-two-characters-0123"
 
 class Desk:
     """One streamer: a display, a local Twitch, and an OBS. Its only scene collection lists ``script`` with
-    ``settings``, on a free port, or with None nothing yet; ``after`` are scripts that load after it."""
+    ``settings``, on a free port, or with None nothing yet; ``after`` are scripts that load after it; ``server_url`` is where it
+    streams to."""
 
     def __init__(
         self,
@@ -34,12 +36,15 @@ class Desk:
         script: Path | None = None,
         settings: Mapping[str, Any] | None = None,
         after: tuple[Path, ...] = (),
+        server_url: str = "",
     ) -> None:
         self.twitch = twitch
         self.port = free_port()
         self.home = folder / "home"
         listed = {"port": self.port, **(settings or {})}
         self.obs_home = ObsHome(script=script, script_settings=listed)
+        if server_url:
+            self.obs_home = replace(self.obs_home, server_url=server_url)
         self.config = self.obs_home.write(self.home)
         if after:
             # Scripts load in this order.

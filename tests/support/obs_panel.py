@@ -120,9 +120,9 @@ class ScriptsWindow:
         self._display.activate(self.window)
 
     def choose(self, name: str, steps: int) -> None:
-        """Go down a list by so many entries."""
+        """Go down a list by so many entries, or up."""
         self.focus(name)
-        self._display.xdotool("key", "--delay", "30", *["Down"] * steps)
+        self._display.xdotool("key", "--delay", "30", *["Down" if steps > 0 else "Up"] * abs(steps))
 
     def appeared(self, names: Iterable[str], before: str) -> None:
         """Further widgets stand before this one now."""

@@ -1,6 +1,8 @@
 """Who may import whom: nothing imports what stands above it, so that each part can be read without those above."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,3 +79,9 @@ def test_an_import_up_across_or_within_a_function_is_found() -> None:
     assert not forbidden("telemetry", "actions.catalogue")
     assert not forbidden("settings", "secrets")
     assert not forbidden("http", "jobs")
+
+
+def test_the_panel_and_the_service_are_there_without_any_package() -> None:
+    code = f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r}); import clawcraft.panel, clawcraft.service"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

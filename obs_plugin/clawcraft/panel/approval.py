@@ -5,15 +5,18 @@ answer the oldest question, on OBS's hotkey thread.
 """
 
 import functools
+from typing import TYPE_CHECKING, Final
 
 from clawcraft.actions.catalogue import BY_NAME
-from clawcraft.authority.approval import Approvals, Question
 from clawcraft.obs.script_ui import Box, Button, Info
 from clawcraft.panel.status import AMBER, dot, escape
 from clawcraft.service import Service
 
-PANEL = "panel"
-HOTKEY = "hotkey"
+if TYPE_CHECKING:  # the panel is there when the packages that those need are not
+    from clawcraft.authority.approval import Approvals, Question
+
+PANEL: Final = "panel"
+HOTKEY: Final = "hotkey"
 
 
 class Questions:
@@ -56,7 +59,7 @@ class Questions:
             self._approvals.deny(HOTKEY)
 
     @property
-    def _approvals(self) -> Approvals | None:
+    def _approvals(self) -> "Approvals | None":
         assembly = self._service.assembly
         return None if assembly is None else assembly.approvals
 
@@ -69,7 +72,7 @@ class Questions:
             self._approvals.deny(PANEL, self._drawn)
 
 
-def _worded(question: Question, remaining_s: float) -> str:
+def _worded(question: "Question", remaining_s: float) -> str:
     """Who wants what, with every argument whole. None of them can begin a line of its own: see ``text.py``."""
     job = question.job
     wants = f"{dot(AMBER)}<b>{escape(job.agent_id)}</b> wants to <b>{escape(BY_NAME[job.action].label)}</b>"

@@ -1,0 +1,124 @@
+"""An agent asks to go live in a real OBS: what the streamer sees, what they answer, and what is on air then."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.display import Display
+from tests.support.obs_desk import Desk
+from tests.support.obs_panel import ScriptsWindow
+from tests.support.paths import SCRIPT
+from tests.support.rtmp_server import RtmpServer
+from tests.support.tool_client import ToolClient, wait_for_service
+from tests.support.waiting import insist, wait_until
+from twitch_sim import TwitchSim
+
+pytestmark = pytest.mark.real_obs
+ALLOW, DENY, PAUSE = "F6", "F7", "F8"
+KEYS = {
+    "allow_hotkey": [{"key": "OBS_KEY_F6"}],
+    "deny_hotkey": [{"key": "OBS_KEY_F7"}],
+    "pause_hotkey": [{"key": "OBS_KEY_F8"}],
+}
+TITLE = "<b>Speedrun</b> with a title that is shown whole, whatever an agent puts into it, to its very end"
+
+
+@pytest.fixture
+def rtmp(tmp_path: Path) -> Iterator[RtmpServer]:
+    with RtmpServer(tmp_path / "rtmp") as server:
+        yield server
+
+
+@pytest.fixture
+def desk(display: Display, twitch: TwitchSim, tmp_path: Path, rtmp: RtmpServer) -> Iterator[Desk]:
+    desk = Desk(tmp_path, display, twitch, SCRIPT, {**KEYS, "tool_start_countdown_ms": 3000}, server_url=rtmp.url())
+    with desk.obs:
+        wait_for_service(desk.port)
+        yield desk
+
+
+def press(desk: Desk, key: str) -> None:
+    desk.obs.display.xdotool("keydown", key)
+    desk.obs.display.xdotool("keyup", key)
+
+
+def answered(desk: Desk, agent: ToolClient, job_id: str, key: str) -> dict[str, object]:
+    """Press a key until it counted; the job then. A key is nothing before a question can have been seen."""
+
+    def job() -> dict[str, object]:
+        return agent.job(job_id)
+
+    insist(lambda: press(desk, key), lambda: job()["approval"]["state"] != "pending", f"{key} answers")  # type: ignore[index]
+    return job()
+
+
+def test_a_start_is_asked_shown_allowed_counted_down_and_then_live(
+    desk: Desk, window: ScriptsWindow, rtmp: RtmpServer
+) -> None:
+    agent = desk.agent()
+    window.choose("policy_start_stream", 1)
+    wait_until(lambda: agent.get("/tools").json()["tools"][0]["policy"] == "ask", "a start is asked about")
+    window.press("refresh")
+    window.screenshot("ask-me-first", at="policy_create_clip")
+
+    job_id = agent.accept("twitch.start_stream", "asked", title=TITLE, obs_scene="BRB")
+    assert rtmp.publishers() == []
+    window.press("refresh")
+    window.appeared(["question_allow", "question_deny"], before="client_id")
+    window.screenshot("the-agent-asks")
+    job = answered(desk, agent, job_id, ALLOW)
+    assert (job["status"], job["approval"]["by"]) == ("queued", "hotkey")  # type: ignore[index]
+    assert rtmp.publishers() == []
+    window.press("refresh")
+    window.screenshot("countdown")
+    ended = agent.ended(job_id)
+    assert ended["status"] == "done", ended
+    assert ended["result"]["scene"] == "BRB"
+    wait_until(rtmp.publishers, "the server has a publisher")
+    assert agent.run("twitch.stop_stream", "off")["result"]["status"] == "stopped"
+    window.close()
+    assert desk.quit() == 0
+    assert desk.obs.memory_leaks() == 0
+    assert desk.obs.warnings() == []
+
+
+def test_denied_expired_paused_and_closed_are_never_live(desk: Desk, window: ScriptsWindow, rtmp: RtmpServer) -> None:
+    agent = desk.agent()
+    window.choose("policy_start_stream", 1)
+    wait_until(lambda: agent.get("/tools").json()["tools"][0]["policy"] == "ask", "a start is asked about")
+
+    denied = agent.accept("twitch.start_stream", "denied")
+    answered(desk, agent, denied, DENY)
+    assert agent.ended(denied)["error"]["code"] == "denied_by_operator"
+
+    counting = agent.accept("twitch.start_stream", "counting")
+    answered(desk, agent, counting, ALLOW)
+    press(desk, DENY)
+    assert agent.ended(counting)["error"]["code"] == "denied_by_operator"
+
+    paused = agent.accept("twitch.start_stream", "paused")
+    press(desk, PAUSE)
+    assert agent.ended(paused)["error"]["code"] == "paused_by_operator"
+    press(desk, PAUSE)
+    wait_until(lambda: not agent.status()["paused"], "the agent may act")
+
+    window.type("approval_timeout", "1000")
+    wait_until(
+        lambda: agent.run("twitch.start_stream", f"expired-{len(desk.logged('question'))}")["error"]["code"]
+        == "approval_expired",
+        "silence is a no",
+    )
+    window.type("approval_timeout", "120000")
+    window.press("refresh")
+
+    left = agent.accept("twitch.start_stream", "left")
+    window.close()
+    assert desk.quit() == 0
+    desk.obs.kill()  # what is left of the process here
+    desk.obs.start()
+    wait_for_service(desk.port)
+    assert desk.agent().job(left)["error"]["code"] == "approval_expired"
+    assert rtmp.publishers() == []
+    assert desk.quit() == 0
+    assert desk.obs.memory_leaks() == 0
