@@ -186,45 +186,6 @@ def test_a_header_with_an_underscore_cannot_pose_as_another(service: HttpService
     assert [status for status, _ in answers(raw)] == [200]
 
 
-def test_a_request_that_trickles_in_is_cut_off_although_it_never_falls_silent() -> None:
-    with HttpService(request_timeout_s=1.0) as service, connected(service) as sock:
-        stop = threading.Event()
-
-        def trickle() -> None:
-            try:
-                sock.sendall(b"GET /health HTTP/1.1\r\nX-Slow: ")
-                while not stop.wait(0.1):
-                    sock.sendall(b"x")
-            except OSError:
-                pass
-
-        thread = threading.Thread(target=trickle)
-        thread.start()
-        try:
-            with pytest.raises((ConnectionResetError, AssertionError)):
-                assert sock.recv(1)
-        finally:
-            stop.set()
-            thread.join()
-
-
-def test_a_silent_connection_is_closed_after_its_time() -> None:
-    with HttpService(idle_timeout_s=1.0) as service, connected(service) as sock:
-        sock.sendall(HEALTH)
-        raw = b"".join(iter(lambda: sock.recv(65536), b""))
-    assert [status for status, _ in answers(raw)] == [200]
-
-
-def test_at_the_connection_limit_new_ones_wait_and_are_then_served() -> None:
-    with HttpService(connection_limit=6, idle_timeout_s=1.0) as service:
-        held = [socket.create_connection(("127.0.0.1", service.server.port), timeout=10) for _ in range(8)]
-        try:
-            assert service.get("/health").status == 200
-        finally:
-            for sock in held:
-                sock.close()
-
-
 PIECES = (
     b"GET |POST |/health|/tools/execute| HTTP/1.1|\r\n|\r\n\r\n|Host: localhost|Content-Length: |5|0|:|\x00|\n|"
     b"Transfer-Encoding: chunked|Expect: 100-continue"

@@ -2,9 +2,7 @@
 
 import json
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,27 +11,20 @@ from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
 from clawcraft.actions.catalogue import BY_NAME, Kind
+from clawcraft.contract.quick_check import PLAIN_TEXT, ecma, quick_check
 from clawcraft.contract.strict_json import shown
 from clawcraft.errors import InvalidRequest, UnknownAction
 from clawcraft.jobs.model import Envelope
 from clawcraft.text import first_unfit
 
 MAX_VIOLATIONS: Final = 20
-PLAIN_TEXT: Final = "plain-text"
-"""The ``format`` of what people get to see: see ``text.py``."""
 ASYNC_IDS: Final = ("request_id", "mission_id", "correlation_id")
 
 Schema = dict[str, Any]
 
 
-@lru_cache
-def _ecma(pattern: str) -> re.Pattern[str]:
-    # In Python a closing $ also matches before a final newline, in ECMA-262, which JSON Schema means, it does not.
-    return re.compile(pattern[:-1] + r"\Z" if pattern.endswith("$") else pattern)
-
-
 def _pattern(_: Any, pattern: str, instance: Any, __: Schema) -> Iterator[ValidationError]:
-    if isinstance(instance, str) and not _ecma(pattern).search(instance):
+    if isinstance(instance, str) and not ecma(pattern).search(instance):
         yield ValidationError("pattern")
 
 
@@ -83,8 +74,8 @@ class Contract:
             raise ValueError(f"{name}: no schema in schemas/actions/")
         for name in self._args.keys() - BY_NAME.keys():
             raise ValueError(f"{name}: no row in actions/catalogue.py")
-        self._check_envelope = _Validator(self.envelope)
-        self._check_args = {name: _Validator(schema) for name, schema in self._args.items()}
+        self._envelope_errors = _errors_of(self.envelope)
+        self._args_errors = {name: _errors_of(schema) for name, schema in self._args.items()}
         self._check_fields = {name: _Validator(schema) for name, schema in self.envelope["properties"].items()}
 
     @property
@@ -111,7 +102,7 @@ class Contract:
 
         Raises InvalidRequest with ``details.violations``, UnknownAction with ``details.allowed``.
         """
-        _refuse(list(self._check_envelope.iter_errors(value)), "")
+        _refuse(self._envelope_errors(value), "")
         action, args = value["action"], value.get("args", {})
         if action not in self._args:
             raise UnknownAction(f"there is no action {shown(action)!r}", details={"allowed": list(self.actions)})
@@ -119,7 +110,7 @@ class Contract:
         if BY_NAME[action].kind is Kind.ASYNC and not any(name in value for name in ASYNC_IDS):
             message = f"{action} makes a job and needs one of {', '.join(ASYNC_IDS)}, to recognise a repeat"
             further.append({"path": "/request_id", "rule": "required", "message": message})
-        _refuse(list(self._check_args[action].iter_errors(args)), "/args", further)
+        _refuse(self._args_errors[action](args), "/args", further)
         self._refuse_secrets(args)
         return Envelope(
             action=action,
@@ -142,6 +133,11 @@ class Contract:
         """Why ``text`` cannot be the envelope's ``name``; None if it can."""
         errors = list(self._check_fields[name].iter_errors(text))
         return _explain(errors[0]) if errors else None
+
+
+def _errors_of(schema: Schema) -> Callable[[Any], list[ValidationError]]:
+    fits, validator = quick_check(schema), _Validator(schema)
+    return lambda value: [] if fits(value) else list(validator.iter_errors(value))
 
 
 def _folder(files: Mapping[str, Schema], folder: str) -> dict[str, Schema]:

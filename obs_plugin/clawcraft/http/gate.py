@@ -23,7 +23,7 @@ from clawcraft.errors import (
     UnsupportedMediaType,
 )
 from clawcraft.http import signature
-from clawcraft.http.wire import MAX_BODY_BYTES
+from clawcraft.http.wire import MAX_BODY_BYTES, TOKEN_CHECKED
 from clawcraft.jobs.model import Envelope
 from clawcraft.jobs.store import JobStore
 from clawcraft.settings import Settings
@@ -104,9 +104,11 @@ class Gate:
         scheme, _, token = str(header or "").partition(" ")
         # Header text arrives as latin-1; back to the bytes that were sent.
         given = token.strip(" ").encode("latin-1")
-        if scheme.lower() == "bearer" and compare_digest(
+        right = scheme.lower() == "bearer" and compare_digest(
             given, self._settings().service_token.reveal().encode("utf-8")
-        ):
+        )
+        environ[TOKEN_CHECKED](right)
+        if right:
             return
         self._failures.failed(str(environ["REMOTE_ADDR"]))
         if header is None:

@@ -1,5 +1,6 @@
 """Around every request: one answer whatever happens; once that is sent, one log line and one count. On HTTP workers."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -19,6 +20,10 @@ StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 RECORD: Final = "clawcraft.record"
 """environ key: the request's RequestRecord."""
 
+BREATH_S: Final = 0.0005
+"""Between the answer to an accepted job and the job: where every core is busy, as while OBS encodes, the threads that
+wake for the job would run before the client that was answered."""
+
 
 @dataclass(slots=True)
 class RequestRecord:
@@ -30,7 +35,7 @@ class RequestRecord:
     code: str | None = None
     replayed: bool | None = None
     when_sent: Callable[[], None] | None = None
-    """Called once the answer is on the wire, or cannot be sent. Must not raise."""
+    """Called a breath after the answer is on the wire, or cannot be sent. Must not raise."""
 
 
 class Middleware:
@@ -54,6 +59,7 @@ class Middleware:
             yield b"" if environ["REQUEST_METHOD"] == "HEAD" else response.body
         finally:
             if record.when_sent is not None:
+                time.sleep(BREATH_S)
                 record.when_sent()
             self._tell(environ, record, response.status, duration_s)
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from clawcraft.http.wire import Listener
+from clawcraft.http.wire import Listener, Timeouts
 from clawcraft.http.workers import WaitSlots, Workers
 
 WORKERS: Final = 8
@@ -17,7 +17,9 @@ CONNECTION_LIMIT: Final = 256
 REQUEST_TIMEOUT_S: Final = 15.0
 """Longest time for a request to arrive completely, and for a client to fetch its answer."""
 IDLE_TIMEOUT_S: Final = 75.0
-"""Longest silence on a kept connection."""
+"""Longest silence on a connection that an agent keeps."""
+STRANGER_TIMEOUT_S: Final = 5.0
+"""Longest time to the next complete request on a connection that has not shown the token."""
 TURN_S: Final = 1.0
 
 _logger = logging.getLogger("clawcraft.http")
@@ -46,11 +48,12 @@ class HttpServer:
         connection_limit: int = CONNECTION_LIMIT,
         request_timeout_s: float = REQUEST_TIMEOUT_S,
         idle_timeout_s: float = IDLE_TIMEOUT_S,
+        stranger_timeout_s: float = STRANGER_TIMEOUT_S,
     ) -> None:
         self._app = app
         self._address = (bind, port)
         self._connection_limit = connection_limit
-        self._timeouts_s = (request_timeout_s, idle_timeout_s)
+        self._timeouts = Timeouts(request_timeout_s, idle_timeout_s, stranger_timeout_s)
         self._workers = Workers(self._look, workers + slots.limit)
         self._listener: Listener | None = None
         self._next_sweep_s = 0.0
@@ -99,7 +102,7 @@ class HttpServer:
         now_s = time.monotonic()
         if now_s >= self._next_sweep_s:
             self._next_sweep_s = now_s + TURN_S
-            listener.sweep(*self._timeouts_s)
+            listener.sweep(self._timeouts)
         return True
 
     def _drain(self, listener: Listener) -> None:

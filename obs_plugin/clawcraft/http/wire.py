@@ -5,11 +5,13 @@ Written against waitress 3.0.2; tests/http/test_waitress.py says so clearly on a
 thread that leads (``workers.py``), and while it runs a request to the thread that serves it.
 """
 
+import logging
 import math
 import select
 import socket
 import time
-from typing import Any, Final
+from collections import deque
+from typing import Any, Final, NamedTuple
 
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
@@ -27,15 +29,32 @@ LINGER_S: Final = 2.0
 LINGER_BYTES: Final = 2 * 1024 * 1024
 """How long and how much of a refused request is still read and thrown away: closing a connection with unread bytes
 resets it, and the client would never see why it was refused."""
+NEWCOMER_S: Final = 0.1
+"""What a new connection gets to send its request, before one that waits for its place may have it."""
 
 REFUSED: Final = "clawcraft.refused"
 """environ key: waitress's own error, for a request that is no valid HTTP; else None."""
 MAY_BLOCK: Final = "clawcraft.may_block"
 """environ key: ``() -> None``, called before whatever may wait for anything but the processor."""
+TOKEN_CHECKED: Final = "clawcraft.token_checked"
+"""environ key: ``(right: bool) -> None``, called with each verdict on a bearer token: who has shown none, or a wrong
+one, is a stranger. A stranger's connection has little time, makes room for others, and ends with the first refusal."""
 CLIENT_GONE: Final = "waitress.client_disconnected"
 """environ key, waitress's own: ``() -> bool``, True once the client closed its side."""
 
+_logger = logging.getLogger("clawcraft.http")
 _poll: Final = wasyncore.poll2 if hasattr(select, "poll") else wasyncore.poll  # select() fails beyond 1023 open files
+
+
+class Timeouts(NamedTuple):
+    """How long a connection may do what, in seconds."""
+
+    request_s: float
+    """For a request to arrive completely, and for an answer to be fetched."""
+    idle_s: float
+    """Silence of one that has shown the token."""
+    stranger_s: float
+    """From the beginning, or the last answer, to the next complete request of one that has not."""
 
 
 class StrictParser(HTTPRequestParser):  # type: ignore[misc]
@@ -83,6 +102,7 @@ class Task(WSGITask):  # type: ignore[misc]
         environ: dict[str, Any] = super().get_environment()
         environ[REFUSED] = self.request.error
         environ[MAY_BLOCK] = self.channel.server.task_dispatcher.may_block
+        environ[TOKEN_CHECKED] = self.channel.token_checked
         return environ
 
     def execute(self) -> None:
@@ -90,6 +110,14 @@ class Task(WSGITask):  # type: ignore[misc]
             self.channel.refused = True
             self.set_close_on_finish()
         super().execute()
+        self.channel.answered_s = time.monotonic()
+
+    def build_response_header(self) -> bytes:
+        if self.status >= "400" and self.channel.is_stranger:
+            self.channel.refused = True
+            self.set_close_on_finish()
+        head: bytes = super().build_response_header()
+        return head
 
     def write(self, data: bytes) -> None:
         # Head and body in one packet, where waitress makes two: a client is woken once.
@@ -108,8 +136,18 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     parser_class = StrictParser
     task_class = error_task_class = Task
     refused = False
+    is_stranger = True
+    """Has not shown the token, or a wrong one since."""
     _lingering_since_s: float | None = None
     _lingered_bytes = 0
+
+    def __init__(self, *parts: Any, **options: Any) -> None:
+        self.answered_s = time.monotonic()
+        """When the last answer was given; at first, when the connection began."""
+        super().__init__(*parts, **options)
+
+    def token_checked(self, right: bool) -> None:
+        self.is_stranger = not right
 
     @property
     def last_activity(self) -> float:
@@ -165,7 +203,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         """Nothing runs and nothing waits to be sent."""
         return not self.requests and not self.total_outbufs_len
 
-    def overdue(self, request_timeout_s: float, idle_timeout_s: float) -> bool:
+    def overdue(self, timeouts: Timeouts) -> bool:
         """True for a request that takes too long to arrive, an answer nobody fetches, or long silence. Unlike with
         waitress's channel_timeout, a byte now and then does not keep a half-sent request alive."""
         now_s = time.monotonic()
@@ -173,10 +211,17 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             return False
         if self._lingering_since_s is not None:
             return now_s - self._lingering_since_s > LINGER_S
-        if self.request is not None and now_s - self.request.begun_s > request_timeout_s:
+        if self.is_stranger and not self.total_outbufs_len:
+            return now_s - self.answered_s > timeouts.stranger_s
+        if self.request is not None and now_s - self.request.begun_s > timeouts.request_s:
             return True
-        limit_s = request_timeout_s if self.total_outbufs_len else idle_timeout_s
+        limit_s = timeouts.request_s if self.total_outbufs_len else timeouts.idle_s
         return bool(now_s - self._active_s > limit_s)
+
+    def end(self) -> None:
+        """Between turns, without lingering."""
+        self.refused = False
+        self.handle_close()
 
 
 class Listener(TcpWSGIServer):  # type: ignore[misc]
@@ -190,7 +235,6 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
         adjustments = Adjustments(
             sockets=[sock],
             ident=None,
-            connection_limit=connection_limit,
             max_request_header_size=MAX_HEADER_BYTES,
             max_request_body_size=2 * MAX_BODY_BYTES,  # waitress counts chunk headers too; the gate counts exactly
             clear_untrusted_proxy_headers=False,  # nothing here reads them
@@ -199,21 +243,72 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
         sockinfo = (sock.family, sock.type, sock.proto, sock.getsockname())
         # Not create_server(), which knows neither another channel class nor, for its threads, a deadline at the end.
         super().__init__(app, _sock=sock, sockinfo=sockinfo, bind_socket=False, dispatcher=workers, adj=adjustments)
+        self._limit = connection_limit
+        self._somebody_waits = False
+        self._made_room = 0
 
     def pull_trigger(self) -> None:
         # waitress wakes its loop after each request; the thread that will look by itself need not be woken.
         if not self.task_dispatcher.leads():
             super().pull_trigger()
 
-    def turn(self, timeout_s: float) -> None:
-        """Wait for a connection to want something, and give it that."""
-        _poll(timeout_s, self._map)
+    @property
+    def _is_full(self) -> bool:
+        return len(self.active_channels) >= self._limit
 
-    def sweep(self, request_timeout_s: float, idle_timeout_s: float) -> None:
-        """Between turns: end what is overdue."""
+    def readable(self) -> bool:
+        # waitress lets newcomers wait at its limit until somebody leaves, however long that takes.
+        return bool(self.accepting and (not self._is_full or self._leaving()))
+
+    def handle_accept(self) -> None:
+        # Not in the middle of a poll: who makes room may have sent a request that is read in this very one.
+        self._somebody_waits = True
+
+    def turn(self, timeout_s: float) -> None:
+        """Wait for a connection to want something, and give it that; then let in who waits outside."""
+        _poll(min(timeout_s, NEWCOMER_S) if self._is_full else timeout_s, self._map)
+        if self._somebody_waits:
+            self._somebody_waits = False
+            self._let_in()
+
+    def _let_in(self) -> None:
+        leaving = self._leaving()
+        # Many in a turn: whoever opens hundreds of connections must not delay the one behind them.
+        for _ in range(max(1, self._limit // 4)):
+            if self._is_full and not leaving:
+                return
+            try:
+                accepted = self.accept()
+                if accepted is None:
+                    return
+                sock, address = accepted
+                self.set_socket_options(sock)
+            except OSError:  # the client is gone, or the process has no file left
+                return
+            if self._is_full:
+                leaving.popleft().end()
+                self._made_room += 1
+            self.channel_class(self, sock, address, self.adj, map=self._map)
+
+    def _leaving(self) -> deque[Channel]:
+        """Who makes room, in this order: strangers that ask nothing, the longest without an answer first. Without any
+        stranger, the agent's connection that has been silent longest."""
+        strangers = [channel for channel in self.active_channels.values() if channel.is_stranger]
+        if strangers:
+            before_s = time.monotonic() - NEWCOMER_S
+            idle = [channel for channel in strangers if not channel.requests and channel.answered_s < before_s]
+            return deque(sorted(idle, key=lambda channel: channel.answered_s))
+        idle = [channel for channel in self.active_channels.values() if channel.idle]
+        return deque(sorted(idle, key=lambda channel: channel.last_activity)[:1])
+
+    def sweep(self, timeouts: Timeouts) -> None:
+        """Between turns, once a second or so: end what is overdue."""
         for channel in list(self.active_channels.values()):
-            if channel.overdue(request_timeout_s, idle_timeout_s):
+            if channel.overdue(timeouts):
                 channel.handle_close()
+        if self._made_room:
+            _logger.warning("%d idle connections were closed to make room for new ones", self._made_room)
+            self._made_room = 0
 
     def close(self) -> None:
         """Between turns: listen no more, and close the connections where nothing runs."""
@@ -224,8 +319,7 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
         """Between turns; True if there is none left."""
         for channel in list(self.active_channels.values()):
             if channel.idle or not idle_only:
-                channel.refused = False  # no lingering
-                channel.handle_close()
+                channel.end()
         return not self.active_channels
 
     def close_trigger(self) -> None:

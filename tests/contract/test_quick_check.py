@@ -1,0 +1,53 @@
+"""The quick answer to whether a request fits its schema is jsonschema's answer."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clawcraft.contract.quick_check import quick_check
+from clawcraft.contract.schemas import Contract, _Validator
+from tests.support.examples import EXAMPLES
+from tests.support.paths import SCHEMAS
+
+CONTRACT = Contract(SCHEMAS)
+REQUESTS = {"envelope": CONTRACT.envelope, **{name: CONTRACT.args_schema(name) for name in CONTRACT.actions}}
+FIELDS = sorted({name for schema in REQUESTS.values() for name in schema["properties"]})
+TEXTS = st.sampled_from(["", " ", "a", "ab", "509658", "x" * 120, "x" * 141, "ab\n", "a\u202eb", "👩\u200d🚀", "/ban"])
+VALUES: st.SearchStrategy[Any] = (
+    TEXTS | st.none() | st.booleans() | st.integers() | st.floats() | st.lists(TEXTS) | st.text() | st.just({})
+)
+OBJECTS = st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=3), VALUES, max_size=5)
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+@given(value=OBJECTS | VALUES)
+def test_what_fits_at_once_fits_by_jsonschema_and_the_other_way_round(name: str, value: Any) -> None:
+    schema = REQUESTS[name]
+    if quick_check(schema)(EXAMPLES.get(name, {"agent_id": "producer", "action": "twitch.set_title"})):
+        assert quick_check(schema)(value) is _Validator(schema).is_valid(value)
+    else:  # a keyword that it does not know
+        assert not quick_check(schema)(value)
+
+
+def test_a_start_and_a_stop_are_found_right_at_once() -> None:
+    assert quick_check(CONTRACT.envelope)({"agent_id": "producer", "action": "twitch.stop_stream", "args": {}})
+    assert quick_check(REQUESTS["twitch.stop_stream"])({"reason": "the show is over"})
+    assert quick_check(REQUESTS["twitch.start_stream"])({"title": "Hello", "game": "Chess", "wait_until_live": True})
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "array"},
+        {"format": "date"},
+        {"additionalProperties": {"type": "string"}},
+        {"properties": {"a": {"contains": {}}}},
+        {"not": {"minItems": 1}},
+    ],
+)
+def test_a_schema_with_an_unknown_keyword_is_left_to_jsonschema(schema: dict[str, Any]) -> None:
+    check = quick_check(schema)
+    values: tuple[Any, ...] = ({}, [], "", "2026-01-01", {"a": [1]})
+    assert not any(check(value) for value in values)
