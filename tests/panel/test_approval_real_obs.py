@@ -105,8 +105,10 @@ def test_denied_expired_paused_and_closed_are_never_live(desk: Desk, window: Scr
 
     window.type("approval_timeout", "1000")
     wait_until(
-        lambda: agent.run("twitch.start_stream", f"expired-{len(desk.logged('question'))}")["error"]["code"]
-        == "approval_expired",
+        lambda: (
+            agent.run("twitch.start_stream", f"expired-{len(desk.logged('question'))}")["error"]["code"]
+            == "approval_expired"
+        ),
         "silence is a no",
     )
     window.type("approval_timeout", "120000")

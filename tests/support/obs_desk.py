@@ -25,8 +25,8 @@ OWN_TOKEN = "an-own-token-of-forty-two-characters-0123"
 
 class Desk:
     """One streamer: a display, a local Twitch, and an OBS. Its only scene collection lists ``script`` with
-    ``settings``, on a free port, or with None nothing yet; ``after`` are scripts that load after it; ``server_url`` is where it
-    streams to."""
+    ``settings``, on a free port, or with None nothing yet; ``after`` are scripts that load after it; ``server_url`` is
+    where it streams to."""
 
     def __init__(
         self,
