@@ -15,6 +15,7 @@ LAYERS = (
     ("jobs",),
     ("actions",),
     ("obs", "twitch"),
+    ("database",),
     ("telemetry",),
     (
         *("errors", "clock", "files", "secrets", "settings", "text", "checks", "actions.catalogue"),

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from clawcraft.clock import Clock
+from clawcraft.database import Database
 from clawcraft.errors import ClawcraftError, Interrupted, JobNotFound, QueueFull, Stopping, StorageUnavailable
-from clawcraft.jobs.database import Database
+from clawcraft.jobs.database import JOB_TABLE
 from clawcraft.jobs.kept_answers import AnswerTable
 from clawcraft.jobs.model import Envelope, Job, JobStatus, Progress
 from clawcraft.jobs.rows import COLUMNS, INSERT, KEPT, UPDATE, from_row, listing, to_row
@@ -59,7 +60,7 @@ class JobStore:
         log: EventLog,
         on_transition: Callable[[Job], None],
     ) -> None:
-        self._database = Database(path, clock, log)
+        self._database = Database(path, JOB_TABLE, clock, log)
         self._clock = clock
         self._ttl_s = ttl_s
         self._log = log
