@@ -23,7 +23,7 @@ file may be fine, so it stays where it is."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FileKind:
     """What a file is for.
 
     Parameters: ``name`` as people are told it, ``lost`` what is gone with a file that cannot be read; ``migrations``
@@ -42,7 +42,7 @@ class Database:
     """The open file. Raises StorageUnavailable from the constructor only if no file can be used at all; a file that
     SQLite cannot read, or of a newer version, is moved aside and said so in the log."""
 
-    def __init__(self, path: Path, kind: Kind, clock: Clock, log: EventLog) -> None:
+    def __init__(self, path: Path, kind: FileKind, clock: Clock, log: EventLog) -> None:
         self.path = path
         self.lock = threading.RLock()
         self.trouble = ""

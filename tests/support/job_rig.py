@@ -8,9 +8,12 @@ from typing import Any
 
 from clawcraft.actions.catalogue import Action, Kind
 from clawcraft.actions.handlers import Handlers, Result
+from clawcraft.authority.audit import AuditTrail
+from clawcraft.authority.audit_file import AuditFile
 from clawcraft.authority.guard import Guard
 from clawcraft.authority.pause import PauseSwitch
 from clawcraft.authority.rate_limit import RateLimiter
+from clawcraft.authority.refusals import RefusalCounts
 from clawcraft.clock import Clock
 from clawcraft.errors import ChannelNotAllowed, ClawcraftError, Interrupted, SceneNotFound
 from clawcraft.jobs.answer import Answer
@@ -254,13 +257,16 @@ class JobRig:
         self.clock = clock or ManualClock()
         self.log = RecordedEvents()
         self.transitions: list[Job] = []
-        self.store = open_store(folder, self.clock, self.log, self.transitions.append)
+        audit_file = AuditFile(folder / "audit.sqlite3", self.clock, self.log)
+        self.audit = AuditTrail(audit_file, RefusalCounts(self.clock), lambda text: False, self.clock)
+        self.store = open_store(folder, self.clock, self.log, self._job_moved)
+        self.audit.begin()
         self.stream = StreamDouble()
         self.twitch = TwitchDouble()
         self.sync = SyncDouble()
         self.limiter = LimiterDouble()
         self.places = Places()
-        self.pause = PauseSwitch(folder, self.clock, lambda: self.worker.forbid())
+        self.pause = PauseSwitch(folder, self.clock, lambda paused: self.worker.forbid())
         self.settings = make_settings(folder)
         self.guard = Guard(self.pause, self.limiter, lambda: self.settings)
         handlers = RigHandlers(self.stream, self.twitch, self.log, self.sync)
@@ -271,10 +277,21 @@ class JobRig:
             self.store, lambda: self.places.waiting(), lambda: self.settings, self.clock, self.log
         )
         self.dispatcher = Dispatcher(
-            handlers, self.idempotency, self.worker.submit, self.guard.admit, twitch_slots, self.log
+            handlers,
+            self.idempotency,
+            self.worker.submit,
+            self.guard.admit,
+            twitch_slots,
+            self.log,
+            self.audit.asked,
+            self.audit.ended,
         )
         if working:
             self.worker.start()
+
+    def _job_moved(self, job: Job) -> None:
+        self.transitions.append(job)
+        self.audit.job_moved(job)
 
     def execute(self, request: Envelope) -> Answer:
         """As the route does."""
@@ -299,6 +316,7 @@ class JobRig:
         self.sync.gate.set()
         assert self.worker.stop(HANG_S)
         self.store.close()
+        self.audit.close()
 
 
 def together(jobs: Sequence[Callable[[], Any]]) -> list[Any]:

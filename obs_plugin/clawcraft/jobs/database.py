@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from clawcraft.database import Kind
+from clawcraft.database import FileKind
 
 _OF_VERSION_1: Final = (
     *("jobs_by_request", "jobs_without_request", "jobs_of_agent_mission", "jobs_of_agent_correlation"),
@@ -40,7 +40,7 @@ or action walks back from the newest job until its page is full, 0.1 ms mostly, 
 none matches; two more indexes would make each 202 dearer for that.
 """
 
-JOB_TABLE: Final = Kind(
+JOB_TABLE: Final = FileKind(
     name="job table",
     lost="all earlier jobs, and the answers kept for repeated request_ids",
     migrations=MIGRATIONS,

@@ -7,6 +7,7 @@ Nothing has a side effect before the last step.
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from clawcraft.actions.catalogue import BY_NAME, Action, Kind, Needs
 from clawcraft.actions.handlers import Handlers
@@ -16,13 +17,17 @@ from clawcraft.jobs.idempotency import BUSY_RETRY_S, Idempotency, Run, kept
 from clawcraft.jobs.model import Envelope, Job
 from clawcraft.telemetry.events import EventLog, incident
 
+ALLOWED: Final = "allowed"
+
 
 class Dispatcher:
     """See the module.
 
     Parameters: ``hand_over`` takes each new job at once, in the order of their storing; ``admit`` raises what keeps a
     request that is not a repeat from running; ``twitch_slots`` is how many sync actions may be at Twitch at a time, at
-    most half of the HTTP workers, so that a hung Twitch never stops polling.
+    most half of the HTTP workers, so that a hung Twitch never stops polling; ``asked`` (the envelope, how it was
+    decided, the id of its job) has an entry of the audit trail on disk before anything happens, and ``ended`` adds to
+    it what a sync action came to.
     """
 
     def __init__(
@@ -33,6 +38,8 @@ class Dispatcher:
         admit: Callable[[Action], None],
         twitch_slots: int,
         log: EventLog,
+        asked: Callable[[Envelope, str, str | None], str],
+        ended: Callable[[str, Answer], None],
     ) -> None:
         self._handlers = handlers
         self._idempotency = idempotency
@@ -40,13 +47,20 @@ class Dispatcher:
         self._admit = admit
         self._twitch_slots = threading.BoundedSemaphore(twitch_slots)
         self._log = log
+        self._asked = asked
+        self._ended = ended
 
     def execute(self, envelope: Envelope) -> Answer:
         """The answer to a valid request. Raises ClawcraftError for a refusal; a sync action's own failure is an
         Answer, the very one that a repeat gets."""
         action = BY_NAME[envelope.action]
         if action.kind is Kind.ASYNC:
-            return self._idempotency.accept(envelope, lambda: self._admit(action), self._hand_over)
+
+            def hand_over(job: Job) -> None:
+                self._asked(envelope, ALLOWED, job.id)
+                self._hand_over(job)
+
+            return self._idempotency.accept(envelope, lambda: self._admit(action), hand_over)
         with contextlib.ExitStack() as held:
 
             def admit() -> None:
@@ -72,6 +86,7 @@ class Dispatcher:
 
     def _run(self, action: Action, run: Run) -> Answer:
         envelope = run.envelope
+        entry = self._asked(envelope, ALLOWED, None)
         keep = True
         try:
             answer = succeeded(envelope, self._handlers.run(action, envelope.args))
@@ -80,5 +95,6 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001 - a defect of a handler is an answer, and its traceback a log entry
             ids = {"action": envelope.action, "request_id": envelope.request_id, "agent_id": envelope.agent_id}
             answer = failed(envelope, incident(self._log, error, **ids))
+        self._ended(entry, answer)
         self._idempotency.settle(run, answer, keep=keep)
         return answer
