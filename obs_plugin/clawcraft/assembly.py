@@ -69,7 +69,7 @@ class Assembly:
             self._known_secrets = KnownSecrets(self._settings_in_force, secrets)
             self._refusals = RefusalCounts(clock)
             audit_file = AuditFile(settings.data_dir / AUDIT_FILE_NAME, clock, self.log)
-            self.audit = AuditTrail(audit_file, self._refusals, self._known_secrets.one_in, clock)
+            self.audit = AuditTrail(audit_file, self._refusals, self._known_secrets.known_one_in, clock)
             parts.callback(self.audit.close)
             self.jobs = JobStore(
                 settings.data_dir / FILE_NAME, clock, lambda: self._settings.job_ttl_s, self.log, self._job_moved

@@ -49,6 +49,7 @@ def test_one_that_is_stored_later_or_comes_into_force_later_is_known_at_once(tmp
     assert not known.one_in("refreshed0123456789")
     store.update({"TWITCH_OAUTH_TOKEN": Secret("refreshed0123456789")})
     assert known.one_in("refreshed0123456789")
+    assert known.known_one_in("refreshed0123456789")
     settings[0] = make_settings(service_token=Secret("Another-in-Force-12345"))
     assert known.one_in("Another-in-Force-12345")
     assert not known.one_in("Token-in-Force-12345")

@@ -5,11 +5,11 @@ thread, and is only noted there: it is stored with the next row, or by ``tend`` 
 """
 
 import secrets
-import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from clawcraft.authority.audit_entries import LATER, SERVICE_TOKEN, STARTED, Entry, Kind, Row, dump, remark
+from clawcraft.authority.audit_entries import SERVICE_TOKEN, STARTED, Entry, Kind, Row, dump, remark
 from clawcraft.authority.audit_file import AuditFile
 from clawcraft.authority.refusals import Count, RefusalCounts
 from clawcraft.clock import Clock
@@ -18,6 +18,8 @@ from clawcraft.jobs.model import Envelope, Job, JobStatus
 from clawcraft.jobs.plain import plain
 
 LATEST: Final = 10
+RECENT: Final = 200
+"""Rows in memory for them."""
 LOOK_BACK: Final = 2_000
 """How many entries before the last start are looked through for the latest."""
 MAX_DETAILS: Final = 4_000
@@ -37,8 +39,8 @@ class AuditTrail:
         self._refusals = refusals
         self._holds_secret = holds_secret
         self._clock = clock
-        self._lock = threading.Lock()
-        self._latest: dict[str, Entry] = {}
+        self._recent: deque[Row] = deque(maxlen=RECENT)
+        """Only ever appended to, and copied: each is one step of the interpreter's, and needs no lock."""
 
     # --- what happens ---------------------------------------------------------------------------------------------
 
@@ -47,9 +49,12 @@ class AuditTrail:
         ``ref`` of its entry, which is the job's id where there is a job."""
         ref = job_id or f"run_{secrets.token_hex(8)}"
         details = {"args": envelope.args, **({"job_id": job_id} if job_id else {})}
+        text = dump(details)
+        if self._holds_secret(text):  # the contract has refused it already; none is written all the same
+            text = dump(self._without_secrets(details))
         agent = (envelope.agent_id, holder, envelope.action)
         ids = (envelope.request_id, envelope.mission_id, envelope.correlation_id)
-        self._note(Row(ref, self._clock.time(), Kind.ASKED, decision, self._text(details), *agent, *ids))
+        self._note(Row(ref, self._clock.time(), Kind.ASKED, decision, text, *agent, *ids))
         self._file.store()
         return ref
 
@@ -82,8 +87,13 @@ class AuditTrail:
 
     def latest(self) -> list[Entry]:
         """What agents asked last, newest first. Waits for no disk."""
-        with self._lock:
-            return list(reversed(self._latest.values()))[:LATEST]
+        entries: dict[str, Entry] = {}
+        for row in self._recent.copy():
+            if row.kind == Kind.ASKED:
+                entries[row.ref] = Entry(row)
+            elif row.ref in entries:
+                entries[row.ref] = entries[row.ref].followed_by(row)
+        return list(reversed(entries.values()))[:LATEST]
 
     # --- its owner's ----------------------------------------------------------------------------------------------
 
@@ -110,21 +120,23 @@ class AuditTrail:
     # --- inside ---------------------------------------------------------------------------------------------------
 
     def _look_back(self, entries: Iterator[Entry]) -> None:
+        cut_off: list[Row] = []
         latest: list[Entry] = []
         in_the_last_life, looked_at = True, 0
         for entry in entries:
             if entry.first.kind == Kind.ASKED:
                 if in_the_last_life and entry.end is None:
                     row = Row(entry.first.ref, self._clock.time(), Kind.ENDED, "interrupted", _CUT_OFF)
-                    self._file.add(row)
+                    cut_off.append(row)
                     entry = entry.followed_by(row)
                 latest += [entry] if len(latest) < LATEST else []
             in_the_last_life &= (entry.first.kind, entry.first.outcome) != (Kind.SERVICE, STARTED)
             looked_at += not in_the_last_life
             if looked_at and (len(latest) == LATEST or looked_at > LOOK_BACK):
                 break
-        with self._lock:
-            self._latest = {entry.first.ref: entry for entry in reversed(latest)} | self._latest
+        self._file.add(*reversed(cut_off))
+        for entry in reversed(latest):
+            self._recent.extend((entry.first, *entry.later))
 
     def _end(self, ref: str, result: Mapping[str, Any] | None, error: Mapping[str, Any] | None) -> None:
         if error is not None:
@@ -142,13 +154,7 @@ class AuditTrail:
 
     def _note(self, row: Row) -> None:
         self._file.add(row)
-        with self._lock:
-            if row.kind == Kind.ASKED:
-                self._latest[row.ref] = Entry(row)
-                if len(self._latest) > LATEST:
-                    del self._latest[next(iter(self._latest))]
-            elif row.kind in LATER and row.ref in self._latest:
-                self._latest[row.ref] = self._latest[row.ref].followed_by(row)
+        self._recent.append(row)
 
     def _text(self, details: Mapping[str, Any]) -> str:
         """``details`` as they are stored. Mostly there is no secret in them, which one look at all texts tells."""
