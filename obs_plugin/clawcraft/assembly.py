@@ -12,11 +12,15 @@ from typing import Any, Final
 from clawcraft import VERSION, checks
 from clawcraft.actions.handlers import Handlers
 from clawcraft.authority.approval import Approvals
+from clawcraft.authority.audit import AuditTrail
+from clawcraft.authority.audit_entries import FILE_NAME as AUDIT_FILE_NAME
+from clawcraft.authority.audit_file import AuditFile
 from clawcraft.authority.guard import Guard
 from clawcraft.authority.known_secrets import KnownSecrets
 from clawcraft.authority.pause import PauseSwitch
 from clawcraft.authority.policy import ChosenPolicies, Policies
 from clawcraft.authority.rate_limit import AuthFailureLimiter, RateLimiter
+from clawcraft.authority.refusals import RefusalCounts
 from clawcraft.clock import Clock
 from clawcraft.contract.schemas import Contract
 from clawcraft.dependencies import PLUGIN_FOLDER
@@ -54,7 +58,6 @@ class Assembly:
     ) -> None:
         self._settings = settings
         self._stream = stream
-        self._secrets = secrets
         self._clock = clock
         self._server: HttpServer | None = None
         self._server_lock = threading.Lock()
@@ -66,12 +69,18 @@ class Assembly:
             self.twitch = Twitch(
                 self._settings_in_force, secrets, clock, self.log, self.metrics.twitch_call, version=VERSION
             )
+            self._known_secrets = KnownSecrets(self._settings_in_force, secrets)
+            self._refusals = RefusalCounts(clock)
+            audit_file = AuditFile(settings.data_dir / AUDIT_FILE_NAME, clock, self.log)
+            self.audit = AuditTrail(audit_file, self._refusals, self._known_secrets.known_one_in, clock)
+            parts.callback(self.audit.close)
             self.jobs = JobStore(
-                settings.data_dir / FILE_NAME, clock, lambda: self._settings.job_ttl_s, self.log, self._count_job
+                settings.data_dir / FILE_NAME, clock, lambda: self._settings.job_ttl_s, self.log, self._job_moved
             )
             parts.callback(self.jobs.close)
+            self.audit.begin()
             handlers = Handlers(stream, self.twitch, self.log)
-            self.pause = PauseSwitch(settings.data_dir, clock, self._forbid)
+            self.pause = PauseSwitch(settings.data_dir, clock, self._pause_switched)
             self.policies = Policies(chosen, self._settings_in_force)
             self._guard = Guard(self.pause, RateLimiter(self._settings_in_force, clock), self.policies)
             self.approvals = Approvals(
@@ -105,6 +114,8 @@ class Assembly:
                 self.approvals.ask_until,
                 HTTP_WORKERS // 2,
                 self.log,
+                self.audit.asked,
+                self.audit.ended,
             )
             self._app = self._api().wsgi()
             self.metrics.watch_queue(self.jobs.queue_length)
@@ -136,8 +147,13 @@ class Assembly:
                 server.start()
                 self._server = server
                 self.log.event("listening", message=self.url)
-        self.jobs.tend()
+        self.tend()
         return self.url
+
+    def tend(self) -> None:
+        """What the files need every minute, and often while the disk refuses something. Never raises for that."""
+        self.jobs.tend()
+        self.audit.tend()
 
     def stop(self, timeout_s: float) -> None:
         """End every part within ``timeout_s``; idempotent."""
@@ -182,15 +198,20 @@ class Assembly:
             "paused_since": self.pause.status()["since"],
             "queue_length": self.jobs.queue_length(),
             "approvals_pending": len(self.approvals.questions()),
-            "storage": {"ok": not self.jobs.trouble, "problem": self.jobs.trouble or None},
+            "storage": {"ok": not self.trouble, "problem": self.trouble or None},
         }
+
+    @property
+    def trouble(self) -> str:
+        """What the disk refuses; empty while it does not."""
+        return self.jobs.trouble or self.audit.trouble
 
     # --- wiring ---------------------------------------------------------------------------------------------------
 
     def _api(self) -> Api:
         return Api(
             gate=Gate(self._settings_in_force, self.jobs, AuthFailureLimiter(self._clock), self._clock),
-            contract=Contract(SCHEMA_FOLDER, KnownSecrets(self._settings_in_force, self._secrets).one_in),
+            contract=Contract(SCHEMA_FOLDER, self._known_secrets.one_in),
             policies=self.policies,
             guard=self._guard,
             dispatcher=self.dispatcher,
@@ -202,7 +223,13 @@ class Assembly:
             log=self.log,
             slots=self._slots,
             clock=self._clock,
+            refusals=self._refusals,
         )
+
+    def _pause_switched(self, paused: bool) -> None:
+        if paused:
+            self._forbid()
+        self.audit.operator("paused" if paused else "resumed")
 
     def _forbid(self) -> None:
         """The streamer may have forbidden something that was accepted before."""
@@ -216,7 +243,8 @@ class Assembly:
         server = self._server
         return 0 if server is None else server.busy_workers
 
-    def _count_job(self, job: Job) -> None:
+    def _job_moved(self, job: Job) -> None:
+        self.audit.job_moved(job)
         if job.status.ended and job.finished_at is not None:
             outcome = "ok" if job.error is None else str(job.error["code"])
             self.metrics.job_ended(action=job.action, outcome=outcome, duration_s=job.finished_at - job.created_at)

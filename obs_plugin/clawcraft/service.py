@@ -190,7 +190,10 @@ class Service:
                 self._tell(Phase.NOT_LISTENING, *problems)
             else:  # A half-typed value must not take a working service down in mid-show.
                 self._view = replace(self._view, problems=problems)
-            return RETRY_S if isinstance(error, SecretStoreError) else None
+                self._assembly.tend()
+            if isinstance(error, SecretStoreError):
+                return RETRY_S
+            return None if self._assembly is None else SWEEP_S
         self._settings = settings
         if self._assembly is None:
             try:
@@ -207,7 +210,7 @@ class Service:
         except ListenError as error:
             self._tell(Phase.NOT_LISTENING, str(error))
             return RETRY_S
-        trouble = self._assembly.jobs.trouble
+        trouble = self._assembly.trouble
         self._tell(Phase.LISTENING, *filter(None, [trouble]), url=url)
         return RETRY_S if trouble else SWEEP_S
 

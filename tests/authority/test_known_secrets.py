@@ -41,3 +41,15 @@ def test_parts_and_short_words_are_none(known: KnownSecrets, text: str) -> None:
 def test_those_in_force_are_known_while_the_store_cannot_be_read(known: KnownSecrets, tmp_path: Path) -> None:
     (tmp_path / "secrets.json").write_text("{")
     assert known.one_in("Token-in-Force-12345")
+
+
+def test_one_that_is_stored_later_or_comes_into_force_later_is_known_at_once(tmp_path: Path) -> None:
+    store, settings = SecretStore(tmp_path), [make_settings(service_token=Secret("Token-in-Force-12345"))]
+    known = KnownSecrets(lambda: settings[0], store)
+    assert not known.one_in("refreshed0123456789")
+    store.update({"TWITCH_OAUTH_TOKEN": Secret("refreshed0123456789")})
+    assert known.one_in("refreshed0123456789")
+    assert known.known_one_in("refreshed0123456789")
+    settings[0] = make_settings(service_token=Secret("Another-in-Force-12345"))
+    assert known.one_in("Another-in-Force-12345")
+    assert not known.one_in("Token-in-Force-12345")

@@ -6,7 +6,9 @@ import pytest
 
 from clawcraft import VERSION, errors
 from clawcraft.actions.catalogue import Policy
-from clawcraft.jobs.answer import Answer
+from clawcraft.authority.refusals import Refused
+from clawcraft.errors import ChannelOffline
+from clawcraft.jobs.answer import Answer, failed
 from clawcraft.jobs.model import Envelope, JobStatus
 from tests.support.http_service import CONTRACT, OBS_STATUS, HttpService, job, request
 from tests.support.responses import fits
@@ -271,4 +273,24 @@ def test_every_error_reaches_the_agent_as_it_is(service: HttpService, error: typ
         "retryable": error.default_retryable,
         "hint": error.default_hint,
         "details": {"evidence": 1},
+    }
+
+
+def test_refused_and_repeated_requests_are_counted_and_what_an_action_comes_to_is_not(service: HttpService) -> None:
+    def failing(envelope: Envelope) -> Answer:
+        return failed(envelope, ChannelOffline("not live"))
+
+    service.dispatcher.script = failing
+    service.post(request())
+    service.dispatcher.script = lambda envelope: service.dispatcher.usual(envelope).replayed()
+    service.post(request())
+    for _ in range(2):
+        service.post(request("fly"))
+    service.get("/status", token="wrong")
+    service.requests(5)
+    counted = {count.refused: count.times for count in service.refusals.take(unfinished=True)}
+    assert counted == {
+        Refused("replayed", "twitch.set_title", "producer", "127.0.0.1"): 1,
+        Refused("unknown_action", "fly", "producer", "127.0.0.1"): 2,
+        Refused("unauthorized", None, None, "127.0.0.1"): 1,
     }

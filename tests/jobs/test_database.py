@@ -4,13 +4,15 @@ import contextlib
 import sqlite3
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from clawcraft.errors import StorageUnavailable
-from clawcraft.jobs import database
+from clawcraft.jobs import store as job_store
+from clawcraft.jobs.database import JOB_TABLE, MIGRATIONS
 from clawcraft.jobs.store import JobStore
 from tests.support.clock import ManualClock
 from tests.support.events import RecordedEvents
@@ -116,8 +118,8 @@ def test_a_migration_that_fails_half_way_leaves_nothing_half_done(
     tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one_job(tmp_path, clock)
-    broken = (*database.MIGRATIONS, ("ALTER TABLE jobs ADD COLUMN note TEXT", "INSERT INTO nowhere VALUES (1)"))
-    monkeypatch.setattr(database, "MIGRATIONS", broken)
+    broken = (*MIGRATIONS, ("ALTER TABLE jobs ADD COLUMN note TEXT", "INSERT INTO nowhere VALUES (1)"))
+    monkeypatch.setattr(job_store, "JOB_TABLE", replace(JOB_TABLE, migrations=broken))
     with pytest.raises(StorageUnavailable):  # the new, empty file meets the same statement
         open_store(tmp_path, clock)
     (aside,) = tmp_path.glob("jobs.sqlite3.unreadable-*")
@@ -129,7 +131,7 @@ def test_a_migration_that_fails_half_way_leaves_nothing_half_done(
 def test_a_second_service_on_the_same_file_is_refused_and_harms_nothing(
     tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(job_store, "JOB_TABLE", replace(JOB_TABLE, busy_timeout_s=0.05))
     first = open_store(tmp_path, clock)
     job = first.create(start("r"), "f")
     first.start(job.id)

@@ -201,8 +201,7 @@ def test_the_pause_is_told_and_lasts_over_a_restart_only_if_wanted(streamer: Str
     streamer.obs.click("pause")
     assert "paused" in streamer.text("status_agent")
     assert refused(agent) == "paused_by_operator"
-    streamer.sees("status_agent", "paused_by_operator")
-    assert streamer.text("status_error") == ""
+    streamer.sees("status_error", "paused_by_operator")
     streamer.reload()
     assert not agent.status()["paused"]
 
@@ -257,6 +256,19 @@ def test_twitch_is_connected_with_a_code_and_disconnected(streamer: Streamer, mo
         wait_until(lambda: twitch.world.tokens[0].revoked, "the token is revoked at Twitch")
         assert streamer.stored("TWITCH_OAUTH_TOKEN") is None
         streamer.sees("twitch_login", "")
+
+
+def test_what_the_agent_did_is_listed_with_its_words_and_what_came_of_it(streamer: Streamer) -> None:
+    agent = streamer.start().agent()
+    assert not streamer.visible("group_audit")
+    assert refused(agent, title="<b>bold</b>") == "twitch_not_configured"
+    agent.run("twitch.start_stream", "start", obs_scene="Nowhere")
+    streamer.refresh()
+    newest, oldest = streamer.text("audit").split("<br>")
+    assert "start_stream “Nowhere” · by test-agent · scene_not_found" in newest
+    assert "set_title “&lt;b&gt;bold&lt;/b&gt;” · by test-agent · twitch_not_configured" in oldest
+    streamer.reload()
+    assert streamer.text("audit").split("<br>") == [newest, oldest]
 
 
 def test_a_full_disk_is_told_in_panel_and_status_and_mends_itself(streamer: Streamer) -> None:

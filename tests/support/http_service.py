@@ -15,6 +15,7 @@ from clawcraft.authority.guard import Guard
 from clawcraft.authority.pause import PauseSwitch
 from clawcraft.authority.policy import ChosenPolicies, Policies
 from clawcraft.authority.rate_limit import AuthFailureLimiter, RateLimiter
+from clawcraft.authority.refusals import RefusalCounts
 from clawcraft.contract.schemas import Contract
 from clawcraft.errors import JobNotFound
 from clawcraft.http.app import Api
@@ -197,6 +198,7 @@ class HttpService:
         }
         self.checks: Callable[[Mapping[str, Any]], list[dict[str, str]]] = lambda status: []
         self.begin_jobs: Callable[[], None] = lambda: None
+        self.refusals = RefusalCounts(self.clock)
         self.slots = WaitSlots(server.pop("wait_slots", 64))
         policies = Policies(ChosenPolicies(Path("no-such-folder")), lambda: self.settings)
         app = Api(
@@ -217,6 +219,7 @@ class HttpService:
             log=self.events,
             slots=self.slots,
             clock=self.clock,
+            refusals=self.refusals,
         )
         self.server = HttpServer(app.wsgi(), server.pop("bind", "127.0.0.1"), 0, self.slots, **server)
 

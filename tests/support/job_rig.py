@@ -9,10 +9,13 @@ from typing import Any
 from clawcraft.actions.catalogue import Action, Kind
 from clawcraft.actions.handlers import Handlers, Result
 from clawcraft.authority.approval import Approvals
+from clawcraft.authority.audit import AuditTrail
+from clawcraft.authority.audit_file import AuditFile
 from clawcraft.authority.guard import Guard
 from clawcraft.authority.pause import PauseSwitch
 from clawcraft.authority.policy import ChosenPolicies, Policies
 from clawcraft.authority.rate_limit import RateLimiter
+from clawcraft.authority.refusals import RefusalCounts
 from clawcraft.clock import Clock
 from clawcraft.errors import ChannelNotAllowed, ClawcraftError, Interrupted, SceneNotFound
 from clawcraft.jobs.answer import Answer
@@ -256,13 +259,16 @@ class JobRig:
         self.clock = clock or ManualClock()
         self.log = RecordedEvents()
         self.transitions: list[Job] = []
-        self.store = open_store(folder, self.clock, self.log, self.transitions.append)
+        audit_file = AuditFile(folder / "audit.sqlite3", self.clock, self.log)
+        self.audit = AuditTrail(audit_file, RefusalCounts(self.clock), lambda text: False, self.clock)
+        self.store = open_store(folder, self.clock, self.log, self._job_moved)
+        self.audit.begin()
         self.stream = StreamDouble()
         self.twitch = TwitchDouble()
         self.sync = SyncDouble()
         self.limiter = LimiterDouble()
         self.places = Places()
-        self.pause = PauseSwitch(folder, self.clock, self.forbid)
+        self.pause = PauseSwitch(folder, self.clock, lambda paused: self.forbid())
         self.settings = make_settings(folder)
         self.chosen = ChosenPolicies(folder)
         policies = Policies(self.chosen, lambda: self.settings)
@@ -302,6 +308,8 @@ class JobRig:
             self.approvals.ask_until,
             twitch_slots,
             self.log,
+            self.audit.asked,
+            self.audit.ended,
         )
         if working:
             self.worker.start()
@@ -314,6 +322,10 @@ class JobRig:
     def forbid(self) -> None:
         self.worker.forbid()
         self.approvals.forbid()
+
+    def _job_moved(self, job: Job) -> None:
+        self.transitions.append(job)
+        self.audit.job_moved(job)
 
     def execute(self, request: Envelope) -> Answer:
         """As the route does."""
@@ -339,6 +351,7 @@ class JobRig:
         assert self.approvals.stop(HANG_S)
         assert self.worker.stop(HANG_S)
         self.store.close()
+        self.audit.close()
 
 
 def together(jobs: Sequence[Callable[[], Any]]) -> list[Any]:

@@ -285,13 +285,11 @@ def test_where_a_file_cannot_be_renamed_the_newest_lines_win(tmp_path: Path) -> 
     assert (tmp_path / "a.log").read_bytes() == b"line number 4\n"
 
 
-def test_the_panel_is_told_what_an_agent_did_last_and_what_failed_last(rig: Rig) -> None:
+def test_the_panel_is_told_what_failed_last(rig: Rig) -> None:
     rig.log.event("job", action="twitch.start_stream", agent_id="a", status="failed", outcome="superseded")
     rig.log.event("request", action="twitch.set_title", agent_id="b", status=200)
     rig.log.event("request", path="/status", status=200)
-    rig.log.event("notice", action="no agent's")
     at_s = rig.clock.now_s
-    assert rig.log.last_action == Happened(at_s, "twitch.set_title", "b", "200")
     assert rig.log.last_error == Happened(at_s, "twitch.start_stream", "a", "superseded")
     rig.log.event("request", path="/x", status=404, code="not_found")
     assert rig.log.last_error == Happened(at_s, "", "", "not_found")

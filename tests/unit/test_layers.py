@@ -17,6 +17,7 @@ LAYERS = (
     ("jobs",),
     ("actions",),
     ("obs", "twitch"),
+    ("database",),
     ("telemetry",),
     (
         *("errors", "clock", "files", "secrets", "settings", "text", "checks", "actions.catalogue"),

@@ -15,9 +15,9 @@ class PauseSwitch:
 
     FILE_NAME: Final = "paused"
 
-    def __init__(self, folder: Path, clock: Clock, paused: Callable[[], None] = lambda: None) -> None:
-        """``paused`` is called, on the thread that pauses, right after: it must return at once."""
-        self._told = paused
+    def __init__(self, folder: Path, clock: Clock, switched: Callable[[bool], None] = lambda paused: None) -> None:
+        """``switched`` is told on the thread that pauses or resumes, right after: it must return at once."""
+        self._switched = switched
         self._path = folder / self.FILE_NAME
         self._clock = clock
         self._lock = threading.Lock()
@@ -66,7 +66,7 @@ class PauseSwitch:
     def _pause(self, survive_restart: bool) -> None:
         if self._since is None:
             self._since = self._clock.time()
-            self._told()
+            self._switched(True)
         if survive_restart:
             self._write(self._since)
             self._kept = True
@@ -75,7 +75,9 @@ class PauseSwitch:
 
     def _resume(self) -> None:
         self._forget()
-        self._since = None
+        if self._since is not None:
+            self._since = None
+            self._switched(False)
 
     def _forget(self) -> None:
         self._path.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from clawcraft import VERSION
 from clawcraft.actions.catalogue import ACTIONS, BY_NAME, Policy
 from clawcraft.authority.guard import Guard
 from clawcraft.authority.policy import Policies
+from clawcraft.authority.refusals import RefusalCounts
 from clawcraft.clock import Clock
 from clawcraft.contract import strict_json
 from clawcraft.contract.openapi import openapi_document
@@ -61,6 +62,7 @@ class Api:
     log: EventLog
     slots: WaitSlots
     clock: Clock
+    refusals: RefusalCounts
 
     def __post_init__(self) -> None:
         self._openapi = responses.encode(openapi_document(self.contract, VERSION))
@@ -77,7 +79,7 @@ class Api:
         table.post("/tools/execute", callback=self.execute, quick=True)
         table.get("/tools/jobs", callback=self.get_jobs)
         table.get("/tools/jobs/<job_id>", callback=self.get_job, quick=True)
-        return Middleware(table, self.gate, self.log, self.metrics, self.clock)
+        return Middleware(table, self.gate, self.log, self.metrics, self.clock, self.refusals)
 
     def get_health(self, environ: Environ) -> Response:
         query.parse(environ["QUERY_STRING"], ())

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import bottle
 
+from clawcraft.authority.refusals import RefusalCounts
 from clawcraft.clock import Clock
 from clawcraft.errors import ClawcraftError, MethodNotAllowed, NotFound
 from clawcraft.http import responses, wire
@@ -34,6 +35,8 @@ class RequestRecord:
     job_id: str | None = None
     code: str | None = None
     replayed: bool | None = None
+    refused: bool = False
+    """Whether it got no further than a check."""
     when_sent: Callable[[], None] | None = None
     """Called a breath after the answer is on the wire, or cannot be sent. Must not raise."""
 
@@ -42,12 +45,21 @@ class Middleware:
     """The WSGI application: ``routes`` with everything around them. Never raises. A route may wait (see
     ``wire.MAY_BLOCK``) unless its configuration says ``quick``."""
 
-    def __init__(self, routes: bottle.Bottle, gate: Gate, log: EventLog, metrics: Metrics, clock: Clock) -> None:
+    def __init__(
+        self,
+        routes: bottle.Bottle,
+        gate: Gate,
+        log: EventLog,
+        metrics: Metrics,
+        clock: Clock,
+        refusals: RefusalCounts,
+    ) -> None:
         self._routes = routes
         self._gate = gate
         self._log = log
         self._metrics = metrics
         self._clock = clock
+        self._refusals = refusals
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
         begun_s = self._clock.monotonic()
@@ -97,6 +109,7 @@ class Middleware:
 
     def _failure(self, error: ClawcraftError, record: RequestRecord) -> Response:
         record.code = error.code
+        record.refused = True
         return responses.failure(error, record.claims.get("action"), record.claims.get("request_id"))
 
     def _tell(self, environ: Environ, record: RequestRecord, status: int, duration_s: float) -> None:
@@ -108,6 +121,10 @@ class Middleware:
             code=record.code,
             duration_s=duration_s,
         )
+        if record.refused or record.replayed:
+            kind = record.code if record.refused and record.code else "replayed"
+            claims = record.claims
+            self._refusals.count(kind, claims.get("action"), claims.get("agent_id"), environ["REMOTE_ADDR"])
         self._log.event(
             "request",
             method=environ["REQUEST_METHOD"][:20],

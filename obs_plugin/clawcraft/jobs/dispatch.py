@@ -8,6 +8,7 @@ would be answered with its result otherwise.
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from clawcraft.actions.catalogue import BY_NAME, Action, Kind, Needs
 from clawcraft.actions.handlers import Handlers
@@ -17,6 +18,9 @@ from clawcraft.jobs.idempotency import BUSY_RETRY_S, Idempotency, Run, kept
 from clawcraft.jobs.model import Envelope, Job
 from clawcraft.telemetry.events import EventLog, incident
 
+ALLOWED: Final = "allowed"
+ASKED: Final = "asked"
+
 
 class Dispatcher:
     """See the module.
@@ -25,7 +29,8 @@ class Dispatcher:
     request that is not a repeat from running; ``must_ask`` tells whether the streamer has to allow this one, and
     ``ask_until`` until when (Unix seconds; raises QueueFull where too much waits already); ``twitch_slots`` is how many
     sync actions may be at Twitch at a time, at most half of the HTTP workers, so that a hung Twitch never stops
-    polling.
+    polling; ``asked`` (the envelope, how it was decided, the id of its job) has an entry of the audit trail on disk
+    before anything happens, and ``ended`` adds to it what a sync action came to.
     """
 
     def __init__(
@@ -38,6 +43,8 @@ class Dispatcher:
         ask_until: Callable[[], float],
         twitch_slots: int,
         log: EventLog,
+        asked: Callable[[Envelope, str, str | None], str],
+        ended: Callable[[str, Answer], None],
     ) -> None:
         self._handlers = handlers
         self._idempotency = idempotency
@@ -47,6 +54,8 @@ class Dispatcher:
         self._ask_until = ask_until
         self._twitch_slots = threading.BoundedSemaphore(twitch_slots)
         self._log = log
+        self._asked = asked
+        self._ended = ended
 
     def execute(self, envelope: Envelope) -> Answer:
         """The answer to a valid request. Raises ClawcraftError for a refusal; a sync action's own failure is an
@@ -54,8 +63,13 @@ class Dispatcher:
         action = BY_NAME[envelope.action]
         ask = self._must_ask(envelope)
         if ask or action.kind is Kind.ASYNC:
+
+            def hand_over(job: Job) -> None:
+                self._asked(envelope, ASKED if job.is_pending else ALLOWED, job.id)
+                self._hand_over(job)
+
             ask_until = self._ask_until if ask else None
-            return self._idempotency.accept(envelope, lambda: self._admit(action), self._hand_over, ask_until)
+            return self._idempotency.accept(envelope, lambda: self._admit(action), hand_over, ask_until)
         with contextlib.ExitStack() as held:
 
             def admit() -> None:
@@ -81,6 +95,7 @@ class Dispatcher:
 
     def _run(self, action: Action, run: Run) -> Answer:
         envelope = run.envelope
+        entry = self._asked(envelope, ALLOWED, None)
         keep = True
         try:
             answer = succeeded(envelope, self._handlers.run(action, envelope.args))
@@ -89,5 +104,6 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001 - a defect of a handler is an answer, and its traceback a log entry
             ids = {"action": envelope.action, "request_id": envelope.request_id, "agent_id": envelope.agent_id}
             answer = failed(envelope, incident(self._log, error, **ids))
+        self._ended(entry, answer)
         self._idempotency.settle(run, answer, keep=keep)
         return answer

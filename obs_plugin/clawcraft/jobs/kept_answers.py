@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clawcraft.clock import Clock
-from clawcraft.jobs.database import Database
+from clawcraft.database import Database
 
 
 @dataclass(frozen=True, slots=True)

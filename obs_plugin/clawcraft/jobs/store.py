@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from clawcraft.clock import Clock
+from clawcraft.database import Database
 from clawcraft.errors import (
     ApprovalExpired,
     ClawcraftError,
@@ -26,7 +27,7 @@ from clawcraft.errors import (
     Stopping,
     StorageUnavailable,
 )
-from clawcraft.jobs.database import Database
+from clawcraft.jobs.database import JOB_TABLE
 from clawcraft.jobs.kept_answers import AnswerTable
 from clawcraft.jobs.model import QUEUED_MESSAGE, Envelope, Job, JobStatus, Progress
 from clawcraft.jobs.rows import COLUMNS, INSERT, KEPT, UPDATE, from_row, listing, to_row
@@ -66,7 +67,7 @@ class JobStore:
         log: EventLog,
         on_transition: Callable[[Job], None],
     ) -> None:
-        self._database = Database(path, clock, log)
+        self._database = Database(path, JOB_TABLE, clock, log)
         self._clock = clock
         self._ttl_s = ttl_s
         self._log = log

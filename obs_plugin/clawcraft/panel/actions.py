@@ -63,3 +63,7 @@ class Actions:
         if policies:
             self._service.policies.choose(policies)
             self._background.submit(self._service.policies.save)
+            if self._service.assembly is not None:
+                self._service.assembly.audit.operator(
+                    "policies", **{name: str(each) for name, each in policies.items()}
+                )

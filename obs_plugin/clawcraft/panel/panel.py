@@ -12,6 +12,7 @@ from clawcraft.panel import fields
 from clawcraft.panel.access import Access, TypedSecrets
 from clawcraft.panel.actions import Actions
 from clawcraft.panel.approval import Questions
+from clawcraft.panel.audit import audit_box
 from clawcraft.panel.background import Background
 from clawcraft.panel.fields import KEEP_PAUSED, Field, environment_origin, rows_of
 from clawcraft.panel.setup import OtherCollections, Packages
@@ -79,6 +80,7 @@ class Panel:
         return (
             status_box(self._service, self._toggle_pause, keep_paused),
             self._questions.box(),
+            audit_box(self._service),
             self._packages.box(),
             self._collections.box(),
             self._trust.box(),
@@ -94,6 +96,7 @@ class Panel:
         assembly = self._service.assembly
         if assembly is not None:
             paused = assembly.pause.toggle(survive_restart=self._keep_paused)
+            self._service.secrets_changed()  # the supervisor stores what the audit trail has noted
             self._service.obs.log("the agent is paused" if paused else "the agent may act again")
 
     def _settings(self, chosen: tuple[Field, ...]) -> Iterator[Row]:

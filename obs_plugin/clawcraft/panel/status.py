@@ -36,12 +36,10 @@ def status_box(service: Service, toggle_pause: Callable[[], None], keep_paused: 
     twitch = agent = error = storage = ""
     paused = False
     if assembly is not None:
-        paused, log, storage = assembly.pause.paused, assembly.log, assembly.jobs.trouble
+        paused, last_error, storage = assembly.pause.paused, assembly.log.last_error, assembly.trouble
         twitch = twitch_line(assembly.twitch.status())
-        agent = agent_line(paused, log.last_action)
-        # What failed last was often what an agent did last, which that line tells already.
-        if log.last_error is not None and log.last_error is not log.last_action:
-            error = _happened(log.last_error)
+        agent = agent_line(paused)
+        error = "" if last_error is None else _happened(last_error)
     rows = (
         Info("status_service", "Service", service_line(service.view)),
         Info("status_obs", "OBS", obs_line(service.obs.snapshot())),
@@ -101,10 +99,9 @@ def twitch_line(status: Mapping[str, Any]) -> str:
     return dot(colour) + " · ".join(parts)
 
 
-def agent_line(paused: bool, last: Happened | None) -> str:
-    """Whether agents may act, and what one did last."""
-    state = f"{dot(RED)}<b>paused by you</b>: every action is refused" if paused else f"{dot(GREEN)}may act"
-    return state if last is None else f"{state}<br>last: {_happened(last)}"
+def agent_line(paused: bool) -> str:
+    """Whether agents may act."""
+    return f"{dot(RED)}<b>paused by you</b>: every action is refused" if paused else f"{dot(GREEN)}may act"
 
 
 def _happened(what: Happened) -> str:

@@ -59,7 +59,6 @@ class ServiceLog(EventLog):
 
     def __init__(self, folder: Path, obs_line: Callable[[str], None], clock: Clock) -> None:
         self.path = folder / FILE_NAME
-        self.last_action: Happened | None = None
         self.last_error: Happened | None = None
         self._clock = clock
         # Not QueueListener: it wakes for each record, and its stop() waits for a stuck disk without a deadline.
@@ -99,13 +98,10 @@ class ServiceLog(EventLog):
 
     def _remember(self, event: _Event) -> None:
         fields = event.fields
-        outcome = fields.get("code") or fields.get("outcome") or fields.get("status")
-        action, agent = str(fields.get("action") or ""), str(fields.get("agent_id") or "")
-        happened = Happened(event.at_s, action, agent, str(outcome))
-        if action:
-            self.last_action = happened
         if fields.get("code") or fields.get("status") == "failed":
-            self.last_error = happened
+            outcome = fields.get("code") or fields.get("outcome")
+            action, agent = str(fields.get("action") or ""), str(fields.get("agent_id") or "")
+            self.last_error = Happened(event.at_s, action, agent, str(outcome))
 
     def _write(self) -> None:
         closing, obs_due_s = False, None
