@@ -179,6 +179,19 @@ def test_continue_is_sent_only_for_a_body_that_will_be_read(service: HttpService
     assert [status for status, _ in answers(service.raw(without_body, end=False))] == [200]
 
 
+def test_the_usual_answer_has_the_head_that_waitress_gives_it(service: HttpService) -> None:
+    """Which writes it itself where the request has a Connection header."""
+    for ask in (HEALTH, POST + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY):
+        by_waitress = ask.replace(b"\r\n", b"\r\nConnection: keep-alive\r\n", 1)
+        end = HEALTH.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+        first, second, _ = (
+            [line for line in answer.split(b"\r\n") if not line.startswith(b"Date: ")]
+            for answer in service.raw(ask + by_waitress + end, end=False).split(b"HTTP/1.1 ")[1:]
+        )
+        assert first == second
+        assert b"Content-Type: application/json" in first
+
+
 def test_a_header_with_an_underscore_cannot_pose_as_another(service: HttpService) -> None:
     raw = service.raw(
         HEALTH.replace(b"\r\n\r\n", b"\r\nConnection: close\r\nX_Origin: a\r\nHost_: b\r\n\r\n"), end=False

@@ -250,15 +250,20 @@ def test_a_close_in_the_middle_of_a_batch_ends_the_thread(rig: Rig, monkeypatch:
     """The end of the queue was then taken for one more entry of the batch, and the thread waited for another."""
     pending = rig.log._pending
     closer = threading.Thread(target=rig.log.close)
-    take = pending.get_nowait
 
-    def take_once_it_closes() -> Any:
-        monkeypatch.setattr(pending, "get_nowait", take)
-        closer.start()
-        wait_until(pending.qsize, "the end is in the queue")
-        return take()
+    class ClosesMeanwhile:
+        """The queue, but that somebody closes the log just before the next entry is taken."""
 
-    monkeypatch.setattr(pending, "get_nowait", take_once_it_closes)
+        def __getattr__(self, name: str) -> Any:
+            return getattr(pending, name)
+
+        def get_nowait(self) -> Any:
+            monkeypatch.setattr(rig.log, "_pending", pending)
+            closer.start()
+            wait_until(pending.qsize, "the end is in the queue")
+            return pending.get_nowait()
+
+    monkeypatch.setattr(rig.log, "_pending", ClosesMeanwhile())
     rig.log.event("notice", message="the last one")
     rig.log._thread.join(HANG_S)
     closer.join(HANG_S)

@@ -2,6 +2,7 @@
 """Measures the service in a real OBS on this machine.
 
     python3 tools/bench/run.py compare [--rounds 20] [--json]   against obs-websocket in the same OBS
+    python3 tools/bench/run.py crowd [--size 900] [--stops 50]   a stop, while others hold every connection
     python3 tools/bench/run.py frames [--rate 300] [--seconds 30]   the frames that OBS loses under load, and idle
     python3 tools/bench/run.py panel   what each step of the panel takes of OBS's UI thread while Twitch hangs
 
@@ -19,7 +20,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "obs_plugin"), str(ROOT / "tools")]
 
 import _venv  # noqa: E402
 
-NAMES: Final = ("compare", "frames", "panel")
+NAMES: Final = ("compare", "crowd", "frames", "panel")
 
 
 def main() -> int:

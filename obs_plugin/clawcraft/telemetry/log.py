@@ -62,7 +62,7 @@ class ServiceLog(EventLog):
         self.last_error: Happened | None = None
         self._clock = clock
         # Not QueueListener: it wakes for each record, and its stop() waits for a stuck disk without a deadline.
-        self._pending: queue.Queue[_Event | None] = queue.Queue(MAX_PENDING)
+        self._pending: queue.SimpleQueue[_Event | None] = queue.SimpleQueue()
         self._lost = 0
         self._lost_lock = threading.Lock()
         self._closing = threading.Event()
@@ -77,9 +77,9 @@ class ServiceLog(EventLog):
         if self._closing.is_set():
             return
         event = _Event(self._clock.time(), name, fields)
-        try:
-            self._pending.put_nowait(event)
-        except queue.Full:
+        if self._pending.qsize() < MAX_PENDING:
+            self._pending.put(event)
+        else:
             with self._lost_lock:
                 self._lost += 1
         if name in ("request", "job"):
@@ -92,8 +92,7 @@ class ServiceLog(EventLog):
         deadline_s = time.monotonic() + CLOSE_TIMEOUT_S
         self._takeover.restore()
         self._closing.set()
-        with contextlib.suppress(queue.Full):
-            self._pending.put(None, timeout=CLOSE_TIMEOUT_S)
+        self._pending.put(None)
         self._thread.join(max(0.0, deadline_s - time.monotonic()))
 
     def _remember(self, event: _Event) -> None:
