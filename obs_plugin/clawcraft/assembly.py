@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from clawcraft import VERSION, checks
 from clawcraft.actions.handlers import Handlers
+from clawcraft.authority.agent_file import AgentFile
+from clawcraft.authority.agents import Agents
 from clawcraft.authority.guard import Guard
 from clawcraft.authority.known_secrets import KnownSecrets
 from clawcraft.authority.pause import PauseSwitch
@@ -25,6 +27,7 @@ from clawcraft.http.workers import WaitSlots
 from clawcraft.jobs.dispatch import Dispatcher
 from clawcraft.jobs.idempotency import Idempotency
 from clawcraft.jobs.model import Job
+from clawcraft.jobs.slots import Slots
 from clawcraft.jobs.store import FILE_NAME, JobStore
 from clawcraft.jobs.worker import StreamWorker
 from clawcraft.obs.stream import StreamController
@@ -47,6 +50,7 @@ class Assembly:
         obs_line: Callable[[str], None],
         stream: StreamController,
         secrets: SecretStore,
+        agents: AgentFile,
         clock: Clock,
     ) -> None:
         self._settings = settings
@@ -69,15 +73,17 @@ class Assembly:
             parts.callback(self.jobs.close)
             handlers = Handlers(stream, self.twitch, self.log)
             self.pause = PauseSwitch(settings.data_dir, clock, self._forbid)
-            self._guard = Guard(self.pause, RateLimiter(self._settings_in_force, clock), self._settings_in_force)
+            self.agents = Agents(agents, clock, self.log)
+            limiter = RateLimiter(self._settings_in_force, clock, self.agents)
+            self._guard = Guard(self.pause, limiter, self._settings_in_force, self.agents)
             self.worker = StreamWorker(self.jobs, handlers, self._guard.check, stream.end_start, stream.close, self.log)
-            self._slots = WaitSlots()
+            self._slots = WaitSlots(shared=self._is_shared)
             self.dispatcher = Dispatcher(
                 handlers,
                 Idempotency(self.jobs, self._slots.waiting, self._settings_in_force, clock, self.log),
                 self.worker.enqueue,
                 self._guard.admit,
-                HTTP_WORKERS // 2,
+                Slots(HTTP_WORKERS // 2, self._is_shared),
                 self.log,
             )
             self._app = self._api().wsgi()
@@ -158,10 +164,11 @@ class Assembly:
     # --- wiring ---------------------------------------------------------------------------------------------------
 
     def _api(self) -> Api:
+        known_secrets = KnownSecrets(self._settings_in_force, self._secrets, self.agents.holds_token)
         return Api(
-            gate=Gate(self._settings_in_force, self.jobs, AuthFailureLimiter(self._clock), self._clock),
-            contract=Contract(SCHEMA_FOLDER, KnownSecrets(self._settings_in_force, self._secrets).one_in),
-            settings=self._settings_in_force,
+            gate=Gate(self._settings_in_force, self.agents, self.jobs, AuthFailureLimiter(self._clock), self._clock),
+            contract=Contract(SCHEMA_FOLDER, known_secrets.one_in),
+            agents=self.agents,
             guard=self._guard,
             dispatcher=self.dispatcher,
             begin_jobs=self.worker.wake,
@@ -177,6 +184,10 @@ class Assembly:
     def _forbid(self) -> None:
         """The streamer may have forbidden something that was accepted before."""
         self.worker.forbid()
+
+    def _is_shared(self) -> bool:
+        """Whether there is more than one agent to think of."""
+        return bool(self.agents.all)
 
     def _settings_in_force(self) -> Settings:
         return self._settings

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from clawcraft import dependencies
+from clawcraft.authority.agent_file import AgentFile
 from clawcraft.clock import SystemClock
 from clawcraft.confirmed import Confirmed
 from clawcraft.errors import StorageUnavailable
@@ -80,6 +81,7 @@ class Service:
         self.data_dir = Path(self.obs.data_dir())
         self.secrets = SecretStore(self.data_dir)
         self.confirmed = Confirmed(self.data_dir)
+        self.agents = AgentFile(self.data_dir)
         self._unconfirmed: Mapping[str, str] = {}
 
     # --- UI thread: each of these returns at once -----------------------------------------------------------------
@@ -192,7 +194,7 @@ class Service:
         self._settings = settings
         if self._assembly is None:
             try:
-                self._assembly = Assembly(settings, self.obs.log, self._stream, self.secrets, self._clock)
+                self._assembly = Assembly(settings, self.obs.log, self._stream, self.secrets, self.agents, self._clock)
             except StorageUnavailable as error:
                 self._tell(Phase.NOT_LISTENING, f"{error.message}. {error.hint}")
                 return RETRY_S

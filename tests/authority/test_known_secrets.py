@@ -16,7 +16,7 @@ def known(tmp_path: Path) -> KnownSecrets:
         {"TWITCH_OAUTH_TOKEN": Secret("refreshed0123456789"), "TOOL_SERVICE_TOKEN": Secret("Stored-Token-12345")}
     )
     settings = make_settings(service_token=Secret("Token-in-Force-12345"), signature_secret=Secret("live"))
-    return KnownSecrets(lambda: settings, store)
+    return KnownSecrets(lambda: settings, store, lambda text: False)
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,7 @@ def test_tools_are_the_actions_with_their_schemas(service: HttpService) -> None:
         "description": CONTRACT.args_schema("twitch.set_title")["description"],
         "kind": "sync",
         "enabled": True,
+        "policy": "allow",
         "args": CONTRACT.args_schema("twitch.set_title"),
     }
 

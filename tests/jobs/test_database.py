@@ -101,7 +101,7 @@ def test_the_table_of_version_0_1_0_is_led_on_and_keeps_what_it_held(
         assert store.get("job_done").result == {"status": "started"}
         assert code(store.get("job_running")) == "interrupted"
         assert [job.id for job in store.list({}, 10)[0]] == ["job_running", "job_done"]
-        answer = store.answers.get("answered")
+        answer = store.answers.get(("", "answered"))
         assert (answer and answer.body) == {"ok": True}
         assert store.seen_signature("signed", clock.now_s)
     store.close()
@@ -189,7 +189,7 @@ def test_on_a_full_disk_no_job_is_accepted_and_the_table_stays_whole(store: JobS
             store.create(start(f"r{n}", args={"title": "x" * 4000}), "f")
             accepted += 1
     assert full.value.details["path"].endswith("jobs.sqlite3")
-    assert store.by_request_id(f"r{accepted}") is None
+    assert store.by_request_key(("", f"r{accepted}")) is None
     assert store.get(kept.id) == kept
     free_disk(store)
     assert store.create(start(f"r{accepted}"), "f").status == "queued"
@@ -206,7 +206,7 @@ def test_an_end_the_disk_refuses_reaches_who_polls_and_is_written_later(
     assert events.named("job_not_stored")[0]["job_id"] == one.id
     assert store.get(one.id) == ended == store.wait_ended(one.id, HANG_S)
     assert ended in store.list({"action": "twitch.start_stream"}, 10)[0]
-    known = store.by_request_id("one")
+    known = store.by_request_key(("", "one"))
     assert known is not None
     assert known.job == ended
     free_disk(store)

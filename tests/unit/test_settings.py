@@ -82,7 +82,7 @@ def test_a_token_is_generated_once_and_kept(store: SecretStore) -> None:
         ("TOOL_ACTION_RATE_LIMITS", "fly=3", "not an action"),
         ("TOOL_ACTION_RATE_LIMITS", "=3", "not an action"),
         ("TOOL_ACTION_POLICY", "create_clip", "must look like"),
-        ("TOOL_ACTION_POLICY", "create_clip=perhaps", "the policies are allow, off"),
+        ("TOOL_ACTION_POLICY", "create_clip=perhaps", "the policies are allow, ask, off"),
         ("TOOL_DISABLED_ACTIONS", "twitch.delete_channel", "not an action"),
         ("TWITCH_BROADCASTER_ID", "someone", "numeric"),
         ("TWITCH_BROADCASTER_LOGIN", "not a login!", "one Twitch login"),

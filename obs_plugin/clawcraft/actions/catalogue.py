@@ -31,7 +31,14 @@ class Policy(StrEnum):
     """What the streamer lets an agent do with an action."""
 
     ALLOW = "allow"
+    ASK = "ask"
+    """Nothing is done until the streamer has said yes to this very request."""
     OFF = "off"
+
+
+def stricter(one: Policy, other: Policy) -> Policy:
+    """Off before ask before allow: a second policy can only narrow the first."""
+    return max(one, other, key=list(Policy).index)
 
 
 @dataclass(frozen=True, slots=True)

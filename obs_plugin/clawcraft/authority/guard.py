@@ -3,7 +3,8 @@ a job begins and when OBS is about to start; ``admit`` on HTTP workers."""
 
 from collections.abc import Callable
 
-from clawcraft.actions.catalogue import BY_NAME, Action
+from clawcraft.actions.catalogue import BY_NAME, Action, Policy
+from clawcraft.authority.agents import Agents
 from clawcraft.authority.pause import PauseSwitch
 from clawcraft.authority.rate_limit import RateLimiter
 from clawcraft.errors import ActionDisabled, PausedByOperator
@@ -14,18 +15,25 @@ class Guard:
     """``check`` comes before idempotency: what is paused or off is refused even to a repeat. ``admit`` comes after it:
     a repeat costs nothing."""
 
-    def __init__(self, pause: PauseSwitch, limiter: RateLimiter, settings: Callable[[], Settings]) -> None:
+    def __init__(
+        self, pause: PauseSwitch, limiter: RateLimiter, settings: Callable[[], Settings], agents: Agents
+    ) -> None:
         self._pause = pause
         self._limiter = limiter
         self._settings = settings
+        self._agents = agents
 
-    def check(self, action: str) -> None:
+    def policy(self, action: str, holder: str) -> Policy:
+        """What ``holder`` may do with ``action``. Raises ActionDisabled if it may do nothing any more."""
+        return self._agents.policy(self._settings().policies[action], action, holder)
+
+    def check(self, action: str, holder: str) -> None:
         """Raises PausedByOperator, ActionDisabled."""
         if self._pause.paused and not BY_NAME[action].supersedes:  # a stop is the safe direction
             raise PausedByOperator("the streamer has paused agent access", details=self._pause.status())
-        if not self._settings().is_on(action):
+        if self.policy(action, holder) is Policy.OFF:
             raise ActionDisabled(f"{action} is switched off")
 
-    def admit(self, action: Action) -> None:
+    def admit(self, action: Action, holder: str) -> None:
         """Count a request that is not a repeat. Raises RateLimited."""
-        self._limiter.take(action)
+        self._limiter.take(action, holder)

@@ -13,16 +13,21 @@ SHORTEST: Final = 8
 
 
 class KnownSecrets:
-    """Those in force, and those stored: a refresh may have made another since."""
+    """Those in force, and those stored: a refresh may have made another since; and the tokens of named agents, of which
+    only ``holds_token`` knows."""
 
-    def __init__(self, settings: Callable[[], Settings], store: SecretStore) -> None:
+    def __init__(
+        self, settings: Callable[[], Settings], store: SecretStore, holds_token: Callable[[str], bool]
+    ) -> None:
         self._settings = settings
         self._store = store
+        self._holds_token = holds_token
 
     def one_in(self, text: str) -> bool:
         """Whether ``text`` holds a secret, in whatever case and with whatever spaces in it."""
         squeezed = _squeezed(text)
-        return any(secret in squeezed for secret in self._known() if len(secret) >= SHORTEST)
+        known = (secret for secret in self._known() if len(secret) >= SHORTEST)
+        return any(secret in squeezed for secret in known) or self._holds_token(text)
 
     def _known(self) -> set[str]:
         settings = self._settings()

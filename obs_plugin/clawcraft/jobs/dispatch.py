@@ -5,7 +5,6 @@ Nothing has a side effect before the last step.
 """
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
 
 from clawcraft.actions.catalogue import BY_NAME, Action, Kind, Needs
@@ -14,6 +13,7 @@ from clawcraft.errors import Busy, ClawcraftError
 from clawcraft.jobs.answer import Answer, failed, succeeded
 from clawcraft.jobs.idempotency import BUSY_RETRY_S, Idempotency, Run, kept
 from clawcraft.jobs.model import Envelope, Job
+from clawcraft.jobs.slots import Slots
 from clawcraft.telemetry.events import EventLog, incident
 
 
@@ -21,8 +21,8 @@ class Dispatcher:
     """See the module.
 
     Parameters: ``hand_over`` takes each new job at once, in the order of their storing; ``admit`` raises what keeps a
-    request that is not a repeat from running; ``twitch_slots`` is how many sync actions may be at Twitch at a time, at
-    most half of the HTTP workers, so that a hung Twitch never stops polling.
+    request of a holder that is not a repeat from running; ``twitch_slots`` are the places for sync actions that are at
+    Twitch, at most half of the HTTP workers, so that a hung Twitch never stops polling.
     """
 
     def __init__(
@@ -30,15 +30,15 @@ class Dispatcher:
         handlers: Handlers,
         idempotency: Idempotency,
         hand_over: Callable[[Job], None],
-        admit: Callable[[Action], None],
-        twitch_slots: int,
+        admit: Callable[[Action, str], None],
+        twitch_slots: Slots,
         log: EventLog,
     ) -> None:
         self._handlers = handlers
         self._idempotency = idempotency
         self._hand_over = hand_over
         self._admit = admit
-        self._twitch_slots = threading.BoundedSemaphore(twitch_slots)
+        self._twitch_slots = twitch_slots
         self._log = log
 
     def execute(self, envelope: Envelope) -> Answer:
@@ -46,13 +46,13 @@ class Dispatcher:
         Answer, the very one that a repeat gets."""
         action = BY_NAME[envelope.action]
         if action.kind is Kind.ASYNC:
-            return self._idempotency.accept(envelope, lambda: self._admit(action), self._hand_over)
+            return self._idempotency.accept(envelope, lambda: self._admit(action, envelope.holder), self._hand_over)
         with contextlib.ExitStack() as held:
 
             def admit() -> None:
-                self._admit(action)
+                self._admit(action, envelope.holder)
                 if Needs.TWITCH in action.needs:
-                    held.enter_context(self._twitch_slot())
+                    held.enter_context(self._twitch_slot(envelope.holder))
 
             claimed = self._idempotency.claim(envelope, admit)
             return claimed if isinstance(claimed, Answer) else self._run(action, claimed)
@@ -62,13 +62,11 @@ class Dispatcher:
         self._idempotency.stop()
 
     @contextlib.contextmanager
-    def _twitch_slot(self) -> Iterator[None]:
-        if not self._twitch_slots.acquire(blocking=False):
-            raise Busy("too many actions wait for Twitch already", retry_after_s=BUSY_RETRY_S)
-        try:
+    def _twitch_slot(self, holder: str) -> Iterator[None]:
+        with self._twitch_slots.waiting(holder) as granted:
+            if not granted:
+                raise Busy("too many actions wait for Twitch already", retry_after_s=BUSY_RETRY_S)
             yield
-        finally:
-            self._twitch_slots.release()
 
     def _run(self, action: Action, run: Run) -> Answer:
         envelope = run.envelope

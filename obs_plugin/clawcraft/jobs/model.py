@@ -11,10 +11,14 @@ from typing import Any
 from clawcraft.clock import rfc3339
 from clawcraft.jobs.plain import plain, plain_text
 
+RequestKey = tuple[str, str]
+"""Holder and request_id: each holder counts its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """One valid request: every field has passed its schema, ``args`` that of its action."""
+    """One valid request: every field has passed its schema, ``args`` that of its action. ``holder`` is the named agent
+    whose token brought it, empty for the service's own token."""
 
     action: str
     args: Mapping[str, Any]
@@ -22,11 +26,21 @@ class Envelope:
     request_id: str | None = None
     mission_id: str | None = None
     correlation_id: str | None = None
+    holder: str = ""
+
+    @property
+    def request_key(self) -> RequestKey | None:
+        """What makes two requests the same one; None without a request_id."""
+        return None if self.request_id is None else (self.holder, self.request_id)
+
+    def held_by(self, holder: str) -> "Envelope":
+        return replace(self, holder=holder)
 
     def claims(self) -> dict[str, str]:
         """What a refusal names and a log shows of the request."""
         names = ("request_id", "agent_id", "action", "mission_id", "correlation_id")
-        return {name: text for name in names if (text := getattr(self, name)) is not None}
+        claims = {name: text for name in names if (text := getattr(self, name)) is not None}
+        return {**claims, "holder": self.holder} if self.holder else claims
 
 
 class JobStatus(StrEnum):
@@ -68,7 +82,8 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One asynchronous action. Times are Unix seconds; ``error`` is a ``ClawcraftError.to_json()``."""
+    """One asynchronous action. Times are Unix seconds; ``error`` is a ``ClawcraftError.to_json()``; ``holder`` as in
+    its envelope: nobody else may know of it, but who holds the service's own token."""
 
     id: str
     action: str
@@ -84,6 +99,7 @@ class Job:
     finished_at: float | None = None
     result: Mapping[str, Any] | None = None
     error: Mapping[str, Any] | None = None
+    holder: str = ""
 
     def moved(
         self,

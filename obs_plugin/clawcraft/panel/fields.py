@@ -94,8 +94,9 @@ OWN_LIMITS: Final = Field("TOOL_ACTION_RATE_LIMITS", "Own limits")
 FIELDS: Final = (*SERVICE, TOKEN, SIGNATURE, TIMESTAMP, CLIENT_ID, CLIENT_SECRET, CHANNELS, SCENE, *STREAM, RATE)
 SECRETS: Final = tuple(field for field in FIELDS if field.setting.secret)
 SHOWN_TOKEN: Final = "shown_token"
+SHOWN_AGENT_TOKEN: Final = "shown_agent_token"
 KEEP_PAUSED: Final = "keep_paused"
-NEVER_SAVED: Final = (SHOWN_TOKEN, *(name.lower() for name in SECRET_NAMES))
+NEVER_SAVED: Final = (SHOWN_TOKEN, SHOWN_AGENT_TOKEN, *(name.lower() for name in SECRET_NAMES))
 
 
 def rows_of(field: Field, typed: str) -> Iterator[Row]:

@@ -11,6 +11,7 @@ from clawcraft.actions.catalogue import ACTIONS
 from clawcraft.obs.script_ui import Box, Choice, Info, Number, Row, ScriptUi, Switch
 from clawcraft.panel import fields
 from clawcraft.panel.access import Access, TypedSecrets
+from clawcraft.panel.agents import NamedAgents
 from clawcraft.panel.background import Background
 from clawcraft.panel.fields import KEEP_PAUSED, Field, environment_origin, rows_of
 from clawcraft.panel.setup import OtherCollections, Packages
@@ -42,6 +43,7 @@ class Panel:
         self._collections = OtherCollections(service, self._background)
         self._twitch = TwitchConnection(service, ui.settings, self._secrets, self._background)
         self._access = Access(service, self._secrets)
+        self._agents = NamedAgents(service, ui.settings, self._background)
         ui.add_hotkey(*_HOTKEY, self._toggle_pause)
 
     def build(self) -> object:
@@ -76,6 +78,7 @@ class Panel:
             self._trust.box(),
             self._twitch.box(),
             self._access.box(),
+            self._agents.box(),
             Box("group_actions", "Actions", tuple(action_rows())),
             Box("group_stream", "Stream", (*self._scene(), *self._settings(fields.STREAM))),
             Box("group_service", "Service", tuple(self._settings(fields.SERVICE))),
