@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from clawcraft.errors import StorageUnavailable
+from clawcraft.errors import IdempotencyConflict, StorageUnavailable
 from clawcraft.jobs import database
 from clawcraft.jobs.store import JobStore
+from tests.support.agents import add_agent
 from tests.support.clock import ManualClock
 from tests.support.events import RecordedEvents
-from tests.support.job_rig import code, finished, open_store, start
+from tests.support.job_rig import JobRig, code, envelope, finished, open_store, start, stop
 from tests.support.waiting import HANG_S
 
 SCHEMA = """SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY name"""
@@ -110,6 +111,25 @@ def test_the_table_of_version_0_1_0_is_led_on_and_keeps_what_it_held(
     plain = [[(*row[:2], " ".join((row[2] or "").split())) for row in read(at, SCHEMA)] for at in
              (path, new / "jobs.sqlite3")]  # fmt: skip
     assert plain[0] == plain[1]
+
+
+def test_what_was_asked_before_there_were_named_agents_is_answered_as_it_was(tmp_path: Path) -> None:
+    changed_by((Path(__file__).parent / "table_of_version_2.sql").read_text("utf-8"))(tmp_path / "jobs.sqlite3")
+    add_agent(tmp_path, "agent")
+    rig = JobRig(tmp_path, clock=ManualClock(1_800_000_030.0))
+    first_start, first_stop = start("done", args={"title": "Tür"}, mission_id="m"), stop(correlation_id="c")
+    assert [rig.accept(first_start), rig.accept(first_stop)] == ["job_done", "job_stopped"]
+    title = envelope("twitch.set_title", "answered", args={"title": "x"})
+    assert rig.execute(title).headers["Idempotent-Replayed"] == "true"
+    with pytest.raises(IdempotencyConflict):
+        rig.execute(stop("done"))
+    assert code(rig.store.get("job_running")) == "interrupted"
+    assert rig.store.seen_signature("signed", 1_800_000_300.0)
+    # They are the service token's own, also where an agent has the name that they were sent with.
+    assert [job.holder for job in rig.store.list({}, 10)[0]] == [""] * 3
+    assert rig.accept(first_start.held_by("agent")) != "job_done"
+    assert "Idempotent-Replayed" not in rig.execute(title.held_by("agent")).headers
+    rig.close()
 
 
 def test_a_migration_that_fails_half_way_leaves_nothing_half_done(

@@ -73,6 +73,8 @@ CASES: dict[str, Callable[[JobStore], object]] = {
     "list by mission and status": lambda store: store.list({"mission_id": "m7", "status": "failed"}, 50),
     "list by mission, the active": lambda store: store.list({"mission_id": "m7", "status": "queued"}, 50),
     "list by correlation": lambda store: store.list({"correlation_id": "c", "action": "twitch.stop_stream"}, 50),
+    "list an agent's own": lambda store: store.list({"holder": "nobody"}, 50),
+    "list an agent's own by mission": lambda store: store.list({"holder": "nobody", "mission_id": "m7"}, 50),
     "list by both": lambda store: store.list({"mission_id": "m7", "correlation_id": "c"}, 50),
 }
 
