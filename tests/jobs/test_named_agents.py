@@ -1,5 +1,6 @@
 """Two named agents on one worker: what one asks for, and however much, leaves the other's jobs and places alone."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -133,15 +134,17 @@ def test_one_agent_cannot_keep_every_place_at_twitch(open_rig: Callable[..., Job
         assert [answer.result(HANG_S) for answer in answers] == [200] * 4
 
 
-def test_the_last_quarter_of_the_places_is_for_who_has_none_while_there_are_several() -> None:
-    for shared, granted in ((True, [True, True, True, False, True, False]), (False, [True] * 4 + [False] * 2)):
-        slots = Slots(4, lambda shared=shared: shared)  # type: ignore[misc]
-        held = [slots.waiting(holder) for holder in "aaaabb"]
-        assert [place.__enter__() for place in held] == granted
+@pytest.mark.parametrize(
+    ("shared", "granted"), [(True, [True, True, True, False, True, False]), (False, [True] * 4 + [False] * 2)]
+)
+def test_the_last_quarter_of_the_places_is_for_who_has_none_while_there_are_several(
+    shared: bool, granted: list[bool]
+) -> None:
+    slots = Slots(4, lambda: shared)
+    with contextlib.ExitStack() as held:
+        assert [held.enter_context(slots.waiting(holder)) for holder in "aaaabb"] == granted
         assert slots.in_use == 4
-        for place in held:
-            place.__exit__(None, None, None)
-        assert slots.in_use == 0
+    assert slots.in_use == 0
 
 
 # --- read and revoke --------------------------------------------------------------------------------------------------

@@ -154,12 +154,11 @@ class StreamWorker:
 
     def _displace(self, job: Job) -> list[Job]:
         """Under the lock, so that the start meant is still the one that runs: cancel it, and unqueue those behind."""
-        action = BY_NAME[job.action].supersedes
         lane = self._starts
-        waiting = [other for other in lane.queue if other.action == action and _reaches(job, other)]
+        waiting = [other for other in lane.queue if _supersedes(job, other)]
         if waiting:
-            lane.queue = deque(other for other in lane.queue if other not in waiting)
-        if lane.current is not None and lane.current.job.action == action and _reaches(job, lane.current.job):
+            lane.queue = deque(other for other in lane.queue if not _supersedes(job, other))
+        if lane.current is not None and _supersedes(job, lane.current.job):
             # First the mark, then the call: a start that has not reached OBS yet meets the mark at its next
             # progress, one that waits for OBS is woken by the call.
             lane.current.cancel(_superseded(job))
@@ -276,6 +275,6 @@ def _superseded(by: Job) -> Superseded:
     return Superseded("a stop was accepted after this start", details={"stop_job_id": by.id})
 
 
-def _reaches(stop: Job, start: Job) -> bool:
-    """Whether ``stop`` supersedes this start: a named agent's only its own."""
-    return stop.holder in ("", start.holder)
+def _supersedes(job: Job, other: Job) -> bool:
+    """A named agent's stop ends only its own starts that wait."""
+    return BY_NAME[job.action].supersedes == other.action and job.holder in ("", other.holder)
