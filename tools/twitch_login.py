@@ -11,10 +11,10 @@ import argparse
 import os
 import sys
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import _venv
+import data_folder
 
 if TYPE_CHECKING:
     from clawcraft.secrets import SecretStore
@@ -30,7 +30,7 @@ def main() -> int:
     from clawcraft.secrets import SecretStore, SecretStoreError
     from clawcraft.settings import SettingsError, load_settings
 
-    folder = _data_dir(options)
+    folder = data_folder.find(options.data_dir)
     given = {"TWITCH_CLIENT_ID": options.client_id, "TWITCH_AUTH_BASE_URL": options.auth_url}
     store = SecretStore(folder)
     try:
@@ -82,17 +82,6 @@ def _log_in(settings: Settings, store: SecretStore) -> int:
         transport.close()
 
 
-def _data_dir(options: argparse.Namespace) -> Path:
-    if options.data_dir:
-        return Path(options.data_dir).expanduser().absolute()
-    from installer import homes
-
-    found = homes.homes_of(sys.platform, os.environ, Path.home())
-    for other in found[1:]:
-        print(f"note: there is another OBS ({other.kind}); for it: --data-dir {other.own_folder}", file=sys.stderr)
-    return found[0].own_folder
-
-
 def _failed(message: str, status: int) -> int:
     print(f"error: {message}", file=sys.stderr)
     return status
@@ -101,7 +90,7 @@ def _failed(message: str, status: int) -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--client-id", default="", help="client id of your Twitch application (TWITCH_CLIENT_ID)")
-    parser.add_argument("--data-dir", default="", help="the service's folder (plugin_config/twitch-clawcraft of OBS)")
+    data_folder.add_option(parser)
     parser.add_argument("--auth-url", default="", help="another OAuth server, for a local mock (TWITCH_AUTH_BASE_URL)")
     return parser.parse_args()
 

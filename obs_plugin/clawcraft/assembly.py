@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from clawcraft import VERSION, checks
 from clawcraft.actions.handlers import Handlers
+from clawcraft.authority.agent_file import AgentFile
+from clawcraft.authority.agents import Agents
 from clawcraft.authority.approval import Approvals
 from clawcraft.authority.audit import AuditTrail
 from clawcraft.authority.audit_entries import FILE_NAME as AUDIT_FILE_NAME
@@ -31,6 +33,7 @@ from clawcraft.http.workers import WaitSlots
 from clawcraft.jobs.dispatch import Dispatcher
 from clawcraft.jobs.idempotency import Idempotency
 from clawcraft.jobs.model import Job
+from clawcraft.jobs.slots import Slots
 from clawcraft.jobs.store import FILE_NAME, JobStore
 from clawcraft.jobs.worker import StreamWorker
 from clawcraft.obs.stream import StreamController
@@ -54,6 +57,7 @@ class Assembly:
         stream: StreamController,
         secrets: SecretStore,
         chosen: ChosenPolicies,
+        agents: AgentFile,
         clock: Clock,
     ) -> None:
         self._settings = settings
@@ -69,7 +73,8 @@ class Assembly:
             self.twitch = Twitch(
                 self._settings_in_force, secrets, clock, self.log, self.metrics.twitch_call, version=VERSION
             )
-            self._known_secrets = KnownSecrets(self._settings_in_force, secrets)
+            self.agents = Agents(agents, clock, self.log)
+            self._known_secrets = KnownSecrets(self._settings_in_force, secrets, self.agents.holds_token)
             self._refusals = RefusalCounts(clock)
             audit_file = AuditFile(settings.data_dir / AUDIT_FILE_NAME, clock, self.log)
             self.audit = AuditTrail(audit_file, self._refusals, self._known_secrets.known_one_in, clock)
@@ -81,8 +86,9 @@ class Assembly:
             self.audit.begin()
             handlers = Handlers(stream, self.twitch, self.log)
             self.pause = PauseSwitch(settings.data_dir, clock, self._pause_switched)
-            self.policies = Policies(chosen, self._settings_in_force)
-            self._guard = Guard(self.pause, RateLimiter(self._settings_in_force, clock), self.policies)
+            self.policies = Policies(chosen, self._settings_in_force, self.agents)
+            limiter = RateLimiter(self._settings_in_force, clock, self.agents)
+            self._guard = Guard(self.pause, limiter, self.policies)
             self.approvals = Approvals(
                 self.jobs,
                 lambda job: self.worker.enqueue(job),
@@ -104,7 +110,7 @@ class Assembly:
                 self.log,
             )
             chosen.tell(self._forbid)
-            self._slots = WaitSlots()
+            self._slots = WaitSlots(shared=self._is_shared)
             self.dispatcher = Dispatcher(
                 handlers,
                 Idempotency(self.jobs, self._slots.waiting, self._settings_in_force, clock, self.log),
@@ -112,7 +118,7 @@ class Assembly:
                 self._guard.admit,
                 self.approvals.must_ask,
                 self.approvals.ask_until,
-                HTTP_WORKERS // 2,
+                Slots(HTTP_WORKERS // 2, self._is_shared),
                 self.log,
                 self.audit.asked,
                 self.audit.ended,
@@ -210,9 +216,9 @@ class Assembly:
 
     def _api(self) -> Api:
         return Api(
-            gate=Gate(self._settings_in_force, self.jobs, AuthFailureLimiter(self._clock), self._clock),
+            gate=Gate(self._settings_in_force, self.agents, self.jobs, AuthFailureLimiter(self._clock), self._clock),
             contract=Contract(SCHEMA_FOLDER, self._known_secrets.one_in),
-            policies=self.policies,
+            agents=self.agents,
             guard=self._guard,
             dispatcher=self.dispatcher,
             begin_jobs=self.worker.wake,
@@ -235,6 +241,10 @@ class Assembly:
         """The streamer may have forbidden something that was accepted before."""
         self.worker.forbid()
         self.approvals.forbid()
+
+    def _is_shared(self) -> bool:
+        """Whether there is more than one agent to think of."""
+        return bool(self.agents.all)
 
     def _settings_in_force(self) -> Settings:
         return self._settings

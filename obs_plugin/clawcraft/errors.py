@@ -93,7 +93,10 @@ class UnknownAction(ClawcraftError, status=400):
 class Unauthorized(ClawcraftError, status=401):
     """No bearer token, or not the right one."""
 
-    default_hint = "Send 'Authorization: Bearer <TOOL_SERVICE_TOKEN>'; the OBS panel shows where the token is."
+    default_hint = (
+        "Send 'Authorization: Bearer <token>': TOOL_SERVICE_TOKEN, which the OBS panel shows, or the token that the "
+        "streamer made for you. One that was replaced or revoked is over: ask the streamer for another."
+    )
 
     def headers(self) -> dict[str, str]:
         return {**super().headers(), "WWW-Authenticate": 'Bearer realm="twitch-clawcraft"'}
@@ -130,6 +133,12 @@ class ChannelNotAllowed(ClawcraftError, status=403):
     """The request names a channel that is not the service's own and not allowlisted."""
 
     default_hint = "Leave 'channel' out to use the streamer's own channel."
+
+
+class AgentMismatch(ClawcraftError, status=403):
+    """The request's agent_id is not the name of the agent whose token it carries."""
+
+    default_hint = "Send the name of your own token as agent_id: details.agent_id."
 
 
 class NotFound(ClawcraftError, status=404):

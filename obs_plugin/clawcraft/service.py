@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from clawcraft import dependencies
+from clawcraft.authority.agent_file import AgentFile
 from clawcraft.authority.policy import ChosenPolicies
 from clawcraft.clock import SystemClock
 from clawcraft.confirmed import Confirmed
@@ -82,6 +83,7 @@ class Service:
         self.secrets = SecretStore(self.data_dir)
         self.confirmed = Confirmed(self.data_dir)
         self.policies = ChosenPolicies(self.data_dir)
+        self.agents = AgentFile(self.data_dir)
         self._unconfirmed: Mapping[str, str] = {}
 
     # --- UI thread: each of these returns at once -----------------------------------------------------------------
@@ -198,7 +200,7 @@ class Service:
         if self._assembly is None:
             try:
                 self._assembly = Assembly(
-                    settings, self.obs.log, self._stream, self.secrets, self.policies, self._clock
+                    settings, self.obs.log, self._stream, self.secrets, self.policies, self.agents, self._clock
                 )
             except StorageUnavailable as error:
                 self._tell(Phase.NOT_LISTENING, f"{error.message}. {error.hint}")

@@ -14,6 +14,8 @@ from generators.openclaw import action_schema
 from obs_mock import MockObs
 from tests.support.examples import EXAMPLES
 from tests.support.paths import ROOT, SCRIPT
+from tests.support.ports import free_port
+from tests.support.tool_client import wait_for_service
 
 SCHEMAS = ROOT / "schemas"
 
@@ -81,7 +83,9 @@ def test_every_face_of_the_service_shows_the_same_actions(tmp_path: Path) -> Non
     requests = openapi_document(contract, "1")["paths"]["/tools/execute"]["post"]["requestBody"]
     mapping = requests["content"]["application/json"]["schema"]["discriminator"]["mapping"]
     assert list(mapping) == names, "OpenAPI"
-    with MockObs(SCRIPT, settings={}, config_dir=tmp_path) as obs:
+    port = free_port()
+    with MockObs(SCRIPT, settings={"port": port}, config_dir=tmp_path) as obs:
+        wait_for_service(port)
         choices = [key for key in obs.open_panel() if key.startswith("policy_")]
     assert choices == [fields.policy_key(action) for action in ACTIONS], "the panel"
     tools = json.loads((ROOT / "tools" / "openclaw" / "tools.json").read_text("utf-8"))

@@ -11,6 +11,7 @@ from clawcraft.authority.policy import ChosenPolicies, Policies
 from clawcraft.clock import rfc3339
 from clawcraft.errors import ActionDisabled, PausedByOperator
 from clawcraft.settings import Settings
+from tests.support.agents import no_agents
 from tests.support.clock import ManualClock
 from tests.support.job_rig import LimiterDouble
 from tests.support.settings import make_settings
@@ -23,7 +24,7 @@ class Rig:
         self.pause = PauseSwitch(folder, clock)
         self.limiter = LimiterDouble()
         self.settings: Settings = make_settings()
-        policies = Policies(ChosenPolicies(folder), lambda: self.settings)
+        policies = Policies(ChosenPolicies(folder), lambda: self.settings, no_agents())
         self.guard = Guard(self.pause, self.limiter, policies)
 
 
@@ -33,21 +34,21 @@ def rig(tmp_path: Path, clock: ManualClock) -> Rig:
 
 
 def test_a_pause_refuses_everything_and_says_since_when(rig: Rig, clock: ManualClock) -> None:
-    rig.guard.check(TITLE)
+    rig.guard.check(TITLE, "")
     rig.pause.pause(survive_restart=False)
     rig.settings = make_settings(disabled_actions=(TITLE,))
     with pytest.raises(PausedByOperator) as refused:
-        rig.guard.check(TITLE)
+        rig.guard.check(TITLE, "")
     assert refused.value.details["since"] == rfc3339(clock.now_s)
     rig.pause.resume()
     with pytest.raises(ActionDisabled, match=TITLE):
-        rig.guard.check(TITLE)
-    rig.guard.check("twitch.set_game")
+        rig.guard.check(TITLE, "")
+    rig.guard.check("twitch.set_game", "")
     rig.settings = make_settings()
-    rig.guard.check(TITLE)
+    rig.guard.check(TITLE, "")
     assert rig.limiter.taken == []
 
 
 def test_what_is_admitted_counts_against_its_rate(rig: Rig) -> None:
-    rig.guard.admit(BY_NAME[TITLE])
+    rig.guard.admit(BY_NAME[TITLE], "")
     assert rig.limiter.taken == [TITLE]

@@ -16,7 +16,7 @@ def known(tmp_path: Path) -> KnownSecrets:
         {"TWITCH_OAUTH_TOKEN": Secret("refreshed0123456789"), "TOOL_SERVICE_TOKEN": Secret("Stored-Token-12345")}
     )
     settings = make_settings(service_token=Secret("Token-in-Force-12345"), signature_secret=Secret("live"))
-    return KnownSecrets(lambda: settings, store)
+    return KnownSecrets(lambda: settings, store, lambda text: False)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_those_in_force_are_known_while_the_store_cannot_be_read(known: KnownSec
 
 def test_one_that_is_stored_later_or_comes_into_force_later_is_known_at_once(tmp_path: Path) -> None:
     store, settings = SecretStore(tmp_path), [make_settings(service_token=Secret("Token-in-Force-12345"))]
-    known = KnownSecrets(lambda: settings[0], store)
+    known = KnownSecrets(lambda: settings[0], store, lambda _text: False)
     assert not known.one_in("refreshed0123456789")
     store.update({"TWITCH_OAUTH_TOKEN": Secret("refreshed0123456789")})
     assert known.one_in("refreshed0123456789")

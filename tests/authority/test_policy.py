@@ -4,6 +4,7 @@ from pathlib import Path
 
 from clawcraft.actions.catalogue import ACTIONS, Policy
 from clawcraft.authority.policy import ChosenPolicies, Policies
+from tests.support.agents import no_agents
 from tests.support.settings import make_settings
 
 TITLE, CLIP, STOP = "twitch.set_title", "twitch.create_clip", "twitch.stop_stream"
@@ -12,11 +13,11 @@ TITLE, CLIP, STOP = "twitch.set_title", "twitch.create_clip", "twitch.stop_strea
 def test_the_environment_counts_before_the_choice_and_that_before_the_default(tmp_path: Path) -> None:
     chosen = ChosenPolicies(tmp_path)
     settings = make_settings(action_policies={TITLE: Policy.ASK}, disabled_actions=(CLIP,))
-    policies = Policies(chosen, lambda: settings)
+    policies = Policies(chosen, lambda: settings, no_agents())
     chosen.choose(dict.fromkeys((TITLE, CLIP, STOP), Policy.ALLOW) | {"twitch.set_game": Policy.OFF})
-    assert policies.of(TITLE) is Policy.ASK
-    assert policies.of(CLIP) is Policy.OFF
-    assert policies.of("twitch.set_game") is Policy.OFF
+    assert policies.of(TITLE, "") is Policy.ASK
+    assert policies.of(CLIP, "") is Policy.OFF
+    assert policies.of("twitch.set_game", "") is Policy.OFF
     defaults = {action.name: action.policy for action in ACTIONS}
     assert policies.all() == {**defaults, TITLE: Policy.ASK, CLIP: Policy.OFF, "twitch.set_game": Policy.OFF}
 

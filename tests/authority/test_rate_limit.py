@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from clawcraft.actions.catalogue import BY_NAME, Action
 from clawcraft.authority.rate_limit import AUTH_FAILURES_PER_MIN, AuthFailureLimiter, RateLimiter, TokenBuckets
 from clawcraft.errors import RateLimited
+from tests.support.agents import no_agents
 from tests.support.clock import ManualClock
 from tests.support.job_rig import together
 from tests.support.settings import make_settings
@@ -25,14 +26,14 @@ def clock() -> ManualClock:
 
 def limiter_of(clock: ManualClock, title: int = 60, chat: int = 40) -> RateLimiter:
     settings = make_settings(own_rate_limits={TITLE.name: title, CHAT.name: chat})
-    return RateLimiter(lambda: settings, clock)
+    return RateLimiter(lambda: settings, clock, no_agents())
 
 
 def granted(limiter: RateLimiter, action: Action, tries: int) -> int:
     count = 0
     for _ in range(tries):
         try:
-            limiter.take(action)
+            limiter.take(action, "")
             count += 1
         except RateLimited:
             pass
@@ -41,7 +42,7 @@ def granted(limiter: RateLimiter, action: Action, tries: int) -> int:
 
 def wait_for(limiter: RateLimiter, action: Action) -> float:
     with pytest.raises(RateLimited) as caught:
-        limiter.take(action)
+        limiter.take(action, "")
     retry_after_s = caught.value.retry_after_s
     assert retry_after_s is not None
     assert caught.value.details["retry_after_s"] == retry_after_s
@@ -100,7 +101,7 @@ def test_who_waits_exactly_as_told_is_served_and_not_a_moment_earlier(
 
 def test_a_changed_limit_counts_at_once(clock: ManualClock) -> None:
     settings = make_settings(rate_limit_per_min=1)
-    limiter = RateLimiter(lambda: settings, clock)
+    limiter = RateLimiter(lambda: settings, clock, no_agents())
     assert granted(limiter, TITLE, 5) == 1
     assert wait_for(limiter, TITLE) == pytest.approx(60)
     settings = make_settings(rate_limit_per_min=120)
@@ -112,10 +113,10 @@ def test_a_changed_limit_counts_at_once(clock: ManualClock) -> None:
 
 def test_a_refusal_costs_nothing(clock: ManualClock) -> None:
     limiter = limiter_of(clock, title=1)
-    limiter.take(TITLE)
+    limiter.take(TITLE, "")
     assert granted(limiter, TITLE, 1000) == 0
     clock.advance(60)
-    limiter.take(TITLE)
+    limiter.take(TITLE, "")
 
 
 def test_threads_share_one_bucket(clock: ManualClock) -> None:

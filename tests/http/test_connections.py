@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.support.http_service import TOKEN, HttpService, request
 from tests.support.waiting import wait_until
 
 FOR_EVER_S = 3600.0
-NEVER = {"request_timeout_s": FOR_EVER_S, "idle_timeout_s": FOR_EVER_S, "stranger_timeout_s": FOR_EVER_S}
+NEVER: dict[str, Any] = dict.fromkeys(("request_timeout_s", "idle_timeout_s", "stranger_timeout_s"), FOR_EVER_S)
 HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 

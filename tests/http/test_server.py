@@ -187,10 +187,10 @@ def test_a_burst_beyond_the_workers_is_served_without_a_warning(service: HttpSer
 
 def test_places_to_wait_are_counted_and_bounded() -> None:
     slots = WaitSlots(limit=2)
-    with slots.waiting() as first, slots.waiting() as second, slots.waiting() as third:
+    with slots.waiting("") as first, slots.waiting("") as second, slots.waiting("") as third:
         assert (first, second, third) == (True, True, False)
         assert slots.in_use == 2
     assert slots.in_use == 0
-    with pytest.raises(ZeroDivisionError), slots.waiting():
+    with pytest.raises(ZeroDivisionError), slots.waiting(""):
         raise ZeroDivisionError
     assert slots.in_use == 0

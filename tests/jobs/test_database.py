@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from clawcraft.errors import StorageUnavailable
+from clawcraft.errors import IdempotencyConflict, StorageUnavailable
 from clawcraft.jobs import store as job_store
 from clawcraft.jobs.database import JOB_TABLE, MIGRATIONS
 from clawcraft.jobs.store import JobStore
+from tests.support.agents import add_agent
 from tests.support.clock import ManualClock
 from tests.support.events import RecordedEvents
-from tests.support.job_rig import code, finished, open_store, start
+from tests.support.job_rig import JobRig, code, envelope, finished, open_store, start, stop
 from tests.support.waiting import HANG_S
 
 SCHEMA = """SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY name"""
@@ -103,7 +104,7 @@ def test_the_table_of_version_0_1_0_is_led_on_and_keeps_what_it_held(
         assert store.get("job_done").result == {"status": "started"}
         assert code(store.get("job_running")) == "interrupted"
         assert [job.id for job in store.list({}, 10)[0]] == ["job_running", "job_done"]
-        answer = store.answers.get("answered")
+        answer = store.answers.get(("", "answered"))
         assert (answer and answer.body) == {"ok": True}
         assert store.seen_signature("signed", clock.now_s)
     store.close()
@@ -112,6 +113,25 @@ def test_the_table_of_version_0_1_0_is_led_on_and_keeps_what_it_held(
     plain = [[(*row[:2], " ".join((row[2] or "").split())) for row in read(at, SCHEMA)] for at in
              (path, new / "jobs.sqlite3")]  # fmt: skip
     assert plain[0] == plain[1]
+
+
+def test_what_was_asked_before_there_were_named_agents_is_answered_as_it_was(tmp_path: Path) -> None:
+    changed_by((Path(__file__).parent / "table_of_version_2.sql").read_text("utf-8"))(tmp_path / "jobs.sqlite3")
+    add_agent(tmp_path, "agent")
+    rig = JobRig(tmp_path, clock=ManualClock(1_800_000_030.0))
+    first_start, first_stop = start("done", args={"title": "Tür"}, mission_id="m"), stop(correlation_id="c")
+    assert [rig.accept(first_start), rig.accept(first_stop)] == ["job_done", "job_stopped"]
+    title = envelope("twitch.set_title", "answered", args={"title": "x"})
+    assert rig.execute(title).headers["Idempotent-Replayed"] == "true"
+    with pytest.raises(IdempotencyConflict):
+        rig.execute(stop("done"))
+    assert code(rig.store.get("job_running")) == "interrupted"
+    assert rig.store.seen_signature("signed", 1_800_000_300.0)
+    # They are the service token's own, also where an agent has the name that they were sent with.
+    assert [job.holder for job in rig.store.list({}, 10)[0]] == [""] * 3
+    assert rig.accept(first_start.held_by("agent")) != "job_done"
+    assert "Idempotent-Replayed" not in rig.execute(title.held_by("agent")).headers
+    rig.close()
 
 
 def test_a_migration_that_fails_half_way_leaves_nothing_half_done(
@@ -191,7 +211,7 @@ def test_on_a_full_disk_no_job_is_accepted_and_the_table_stays_whole(store: JobS
             store.create(start(f"r{n}", args={"title": "x" * 4000}), "f")
             accepted += 1
     assert full.value.details["path"].endswith("jobs.sqlite3")
-    assert store.by_request_id(f"r{accepted}") is None
+    assert store.by_request_key(("", f"r{accepted}")) is None
     assert store.get(kept.id) == kept
     free_disk(store)
     assert store.create(start(f"r{accepted}"), "f").status == "queued"
@@ -208,7 +228,7 @@ def test_an_end_the_disk_refuses_reaches_who_polls_and_is_written_later(
     assert events.named("job_not_stored")[0]["job_id"] == one.id
     assert store.get(one.id) == ended == store.wait_ended(one.id, HANG_S)
     assert ended in store.list({"action": "twitch.start_stream"}, 10)[0]
-    known = store.by_request_id("one")
+    known = store.by_request_key(("", "one"))
     assert known is not None
     assert known.job == ended
     free_disk(store)

@@ -33,6 +33,7 @@ from tests.support.settings import make_settings
 START, STOP, TITLE = "twitch.start_stream", "twitch.stop_stream", "twitch.set_title"
 # What meets often is listed often: the rules are about what comes together.
 AGENTS = st.sampled_from(["a", "a", "a", "b"])
+HOLDERS = st.sampled_from(["", "", "h", "i"])
 ARGS = st.sampled_from([{}, {"title": "x"}])
 REQUEST_IDS = st.sampled_from(["r1", "r2", "r3"])
 MAYBE_REQUEST_ID = st.one_of(st.none(), st.none(), REQUEST_IDS)
@@ -94,14 +95,13 @@ class IdempotencyRules(RuleBasedStateMachine):
     def by_request_id(self, request: Envelope) -> Entry | None:
         """The entry of this request_id, whatever its kind; an assertion of the model: there is never a second."""
         found = [entry for entry in self.kept_jobs() + self.kept_syncs()
-                 if entry.request.request_id == request.request_id]  # fmt: skip
+                 if entry.request.request_key == request.request_key]  # fmt: skip
         assert len(found) <= 1
         return found[0] if found else None
 
     def by_fallback(self, request: Envelope) -> Entry | str | None:
         same_key = [job for job in self.kept_jobs() if job.request.request_id is None
-                    and (job.request.action, job.request.agent_id, job.request.mission_id, job.request.correlation_id)
-                    == (request.action, request.agent_id, request.mission_id, request.correlation_id)]  # fmt: skip
+                    and self.fallback_key(job.request) == self.fallback_key(request)]  # fmt: skip
         if not same_key:
             return None
         last = same_key[-1]
@@ -111,11 +111,16 @@ class IdempotencyRules(RuleBasedStateMachine):
                 if request.mission_id is not None
                 else later.request.mission_id is None and later.request.correlation_id == request.correlation_id
             )
-            if later.request.agent_id == request.agent_id and later.request.action != request.action and same_scope:
+            same_agent = (later.request.holder, later.request.agent_id) == (request.holder, request.agent_id)
+            if same_agent and later.request.action != request.action and same_scope:
                 return None
         if not last.same(request):
             return "conflict" if last.ended_at is None else None
         return last if last.ended_at is None or self.clock.now_s - last.ended_at < 60 else None
+
+    @staticmethod
+    def fallback_key(request: Envelope) -> tuple[str | None, ...]:
+        return request.holder, request.action, request.agent_id, request.mission_id, request.correlation_id
 
     def refused(self, act: Callable[[], Any], error: type[ClawcraftError]) -> None:
         with pytest.raises(error):
@@ -123,11 +128,24 @@ class IdempotencyRules(RuleBasedStateMachine):
 
     # --- rules ----------------------------------------------------------------------------------------------------
 
-    @rule(action=st.sampled_from([START, STOP]), agent=AGENTS, args=ARGS, request_id=MAYBE_REQUEST_ID, ids=IDS)
+    @rule(
+        action=st.sampled_from([START, STOP]),
+        agent=AGENTS,
+        holder=HOLDERS,
+        args=ARGS,
+        request_id=MAYBE_REQUEST_ID,
+        ids=IDS,
+    )
     def send_async(
-        self, action: str, agent: str, args: dict[str, str], request_id: str | None, ids: tuple[str | None, str | None]
+        self,
+        action: str,
+        agent: str,
+        holder: str,
+        args: dict[str, str],
+        request_id: str | None,
+        ids: tuple[str | None, str | None],
     ) -> None:
-        request = Envelope(action, args, agent, request_id, *ids)
+        request = Envelope(action, args, agent, request_id, *ids, holder)
 
         def act() -> Answer:
             return self.idempotency.accept(request, self.admit, lambda job: self.handed_over.append(job.id))
@@ -156,11 +174,18 @@ class IdempotencyRules(RuleBasedStateMachine):
         assert self.handed_over == [job.id for job in self.jobs]
         return None
 
-    @rule(agent=AGENTS, args=ARGS, request_id=REQUEST_IDS, error=OUTCOMES, crash=st.sampled_from([False] * 4 + [True]))
+    @rule(
+        agent=AGENTS,
+        holder=HOLDERS,
+        args=ARGS,
+        request_id=REQUEST_IDS,
+        error=OUTCOMES,
+        crash=st.sampled_from([False] * 4 + [True]),
+    )
     def send_sync(
-        self, agent: str, args: dict[str, str], request_id: str, error: ClawcraftError | None, crash: bool
+        self, agent: str, holder: str, args: dict[str, str], request_id: str, error: ClawcraftError | None, crash: bool
     ) -> None:
-        request = Envelope(TITLE, args, agent, request_id)
+        request = Envelope(TITLE, args, agent, request_id, holder=holder)
         known = self.by_request_id(request)
 
         def act() -> Any:

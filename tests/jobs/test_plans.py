@@ -30,7 +30,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JobStore]:
             rows,
         )
         connection.executemany(
-            "INSERT INTO answers VALUES (?, 'twitch.set_title', 'f', ?, 200, '{}')",
+            "INSERT INTO answers VALUES ('', ?, 'twitch.set_title', 'f', ?, 200, '{}')",
             ((f"s{n}", clock.now_s) for n in range(1000)),
         )
     yield store
@@ -57,7 +57,7 @@ def plans(store: JobStore, act: Callable[[], object]) -> set[str]:
 
 CASES: dict[str, Callable[[JobStore], object]] = {
     "poll": lambda store: store.get("job_50000"),
-    "request_id": lambda store: store.by_request_id("r50001"),
+    "request_id": lambda store: store.by_request_key(("", "r50001")),
     "fallback key": lambda store: store.latest_without_request_id(start(mission_id="m7")),
     "fallback key with both": lambda store: store.latest_without_request_id(start(mission_id="m7", correlation_id="c")),
     "fallback key by correlation": lambda store: store.latest_without_request_id(start(correlation_id="c")),
@@ -66,13 +66,15 @@ CASES: dict[str, Callable[[JobStore], object]] = {
     "accept": lambda store: store.create(stop(f"new-{uuid.uuid4().hex}"), "f"),
     "sweep": lambda store: store.sweep(),
     "leftovers": lambda store: store._end_leftovers(),
-    "kept answer": lambda store: store.answers.get("s500"),
+    "kept answer": lambda store: store.answers.get(("", "s500")),
     "signature": lambda store: store.seen_signature("s", 0.0),
     "list the active": lambda store: store.list({"status": "running", "action": "twitch.start_stream"}, 50),
     "list by mission": lambda store: store.list({"mission_id": "m7"}, 50, "90000"),
     "list by mission and status": lambda store: store.list({"mission_id": "m7", "status": "failed"}, 50),
     "list by mission, the active": lambda store: store.list({"mission_id": "m7", "status": "queued"}, 50),
     "list by correlation": lambda store: store.list({"correlation_id": "c", "action": "twitch.stop_stream"}, 50),
+    "list an agent's own": lambda store: store.list({"holder": "nobody"}, 50),
+    "list an agent's own by mission": lambda store: store.list({"holder": "nobody", "mission_id": "m7"}, 50),
     "list by both": lambda store: store.list({"mission_id": "m7", "correlation_id": "c"}, 50),
 }
 

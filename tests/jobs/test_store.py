@@ -205,7 +205,7 @@ def test_the_queue_is_bounded_and_frees_up(store: JobStore) -> None:
     with pytest.raises(QueueFull) as full:
         store.create(start("one-too-many"), "f")
     assert full.value.retry_after_s
-    assert store.by_request_id("one-too-many") is None
+    assert store.by_request_key(("", "one-too-many")) is None
     assert store.queue_length() == MAX_ACTIVE
     store.start(first.id)
     assert store.queue_length() == MAX_ACTIVE - 1
@@ -228,9 +228,9 @@ def test_an_ended_job_goes_after_its_ttl_and_an_active_one_never(store: JobStore
 def test_an_expired_job_frees_its_request_id_before_any_sweep(store: JobStore, clock: ManualClock) -> None:
     old = finished(store, start("r"))
     clock.advance(TTL_S + 1)
-    assert store.by_request_id("r") is None
+    assert store.by_request_key(("", "r")) is None
     new = store.create(start("r"), "f")
-    found = store.by_request_id("r")
+    found = store.by_request_key(("", "r"))
     assert found is not None
     assert found.job.id == new.id != old.id
 
@@ -238,7 +238,7 @@ def test_an_expired_job_frees_its_request_id_before_any_sweep(store: JobStore, c
 def test_a_sweep_takes_small_batches_until_nothing_is_left(store: JobStore, clock: ManualClock) -> None:
     for n in range(SWEEP_BATCH + 1):
         finished(store, start(f"r{n}"))
-        store.answers.begin(f"s{n}", "twitch.set_title", "f")
+        store.answers.begin(("", f"s{n}"), "twitch.set_title", "f")
     clock.advance(TTL_S + 1)
     assert store.sweep() == SWEEP_BATCH + 1
     assert store.answers.sweep(1000) == 0

@@ -1,5 +1,7 @@
 """Each thing the real OBS would not survive is raised where it is done, recorded, and fails the run."""
 
+import os
+import subprocess
 import sys
 import textwrap
 import threading
@@ -368,3 +370,30 @@ def test_a_collection_of_garbage_is_not_charged(new_obs: NewObs) -> None:
     obs.save()
     assert heap
     assert obs.stop().ok
+
+
+def test_a_wait_counts_without_the_time_that_the_machine_had_no_processor(new_obs: NewObs) -> None:
+    obs = new_obs(
+        """
+        import time
+
+        def work(seconds):
+            until_s = time.thread_time() + seconds
+            while time.thread_time() < until_s:
+                pass
+
+        def script_unload():
+            worker = threading.Thread(target=work, args=(0.6,))
+            worker.start()
+            worker.join()
+        """
+    )
+    obs.start()
+    code = "import time\nuntil = time.time() + 30\nwhile time.time() < until: pass"
+    others = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(4 * (os.cpu_count() or 1))]
+    try:
+        assert obs.stop().ok
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()

@@ -18,7 +18,9 @@ import requests
 from clawcraft.errors import error_classes
 from obs_mock.scenarios import Timings
 from tests.service.conftest import Studio
+from tests.support.agents import add_agent
 from tests.support.examples import EXAMPLES
+from tests.support.paths import data_folder
 from tests.support.tool_client import ToolClient, stored_token
 from tests.support.waiting import wait_until
 from twitch_sim.server import TwitchSim
@@ -85,6 +87,12 @@ def _paused(agent: Agent) -> str:
 def _too_often(agent: Agent) -> str:
     assert agent.post("set_title", title="x") == ""
     return agent.post("set_title", title="y")
+
+
+def _the_name_of_another_agent(agent: Agent) -> str:
+    token = add_agent(data_folder(agent.studio.folder), "somebody-else")
+    body = b'{"agent_id": "agent", "action": "twitch.set_title", "args": {"title": "x"}}'
+    return agent.send("POST", "/tools/execute", body, Authorization=f"Bearer {token.reveal()}")
 
 
 def _the_same_id_for_something_else(agent: Agent) -> str:
@@ -260,6 +268,7 @@ WAYS: Final = {
     "replayed_request": Way(_sent_twice, environment=lambda twitch: SIGNED),
     "action_disabled": posts("set_title", panel={"action_set_title": False}, **TITLE),
     "paused_by_operator": Way(_paused),
+    "agent_mismatch": Way(_the_name_of_another_agent),
     "idempotency_conflict": Way(_the_same_id_for_something_else),
     "rate_limited": Way(_too_often, {"tool_action_rate_limit_per_min": "1"}),
     "internal_error": Way(_a_defect),

@@ -24,10 +24,11 @@ from clawcraft.http.server import HttpServer
 from clawcraft.http.workers import WaitSlots
 from clawcraft.jobs.answer import Answer
 from clawcraft.jobs.dispatch import Dispatcher
-from clawcraft.jobs.model import Envelope, Job, JobStatus, Progress
+from clawcraft.jobs.model import Envelope, Job, JobStatus, Progress, RequestKey
 from clawcraft.jobs.store import JobStore
 from clawcraft.secrets import Secret
 from clawcraft.telemetry.metrics import Metrics
+from tests.support.agents import agents_of
 from tests.support.clock import ManualClock
 from tests.support.events import RecordedEvents
 from tests.support.examples import EXAMPLES
@@ -126,11 +127,11 @@ class ScriptedJobs(JobStore):
     def in_memory(self, job_id: str) -> Job | None:
         return self.jobs.get(job_id)
 
-    def get(self, job_id: str) -> Job:
-        try:
-            return self.jobs[job_id]
-        except KeyError:
-            raise JobNotFound(f"there is no job {job_id!r}") from None
+    def get(self, job_id: str, holder: str = "") -> Job:
+        job = self.jobs.get(job_id)
+        if job is None or holder not in ("", job.holder):
+            raise JobNotFound(f"there is no job {job_id!r}")
+        return job
 
     def wait_ended(self, job_id: str, timeout_s: float) -> Job:
         with self._changed:
@@ -156,8 +157,8 @@ class ScriptedJobs(JobStore):
         found = [job for job in self.jobs.values() if all(getattr(job, key) == text for key, text in filters.items())]
         return found[:limit], "next-1" if len(found) > limit else None
 
-    def knows(self, request_id: str) -> bool:
-        return request_id in self.known
+    def knows(self, key: RequestKey) -> bool:
+        return key[1] in self.known
 
     def seen_signature(self, signature: str, expires_at_s: float) -> bool:
         before = signature in self.signatures
@@ -183,9 +184,10 @@ class Response:
 class HttpService:
     """Everything HTTP, running; change ``settings`` at any time."""
 
-    def __init__(self, **server: Any) -> None:
+    def __init__(self, folder: Path = Path("no-such-folder"), **server: Any) -> None:
         self.settings = make_settings(service_token=Secret(TOKEN))
         self.clock = ManualClock()
+        self.agents = agents_of(folder, self.clock)
         self.dispatcher = ScriptedDispatcher()
         self.jobs = ScriptedJobs(self.clock)
         self.events = RecordedEvents()
@@ -200,14 +202,14 @@ class HttpService:
         self.begin_jobs: Callable[[], None] = lambda: None
         self.refusals = RefusalCounts(self.clock)
         self.slots = WaitSlots(server.pop("wait_slots", 64))
-        policies = Policies(ChosenPolicies(Path("no-such-folder")), lambda: self.settings)
+        policies = Policies(ChosenPolicies(Path("no-such-folder")), lambda: self.settings, self.agents)
         app = Api(
-            gate=Gate(lambda: self.settings, self.jobs, AuthFailureLimiter(self.clock), self.clock),
+            gate=Gate(lambda: self.settings, self.agents, self.jobs, AuthFailureLimiter(self.clock), self.clock),
             contract=CONTRACT,
-            policies=policies,
+            agents=self.agents,
             guard=Guard(
                 PauseSwitch(Path("no-such-folder"), self.clock),
-                RateLimiter(lambda: self.settings, self.clock),
+                RateLimiter(lambda: self.settings, self.clock, self.agents),
                 policies,
             ),
             dispatcher=self.dispatcher,

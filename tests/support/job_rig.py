@@ -22,12 +22,14 @@ from clawcraft.jobs.answer import Answer
 from clawcraft.jobs.dispatch import Dispatcher
 from clawcraft.jobs.idempotency import Idempotency
 from clawcraft.jobs.model import Envelope, Job
+from clawcraft.jobs.slots import Slots
 from clawcraft.jobs.store import JobStore
 from clawcraft.jobs.worker import StreamWorker
 from clawcraft.obs.port import ProgressSink
 from clawcraft.obs.stream import StreamController
 from clawcraft.telemetry.events import EventLog
 from clawcraft.twitch.client import Twitch
+from tests.support.agents import agents_of
 from tests.support.clock import ManualClock
 from tests.support.events import RecordedEvents
 from tests.support.settings import make_settings
@@ -231,7 +233,7 @@ class LimiterDouble(RateLimiter):
         self.taken: list[str] = []
         self.refuses_with: ClawcraftError | None = None
 
-    def take(self, action: Action) -> None:
+    def take(self, action: Action, holder: str) -> None:
         self.taken.append(action.name)
         if self.refuses_with is not None:
             raise self.refuses_with
@@ -245,7 +247,7 @@ class Places:
         self.taken = threading.Semaphore(0)
 
     @contextlib.contextmanager
-    def waiting(self) -> Iterator[bool]:
+    def waiting(self, holder: str) -> Iterator[bool]:
         self.taken.release()
         yield self.places > 0
 
@@ -270,8 +272,9 @@ class JobRig:
         self.places = Places()
         self.pause = PauseSwitch(folder, self.clock, lambda paused: self.forbid())
         self.settings = make_settings(folder)
+        self.agents = agents_of(folder, self.clock)
         self.chosen = ChosenPolicies(folder)
-        policies = Policies(self.chosen, lambda: self.settings)
+        policies = Policies(self.chosen, lambda: self.settings, self.agents)
         self.guard = Guard(self.pause, self.limiter, policies)
         self.show = 1
         self.approvals = Approvals(
@@ -297,7 +300,7 @@ class JobRig:
             self.log,
         )
         self.idempotency = Idempotency(
-            self.store, lambda: self.places.waiting(), lambda: self.settings, self.clock, self.log
+            self.store, lambda holder: self.places.waiting(holder), lambda: self.settings, self.clock, self.log
         )
         self.dispatcher = Dispatcher(
             handlers,
@@ -306,7 +309,7 @@ class JobRig:
             self.guard.admit,
             self.approvals.must_ask,
             self.approvals.ask_until,
-            twitch_slots,
+            Slots(twitch_slots, lambda: bool(self.agents.all)),
             self.log,
             self.audit.asked,
             self.audit.ended,
@@ -329,7 +332,7 @@ class JobRig:
 
     def execute(self, request: Envelope) -> Answer:
         """As the route does."""
-        self.guard.check(request.action)
+        self.guard.check(request.action, request.holder)
         return self.dispatcher.execute(request)
 
     def accept(self, request: Envelope) -> str:

@@ -81,6 +81,8 @@ def _actions() -> Iterator[str]:
     yield "| --- | --- | --- | --- | --- | --- |"
     yield from map(_action_line, ACTIONS)
     yield ""
+    yield "Policies and limits are of every agent; those of a named agent (`tools/agents.py`, kept in `agents.json`)"
+    yield "only narrow them, and each agent's requests count for itself.\n"
 
 
 def _action_line(action: Action) -> str:

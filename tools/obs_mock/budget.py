@@ -1,9 +1,9 @@
 """How long the script holds OBS's UI thread: while it does, OBS neither draws its window nor takes a click.
 
 What is charged does not depend on how busy the computer is: the processor time of the thread itself, the length of a
-``time.sleep``, and each wait for another thread, which only ``script_unload`` may do at all. A lock's wait cannot be
-seen from here. A garbage collection is free: it goes through all that this process holds, the tests and their tools
-included, which in OBS is not there.
+``time.sleep``, and each wait for another thread, which only ``script_unload`` may do at all, less the time in which the
+machine had no processor for the process. A lock's wait cannot be seen from here. A garbage collection is free: it goes
+through all that this process holds, the tests and their tools included, which in OBS is not there.
 """
 
 import contextlib
@@ -13,12 +13,14 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from obs_mock.starvation import Starvation
 from obs_mock.violations import Recorder
 
 LIMIT_S = 0.05
 UNLOAD_LIMIT_S = 1.0
 LOAD_LIMIT_S = 0.5
 """The first load imports what the script is made of; later ones too, at "Reload Scripts"."""
+_start, _join = threading.Thread.start, threading.Thread.join
 LIMITS_S = {"script_unload": UNLOAD_LIMIT_S, "script_load": LOAD_LIMIT_S, "script_defaults": LOAD_LIMIT_S}
 
 
@@ -107,11 +109,16 @@ class UiBudget:
             return
         if frame.what != "script_unload":
             self._recorder.violation(f"{frame.what} waits for another thread on the UI thread ({how})")
+        starvation = Starvation(_start, _join)
+        with self.suspended():
+            starvation.begin()
         began_s = time.monotonic()
         try:
             yield
         finally:
-            frame.charged_s += time.monotonic() - began_s
+            waited_s = time.monotonic() - began_s
+            with self.suspended():
+                frame.charged_s += max(0.0, waited_s - starvation.end())
 
     def _collecting(self, phase: str, _info: dict[str, int]) -> None:
         frame = self._frame()

@@ -36,6 +36,11 @@ class Policy(StrEnum):
     OFF = "off"
 
 
+def stricter(one: Policy, other: Policy) -> Policy:
+    """Off before ask before allow: a second policy can only narrow the first."""
+    return max(one, other, key=list(Policy).index)
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """At most ``per_min`` requests a minute, of which ``burst`` may come at once."""

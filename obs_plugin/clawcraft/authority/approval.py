@@ -12,17 +12,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from clawcraft.actions.catalogue import BY_NAME, Policy
+from clawcraft.actions.catalogue import Policy
 from clawcraft.authority.policy import Policies
 from clawcraft.clock import Clock
 from clawcraft.errors import ApprovalExpired, ClawcraftError, DeniedByOperator, Interrupted, QueueFull
 from clawcraft.jobs.model import Envelope, IllegalTransition, Job
 from clawcraft.jobs.store import QUEUE_FULL_RETRY_S, JobStore
-from clawcraft.jobs.worker import STARTS, superseded_by
+from clawcraft.jobs.worker import STARTS, superseded_by, supersedes
 from clawcraft.settings import Settings
 from clawcraft.telemetry.events import EventLog, incident
 
-MAX_QUESTIONS: Final = 20
+MAX_QUESTIONS: Final = 10
+"""Of each holder of a token."""
 NOTICE_S: Final = 1.0
 """A key that allows "the oldest question" counts only once that has been the oldest for so long: nobody says yes to
 what they cannot have seen. A no always counts."""
@@ -59,7 +60,7 @@ class Approvals:
         store: JobStore,
         enqueue: Callable[[Job], None],
         submit: Callable[[Job], None],
-        may: Callable[[str], None],
+        may: Callable[[str, str], None],
         policies: Policies,
         settings: Callable[[], Settings],
         show: Callable[[], int],
@@ -81,7 +82,7 @@ class Approvals:
         self._oldest_since_s = 0.0
         """Since when the oldest one that has no answer is the oldest."""
         self._answers: deque[_Answer] = deque()
-        self._granted: dict[tuple[str, str], int] = {}
+        self._granted: dict[tuple[str, str, str], int] = {}
         self._forbidden = False
         self._stopping = False
         self._wake = threading.Event()
@@ -141,15 +142,15 @@ class Approvals:
 
     def must_ask(self, envelope: Envelope | Job) -> bool:
         """Whether the streamer has to allow this request."""
-        if self._policies.of(envelope.action) is not Policy.ASK:
+        if self._policies.of(envelope.action, envelope.holder) is not Policy.ASK:
             return False
-        return self._granted.get((envelope.agent_id, envelope.action)) != self._show()
+        return self._granted.get((envelope.holder, envelope.agent_id, envelope.action)) != self._show()
 
-    def ask_until(self) -> float:
+    def ask_until(self, holder: str) -> float:
         """Until when (Unix seconds) a question asked now waits. Raises QueueFull: a streamer cannot read more."""
-        if len(self._questions) >= MAX_QUESTIONS:
+        if sum(question.job.holder == holder for question in self._questions) >= MAX_QUESTIONS:
             raise QueueFull(
-                f"{MAX_QUESTIONS} questions wait for the streamer already",
+                f"{MAX_QUESTIONS} questions of this agent wait for the streamer already",
                 details={"limit": MAX_QUESTIONS},
                 retry_after_s=QUEUE_FULL_RETRY_S,
             )
@@ -200,8 +201,7 @@ class Approvals:
         self._wake.set()
 
     def _superseded_by(self, job: Job) -> list[Question]:
-        action = BY_NAME[job.action].supersedes
-        return self._drop(lambda question: question.job.action == action)
+        return self._drop(lambda question: supersedes(job, question.job))
 
     def _drop(self, which: Callable[[Question], bool]) -> list[Question]:
         dropped = [question for question in self._questions if which(question)]
@@ -264,7 +264,7 @@ class Approvals:
                 self._log.event("answer_ignored", job_id=question.job.id, reason=str(error))
                 return
             if answer.for_show:
-                self._granted[job.agent_id, job.action] = self._show()
+                self._granted[job.holder, job.agent_id, job.action] = self._show()
             allowed = replace(question, job=job, begins_s=self._clock.monotonic() + countdown_s)
             self._replace(tuple(allowed if other is question else other for other in self._questions))
         # What is due now begins in the same look.
@@ -281,7 +281,7 @@ class Approvals:
 
     def _end_if_forbidden(self, question: Question) -> None:
         try:
-            self._may(question.job.action)
+            self._may(question.job.action, question.job.holder)
         except ClawcraftError as error:
             self._end_one(question, error, None)
 

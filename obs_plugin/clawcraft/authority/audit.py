@@ -44,15 +44,15 @@ class AuditTrail:
 
     # --- what happens ---------------------------------------------------------------------------------------------
 
-    def asked(self, envelope: Envelope, decision: str, job_id: str | None = None, holder: str = SERVICE_TOKEN) -> str:
-        """A request that may run, or waits for the streamer, by ``decision``; ``holder`` of the token it came with. The
-        ``ref`` of its entry, which is the job's id where there is a job."""
+    def asked(self, envelope: Envelope, decision: str, job_id: str | None = None) -> str:
+        """A request that may run, or waits for the streamer, by ``decision``. The ``ref`` of its entry, which is the
+        job's id where there is a job."""
         ref = job_id or f"run_{secrets.token_hex(8)}"
         details = {"args": envelope.args, **({"job_id": job_id} if job_id else {})}
         text = dump(details)
         if self._holds_secret(text):  # the contract has refused it already; none is written all the same
             text = dump(self._without_secrets(details))
-        agent = (envelope.agent_id, holder, envelope.action)
+        agent = (envelope.agent_id, envelope.holder or SERVICE_TOKEN, envelope.action)
         ids = (envelope.request_id, envelope.mission_id, envelope.correlation_id)
         self._note(Row(ref, self._clock.time(), Kind.ASKED, decision, text, *agent, *ids))
         self._file.store()

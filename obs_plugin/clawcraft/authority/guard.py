@@ -17,13 +17,17 @@ class Guard:
         self._limiter = limiter
         self._policies = policies
 
-    def check(self, action: str) -> None:
+    def policy(self, action: str, holder: str) -> Policy:
+        """What ``holder`` may do with ``action``. Raises ActionDisabled if it may do nothing any more."""
+        return self._policies.of(action, holder)
+
+    def check(self, action: str, holder: str) -> None:
         """Raises PausedByOperator, ActionDisabled."""
         if self._pause.paused and not BY_NAME[action].supersedes:  # a stop is the safe direction
             raise PausedByOperator("the streamer has paused agent access", details=self._pause.status())
-        if self._policies.of(action) is Policy.OFF:
+        if self.policy(action, holder) is Policy.OFF:
             raise ActionDisabled(f"{action} is switched off")
 
-    def admit(self, action: Action) -> None:
+    def admit(self, action: Action, holder: str) -> None:
         """Count a request that is not a repeat. Raises RateLimited."""
-        self._limiter.take(action)
+        self._limiter.take(action, holder)

@@ -13,21 +13,25 @@ SHORTEST: Final = 8
 
 
 class KnownSecrets:
-    """Those in force, and those stored: a refresh may have made another since."""
+    """Those in force, and those stored: a refresh may have made another since; and the tokens of named agents, of which
+    only ``holds_token`` knows."""
 
-    def __init__(self, settings: Callable[[], Settings], store: SecretStore) -> None:
+    def __init__(
+        self, settings: Callable[[], Settings], store: SecretStore, holds_token: Callable[[str], bool]
+    ) -> None:
         self._settings = settings
         self._store = store
+        self._holds_token = holds_token
         self._read_last: tuple[Settings, object, frozenset[str]] | None = None
 
     def one_in(self, text: str) -> bool:
         """Whether ``text`` holds a secret, in whatever case and with whatever spaces in it."""
-        return _holds_one_of(self._look(), text)
+        return _holds_one_of(self._look(), text) or self._holds_token(text)
 
     def known_one_in(self, text: str) -> bool:
         """The same for the secrets as ``one_in`` saw them last, at the cost of no look at the disk."""
         last = self._read_last
-        return _holds_one_of(self._look() if last is None else last[2], text)
+        return _holds_one_of(self._look() if last is None else last[2], text) or self._holds_token(text)
 
     def _look(self) -> frozenset[str]:
         """Read anew where the settings or the file are others; a file that changes is another one."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from clawcraft.actions.catalogue import ACTIONS, Policy
+from clawcraft.authority.agents import Agents
 from clawcraft.files import private_folder, write_atomically
 from clawcraft.settings import Settings
 
@@ -65,16 +66,17 @@ class ChosenPolicies:
 class Policies:
     """What counts now, of every place."""
 
-    def __init__(self, chosen: ChosenPolicies, settings: Callable[[], Settings]) -> None:
+    def __init__(self, chosen: ChosenPolicies, settings: Callable[[], Settings], agents: Agents) -> None:
         self._chosen = chosen
         self._settings = settings
+        self._agents = agents
 
-    def of(self, action: str) -> Policy:
-        """What an agent may do with ``action``."""
-        return self.all()[action]
+    def of(self, action: str, holder: str) -> Policy:
+        """What the agent that holds a token may do with ``action``. Raises ActionDisabled for one that is revoked."""
+        return self._agents.policy(self.all()[action], action, holder)
 
     def all(self) -> dict[str, Policy]:
-        """By the name of the action."""
+        """By the name of the action, for every agent; a named one's own policy can only narrow it."""
         given = self._settings().given_policies
         return {
             action.name: given.get(action.name) or self._chosen.get(action.name) or action.policy for action in ACTIONS

@@ -1,4 +1,4 @@
-"""How often: a token bucket for each action, and one for each address that fails to authenticate.
+"""How often: a token bucket for each action of each agent, and one for each address that fails to authenticate.
 
 Called on HTTP workers; safe from any thread.
 """
@@ -9,12 +9,15 @@ from collections.abc import Callable
 from typing import Final
 
 from clawcraft.actions.catalogue import Action
+from clawcraft.authority.agents import Agents
 from clawcraft.clock import Clock
 from clawcraft.errors import RateLimited
 from clawcraft.settings import Settings
 
 AUTH_FAILURES_PER_MIN: Final = 30
 MAX_ADDRESSES: Final = 1024
+MAX_BUCKETS: Final = 4096
+"""More than agents times actions: none is forgotten, which would fill it."""
 
 
 class TokenBuckets:
@@ -48,16 +51,18 @@ class TokenBuckets:
 
 
 class RateLimiter:
-    """The limit of each action. ``settings`` is asked at each call, so that a changed limit counts at once."""
+    """The limit of each action, which each agent has for itself: so a stop finds its place whatever the others do, and
+    whatever else its agent does. ``settings`` is asked at each call, so that a changed limit counts at once."""
 
-    def __init__(self, settings: Callable[[], Settings], clock: Clock) -> None:
+    def __init__(self, settings: Callable[[], Settings], clock: Clock, agents: Agents) -> None:
         self._settings = settings
-        self._buckets = TokenBuckets(clock, max_keys=MAX_ADDRESSES)
+        self._agents = agents
+        self._buckets = TokenBuckets(clock, max_keys=MAX_BUCKETS)
 
-    def take(self, action: Action) -> None:
-        """Count one request of ``action``. Raises RateLimited with the exact ``retry_after_s``."""
-        limit = self._settings().limit(action)
-        wait_s = self._buckets.take(action.name, limit.per_min, limit.burst)
+    def take(self, action: Action, holder: str) -> None:
+        """Count one request of ``holder`` for ``action``. Raises RateLimited with the exact ``retry_after_s``."""
+        limit = self._agents.limit(self._settings().limit(action), action.name, holder)
+        wait_s = self._buckets.take(f"{holder}/{action.name}", limit.per_min, limit.burst)
         if wait_s:
             raise RateLimited(
                 f"{action.name} is limited to {limit.per_min} a minute; the next is possible in {wait_s:.1f} s",

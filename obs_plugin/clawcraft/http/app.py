@@ -12,8 +12,8 @@ import bottle
 
 from clawcraft import VERSION
 from clawcraft.actions.catalogue import ACTIONS, BY_NAME, Policy
+from clawcraft.authority.agents import SERVICE_HOLDER, Agents
 from clawcraft.authority.guard import Guard
-from clawcraft.authority.policy import Policies
 from clawcraft.authority.refusals import RefusalCounts
 from clawcraft.clock import Clock
 from clawcraft.contract import strict_json
@@ -50,8 +50,8 @@ class Api:
     """
 
     gate: Gate
+    agents: Agents
     contract: Contract
-    policies: Policies
     guard: Guard
     dispatcher: Dispatcher
     begin_jobs: Callable[[], None]
@@ -92,20 +92,20 @@ class Api:
     def execute(self, environ: Environ) -> Response:
         record: RequestRecord = environ[RECORD]
         self.gate.check_json_type(environ)
-        self.gate.check_bearer(environ)
+        holder = self.gate.check_bearer(environ)
         body = environ["wsgi.input"].read()
         signed = self.gate.check_signature(environ, body)
         query.parse(environ["QUERY_STRING"], ())
         value = strict_json.parse(body)
         try:
-            envelope = self.contract.check(value)
+            envelope = self.agents.claim(holder, self.contract.check(value))
         except ClawcraftError:
             record.claims = self.contract.claims(value)
             raise
         record.claims = envelope.claims()
         environ[wire.MAY_BLOCK]()
         self.gate.check_replay(signed, envelope)
-        self.guard.check(envelope.action)
+        self.guard.check(envelope.action, holder)
         record.when_sent = self.begin_jobs
         answer = self.dispatcher.execute(envelope)
         record.job_id = answer.body.get("result", {}).get("job_id")
@@ -114,18 +114,20 @@ class Api:
         return responses.json_answer(answer.status, answer.body, answer.headers)
 
     def get_job(self, environ: Environ, job_id: str) -> Response:
-        values = self._authenticated(environ, "wait")
+        holder, values = self._authenticated(environ, "wait")
         wait_s = query.wait_s(values)
         if not _JOB_ID.fullmatch(job_id):
             raise JobNotFound(f"{strict_json.shown(job_id)!r} is not the id of a job")
         environ[RECORD].job_id = job_id
         if wait_s or not self.store.in_memory(job_id):
             environ[wire.MAY_BLOCK]()
-        job = self._when_ended(job_id, wait_s, environ[wire.CLIENT_GONE])
+        job = self._when_ended(job_id, holder, wait_s, environ[wire.CLIENT_GONE])
         return responses.json_answer(200, {"ok": True, "job": job.to_json()})
 
     def get_jobs(self, environ: Environ) -> Response:
-        filters = self._authenticated(environ, "status", "action", "mission_id", "correlation_id", "limit", "cursor")
+        holder, filters = self._authenticated(
+            environ, "status", "action", "mission_id", "correlation_id", "limit", "cursor"
+        )
         limit = query.limit(filters)
         cursor = filters.pop("cursor", None)
         filters.pop("limit", None)
@@ -136,48 +138,51 @@ class Api:
                 raise query.refusal(name, "pattern", reason)
         if cursor is not None and not _CURSOR.fullmatch(cursor):
             raise query.refusal("cursor", "pattern", "is not a next_cursor from an earlier answer")
+        if holder != SERVICE_HOLDER:
+            filters["holder"] = holder
         jobs, next_cursor = self.store.list(filters, limit, cursor)
         body = {"ok": True, "jobs": [job.to_json() for job in jobs], "next_cursor": next_cursor}
         return responses.json_answer(200, body)
 
     def get_tools(self, environ: Environ) -> Response:
-        self._authenticated(environ)
-        policies = self.policies.all()
+        holder, _ = self._authenticated(environ)
         tools = []
         for action in ACTIONS:
-            schema = self.contract.args_schema(action.name)
+            schema, policy = self.contract.args_schema(action.name), self.guard.policy(action.name, holder)
             tools.append(
                 {
                     "name": action.name,
                     "description": schema["description"],
                     "kind": action.kind,
-                    "enabled": policies[action.name] is not Policy.OFF,
-                    "policy": policies[action.name],
+                    "enabled": policy is not Policy.OFF,
+                    "policy": policy,
                     "args": schema,
                 }
             )
         return responses.json_answer(200, {"ok": True, "tools": tools})
 
     def get_status(self, environ: Environ) -> Response:
-        values = self._authenticated(environ, "check")
+        holder, values = self._authenticated(environ, "check")
         checked = query.flag(values, "check")
         status = self.status()
-        extra = {"checks": self.checks(status)} if checked else {}
+        extra: dict[str, Any] = {"checks": self.checks(status)} if checked else {}
+        if holder != SERVICE_HOLDER:
+            extra["agent"] = self.agents.about(holder)
         return responses.json_answer(200, {"ok": True, **status, **extra})
 
     def get_metrics(self, environ: Environ) -> Response:
         self._authenticated(environ)
         return responses.answer(200, self.metrics.render(), METRICS_TYPE)
 
-    def _authenticated(self, environ: Environ, *parameters: str) -> dict[str, str]:
-        self.gate.check_bearer(environ)
-        return query.parse(environ["QUERY_STRING"], parameters)
+    def _authenticated(self, environ: Environ, *parameters: str) -> tuple[str, dict[str, str]]:
+        """Whose token it is, and the parameters."""
+        return self.gate.check_bearer(environ), query.parse(environ["QUERY_STRING"], parameters)
 
-    def _when_ended(self, job_id: str, wait_s: float, client_gone: Callable[[], bool]) -> Job:
-        job = self.store.get(job_id)
+    def _when_ended(self, job_id: str, holder: str, wait_s: float, client_gone: Callable[[], bool]) -> Job:
+        job = self.store.get(job_id, holder)
         if job.status.ended or not wait_s:
             return job
-        with self.slots.waiting() as granted:
+        with self.slots.waiting(holder) as granted:
             if not granted:
                 return job
             until_s = self.clock.monotonic() + wait_s

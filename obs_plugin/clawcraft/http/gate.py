@@ -11,6 +11,7 @@ from functools import lru_cache
 from hmac import compare_digest
 from typing import Any, Final
 
+from clawcraft.authority.agents import SERVICE_HOLDER, Agents
 from clawcraft.authority.rate_limit import AuthFailureLimiter
 from clawcraft.clock import Clock
 from clawcraft.errors import (
@@ -46,9 +47,15 @@ class Gate:
     """Each method is one check and raises its own refusal; the application calls them in the contract's order."""
 
     def __init__(
-        self, settings: Callable[[], Settings], store: JobStore, failures: AuthFailureLimiter, clock: Clock
+        self,
+        settings: Callable[[], Settings],
+        agents: Agents,
+        store: JobStore,
+        failures: AuthFailureLimiter,
+        clock: Clock,
     ) -> None:
         self._settings = settings
+        self._agents = agents
         self._store = store
         self._failures = failures
         self._clock = clock
@@ -98,19 +105,28 @@ class Gate:
                 "the body has a Content-Encoding", hint="Send the body as it is, without Content-Encoding."
             )
 
-    def check_bearer(self, environ: Environ) -> None:
-        """Raises Unauthorized; RateLimited once an address fails too often."""
+    def check_bearer(self, environ: Environ) -> str:
+        """Whose token it is, see ``authority/agents.py``. Raises Unauthorized; RateLimited once an address fails too
+        often."""
         header = environ.get("HTTP_AUTHORIZATION")
         scheme, _, token = str(header or "").partition(" ")
         # Header text arrives as latin-1; back to the bytes that were sent.
         given = token.strip(" ").encode("latin-1")
-        right = scheme.lower() == "bearer" and compare_digest(
-            given, self._settings().service_token.reveal().encode("utf-8")
-        )
-        environ[TOKEN_CHECKED](right)
-        if right:
-            return
+        over = None
+        if scheme.lower() == "bearer":
+            try:
+                service = compare_digest(given, self._settings().service_token.reveal().encode("utf-8"))
+                holder = SERVICE_HOLDER if service else self._agents.of_token(given)
+            except Unauthorized as error:
+                holder, over = None, error
+            environ[TOKEN_CHECKED](holder is not None)
+            if holder is not None:
+                return holder
+        else:
+            environ[TOKEN_CHECKED](False)
         self._failures.failed(str(environ["REMOTE_ADDR"]))
+        if over is not None:
+            raise over
         if header is None:
             raise Unauthorized("the request has no Authorization header")
         if scheme.lower() != "bearer":
@@ -143,7 +159,7 @@ class Gate:
         seen: sent again by somebody else, it would run once the streamer has ended a pause."""
         if signed is None or not self._store.seen_signature(signed.signature, signed.expires_at_s):
             return
-        if envelope.request_id is None or not self._store.knows(envelope.request_id):
+        if envelope.request_key is None or not self._store.knows(envelope.request_key):
             raise ReplayedRequest("this signed request was sent before, and no answer to it is kept")
 
 

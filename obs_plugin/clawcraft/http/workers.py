@@ -6,13 +6,14 @@ the lead. waitress's own dispatcher hands each request to another thread (which 
 encodes), does not join its threads, and warns about each request that has to queue.
 """
 
-import contextlib
 import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
+
+from clawcraft.jobs.slots import Slots
 
 IDLE_KEPT: Final = 4
 """Threads that stay although nobody needs them now."""
@@ -20,25 +21,12 @@ IDLE_KEPT: Final = 4
 _logger = logging.getLogger("clawcraft.http")
 
 
-class WaitSlots:
-    """Counts requests that wait, at most ``limit`` at once, so that waiting never uses up the workers. Any thread."""
+class WaitSlots(Slots):
+    """Counts requests that wait, at most ``limit`` at once, so that waiting never uses up the workers. Where there is
+    no place, answer now, as things stand."""
 
-    def __init__(self, limit: int = 64) -> None:
-        self.limit = limit
-        self.in_use = 0
-        self._lock = threading.Lock()
-
-    @contextlib.contextmanager
-    def waiting(self) -> Iterator[bool]:
-        """Around a wait: True if there was a place; False means answer now, as things stand."""
-        with self._lock:
-            granted = self.in_use < self.limit
-            self.in_use += granted
-        try:
-            yield granted
-        finally:
-            with self._lock:
-                self.in_use -= granted
+    def __init__(self, limit: int = 64, shared: Callable[[], bool] = lambda: False) -> None:
+        super().__init__(limit, shared)
 
 
 class Workers:

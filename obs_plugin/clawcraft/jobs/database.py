@@ -31,11 +31,26 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         "CREATE INDEX jobs_by_correlation ON jobs (correlation_id) WHERE correlation_id IS NOT NULL",
         "CREATE INDEX jobs_by_end ON jobs (finished_at)",
     ),
-    ("ALTER TABLE jobs ADD COLUMN approval TEXT",),
+    (
+        "ALTER TABLE jobs ADD COLUMN approval TEXT",
+        # What is there is the service token's own: before, nobody else had one.
+        "ALTER TABLE jobs ADD COLUMN holder TEXT NOT NULL DEFAULT ''",
+        "DROP INDEX jobs_by_request",
+        "CREATE UNIQUE INDEX jobs_by_request ON jobs (holder, request_id) WHERE request_id IS NOT NULL",
+        "CREATE INDEX jobs_by_holder ON jobs (holder) WHERE holder <> ''",
+        """CREATE TABLE answers_by_holder (
+            holder TEXT NOT NULL, request_id TEXT NOT NULL, action TEXT NOT NULL, fingerprint TEXT NOT NULL,
+            created_at REAL NOT NULL, status INTEGER, body TEXT, PRIMARY KEY (holder, request_id)) WITHOUT ROWID""",
+        """INSERT INTO answers_by_holder
+            SELECT '', request_id, action, fingerprint, created_at, status, body FROM answers""",
+        "DROP TABLE answers",
+        "ALTER TABLE answers_by_holder RENAME TO answers",
+        "CREATE INDEX answers_by_age ON answers (created_at)",
+    ),
 )
 """The statements that lead from each schema version to the next; ``user_version`` counts those applied.
 
-With these four indexes SQLite finds the good plan by itself (the partial ones cannot lure it into a search for NULL),
+With these indexes SQLite finds the good plan by itself (the partial ones cannot lure it into a search for NULL),
 and every query but one kind costs the same at a million jobs as at none: some 10 us. A listing by nothing but status
 or action walks back from the newest job until its page is full, 0.1 ms mostly, and 13 ms for each 100,000 jobs where
 none matches; two more indexes would make each 202 dearer for that.

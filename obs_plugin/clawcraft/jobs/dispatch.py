@@ -6,7 +6,6 @@ would be answered with its result otherwise.
 """
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -16,6 +15,7 @@ from clawcraft.errors import Busy, ClawcraftError
 from clawcraft.jobs.answer import Answer, failed, succeeded
 from clawcraft.jobs.idempotency import BUSY_RETRY_S, Idempotency, Run, kept
 from clawcraft.jobs.model import Envelope, Job
+from clawcraft.jobs.slots import Slots
 from clawcraft.telemetry.events import EventLog, incident
 
 ALLOWED: Final = "allowed"
@@ -26,11 +26,11 @@ class Dispatcher:
     """See the module.
 
     Parameters: ``hand_over`` takes each new job at once, in the order of their storing; ``admit`` raises what keeps a
-    request that is not a repeat from running; ``must_ask`` tells whether the streamer has to allow this one, and
-    ``ask_until`` until when (Unix seconds; raises QueueFull where too much waits already); ``twitch_slots`` is how many
-    sync actions may be at Twitch at a time, at most half of the HTTP workers, so that a hung Twitch never stops
-    polling; ``asked`` (the envelope, how it was decided, the id of its job) has an entry of the audit trail on disk
-    before anything happens, and ``ended`` adds to it what a sync action came to.
+    request of a holder that is not a repeat from running; ``must_ask`` tells whether the streamer has to allow this
+    one, and ``ask_until`` until when (Unix seconds; raises QueueFull where too much of the holder waits already);
+    ``twitch_slots`` are the places for sync actions that are at Twitch, at most half of the HTTP workers, so that a
+    hung Twitch never stops polling; ``asked`` (the envelope, how it was decided, the id of its job) has an entry of the
+    audit trail on disk before anything happens, and ``ended`` adds to it what a sync action came to.
     """
 
     def __init__(
@@ -38,10 +38,10 @@ class Dispatcher:
         handlers: Handlers,
         idempotency: Idempotency,
         hand_over: Callable[[Job], None],
-        admit: Callable[[Action], None],
+        admit: Callable[[Action, str], None],
         must_ask: Callable[[Envelope], bool],
-        ask_until: Callable[[], float],
-        twitch_slots: int,
+        ask_until: Callable[[str], float],
+        twitch_slots: Slots,
         log: EventLog,
         asked: Callable[[Envelope, str, str | None], str],
         ended: Callable[[str, Answer], None],
@@ -52,7 +52,7 @@ class Dispatcher:
         self._admit = admit
         self._must_ask = must_ask
         self._ask_until = ask_until
-        self._twitch_slots = threading.BoundedSemaphore(twitch_slots)
+        self._twitch_slots = twitch_slots
         self._log = log
         self._asked = asked
         self._ended = ended
@@ -61,21 +61,21 @@ class Dispatcher:
         """The answer to a valid request. Raises ClawcraftError for a refusal; a sync action's own failure is an
         Answer, the very one that a repeat gets."""
         action = BY_NAME[envelope.action]
-        ask = self._must_ask(envelope)
+        ask, holder = self._must_ask(envelope), envelope.holder
         if ask or action.kind is Kind.ASYNC:
 
             def hand_over(job: Job) -> None:
                 self._asked(envelope, ASKED if job.is_pending else ALLOWED, job.id)
                 self._hand_over(job)
 
-            ask_until = self._ask_until if ask else None
-            return self._idempotency.accept(envelope, lambda: self._admit(action), hand_over, ask_until)
+            until = (lambda: self._ask_until(holder)) if ask else None
+            return self._idempotency.accept(envelope, lambda: self._admit(action, holder), hand_over, until)
         with contextlib.ExitStack() as held:
 
             def admit() -> None:
-                self._admit(action)
+                self._admit(action, envelope.holder)
                 if Needs.TWITCH in action.needs:
-                    held.enter_context(self._twitch_slot())
+                    held.enter_context(self._twitch_slot(envelope.holder))
 
             claimed = self._idempotency.claim(envelope, admit)
             return claimed if isinstance(claimed, Answer) else self._run(action, claimed)
@@ -85,13 +85,11 @@ class Dispatcher:
         self._idempotency.stop()
 
     @contextlib.contextmanager
-    def _twitch_slot(self) -> Iterator[None]:
-        if not self._twitch_slots.acquire(blocking=False):
-            raise Busy("too many actions wait for Twitch already", retry_after_s=BUSY_RETRY_S)
-        try:
+    def _twitch_slot(self, holder: str) -> Iterator[None]:
+        with self._twitch_slots.waiting(holder) as granted:
+            if not granted:
+                raise Busy("too many actions wait for Twitch already", retry_after_s=BUSY_RETRY_S)
             yield
-        finally:
-            self._twitch_slots.release()
 
     def _run(self, action: Action, run: Run) -> Answer:
         envelope = run.envelope

@@ -15,7 +15,7 @@ from typing import Any, Final
 from clawcraft.clock import Clock
 from clawcraft.errors import Busy, ClawcraftError, IdempotencyConflict, Interrupted, Stopping, StorageUnavailable
 from clawcraft.jobs.answer import Answer, accepted, failed
-from clawcraft.jobs.model import Envelope, Job
+from clawcraft.jobs.model import Envelope, Job, RequestKey
 from clawcraft.jobs.store import JobStore
 from clawcraft.settings import Settings
 from clawcraft.telemetry.events import EventLog
@@ -42,12 +42,12 @@ class Run:
 
 class Idempotency:
     """The rules of the contract over the job table and the kept answers. ``waiting`` goes around the wait of a
-    duplicate, and says whether there was a place for it."""
+    holder's duplicate, and says whether there was a place for it."""
 
     def __init__(
         self,
         store: JobStore,
-        waiting: Callable[[], AbstractContextManager[bool]],
+        waiting: Callable[[str], AbstractContextManager[bool]],
         settings: Callable[[], Settings],
         clock: Clock,
         log: EventLog,
@@ -58,7 +58,7 @@ class Idempotency:
         self._clock = clock
         self._log = log
         self._changed = threading.Condition()
-        self._running: dict[str, Run] = {}
+        self._running: dict[RequestKey, Run] = {}
         self._stopped = False
 
     # --- what becomes a job ---------------------------------------------------------------------------------------
@@ -89,13 +89,14 @@ class Idempotency:
 
     def _known_answer(self, envelope: Envelope, fingerprint: str) -> Answer | None:
         """What its request_id led to before: a job, or the stored answer of a sync action."""
-        if envelope.request_id is None:
+        key = envelope.request_key
+        if key is None:
             return None
-        known = self._store.by_request_id(envelope.request_id)
+        known = self._store.by_request_key(key)
         if known is not None:
             _refuse_other_use(envelope, known.fingerprint == fingerprint, known.job.action)
             return accepted(known.job).replayed()
-        stored = self._store.answers.get(envelope.request_id)
+        stored = self._store.answers.get(key)
         if stored is None:
             return None
         _refuse_other_use(envelope, stored.fingerprint == fingerprint, stored.action)
@@ -136,23 +137,24 @@ class Idempotency:
         return self._answer_of(first)
 
     def _run_with_id_of(self, envelope: Envelope, fingerprint: str) -> Run | None:
-        first = None if envelope.request_id is None else self._running.get(envelope.request_id)
+        key = envelope.request_key
+        first = None if key is None else self._running.get(key)
         if first is not None:
             _refuse_other_use(envelope, first.fingerprint == fingerprint, first.envelope.action)
         return first
 
     def _begin(self, run: Run, admit: Admit) -> Run:
         admit()
-        request_id = run.envelope.request_id
-        if request_id is not None:
-            self._store.answers.begin(request_id, run.envelope.action, run.fingerprint)
-            self._running[request_id] = run
+        key = run.envelope.request_key
+        if key is not None:
+            self._store.answers.begin(key, run.envelope.action, run.fingerprint)
+            self._running[key] = run
         return run
 
     def _answer_of(self, first: Run) -> Answer:
         """Wait for the first of two equal requests."""
         patience_s = self._settings().action_timeout_s + DUPLICATE_MARGIN_S
-        with self._waiting() as granted:
+        with self._waiting(first.envelope.holder) as granted:
             if not granted:
                 raise Busy("too many requests wait already", retry_after_s=BUSY_RETRY_S)
             with self._changed:
@@ -164,21 +166,21 @@ class Idempotency:
 
     def settle(self, run: Run, answer: Answer, *, keep: bool) -> None:
         """The end of a run: duplicates get ``answer``; it is kept for repeats, or the request_id is free."""
-        request_id = run.envelope.request_id
-        if request_id is None:
+        key = run.envelope.request_key
+        if key is None:
             return
         with self._changed:
             run.answer = answer
-            self._running.pop(request_id, None)
+            self._running.pop(key, None)
             self._changed.notify_all()
             try:
                 if keep:
-                    self._store.answers.finish(request_id, answer.status, answer.body)
+                    self._store.answers.finish(key, answer.status, answer.body)
                 else:
-                    self._store.answers.discard(request_id)
+                    self._store.answers.discard(key)
             except (StorageUnavailable, Stopping) as error:
                 # The row still says that the action ran, so a repeat gets 'interrupted' and runs nothing.
-                self._log.event("answer_not_stored", request_id=request_id, reason=error.message)
+                self._log.event("answer_not_stored", request_id=run.envelope.request_id, reason=error.message)
 
     def stop(self) -> None:
         """Any thread: nothing is accepted from now on, and whoever waits for another request gets Stopping."""

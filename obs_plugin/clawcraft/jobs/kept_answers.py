@@ -1,4 +1,4 @@
-"""The kept answers of sync actions, by request_id: what a repeated request is given. Called from HTTP workers."""
+"""The kept answers of sync actions, by holder and request_id: what a repeated request is given. On HTTP workers."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -7,6 +7,7 @@ from typing import Any
 
 from clawcraft.clock import Clock
 from clawcraft.database import Database
+from clawcraft.jobs.model import RequestKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,44 +28,47 @@ class AnswerTable:
         self._clock = clock
         self._ttl_s = ttl_s
 
-    def get(self, request_id: str) -> KeptAnswer | None:
+    def get(self, key: RequestKey) -> KeptAnswer | None:
         """The row, unless it is past its TTL."""
         with self._database.reading() as connection:
             row = connection.execute(
-                "SELECT action, fingerprint, status, body FROM answers WHERE request_id = ? AND created_at >= ?",
-                (request_id, self._oldest_kept()),
+                "SELECT action, fingerprint, status, body FROM answers"
+                " WHERE holder = ? AND request_id = ? AND created_at >= ?",
+                (*key, self._oldest_kept()),
             ).fetchone()
         if row is None:
             return None
         action, fingerprint, status, body = row
         return KeptAnswer(action, fingerprint, status, None if body is None else json.loads(body))
 
-    def begin(self, request_id: str, action: str, fingerprint: str) -> None:
+    def begin(self, key: RequestKey, action: str, fingerprint: str) -> None:
         """Store that the action is about to run: after a crash the row tells that it may have taken effect."""
         with self._database.transaction() as connection:
             connection.execute(
-                "INSERT OR REPLACE INTO answers (request_id, action, fingerprint, created_at) VALUES (?, ?, ?, ?)",
-                (request_id, action, fingerprint, self._clock.time()),
+                "INSERT OR REPLACE INTO answers (holder, request_id, action, fingerprint, created_at)"
+                " VALUES (?, ?, ?, ?, ?)",
+                (*key, action, fingerprint, self._clock.time()),
             )
 
-    def finish(self, request_id: str, status: int, body: Mapping[str, Any]) -> None:
+    def finish(self, key: RequestKey, status: int, body: Mapping[str, Any]) -> None:
         """Store the outcome, an HTTP status and body."""
         with self._database.transaction() as connection:
             connection.execute(
-                "UPDATE answers SET status = ?, body = ? WHERE request_id = ?",
-                (status, json.dumps(dict(body), ensure_ascii=False), request_id),
+                "UPDATE answers SET status = ?, body = ? WHERE holder = ? AND request_id = ?",
+                (status, json.dumps(dict(body), ensure_ascii=False), *key),
             )
 
-    def discard(self, request_id: str) -> None:
+    def discard(self, key: RequestKey) -> None:
         """Forget the request: nothing took effect, the same id may run anew."""
         with self._database.transaction() as connection:
-            connection.execute("DELETE FROM answers WHERE request_id = ?", (request_id,))
+            connection.execute("DELETE FROM answers WHERE holder = ? AND request_id = ?", key)
 
     def sweep(self, limit: int) -> int:
         """Delete at most ``limit`` rows past the TTL; returns how many."""
         with self._database.transaction() as connection:
             return connection.execute(
-                "DELETE FROM answers WHERE request_id IN (SELECT request_id FROM answers WHERE created_at < ? LIMIT ?)",
+                "DELETE FROM answers WHERE (holder, request_id) IN"
+                " (SELECT holder, request_id FROM answers WHERE created_at < ? LIMIT ?)",
                 (self._oldest_kept(), limit),
             ).rowcount
 

@@ -12,10 +12,14 @@ from clawcraft.clock import rfc3339
 from clawcraft.errors import ApprovalExpired
 from clawcraft.jobs.plain import plain, plain_text
 
+RequestKey = tuple[str, str]
+"""Holder and request_id: each holder counts its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """One valid request: every field has passed its schema, ``args`` that of its action."""
+    """One valid request: every field has passed its schema, ``args`` that of its action. ``holder`` is the named agent
+    whose token brought it, empty for the service's own token."""
 
     action: str
     args: Mapping[str, Any]
@@ -23,11 +27,21 @@ class Envelope:
     request_id: str | None = None
     mission_id: str | None = None
     correlation_id: str | None = None
+    holder: str = ""
+
+    @property
+    def request_key(self) -> RequestKey | None:
+        """What makes two requests the same one; None without a request_id."""
+        return None if self.request_id is None else (self.holder, self.request_id)
+
+    def held_by(self, holder: str) -> "Envelope":
+        return replace(self, holder=holder)
 
     def claims(self) -> dict[str, str]:
         """What a refusal names and a log shows of the request."""
         names = ("request_id", "agent_id", "action", "mission_id", "correlation_id")
-        return {name: text for name in names if (text := getattr(self, name)) is not None}
+        claims = {name: text for name in names if (text := getattr(self, name)) is not None}
+        return {**claims, "holder": self.holder} if self.holder else claims
 
 
 class JobStatus(StrEnum):
@@ -98,7 +112,8 @@ PENDING_MESSAGE: Final = "waiting for the streamer; nothing has been done yet"
 @dataclass(frozen=True, slots=True)
 class Job:
     """One asynchronous action. Times are Unix seconds; ``error`` is a ``ClawcraftError.to_json()``; ``approval`` is
-    None where nobody had to be asked."""
+    None where nobody had to be asked; ``holder`` as in its envelope: nobody else may know of it, but who holds the
+    service's own token."""
 
     id: str
     action: str
@@ -115,6 +130,7 @@ class Job:
     result: Mapping[str, Any] | None = None
     error: Mapping[str, Any] | None = None
     approval: Approval | None = None
+    holder: str = ""
 
     @property
     def is_pending(self) -> bool:

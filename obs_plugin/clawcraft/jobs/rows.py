@@ -10,7 +10,7 @@ from clawcraft.errors import InvalidRequest
 from clawcraft.jobs.model import Approval, ApprovalState, Job, JobStatus, Progress
 
 _AS_THEY_ARE: Final = (
-    *("id", "action", "agent_id", "request_id", "mission_id", "correlation_id"),
+    *("id", "action", "agent_id", "holder", "request_id", "mission_id", "correlation_id"),
     *("created_at", "started_at", "finished_at"),
 )
 _CHANGING: Final = (
@@ -25,7 +25,7 @@ INSERT: Final = (
 UPDATE: Final = f"UPDATE jobs SET {', '.join(f'{name} = :{name}' for name in _CHANGING)} WHERE id = :id"  # noqa: S608
 KEPT: Final = "(finished_at IS NULL OR finished_at >= ?)"
 """The jobs within their TTL, given the oldest end that is still kept."""
-FILTERS: Final = ("status", "action", "mission_id", "correlation_id")
+FILTERS: Final = ("status", "action", "mission_id", "correlation_id", "holder")
 
 
 def to_row(job: Job) -> dict[str, Any]:
@@ -70,6 +70,8 @@ def listing(filters: Mapping[str, str], cursor: str | None, oldest_kept_s: float
         raise InvalidRequest(f"{status!r} is not a job status", details={"allowed": [str(each) for each in JobStatus]})
     conditions = [f"{name} = ?" for name in filters]
     values: list[Any] = list(filters.values())
+    if "holder" in filters:
+        conditions.append("holder <> ''")  # which lets SQLite use the index of named agents' jobs
     if cursor is not None:
         if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):
             raise InvalidRequest("the cursor is not one that this listing gave", details={"cursor": cursor})

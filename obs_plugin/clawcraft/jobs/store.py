@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from clawcraft.actions.catalogue import BY_NAME
 from clawcraft.clock import Clock
 from clawcraft.database import Database
 from clawcraft.errors import (
@@ -29,12 +30,16 @@ from clawcraft.errors import (
 )
 from clawcraft.jobs.database import JOB_TABLE
 from clawcraft.jobs.kept_answers import AnswerTable
-from clawcraft.jobs.model import QUEUED_MESSAGE, Envelope, Job, JobStatus, Progress
+from clawcraft.jobs.model import QUEUED_MESSAGE, Envelope, Job, JobStatus, Progress, RequestKey
 from clawcraft.jobs.rows import COLUMNS, INSERT, KEPT, UPDATE, from_row, listing, to_row
 from clawcraft.telemetry.events import EventLog
 
 FILE_NAME: Final = "jobs.sqlite3"
 MAX_ACTIVE: Final = 1024
+MAX_ACTIVE_OF_AGENT: Final = 64
+"""Of each named agent: it can fill its own queue and nobody else's."""
+ROOM_FOR_STOPS: Final = 16
+"""Beyond these, for each holder: whoever filled its queue can still stop the stream."""
 ENDED_IN_MEMORY: Final = 256
 QUEUE_FULL_RETRY_S: Final = 5.0
 SWEEP_BATCH: Final = 50
@@ -88,14 +93,17 @@ class JobStore:
 
     # --- reading --------------------------------------------------------------------------------------------------
 
-    def get(self, job_id: str) -> Job:
-        """Raises JobNotFound, also for a job past its TTL that no sweep has met yet."""
+    def get(self, job_id: str, holder: str = "") -> Job:
+        """Raises JobNotFound, also for a job past its TTL that no sweep has met yet, and for one that is not the named
+        agent ``holder``'s own."""
         job = self.in_memory(job_id)
         if job is None:
             with self._database.reading() as connection:
                 row = connection.execute(f"SELECT {COLUMNS} FROM jobs WHERE id = ?", (job_id,)).fetchone()
             job = None if row is None else from_row(row)
         if job is None or (job.finished_at is not None and job.finished_at < self._oldest_kept_s()):
+            job = None
+        if job is None or holder not in ("", job.holder):
             raise JobNotFound(f"there is no job {job_id!r}")
         return job
 
@@ -134,20 +142,21 @@ class JobStore:
 
     # --- the keys of idempotency ----------------------------------------------------------------------------------
 
-    def by_request_id(self, request_id: str) -> Accepted | None:
-        """The kept job with this request_id."""
-        return self._accepted("request_id = ?", request_id)
+    def by_request_key(self, key: RequestKey) -> Accepted | None:
+        """The kept job of this holder's request_id."""
+        return self._accepted("holder = ? AND request_id = ?", *key)
 
-    def knows(self, request_id: str) -> bool:
-        """Whether a job or an answer with this request_id is kept."""
-        return self.by_request_id(request_id) is not None or self.answers.get(request_id) is not None
+    def knows(self, key: RequestKey) -> bool:
+        """Whether a job or an answer of this holder's request_id is kept."""
+        return self.by_request_key(key) is not None or self.answers.get(key) is not None
 
     def latest_without_request_id(self, envelope: Envelope) -> Accepted | None:
-        """The newest job without request_id that has the envelope's action, agent, mission and correlation."""
+        """The newest job without request_id that has the envelope's holder, action, agent, mission and correlation."""
         scope, key = _scope(envelope)
         return self._accepted(
-            f"{scope} AND correlation_id IS ? AND request_id IS NULL AND agent_id = ? AND action = ? ORDER BY seq DESC",
-            *(key, envelope.correlation_id, envelope.agent_id, envelope.action),
+            f"{scope} AND correlation_id IS ? AND request_id IS NULL AND agent_id = ? AND holder = ? AND action = ?"
+            " ORDER BY seq DESC",
+            *(key, envelope.correlation_id, envelope.agent_id, envelope.holder, envelope.action),
         )
 
     def other_action_since(self, seq: int, envelope: Envelope) -> bool:
@@ -156,8 +165,8 @@ class JobStore:
         scope, key = _scope(envelope)
         with self._database.reading() as connection:
             row = connection.execute(
-                f"SELECT 1 FROM jobs WHERE {scope} AND seq > ? AND agent_id = ? AND action <> ? LIMIT 1",
-                (key, seq, envelope.agent_id, envelope.action),
+                f"SELECT 1 FROM jobs WHERE {scope} AND seq > ? AND agent_id = ? AND holder = ? AND action <> ? LIMIT 1",
+                (key, seq, envelope.agent_id, envelope.holder, envelope.action),
             ).fetchone()
         return row is not None
 
@@ -178,21 +187,17 @@ class JobStore:
             status=JobStatus.QUEUED,
             progress=Progress(0, QUEUED_MESSAGE, now_s),
             created_at=now_s,
+            holder=envelope.holder,
         )
         if ask_until is not None:
             job = job.asked(ask_until, now_s=now_s)
         with self._database.lock:
-            if len(self._active) >= MAX_ACTIVE:
-                raise QueueFull(
-                    f"{MAX_ACTIVE} jobs wait or run already",
-                    details={"limit": MAX_ACTIVE},
-                    retry_after_s=QUEUE_FULL_RETRY_S,
-                )
+            self._refuse_when_full(job)
             with self._database.transaction() as connection:
                 if job.request_id is not None:  # An expired job that no sweep has met yet frees its key.
                     connection.execute(
-                        "DELETE FROM jobs WHERE request_id = ? AND finished_at < ?",
-                        (job.request_id, self._oldest_kept_s()),
+                        "DELETE FROM jobs WHERE holder = ? AND request_id = ? AND finished_at < ?",
+                        (job.holder, job.request_id, self._oldest_kept_s()),
                     )
                 connection.execute(INSERT, {**to_row(job), "fingerprint": fingerprint})
             self._active[job.id] = job
@@ -301,6 +306,14 @@ class JobStore:
 
     # --- inside ---------------------------------------------------------------------------------------------------
 
+    def _refuse_when_full(self, job: Job) -> None:
+        limit = MAX_ACTIVE_OF_AGENT if job.holder else MAX_ACTIVE
+        room = limit + ROOM_FOR_STOPS if BY_NAME[job.action].supersedes else limit
+        if sum(other.holder == job.holder for other in self._active.values()) >= room:
+            raise QueueFull(
+                f"{limit} jobs wait or run already", details={"limit": limit}, retry_after_s=QUEUE_FULL_RETRY_S
+            )
+
     def _end_leftovers(self) -> None:
         """A job found queued or running was cut off by the end of OBS. It is never resumed: a start that waited then
         must not put the streamer live now."""
@@ -382,6 +395,7 @@ class JobStore:
     def _announce(self, job: Job) -> None:
         told: dict[str, Any] = {"job_id": job.id, "status": str(job.status)}
         told |= {name: getattr(job, name) for name in _TOLD}
+        told["holder"] = job.holder or None
         if job.approval is not None:
             told |= {"approval": str(job.approval.state), "approval_by": job.approval.by}
         if job.started_at is not None:

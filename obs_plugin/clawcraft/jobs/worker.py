@@ -1,8 +1,9 @@
 """The threads that run jobs: only here does the service start or stop a stream.
 
 Starts have one thread, and what ends them has another: a stop queues behind no start, and behind nothing that a start
-waits for. A start that was accepted after a stop begins after it. Within a thread the order is that of acceptance.
-Everything else that became a job, mostly because the streamer was asked about it, has ACTION_LANES threads of its own.
+waits for. A start that was accepted after a stop begins after it. Within a thread the order is that of acceptance;
+named agents take turns, so that none waits for all that another has asked for. Everything else that became a job,
+mostly because the streamer was asked about it, has ACTION_LANES threads of its own.
 
 ``submit`` is called on HTTP workers, ``start`` and ``stop`` by the service's owner, ``forbid`` by whoever changes what
 the agent may do, also on OBS's UI thread; the rest is the worker's own.
@@ -33,23 +34,31 @@ class _Lane:
     def __init__(self, name: str, run: Callable[["_Lane"], None]) -> None:
         self.queue: deque[Job] = deque()
         self.current: _Running | None = None
+        self._last_holder: str | None = None
         self.thread = threading.Thread(target=run, args=(self,), name=name, daemon=True)
 
     @property
     def is_idle(self) -> bool:
         return not self.queue and self.current is None
 
+    def take(self) -> Job:
+        """The next job: the oldest, unless its holder had the last turn and another one waits."""
+        job = next((job for job in self.queue if job.holder != self._last_holder), self.queue[0])
+        self.queue.remove(job)
+        self._last_holder = job.holder
+        return job
+
 
 class StreamWorker:
-    """Its threads wait in memory, and never poll. ``may`` raises what forbids an action now; ``asks`` takes a job back
-    that the streamer wants to be asked about by now, and says so. ``end_start`` ends what a start may be blocked in,
-    with an error for its job; ``interrupt`` ends everything, for good."""
+    """Its threads wait in memory, and never poll. ``may`` raises what forbids an action to a holder now; ``asks`` takes
+    a job back that the streamer wants to be asked about by now, and says so. ``end_start`` ends what a start may be
+    blocked in, with an error for its job; ``interrupt`` ends everything, for good."""
 
     def __init__(
         self,
         store: JobStore,
         handlers: Handlers,
-        may: Callable[[str], None],
+        may: Callable[[str, str], None],
         asks: Callable[[Job, Callable[[], None]], bool],
         end_start: Callable[[ClawcraftError], None],
         interrupt: Callable[[], None],
@@ -148,19 +157,18 @@ class StreamWorker:
 
     def _forbids(self, job: Job) -> ClawcraftError | None:
         try:
-            self._may(job.action)
+            self._may(job.action, job.holder)
         except ClawcraftError as error:
             return error
         return None
 
     def _displace(self, job: Job) -> list[Job]:
         """Under the lock, so that the start meant is still the one that runs: cancel it, and unqueue those behind."""
-        action = BY_NAME[job.action].supersedes
         lane = self._starts
-        waiting = [other for other in lane.queue if other.action == action]
+        waiting = [other for other in lane.queue if supersedes(job, other)]
         if waiting:
-            lane.queue = deque(other for other in lane.queue if other.action != action)
-        if lane.current is not None and lane.current.job.action == action:
+            lane.queue = deque(other for other in lane.queue if not supersedes(job, other))
+        if lane.current is not None and supersedes(job, lane.current.job):
             # First the mark, then the call: a start that has not reached OBS yet meets the mark at its next
             # progress, one that waits for OBS is woken by the call.
             lane.current.cancel(superseded_by(job))
@@ -189,7 +197,7 @@ class StreamWorker:
                 if self._stopping:
                     return None
                 if is_due():
-                    lane.current = _Running(lane.queue.popleft(), self._store.progress, self._may)
+                    lane.current = _Running(lane.take(), self._store.progress, self._may)
                     return lane.current
                 self._forbidden = False
                 queued = [(waiting_in, job) for waiting_in in self._lanes for job in waiting_in.queue]
@@ -241,7 +249,9 @@ class StreamWorker:
 class _Running:
     """The job that runs."""
 
-    def __init__(self, job: Job, store_progress: Callable[[str, int, str], None], may: Callable[[str], None]) -> None:
+    def __init__(
+        self, job: Job, store_progress: Callable[[str, int, str], None], may: Callable[[str, str], None]
+    ) -> None:
         self.job = job
         self._store_progress = store_progress
         self._may = may
@@ -259,7 +269,7 @@ class _Running:
         """Any thread, returns at once. Raises what forbids the job's action by now, or why the job is to end."""
         if self._cancelled is not None:
             raise self._cancelled
-        self._may(self.job.action)
+        self._may(self.job.action, self.job.holder)
 
     def progress(self, percent: int, message: str) -> None:
         """Persist progress. Raises Superseded or Interrupted once the job is to end."""
@@ -274,3 +284,8 @@ _SERVICE_ENDED: Final = "the service stopped before this job ended"
 def superseded_by(by: Job) -> Superseded:
     """Why a start that waits ends when the stop ``by`` is accepted."""
     return Superseded("a stop was accepted after this start", details={"stop_job_id": by.id})
+
+
+def supersedes(job: Job, other: Job) -> bool:
+    """A named agent's stop ends only its own starts that wait."""
+    return BY_NAME[job.action].supersedes == other.action and job.holder in ("", other.holder)

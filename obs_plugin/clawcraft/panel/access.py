@@ -21,6 +21,7 @@ from clawcraft.panel.fields import (
     environment_origin,
     rows_of,
 )
+from clawcraft.panel.press_again import PressAgain
 from clawcraft.panel.status import escape
 from clawcraft.secrets import Secret, SecretStoreError, new_token
 from clawcraft.service import Service
@@ -100,15 +101,13 @@ class Access:
         self._service = service
         self._secrets = secrets
         self._shown = False
-        self._sure_for_redraws = 0
+        self._renewal = PressAgain()
 
     def box(self) -> Box:
         settings, given = self._service.settings, environment_origin(TOKEN)
         known = settings is not None
         token = settings.service_token.reveal() if settings is not None and self._shown else ""
-        # Sure means: this button twice in a row, with nothing but its own redraw in between.
-        self._sure_for_redraws = max(0, self._sure_for_redraws - 1)
-        asked = _SURE if self._sure_for_redraws else _ASK
+        asked = _SURE if self._renewal.asks_again() else _ASK
         rows = (
             Info("token_place", "Token", given or f"kept in {escape(self._service.secrets.path)}"),
             Copy(SHOWN_TOKEN, "Token to copy", token, visible=bool(token)),
@@ -123,8 +122,5 @@ class Access:
         self._shown = not self._shown
 
     def _new_token(self) -> None:
-        if not self._sure_for_redraws:
-            self._sure_for_redraws = 2
-            return
-        self._sure_for_redraws = 0
-        self._secrets.put({TOKEN.name: new_token()})
+        if self._renewal.pressed():
+            self._secrets.put({TOKEN.name: new_token()})

@@ -115,8 +115,13 @@ FIELDS: Final = (
 )
 SECRETS: Final = tuple(field for field in FIELDS if field.setting.secret)
 SHOWN_TOKEN: Final = "shown_token"
+SHOWN_AGENT_TOKEN: Final = "shown_agent_token"
 KEEP_PAUSED: Final = "keep_paused"
-NEVER_SAVED: Final = (SHOWN_TOKEN, *(name.lower() for name in SECRET_NAMES), *map(policy_key, ACTIONS))
+NEVER_SAVED: Final = (
+    *(SHOWN_TOKEN, SHOWN_AGENT_TOKEN),
+    *(name.lower() for name in SECRET_NAMES),
+    *map(policy_key, ACTIONS),
+)
 
 
 def rows_of(field: Field, typed: str) -> Iterator[Row]:

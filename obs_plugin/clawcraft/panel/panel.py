@@ -11,6 +11,7 @@ from clawcraft.obs.script_ui import Box, Choice, Row, ScriptUi, Switch
 from clawcraft.panel import fields
 from clawcraft.panel.access import Access, TypedSecrets
 from clawcraft.panel.actions import Actions
+from clawcraft.panel.agents import NamedAgents
 from clawcraft.panel.approval import Questions
 from clawcraft.panel.audit import audit_box
 from clawcraft.panel.background import Background
@@ -47,6 +48,7 @@ class Panel:
         self._collections = OtherCollections(service, self._background)
         self._twitch = TwitchConnection(service, ui.settings, self._secrets, self._background)
         self._access = Access(service, self._secrets)
+        self._agents = NamedAgents(service, ui.settings, self._background)
         ui.add_hotkey(*_PAUSE_KEY, self._toggle_pause)
         ui.add_hotkey(*_ALLOW_KEY, self._questions.allow_oldest)
         ui.add_hotkey(*_DENY_KEY, self._questions.deny_oldest)
@@ -86,6 +88,7 @@ class Panel:
             self._trust.box(),
             self._twitch.box(),
             self._access.box(),
+            self._agents.box(),
             Box("group_actions", "Actions", (*self._actions.rows(), *self._settings(fields.ASKING))),
             Box("group_stream", "Stream", (*self._scene(), *self._settings(fields.STREAM))),
             Box("group_service", "Service", tuple(self._settings(fields.SERVICE))),

@@ -4,11 +4,12 @@
 export const DEFAULT_BASE_URL = "http://127.0.0.1:3040";
 
 const SENDABLE = /^[\x21-\x7e]+$/;
+const AGENT_ID = /^[A-Za-z0-9._:-]{2,120}$/;
 
 /**
  * @param {Record<string, unknown> | undefined} raw  `plugins.entries.<id>.config`, secrets resolved by OpenClaw
- * @returns {Readonly<{baseUrl: string, token: string, signatureSecret: string | null, confirmGoLive: boolean,
- *   confirmStop: boolean, jobWaitS: number, requestTimeoutS: number, problem: string | null}>}
+ * @returns {Readonly<{baseUrl: string, token: string, signatureSecret: string | null, agentId: string | null,
+ *   confirmGoLive: boolean, confirmStop: boolean, jobWaitS: number, requestTimeoutS: number, problem: string | null}>}
  *   `problem` is a sentence, without the text of any secret, if no request can be made
  */
 export function readConfig(raw = {}) {
@@ -18,11 +19,16 @@ export function readConfig(raw = {}) {
     problems.push("'token' is not set");
   }
   const signatureSecret = secret("signatureSecret", raw.signatureSecret, problems);
+  const agentId = raw.agentId ?? null;
+  if (agentId !== null && !(typeof agentId === "string" && AGENT_ID.test(agentId))) {
+    problems.push("'agentId' is not the name of an agent: 2 to 120 of A-Z a-z 0-9 . _ : -");
+  }
   const baseUrl = address(raw.baseUrl ?? DEFAULT_BASE_URL, problems);
   return Object.freeze({
     baseUrl,
     token,
     signatureSecret: raw.signatureSecret === undefined ? null : signatureSecret,
+    agentId,
     confirmGoLive: raw.confirmGoLive === true,
     confirmStop: raw.confirmStop === true,
     jobWaitS: raw.jobWaitS ?? 300,

@@ -60,7 +60,8 @@ export class Tools {
     const id = requestId(toolCallId, runId);
     const envelope = {
       request_id: id,
-      agent_id: agentId(session.agentId),
+      // The token of a named agent takes no other name than its own.
+      agent_id: this.config.agentId ?? agentId(session.agentId),
       action: entry.action,
       args: entry.kind === "async" ? args : params,
       // The session key can hold a phone number or a name; the session id is only an id.

@@ -30,6 +30,13 @@ test("a sync action carries OpenClaw's ids and returns the service's result", as
   });
 });
 
+test("with a named agent's token its name is sent, whichever agent of OpenClaw calls", async (t) => {
+  const service = await Service.start(t, () => sync({ request_id: "r", status: "updated" }));
+  const gateway = gatewayFor(t, service, { agentId: "show-producer" });
+  await gateway.call("twitch_set_title", { title: "Hi" }, { session: { ...SESSION, agentId: "other" } });
+  assert.equal(service.requests[0].body.agent_id, "show-producer");
+});
+
 test("the text for the model is the same as the details", async (t) => {
   const service = await Service.start(t, () => sync({ request_id: "r", status: "updated" }));
   const tool = gatewayFor(t, service).tools.get("twitch_set_title")(SESSION);

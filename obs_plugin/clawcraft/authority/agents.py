@@ -1,0 +1,122 @@
+"""Whose token a request carries: the service's own, or that of an agent which the streamer named; and what narrows it.
+
+The holder of the service's token is ``""``: it may use any agent_id and sees every job. A named agent is its name. The
+file is looked at each time and read when it has changed, so that a revocation counts at once, whoever wrote it. Any
+thread; no lock, since OBS's UI thread asks too.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from clawcraft.actions.catalogue import Limit, Policy
+from clawcraft.authority.agent_file import AgentFile, AgentFileError, NamedAgent, Stamp, token_hash
+from clawcraft.clock import Clock, rfc3339
+from clawcraft.errors import ActionDisabled, AgentMismatch, Unauthorized
+from clawcraft.jobs.model import Envelope
+from clawcraft.telemetry.events import EventLog
+
+SERVICE_HOLDER: Final = ""
+"""The holder of the service's own token."""
+_TOKEN_LENGTH: Final = 43
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the file said when it had ``stamp``."""
+
+    stamp: Stamp = None
+    problem: str = ""
+    by_name: Mapping[str, NamedAgent] = field(default_factory=dict)
+    by_hash: Mapping[str, NamedAgent] = field(default_factory=dict)
+
+
+class Agents:
+    """The named agents of ``file``. Where it cannot be read there are none, and ``problem`` says so."""
+
+    def __init__(self, file: AgentFile, clock: Clock, log: EventLog) -> None:
+        self._file = file
+        self._clock = clock
+        self._log = log
+        self._last_known = _Known()
+        self.last_seen: dict[str, float] = {}
+        """When each showed its token last, in Unix seconds, since the service began."""
+
+    @property
+    def problem(self) -> str:
+        """Why the file cannot be read; empty where all is well."""
+        return self._known().problem
+
+    @property
+    def all(self) -> list[NamedAgent]:
+        """Also those whose time is over."""
+        return list(self._known().by_name.values())
+
+    def of_token(self, token: bytes) -> str | None:
+        """The holder of a named agent's ``token``, None for one that nobody has. Raises Unauthorized once its time is
+        over. Looked up by its hash: how long that takes tells nothing about a token."""
+        agent = self._known().by_hash.get(token_hash(token))
+        if agent is None:
+            return None
+        if agent.until is not None and agent.ended(self._clock.time()):
+            raise Unauthorized(
+                f"this token was good until {rfc3339(agent.until)}", hint="Ask the streamer for another token."
+            )
+        self.last_seen[agent.name] = self._clock.time()
+        return agent.name
+
+    def named(self, holder: str) -> NamedAgent:
+        """Raises ActionDisabled once ``holder`` is revoked or its time over: what it asked for before must not run."""
+        agent = self._known().by_name.get(holder)
+        if agent is None or agent.ended(self._clock.time()):
+            raise ActionDisabled(f"the streamer has revoked the agent {holder!r}, or its time is over")
+        return agent
+
+    def claim(self, holder: str, envelope: Envelope) -> Envelope:
+        """``envelope``, which is ``holder``'s from here on. Raises AgentMismatch where it says another's name."""
+        if holder == SERVICE_HOLDER:
+            return envelope
+        if envelope.agent_id != holder:
+            raise AgentMismatch("agent_id is not the name that this token belongs to", details={"agent_id": holder})
+        return envelope.held_by(holder)
+
+    def policy(self, general: Policy, action: str, holder: str) -> Policy:
+        """What ``holder`` may do with ``action``, given what every agent may. Raises as ``named``."""
+        return general if holder == SERVICE_HOLDER else self.named(holder).narrow(general, action)
+
+    def limit(self, general: Limit, action: str, holder: str) -> Limit:
+        """How often ``holder`` may use ``action``, given how often every agent may. Raises as ``named``."""
+        return general if holder == SERVICE_HOLDER else self.named(holder).narrow_limit(general, action)
+
+    def about(self, holder: str) -> dict[str, Any]:
+        """What ``GET /status`` tells a named agent of itself. Raises as ``named``."""
+        agent = self.named(holder)
+        return {
+            "name": agent.name,
+            "until": None if agent.until is None else rfc3339(agent.until),
+            "limits_per_min": dict(agent.limits),
+        }
+
+    def holds_token(self, text: str) -> bool:
+        """Whether ``text`` has a named agent's token in it, with whatever spaces: only its hash is known."""
+        by_hash = self._known().by_hash
+        packed = "".join(text.split()).encode()
+        places = range(len(packed) - _TOKEN_LENGTH + 1) if by_hash else ()
+        return any(token_hash(packed[place : place + _TOKEN_LENGTH]) in by_hash for place in places)
+
+    def _known(self) -> _Known:
+        known = self._last_known
+        try:
+            stamp = self._file.stamp()
+            if stamp == known.stamp and (stamp is not None or not known.problem):
+                return known
+            agents = self._file.read()
+            known = _Known(stamp, "", agents, {agent.token_hash: agent for agent in agents.values()})
+        except AgentFileError as error:
+            known = _Known(stamp, str(error))
+        except OSError as error:  # which may be over the next time
+            known = _Known(None, f"the named agents cannot be read: {error}; no named agent gets in")
+        if known.problem and known.problem != self._last_known.problem:
+            self._log.event("agents_unreadable", reason=known.problem)
+        self._last_known = known
+        return known

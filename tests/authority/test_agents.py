@@ -1,0 +1,237 @@
+"""Named agents: a token kept as a hash alone, what narrows its holder, and a file that whoever changes it changes at
+once."""
+
+import json
+import os
+import stat
+from datetime import datetime
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clawcraft.actions.catalogue import BY_NAME, Limit, Policy, stricter
+from clawcraft.authority import agent_file
+from clawcraft.authority.agent_file import AgentFile, AgentFileError, NamedAgent, check_name, end_of
+from clawcraft.authority.agents import SERVICE_HOLDER, Agents
+from clawcraft.authority.known_secrets import KnownSecrets
+from clawcraft.authority.rate_limit import RateLimiter
+from clawcraft.clock import rfc3339
+from clawcraft.errors import ActionDisabled, AgentMismatch, RateLimited, Unauthorized
+from clawcraft.secrets import Secret, SecretStore, new_token
+from tests.support.agents import add_agent, agents_of, no_agents
+from tests.support.clock import ManualClock
+from tests.support.events import RecordedEvents
+from tests.support.http_service import CONTRACT
+from tests.support.job_rig import start
+from tests.support.settings import make_settings
+
+TITLE, CLIP = "twitch.set_title", "twitch.create_clip"
+
+
+@pytest.fixture
+def agents(tmp_path: Path, clock: ManualClock, events: RecordedEvents) -> Agents:
+    return agents_of(tmp_path, clock, events)
+
+
+def holder_of(agents: Agents, token: Secret) -> str | None:
+    return agents.of_token(token.reveal().encode())
+
+
+# --- the file ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_token_lies_nowhere_but_as_a_hash_in_a_file_of_its_users_own(tmp_path: Path) -> None:
+    token = add_agent(tmp_path, "producer")
+    files = [path for path in tmp_path.iterdir() if path.is_file()]
+    assert not [path for path in files if token.reveal() in path.read_text()]
+    if os.name != "nt":
+        assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+
+
+def test_what_is_kept_of_an_agent_is_what_was_said(tmp_path: Path) -> None:
+    agent = NamedAgent(
+        "a:b", "0" * 64, 1_780_000_000.0, 1_790_000_000.5, frozenset({TITLE}), {TITLE: Policy.ASK}, {TITLE: 3}
+    )
+    AgentFile(tmp_path).add(agent)
+    assert AgentFile(tmp_path).read() == {"a:b": agent}
+
+
+def test_an_agent_counts_at_once_whoever_made_renewed_or_revoked_it(tmp_path: Path, agents: Agents) -> None:
+    first = add_agent(tmp_path, "producer")
+    assert holder_of(agents, first) == "producer"
+    second = new_token()
+    AgentFile(tmp_path).renew("producer", second)
+    assert (holder_of(agents, first), holder_of(agents, second)) == (None, "producer")
+    AgentFile(tmp_path).revoke("producer")
+    assert holder_of(agents, second) is None
+    with pytest.raises(ActionDisabled, match="revoked"):
+        agents.named("producer")
+
+
+def test_a_name_is_there_once_and_the_others_are_told(tmp_path: Path) -> None:
+    file = AgentFile(tmp_path)
+    add_agent(tmp_path, "producer")
+    with pytest.raises(AgentFileError, match="renew"):
+        add_agent(tmp_path, "producer")
+    with pytest.raises(AgentFileError, match="there are: producer"):
+        file.revoke("nobody")
+    with pytest.raises(AgentFileError, match="there are: producer"):
+        file.renew("nobody", new_token())
+
+
+def test_the_number_of_agents_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent_file, "MAX_AGENTS", 2)
+    add_agent(tmp_path, "one")
+    add_agent(tmp_path, "two")
+    with pytest.raises(AgentFileError, match="revoke one"):
+        add_agent(tmp_path, "three")
+
+
+def spoiled(**changes: Any) -> str:
+    agent = NamedAgent("producer", "0" * 64, 1_780_000_000.0).to_json()
+    return json.dumps({"agents": [{**agent, **changes}]})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        '{"agents": [{}]}',
+        spoiled(name="a b"),
+        spoiled(token_sha256="short"),
+        spoiled(until="soon"),
+        spoiled(policy={TITLE: "perhaps"}),
+        spoiled(limits={TITLE: 0}),
+        spoiled(only=7),
+    ],
+)
+def test_a_file_that_is_not_understood_lets_no_agent_in_and_is_told_once(
+    tmp_path: Path, agents: Agents, events: RecordedEvents, content: str
+) -> None:
+    token = add_agent(tmp_path, "other")
+    (tmp_path / "agents.json").write_text(content)
+    assert holder_of(agents, token) is None
+    assert agents.all == []
+    assert str(tmp_path / "agents.json") in agents.problem
+    assert len(events.named("agents_unreadable")) == 1
+    with pytest.raises(AgentFileError, match="move the file away"):
+        add_agent(tmp_path, "another")
+    (tmp_path / "agents.json").unlink()
+    assert agents.problem == ""
+    assert holder_of(agents, add_agent(tmp_path, "other")) == "other"
+
+
+def test_a_disk_that_refuses_the_file_for_a_moment_is_asked_again(
+    tmp_path: Path, agents: Agents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = add_agent(tmp_path, "producer")
+    with monkeypatch.context() as patch:
+        patch.setattr(AgentFile, "read", lambda file: (tmp_path / "agents.json" / "no").read_text())
+        assert holder_of(agents, token) is None
+        assert "cannot be read" in agents.problem
+    assert holder_of(agents, token) == "producer"
+
+
+# --- names and ends ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["a", "a b", "ä-agent", "x" * 121, "", "a\n"])
+def test_a_name_is_what_an_agent_id_may_be(name: str) -> None:
+    assert CONTRACT.check_field("agent_id", name)
+    with pytest.raises(AgentFileError):
+        check_name(name)
+
+
+def test_a_name_may_be_all_that_an_agent_id_may_be() -> None:
+    name = "Ab0._:-" + "x" * 113
+    assert CONTRACT.check_field("agent_id", name) is None
+    assert check_name(name) == name
+
+
+def test_an_end_is_a_time_or_a_day_to_its_end() -> None:
+    assert end_of("2026-12-31T20:00:00+01:00") == end_of("2026-12-31T19:00:00Z")
+    assert end_of("2026-12-31") == datetime.fromisoformat("2027-01-01").timestamp()
+    for wrong in ("tomorrow", "", "2026-13-01", "9999-12-31"):
+        with pytest.raises(AgentFileError, match="2026-12-31"):
+            end_of(wrong)
+
+
+def test_after_its_end_a_token_is_over_and_says_so(tmp_path: Path, agents: Agents, clock: ManualClock) -> None:
+    end_s = clock.now_s + 60
+    token = add_agent(tmp_path, "producer", until=end_s)
+    clock.advance(59.9)
+    assert holder_of(agents, token) == "producer"
+    clock.advance(0.1)
+    with pytest.raises(Unauthorized, match=rfc3339(end_s)):
+        holder_of(agents, token)
+    with pytest.raises(ActionDisabled):
+        agents.policy(Policy.ALLOW, TITLE, "producer")
+    assert [agent.name for agent in agents.all] == ["producer"]  # to be renewed
+
+
+# --- what narrows -----------------------------------------------------------------------------------------------------
+
+
+def test_off_is_stricter_than_ask_and_ask_than_allow() -> None:
+    for general, own in product(Policy, Policy):
+        both = stricter(general, own)
+        assert both == stricter(own, general)
+        assert (both is Policy.OFF) == (Policy.OFF in (general, own))
+        assert (both is Policy.ALLOW) == (general is own is Policy.ALLOW)
+
+
+def test_an_agents_own_policy_only_narrows(tmp_path: Path, agents: Agents) -> None:
+    add_agent(tmp_path, "asks", policy={TITLE: Policy.ASK, CLIP: Policy.ALLOW})
+    add_agent(tmp_path, "titles-only", only=frozenset({TITLE}))
+    assert agents.policy(Policy.ALLOW, TITLE, "asks") is Policy.ASK
+    assert agents.policy(Policy.OFF, TITLE, "asks") is Policy.OFF
+    assert agents.policy(Policy.OFF, CLIP, "asks") is Policy.OFF
+    assert agents.policy(Policy.ASK, TITLE, "titles-only") is Policy.ASK
+    # Also an action that does not exist yet: the list says what there is for this agent.
+    assert agents.policy(Policy.ALLOW, "twitch.of_the_future", "titles-only") is Policy.OFF
+    assert agents.policy(Policy.ASK, TITLE, SERVICE_HOLDER) is Policy.ASK
+
+
+def test_an_agents_own_limit_only_narrows(tmp_path: Path, agents: Agents) -> None:
+    add_agent(tmp_path, "producer", limits={TITLE: 3, CLIP: 1000})
+    assert agents.limit(Limit(60, 20), TITLE, "producer") == Limit(3, 3)
+    assert agents.limit(Limit(60, 20), CLIP, "producer") == Limit(60, 20)
+    assert agents.limit(Limit(60, 20), "twitch.set_game", "producer") == Limit(60, 20)
+
+
+def test_each_agent_has_its_own_bucket_of_each_action(tmp_path: Path, agents: Agents, clock: ManualClock) -> None:
+    add_agent(tmp_path, "aa")
+    add_agent(tmp_path, "bb", limits={TITLE: 1})
+    limiter = RateLimiter(lambda: make_settings(rate_limit_per_min=2), clock, agents)
+    stop, title = BY_NAME["twitch.stop_stream"], BY_NAME[TITLE]
+    for holder, granted in (("aa", 2), ("bb", 1), (SERVICE_HOLDER, 2)):
+        for _ in range(granted):
+            limiter.take(title, holder)
+        with pytest.raises(RateLimited):
+            limiter.take(title, holder)
+        limiter.take(stop, holder)
+
+
+# --- who says to be whom ----------------------------------------------------------------------------------------------
+
+
+def test_a_named_agent_speaks_for_itself_and_the_services_token_for_anybody(agents: Agents) -> None:
+    assert agents.claim("agent", start("r")).holder == "agent"
+    assert agents.claim(SERVICE_HOLDER, start("r", agent_id="whoever")).holder == SERVICE_HOLDER
+    for other in ("Agent", "agents"):
+        with pytest.raises(AgentMismatch) as refused:
+            agents.claim("agent", start("r", agent_id=other))
+        assert refused.value.details == {"agent_id": "agent"}
+
+
+def test_no_text_gives_a_named_agents_token_away(tmp_path: Path, agents: Agents) -> None:
+    known = KnownSecrets(make_settings, SecretStore(tmp_path), agents.holds_token)
+    token = add_agent(tmp_path, "producer").reveal()
+    assert known.one_in(f"my token is {token}!")
+    assert known.one_in(" ".join(token))
+    assert not known.one_in(token[:-1])
+    assert not known.one_in("x" * 500)
+    assert not no_agents().holds_token(token)

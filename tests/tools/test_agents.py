@@ -1,0 +1,107 @@
+"""``tools/agents.py`` beside a running service: what it changes counts at the next request, without a restart."""
+
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import TOOLS, data_folder
+from tests.support.studio import Studio
+from tests.support.tool_client import ToolClient
+from tests.support.waiting import HANG_S
+
+TITLE, STOP = "twitch.set_title", "twitch.stop_stream"
+
+
+class Operator:
+    """Somebody at a terminal of the machine that OBS runs on."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(TOOLS / "agents.py"), "--data-dir", str(self._folder), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=HANG_S)
+
+    def does(self, *arguments: str) -> str:
+        """What a command that succeeds prints."""
+        done = self.run(*arguments)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    def fails(self, *arguments: str, status: int = 1) -> str:
+        done = self.run(*arguments)
+        assert (done.returncode, done.stdout) == (status, "")
+        return done.stderr
+
+
+@pytest.fixture
+def operator(tmp_path: Path) -> Operator:
+    return Operator(tmp_path / "data")
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    with Studio(tmp_path_factory.mktemp("studio"), with_twitch=False) as studio:
+        yield studio
+
+
+def test_an_agent_is_made_narrowed_renewed_and_revoked_beside_a_running_service(studio: Studio) -> None:
+    operator = Operator(data_folder(studio.folder))
+    token = operator.does("add", "producer", "--quiet", "--only", "set_title,stop_stream", "--limit", "set_title=1")
+    token = token.removesuffix("\n")
+    agent = ToolClient(studio.port, token, "producer")
+    assert agent.run(STOP, "r1")["status"] == "done"
+    enabled = [tool["name"] for tool in agent.get("/tools").json()["tools"] if tool["enabled"]]
+    assert enabled == [STOP, TITLE]
+    codes = [agent.post(TITLE, title=text).json()["error"]["code"] for text in ("x", "y")]
+    assert codes == ["twitch_not_configured", "rate_limited"]
+    assert agent.get("/status").json()["agent"]["limits_per_min"] == {TITLE: 1}
+
+    renewed = ToolClient(studio.port, operator.does("renew", "producer", "--quiet").strip(), "producer")
+    assert agent.get("/status").status_code == 401
+    assert [job["request_id"] for job in renewed.get("/tools/jobs").json()["jobs"]] == ["r1"]
+
+    assert "revoked" in operator.does("revoke", "producer")
+    assert renewed.post(STOP, "r2").status_code == 401
+    assert studio.client.get("/status").status_code == 200
+    for client in (agent, renewed):
+        client.close()
+
+
+def test_a_token_is_shown_once_and_the_list_says_what_each_may(operator: Operator, tmp_path: Path) -> None:
+    shown = operator.does("add", "producer", "--policy", "start_stream=ask,create_clip=off", "--until", "2000-01-01")
+    assert "agent_id" in shown
+    (token,) = [line.strip() for line in shown.splitlines() if line.startswith("    ")]
+    operator.does("add", "other")
+    listed = operator.does("list")
+    assert token not in listed
+    producer, other = listed.splitlines()
+    for words in ("producer", "twitch.start_stream=ask", "twitch.create_clip=off", "OVER since 2000-01-02 00:00"):
+        assert words in producer
+    assert "everything that is allowed" in other
+    files = list((tmp_path / "data").iterdir())
+    assert not [path for path in files if token in path.read_text()]
+    if os.name != "nt":
+        assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+
+
+def test_a_mistake_is_named_and_changes_nothing(operator: Operator) -> None:
+    assert "There are no named agents" in operator.does("list")
+    operator.does("add", "producer")
+    listed = operator.does("list")
+    assert "renew" in operator.fails("add", "producer")
+    assert "there are: producer" in operator.fails("revoke", "Producer")
+    for wrong, words in (
+        (("x",), "2 to 120"),
+        (("new", "--until", "soon"), "is not a day"),
+        (("new", "--only", "fly"), "'fly' is not an action"),
+        (("new", "--policy", "set_title=perhaps"), "the policies are"),
+        (("new", "--limit", "set_title=0"), "whole number"),
+    ):
+        assert words in operator.fails("add", *wrong, status=2)
+    assert operator.does("list") == listed
