@@ -230,6 +230,7 @@ def test_one_event_for_each_request_with_all_ids(service: HttpService) -> None:
 
     service.dispatcher.script = takes_a_while
     service.post(request("twitch.start_stream", mission_id="m", correlation_id="c"))
+    service.requests(1)  # each is told behind its answer, by the thread that served it
     service.get("/tools/jobs/missing", token="wrong")
     accepted, refused = service.requests(2)
     assert accepted.pop("duration_ms") == 250
