@@ -14,8 +14,8 @@ from clawcraft.authority.audit_file import AuditFile
 from clawcraft.authority.refusals import Count, RefusalCounts
 from clawcraft.clock import Clock
 from clawcraft.jobs.answer import Answer
-from clawcraft.jobs.model import Envelope, Job, JobStatus
-from clawcraft.jobs.plain import plain
+from clawcraft.jobs.model import Envelope, Job
+from clawcraft.jobs.plain import plain, plain_text
 
 LATEST: Final = 10
 RECENT: Final = 200
@@ -48,25 +48,27 @@ class AuditTrail:
         """A request that may run, or waits for the streamer, by ``decision``; ``holder`` of the token it came with. The
         ``ref`` of its entry, which is the job's id where there is a job."""
         ref = job_id or f"run_{secrets.token_hex(8)}"
-        details = {"args": envelope.args, **({"job_id": job_id} if job_id else {})}
+        details = {"args": dict(envelope.args), **({"job_id": job_id} if job_id else {})}
         text = dump(details)
         if self._holds_secret(text):  # the contract has refused it already; none is written all the same
-            text = dump(self._without_secrets(details))
+            text = dump(self._without_secrets(plain(details)))
         agent = (envelope.agent_id, holder, envelope.action)
         ids = (envelope.request_id, envelope.mission_id, envelope.correlation_id)
-        self._note(Row(ref, self._clock.time(), Kind.ASKED, decision, text, *agent, *ids))
+        self._note(Row(ref, self._clock.time(), Kind.ASKED, decision, plain_text(text), *agent, *ids))
         self._file.store()
         return ref
 
     def ended(self, ref: str, answer: Answer) -> None:
         """What a sync action came to."""
         self._end(ref, answer.body.get("result"), answer.body.get("error"))
+        self._file.store()
 
     def job_moved(self, job: Job) -> None:
-        """What a job came to; and before it runs, who let it."""
+        """What a job came to; and before it runs, who let it. The end of one that never ran has changed nothing, and is
+        stored with the next row: a thousand may end at once, and somebody waits for that."""
         if job.status.ended:
             self._end(job.id, job.result, job.error)
-        elif job.status is JobStatus.RUNNING:
+        if job.started_at is not None:
             self._file.store()
 
     def decided(self, job: Job, decision: str, by: str = "") -> None:
@@ -100,6 +102,7 @@ class AuditTrail:
     def begin(self) -> None:
         """Once it is certain that no other OBS is at work in the folder: what has no outcome was cut off by the end of
         the life before."""
+        self._file.store()
         self._file.read(self._look_back)
         self._file.add(remark(self._clock.time(), Kind.SERVICE, STARTED, {}))
         self._file.store()
@@ -144,7 +147,6 @@ class AuditTrail:
         else:
             outcome, details = str((result or {}).get("status", "done")), _of_result(result or {})
         self._note(Row(ref, self._clock.time(), Kind.ENDED, outcome, self._text(details)))
-        self._file.store()
 
     def _count(self, counts: list[Count]) -> None:
         for at_s, (code, action, agent_id, client), times in counts:
