@@ -325,10 +325,15 @@ def test_no_place_for_the_file_is_told_and_tried_again(
     ref = trail.act()
     trail.tend()
     assert "cannot be used" in trail.trouble
+    running = trail.asked(envelope("twitch.set_title", args={"title": "y"}), "allowed")
     (tmp_path / FILE_NAME).rmdir()
     trail.tend()
     assert trail.trouble == ""
-    assert [entry["ref"] for entry in trail.named("asked")] == [ref]
+    assert [(entry["ref"], entry.get("outcome")) for entry in trail.named("asked")] == [
+        (ref, "updated"),
+        (running, None),
+    ]
+    assert len(trail.named("service")) == 1
     trail.close()
 
 

@@ -102,16 +102,14 @@ class AuditTrail:
     def begin(self) -> None:
         """Once it is certain that no other OBS is at work in the folder: what has no outcome was cut off by the end of
         the life before."""
-        self._file.store()
-        self._file.read(self._look_back)
-        self._file.add(remark(self._clock.time(), Kind.SERVICE, STARTED, {}))
-        self._file.store()
+        self._file.store()  # what the job table has ended of it already
+        self._begin()
 
     def tend(self) -> None:
         """Supervisor, every minute, and often while in trouble."""
         if not self._file.is_open:
             self._file.open()
-            self.begin()
+            self._begin()  # what waits is of this life, and is stored behind
         self._count(self._refusals.take())
         self._file.tend()
 
@@ -121,6 +119,12 @@ class AuditTrail:
         self._file.close()
 
     # --- inside ---------------------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        if self._file.is_open:
+            self._file.read(self._look_back)
+            self._file.add(remark(self._clock.time(), Kind.SERVICE, STARTED, {}))
+            self._file.store()
 
     def _look_back(self, entries: Iterator[Entry]) -> None:
         cut_off: list[Row] = []
