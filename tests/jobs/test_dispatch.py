@@ -1,11 +1,15 @@
 """From a valid envelope to its answer: the order of checks, what answers say, and that nothing runs twice."""
 
+import contextlib
 import json
+import sqlite3
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from clawcraft.authority.audit_entries import newest_first
 from clawcraft.clock import rfc3339
 from clawcraft.errors import (
     Busy,
@@ -446,3 +450,43 @@ def test_an_answer_that_cannot_be_stored_is_given_and_kept_as_what_can_be(
     for answer in answers:
         assert answer.body["error"]["message"] == "no \ufffd"
         json.dumps(answer.body, ensure_ascii=False).encode()
+
+
+# --- the audit trail --------------------------------------------------------------------------------------------------
+
+
+def audited(folder: Path) -> list[tuple[str, Any, str]]:
+    """Action, arguments and outcome of each entry on disk, oldest first."""
+    with contextlib.closing(sqlite3.connect(folder / "audit.sqlite3")) as connection:
+        entries = list(newest_first(connection))[::-1]
+    return [(entry.first.action, entry.args, entry.outcome) for entry in entries if entry.first.action]
+
+
+def test_what_is_about_to_run_is_in_the_audit_trail_before_it_does_anything(rig: JobRig, tmp_path: Path) -> None:
+    rig.sync.gate.clear()
+    rig.stream.connects.clear()
+    job_id = rig.accept(start("s", args={"title": "Live", "obs_scene": "Game"}))
+    rig.stream.reached.acquire(timeout=HANG_S)
+    started = ("twitch.start_stream", {"title": "Live", "obs_scene": "Game"})
+    running = threading.Thread(target=rig.execute, args=(title("t"),))
+    running.start()
+    rig.sync.entered.acquire(timeout=HANG_S)
+    assert audited(tmp_path) == [(*started, ""), ("twitch.set_title", {"title": "hello"}, "")]
+    rig.sync.gate.set()
+    running.join()
+    rig.stream.let(rig.stream.connects)
+    rig.ended(job_id)
+    rig.worker.stop(HANG_S)
+    assert audited(tmp_path) == [(*started, "started"), ("twitch.set_title", {"title": "hello"}, "updated")]
+
+
+def test_a_repeat_and_what_is_refused_are_no_entries(rig: JobRig, tmp_path: Path) -> None:
+    for _ in range(2):
+        rig.execute(title("t"))
+        rig.run(stop("s"))
+    with pytest.raises(IdempotencyConflict):
+        rig.execute(title("t", "another"))
+    rig.limiter.refuses_with = RateLimited("slow down")
+    with pytest.raises(RateLimited):
+        rig.execute(title("u"))
+    assert [action for action, *_ in audited(tmp_path)] == ["twitch.set_title", "twitch.stop_stream"]

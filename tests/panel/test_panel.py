@@ -263,7 +263,7 @@ def test_what_the_agent_did_is_listed_with_its_words_and_what_came_of_it(streame
     assert not streamer.visible("group_audit")
     assert refused(agent, title="<b>bold</b>") == "twitch_not_configured"
     agent.run("twitch.start_stream", "start", obs_scene="Nowhere")
-    streamer.refresh()
+    streamer.sees("audit", "scene_not_found")
     newest, oldest = streamer.text("audit").split("<br>")
     assert "start_stream “Nowhere” · by test-agent · scene_not_found" in newest
     assert "set_title “&lt;b&gt;bold&lt;/b&gt;” · by test-agent · twitch_not_configured" in oldest

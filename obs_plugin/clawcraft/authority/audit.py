@@ -14,8 +14,8 @@ from clawcraft.authority.audit_file import AuditFile
 from clawcraft.authority.refusals import Count, RefusalCounts
 from clawcraft.clock import Clock
 from clawcraft.jobs.answer import Answer
-from clawcraft.jobs.model import ApprovalState, Envelope, Job, JobStatus
-from clawcraft.jobs.plain import plain
+from clawcraft.jobs.model import ApprovalState, Envelope, Job
+from clawcraft.jobs.plain import plain, plain_text
 
 LATEST: Final = 10
 RECENT: Final = 200
@@ -48,29 +48,31 @@ class AuditTrail:
         """A request that may run, or waits for the streamer, by ``decision``. The ``ref`` of its entry, which is the
         job's id where there is a job."""
         ref = job_id or f"run_{secrets.token_hex(8)}"
-        details = {"args": envelope.args, **({"job_id": job_id} if job_id else {})}
+        details = {"args": dict(envelope.args), **({"job_id": job_id} if job_id else {})}
         text = dump(details)
         if self._holds_secret(text):  # the contract has refused it already; none is written all the same
-            text = dump(self._without_secrets(details))
+            text = dump(self._without_secrets(plain(details)))
         agent = (envelope.agent_id, envelope.holder or SERVICE_TOKEN, envelope.action)
         ids = (envelope.request_id, envelope.mission_id, envelope.correlation_id)
-        self._note(Row(ref, self._clock.time(), Kind.ASKED, decision, text, *agent, *ids))
+        self._note(Row(ref, self._clock.time(), Kind.ASKED, decision, plain_text(text), *agent, *ids))
         self._file.store()
         return ref
 
     def ended(self, ref: str, answer: Answer) -> None:
         """What a sync action came to."""
         self._end(ref, answer.body.get("result"), answer.body.get("error"))
+        self._file.store()
 
     def job_moved(self, job: Job) -> None:
-        """What a job came to; and before it runs, who let it."""
+        """What a job came to; and before it runs, who let it. The end of one that never ran has changed nothing, and is
+        stored with the next row: a thousand may end at once, and somebody waits for that."""
         said = job.approval is not None and job.approval.decided_at is not None and job.started_at is None
         # A yes while it is queued, or a no, which ends it; a start may get both, one after the other.
         if job.approval is not None and said and (job.approval.state is ApprovalState.ALLOWED) != job.status.ended:
             self.decided(job, str(job.approval.state), str(job.approval.by))
         if job.status.ended:
             self._end(job.id, job.result, job.error)
-        elif job.status is JobStatus.RUNNING:
+        if job.started_at is not None:
             self._file.store()
 
     def decided(self, job: Job, decision: str, by: str = "") -> None:
@@ -104,15 +106,14 @@ class AuditTrail:
     def begin(self) -> None:
         """Once it is certain that no other OBS is at work in the folder: what has no outcome was cut off by the end of
         the life before."""
-        self._file.read(self._look_back)
-        self._file.add(remark(self._clock.time(), Kind.SERVICE, STARTED, {}))
-        self._file.store()
+        self._file.store()  # what the job table has ended of it already
+        self._begin()
 
     def tend(self) -> None:
         """Supervisor, every minute, and often while in trouble."""
         if not self._file.is_open:
             self._file.open()
-            self.begin()
+            self._begin()  # what waits is of this life, and is stored behind
         self._count(self._refusals.take())
         self._file.tend()
 
@@ -122,6 +123,12 @@ class AuditTrail:
         self._file.close()
 
     # --- inside ---------------------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        if self._file.is_open:
+            self._file.read(self._look_back)
+            self._file.add(remark(self._clock.time(), Kind.SERVICE, STARTED, {}))
+            self._file.store()
 
     def _look_back(self, entries: Iterator[Entry]) -> None:
         cut_off: list[Row] = []
@@ -148,7 +155,6 @@ class AuditTrail:
         else:
             outcome, details = str((result or {}).get("status", "done")), _of_result(result or {})
         self._note(Row(ref, self._clock.time(), Kind.ENDED, outcome, self._text(details)))
-        self._file.store()
 
     def _count(self, counts: list[Count]) -> None:
         for at_s, (code, action, agent_id, client), times in counts:
