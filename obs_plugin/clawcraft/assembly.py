@@ -11,8 +11,11 @@ from typing import Any, Final
 
 from clawcraft import VERSION, checks
 from clawcraft.actions.handlers import Handlers
+from clawcraft.authority.agent_starts import AgentStarts
 from clawcraft.authority.guard import Guard
+from clawcraft.authority.guard_rails import GuardRails
 from clawcraft.authority.known_secrets import KnownSecrets
+from clawcraft.authority.longest_stream import LongestStream
 from clawcraft.authority.pause import PauseSwitch
 from clawcraft.authority.rate_limit import AuthFailureLimiter, RateLimiter
 from clawcraft.clock import Clock
@@ -51,7 +54,6 @@ class Assembly:
     ) -> None:
         self._settings = settings
         self._stream = stream
-        self._secrets = secrets
         self._clock = clock
         self._server: HttpServer | None = None
         self._server_lock = threading.Lock()
@@ -63,14 +65,22 @@ class Assembly:
             self.twitch = Twitch(
                 self._settings_in_force, secrets, clock, self.log, self.metrics.twitch_call, version=VERSION
             )
+            self._starts = AgentStarts(clock)
             self.jobs = JobStore(
                 settings.data_dir / FILE_NAME, clock, lambda: self._settings.job_ttl_s, self.log, self._count_job
             )
             parts.callback(self.jobs.close)
+            self._starts.recall(self.jobs)
+            self._contract = Contract(SCHEMA_FOLDER, KnownSecrets(self._settings_in_force, secrets).one_in)
+            self.rails = GuardRails(self._settings_in_force, clock, self._contract.texts, self._starts)
+            self.longest_stream = LongestStream(stream, self._settings_in_force, clock, self.log, obs_line)
             handlers = Handlers(stream, self.twitch, self.log)
             self.pause = PauseSwitch(settings.data_dir, clock, self._forbid)
-            self._guard = Guard(self.pause, RateLimiter(self._settings_in_force, clock), self._settings_in_force)
-            self.worker = StreamWorker(self.jobs, handlers, self._guard.check, stream.end_start, stream.close, self.log)
+            limiter = RateLimiter(self._settings_in_force, clock)
+            self._guard = Guard(self.pause, limiter, self._settings_in_force, self.rails)
+            self.worker = StreamWorker(
+                self.jobs, handlers, self._guard.check_job, stream.end_start, stream.close, self.log
+            )
             self._slots = WaitSlots()
             self.dispatcher = Dispatcher(
                 handlers,
@@ -152,6 +162,7 @@ class Assembly:
             "paused": self.pause.paused,
             "paused_since": self.pause.status()["since"],
             "queue_length": self.jobs.queue_length(),
+            "guard_rails": self.rails.status() | self.longest_stream.status(),
             "storage": {"ok": not self.jobs.trouble, "problem": self.jobs.trouble or None},
         }
 
@@ -160,7 +171,7 @@ class Assembly:
     def _api(self) -> Api:
         return Api(
             gate=Gate(self._settings_in_force, self.jobs, AuthFailureLimiter(self._clock), self._clock),
-            contract=Contract(SCHEMA_FOLDER, KnownSecrets(self._settings_in_force, self._secrets).one_in),
+            contract=self._contract,
             settings=self._settings_in_force,
             guard=self._guard,
             dispatcher=self.dispatcher,
@@ -186,6 +197,7 @@ class Assembly:
         return 0 if server is None else server.busy_workers
 
     def _count_job(self, job: Job) -> None:
+        self._starts.note(job)
         if job.status.ended and job.finished_at is not None:
             outcome = "ok" if job.error is None else str(job.error["code"])
             self.metrics.job_ended(action=job.action, outcome=outcome, duration_s=job.finished_at - job.created_at)

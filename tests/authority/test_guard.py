@@ -5,13 +5,15 @@ from pathlib import Path
 import pytest
 
 from clawcraft.actions.catalogue import BY_NAME
+from clawcraft.authority.agent_starts import AgentStarts
 from clawcraft.authority.guard import Guard
+from clawcraft.authority.guard_rails import GuardRails
 from clawcraft.authority.pause import PauseSwitch
 from clawcraft.clock import rfc3339
 from clawcraft.errors import ActionDisabled, PausedByOperator
 from clawcraft.settings import Settings
 from tests.support.clock import ManualClock
-from tests.support.job_rig import LimiterDouble
+from tests.support.job_rig import CONTRACT, LimiterDouble
 from tests.support.settings import make_settings
 
 TITLE = "twitch.set_title"
@@ -22,7 +24,8 @@ class Rig:
         self.pause = PauseSwitch(folder, clock)
         self.limiter = LimiterDouble()
         self.settings: Settings = make_settings()
-        self.guard = Guard(self.pause, self.limiter, lambda: self.settings)
+        rails = GuardRails(lambda: self.settings, clock, CONTRACT.texts, AgentStarts(clock))
+        self.guard = Guard(self.pause, self.limiter, lambda: self.settings, rails)
 
 
 @pytest.fixture
@@ -31,18 +34,18 @@ def rig(tmp_path: Path, clock: ManualClock) -> Rig:
 
 
 def test_a_pause_refuses_everything_and_says_since_when(rig: Rig, clock: ManualClock) -> None:
-    rig.guard.check(TITLE)
+    rig.guard.check(TITLE, {})
     rig.pause.pause(survive_restart=False)
     rig.settings = make_settings(disabled_actions=(TITLE,))
     with pytest.raises(PausedByOperator) as refused:
-        rig.guard.check(TITLE)
+        rig.guard.check(TITLE, {})
     assert refused.value.details["since"] == rfc3339(clock.now_s)
     rig.pause.resume()
     with pytest.raises(ActionDisabled, match=TITLE):
-        rig.guard.check(TITLE)
-    rig.guard.check("twitch.set_game")
+        rig.guard.check(TITLE, {})
+    rig.guard.check("twitch.set_game", {})
     rig.settings = make_settings()
-    rig.guard.check(TITLE)
+    rig.guard.check(TITLE, {})
     assert rig.limiter.taken == []
 
 

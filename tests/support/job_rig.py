@@ -8,10 +8,13 @@ from typing import Any
 
 from clawcraft.actions.catalogue import Action, Kind
 from clawcraft.actions.handlers import Handlers, Result
+from clawcraft.authority.agent_starts import AgentStarts
 from clawcraft.authority.guard import Guard
+from clawcraft.authority.guard_rails import GuardRails
 from clawcraft.authority.pause import PauseSwitch
 from clawcraft.authority.rate_limit import RateLimiter
 from clawcraft.clock import Clock
+from clawcraft.contract.schemas import Contract
 from clawcraft.errors import ChannelNotAllowed, ClawcraftError, Interrupted, SceneNotFound
 from clawcraft.jobs.answer import Answer
 from clawcraft.jobs.dispatch import Dispatcher
@@ -25,9 +28,11 @@ from clawcraft.telemetry.events import EventLog
 from clawcraft.twitch.client import Twitch
 from tests.support.clock import ManualClock
 from tests.support.events import RecordedEvents
+from tests.support.paths import SCHEMAS
 from tests.support.settings import make_settings
 from tests.support.waiting import HANG_S
 
+CONTRACT = Contract(SCHEMAS)
 DAY_S = 24 * 3600.0
 TTL_S = 7 * DAY_S
 
@@ -254,7 +259,8 @@ class JobRig:
         self.clock = clock or ManualClock()
         self.log = RecordedEvents()
         self.transitions: list[Job] = []
-        self.store = open_store(folder, self.clock, self.log, self.transitions.append)
+        self.starts = AgentStarts(self.clock)
+        self.store = open_store(folder, self.clock, self.log, self._note)
         self.stream = StreamDouble()
         self.twitch = TwitchDouble()
         self.sync = SyncDouble()
@@ -262,10 +268,11 @@ class JobRig:
         self.places = Places()
         self.pause = PauseSwitch(folder, self.clock, lambda: self.worker.forbid())
         self.settings = make_settings(folder)
-        self.guard = Guard(self.pause, self.limiter, lambda: self.settings)
+        rails = GuardRails(lambda: self.settings, self.clock, CONTRACT.texts, self.starts)
+        self.guard = Guard(self.pause, self.limiter, lambda: self.settings, rails)
         handlers = RigHandlers(self.stream, self.twitch, self.log, self.sync)
         self.worker = StreamWorker(
-            self.store, handlers, self.guard.check, self.stream.end_start, self.stream.close, self.log
+            self.store, handlers, self.guard.check_job, self.stream.end_start, self.stream.close, self.log
         )
         self.idempotency = Idempotency(
             self.store, lambda: self.places.waiting(), lambda: self.settings, self.clock, self.log
@@ -276,9 +283,13 @@ class JobRig:
         if working:
             self.worker.start()
 
+    def _note(self, job: Job) -> None:
+        self.transitions.append(job)
+        self.starts.note(job)
+
     def execute(self, request: Envelope) -> Answer:
         """As the route does."""
-        self.guard.check(request.action)
+        self.guard.check(request.action, request.args)
         return self.dispatcher.execute(request)
 
     def accept(self, request: Envelope) -> str:

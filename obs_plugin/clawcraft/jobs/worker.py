@@ -11,8 +11,8 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
 
 from clawcraft.actions.catalogue import BY_NAME
 from clawcraft.actions.handlers import Handlers
@@ -43,7 +43,7 @@ class StreamWorker:
         self,
         store: JobStore,
         handlers: Handlers,
-        may: Callable[[str], None],
+        may: Callable[[str, Mapping[str, Any]], None],
         end_start: Callable[[ClawcraftError], None],
         interrupt: Callable[[], None],
         log: EventLog,
@@ -138,7 +138,7 @@ class StreamWorker:
 
     def _forbids(self, job: Job) -> ClawcraftError | None:
         try:
-            self._may(job.action)
+            self._may(job.action, job.args)
         except ClawcraftError as error:
             return error
         return None
@@ -231,7 +231,12 @@ class StreamWorker:
 class _Running:
     """The job that runs."""
 
-    def __init__(self, job: Job, store_progress: Callable[[str, int, str], None], may: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        job: Job,
+        store_progress: Callable[[str, int, str], None],
+        may: Callable[[str, Mapping[str, Any]], None],
+    ) -> None:
         self.job = job
         self._store_progress = store_progress
         self._may = may
@@ -249,7 +254,7 @@ class _Running:
         """Any thread, returns at once. Raises what forbids the job's action by now, or why the job is to end."""
         if self._cancelled is not None:
             raise self._cancelled
-        self._may(self.job.action)
+        self._may(self.job.action, self.job.args)
 
     def progress(self, percent: int, message: str) -> None:
         """Persist progress. Raises Superseded or Interrupted once the job is to end."""
