@@ -2,10 +2,12 @@
 
 What is charged does not depend on how busy the computer is: the processor time of the thread itself, the length of a
 ``time.sleep``, and each wait for another thread, which only ``script_unload`` may do at all. A lock's wait cannot be
-seen from here.
+seen from here. Python's garbage collection is free: it meets whichever thread it likes, and most of what it looks
+through is not the script's but that of this process, which tests.
 """
 
 import contextlib
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -80,6 +82,13 @@ class UiBudget:
             with self._waiting("Thread.join") if thread.is_alive() else contextlib.nullcontext():
                 join(thread, timeout)
 
+        def collecting(phase: str, _info: object) -> None:
+            if (frame := self._frame()) is not None:
+                if phase == "start":
+                    self._stop_clock()
+                else:
+                    frame.since_s = time.thread_time()
+
         replaced: list[tuple[Any, str, Any, Any]] = [
             (time, "sleep", sleep, watched_sleep),
             (threading.Condition, "wait", wait, watched_wait),
@@ -88,9 +97,11 @@ class UiBudget:
         ]
         for owner, name, _before, watched in replaced:
             setattr(owner, name, watched)
+        gc.callbacks.append(collecting)
         try:
             yield
         finally:
+            gc.callbacks.remove(collecting)
             for owner, name, before, _watched in replaced:
                 setattr(owner, name, before)
 
