@@ -53,6 +53,7 @@ def run(status: Mapping[str, Any], settings: Settings) -> list[dict[str, str]]:
         _scene(status["obs"], settings.default_scene),
         _pause(bool(status["paused"])),
         _actions(settings),
+        *_guard_rails(status.get("guard_rails", {})),
         *_twitch(status["twitch"]),
         *_storage(status.get("storage", {})),
     ]
@@ -101,6 +102,12 @@ def _actions(settings: Settings) -> Check:
         return ok("actions", f"all {sum(settings.is_on(action.name) for action in ACTIONS)} actions are on")
     fix = "Switch them on in the panel, Actions, if the show needs them."
     return warning("actions", f"switched off: {', '.join(off)}", fix)
+
+
+def _guard_rails(rails: Mapping[str, Any]) -> Iterator[Check]:
+    if next_start_at := rails.get("next_start_at"):
+        message = f"a guard rail of the streamer lets no agent start the stream before {next_start_at}"
+        yield failed("guard_rails", message, "Wait, start by hand, or change it in the panel, Guard rails.")
 
 
 def _storage(storage: Mapping[str, Any]) -> Iterator[Check]:

@@ -71,6 +71,7 @@ def test_a_start_outside_the_hours_is_refused_and_told_when_the_next_may_be(rig:
         assert error.details["rail"] == "start_hours"
         assert error.details["next_start_at"] == rfc3339(datetime.fromisoformat("2026-03-04T18:00").timestamp())
         assert "18:00" in error.hint
+        assert rig.rails.status()["next_start_at"] == error.details["next_start_at"]
     for action in ACTIONS:
         if action.name != START:
             rig.rails.check_time(action.name)
@@ -154,8 +155,10 @@ def test_texts_in_a_list_are_looked_at_too(rig: Rig) -> None:
 
 
 def test_the_status_tells_what_is_in_force_and_no_word(rig: Rig) -> None:
+    rig.at("2026-03-03T01:30")
     rig.set(start_hours=Hours(60, 120), starts_per_hour=3, allowed_scenes=("A",), refused_words=("heck",))
     assert rig.rails.status() == {
+        "next_start_at": None,
         "start_hours": "01:00-02:00",
         "starts_per_hour": 3,
         "starts_in_last_hour": 0,

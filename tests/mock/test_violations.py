@@ -1,5 +1,6 @@
 """Each thing the real OBS would not survive is raised where it is done, recorded, and fails the run."""
 
+import gc
 import sys
 import textwrap
 import threading
@@ -8,6 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from obs_mock import MockObs, Violation
+from obs_mock.budget import UiBudget
+from obs_mock.violations import Recorder
 
 NewObs = Callable[..., MockObs]
 
@@ -332,3 +335,25 @@ def test_a_thread_of_a_thread_of_the_script_counts_and_the_tests_own_does_not(ne
     own.join()
     module.grandchild.join()
     assert report.leftover_threads == ("grandchild",)
+
+
+def test_a_collection_of_garbage_is_charged_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = Recorder()
+    budget = UiBudget(recorder, lambda: True)
+    processor = [0.0]
+    monkeypatch.setattr("obs_mock.budget.time.thread_time", lambda: processor[0])
+
+    def takes_long(phase: str, _info: object) -> None:
+        processor[0] += phase == "start"
+
+    with budget.watched(), budget.charged("own work"):
+        processor[0] += 0.06
+    with budget.watched():
+        gc.callbacks.append(takes_long)
+        try:
+            with budget.charged("somebody's garbage"):
+                gc.collect()
+        finally:
+            gc.callbacks.remove(takes_long)
+    assert processor[0] > 1
+    assert recorder.violations() == ("own work held the UI thread for 0.060 s (limit 0.05 s)",)

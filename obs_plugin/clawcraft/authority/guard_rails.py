@@ -56,9 +56,15 @@ class GuardRails:
             self._check_starts()
 
     def status(self) -> dict[str, Any]:
-        """For ``GET /status``: what is in force, null where nothing is."""
+        """For ``GET /status``: what is in force, null where nothing is; and when a start may be, null for now."""
         settings = self._settings()
+        next_start_at = None
+        try:
+            self.check_time(START)
+        except RefusedByGuardRail as error:
+            next_start_at = error.details["next_start_at"]
         return {
+            "next_start_at": next_start_at,
             "start_hours": str(settings.start_hours) if settings.start_hours else None,
             "starts_per_hour": settings.starts_per_hour or None,
             "starts_in_last_hour": len(self._starts.last_hour()),

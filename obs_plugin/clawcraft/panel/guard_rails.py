@@ -91,6 +91,8 @@ def _now(status: Mapping[str, Any]) -> str:
         parts.append(f"a stream that an agent starts ends after {status['max_stream_minutes']} minutes")
     if status["last_stream_ended_at"]:
         parts.append(f"the last one was ended at {escape(local_time(status['last_stream_ended_at']))}")
+    if status["next_start_at"]:
+        parts.append(f"no start by an agent before <b>{escape(local_time(status['next_start_at']))}</b>")
     if status["start_hours"]:
         parts.append(f"agents start at {escape(status['start_hours'])}")
     if status["starts_per_hour"]:
