@@ -30,6 +30,8 @@ def rail(rig: Rig) -> Rail:
 
 
 def streamer_starts(rig: Rig) -> None:
+    # Right after a stream OBS still takes itself for streaming, and its button for a stop.
+    rig.wait(lambda: not rig.driver.ui.call(lambda: rig.driver.obs.snapshot().stream.active, 5.0))
     rig.obs.press_stream_button()
     rig.wait_state("live")
 
