@@ -12,13 +12,16 @@ from typing import Any, Final
 from clawcraft import VERSION, checks
 from clawcraft.actions.handlers import Handlers
 from clawcraft.authority.agent_file import AgentFile
+from clawcraft.authority.agent_starts import AgentStarts
 from clawcraft.authority.agents import Agents
 from clawcraft.authority.approval import Approvals
 from clawcraft.authority.audit import AuditTrail
 from clawcraft.authority.audit_entries import FILE_NAME as AUDIT_FILE_NAME
 from clawcraft.authority.audit_file import AuditFile
 from clawcraft.authority.guard import Guard
+from clawcraft.authority.guard_rails import GuardRails
 from clawcraft.authority.known_secrets import KnownSecrets
+from clawcraft.authority.longest_stream import LongestStream
 from clawcraft.authority.pause import PauseSwitch
 from clawcraft.authority.policy import ChosenPolicies, Policies
 from clawcraft.authority.rate_limit import AuthFailureLimiter, RateLimiter
@@ -79,21 +82,26 @@ class Assembly:
             audit_file = AuditFile(settings.data_dir / AUDIT_FILE_NAME, clock, self.log)
             self.audit = AuditTrail(audit_file, self._refusals, self._known_secrets.known_one_in, clock)
             parts.callback(self.audit.close)
+            self._starts = AgentStarts(clock)
             self.jobs = JobStore(
                 settings.data_dir / FILE_NAME, clock, lambda: self._settings.job_ttl_s, self.log, self._job_moved
             )
             parts.callback(self.jobs.close)
             self.audit.begin()
+            self._starts.recall(self.jobs)
+            self._contract = Contract(SCHEMA_FOLDER, self._known_secrets.one_in)
+            self.rails = GuardRails(self._settings_in_force, clock, self._contract.texts, self._starts)
+            self.longest_stream = LongestStream(stream, self._settings_in_force, clock, self.log, obs_line)
             handlers = Handlers(stream, self.twitch, self.log)
             self.pause = PauseSwitch(settings.data_dir, clock, self._pause_switched)
             self.policies = Policies(chosen, self._settings_in_force, self.agents)
             limiter = RateLimiter(self._settings_in_force, clock, self.agents)
-            self._guard = Guard(self.pause, limiter, self.policies)
+            self._guard = Guard(self.pause, limiter, self.policies, self.rails)
             self.approvals = Approvals(
                 self.jobs,
                 lambda job: self.worker.enqueue(job),
                 lambda job: self.worker.submit(job),
-                self._guard.check,
+                self._guard.check_job,
                 self.policies,
                 self._settings_in_force,
                 stream.show,
@@ -103,7 +111,7 @@ class Assembly:
             self.worker = StreamWorker(
                 self.jobs,
                 handlers,
-                self._guard.check,
+                self._guard.check_job,
                 self.approvals.take_back,
                 stream.end_start,
                 stream.close,
@@ -204,6 +212,7 @@ class Assembly:
             "paused_since": self.pause.status()["since"],
             "queue_length": self.jobs.queue_length(),
             "approvals_pending": len(self.approvals.questions()),
+            "guard_rails": self.rails.status() | self.longest_stream.status(),
             "storage": {"ok": not self.trouble, "problem": self.trouble or None},
         }
 
@@ -217,7 +226,7 @@ class Assembly:
     def _api(self) -> Api:
         return Api(
             gate=Gate(self._settings_in_force, self.agents, self.jobs, AuthFailureLimiter(self._clock), self._clock),
-            contract=Contract(SCHEMA_FOLDER, self._known_secrets.one_in),
+            contract=self._contract,
             agents=self.agents,
             guard=self._guard,
             dispatcher=self.dispatcher,
@@ -255,6 +264,7 @@ class Assembly:
 
     def _job_moved(self, job: Job) -> None:
         self.audit.job_moved(job)
+        self._starts.note(job)
         if job.status.ended and job.finished_at is not None:
             outcome = "ok" if job.error is None else str(job.error["code"])
             self.metrics.job_ended(action=job.action, outcome=outcome, duration_s=job.finished_at - job.created_at)

@@ -54,6 +54,7 @@ def run(status: Mapping[str, Any], settings: Settings, policies: Mapping[str, Po
         _scene(status["obs"], settings.default_scene),
         _pause(bool(status["paused"])),
         _actions(policies),
+        *_guard_rails(status.get("guard_rails", {})),
         *_twitch(status["twitch"]),
         *_storage(status.get("storage", {})),
     ]
@@ -105,6 +106,12 @@ def _actions(policies: Mapping[str, Policy]) -> Check:
         return ok("actions", f"all {on} actions are on{waits}")
     fix = "Switch them on in the panel, Actions, if the show needs them."
     return warning("actions", f"switched off: {', '.join(off)}", fix)
+
+
+def _guard_rails(rails: Mapping[str, Any]) -> Iterator[Check]:
+    if next_start_at := rails.get("next_start_at"):
+        message = f"a guard rail of the streamer lets no agent start the stream before {next_start_at}"
+        yield failed("guard_rails", message, "Wait, start by hand, or change it in the panel, Guard rails.")
 
 
 def _storage(storage: Mapping[str, Any]) -> Iterator[Check]:

@@ -141,6 +141,12 @@ class AgentMismatch(ClawcraftError, status=403):
     default_hint = "Send the name of your own token as agent_id: details.agent_id."
 
 
+class RefusedByGuardRail(ClawcraftError, status=403):
+    """The streamer set a bound, and this is beyond it; ``details`` has the ``rail``, its ``setting`` and why."""
+
+    default_hint = "The streamer set this bound on purpose. Stay within it, and do not look for another way."
+
+
 class NotFound(ClawcraftError, status=404):
     """No such path."""
 

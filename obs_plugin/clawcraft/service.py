@@ -23,6 +23,7 @@ from clawcraft.clock import SystemClock
 from clawcraft.confirmed import Confirmed
 from clawcraft.errors import StorageUnavailable
 from clawcraft.files import private_folder, write_atomically
+from clawcraft.kept_rails import KeptRails
 from clawcraft.obs.adapter import ObsAdapter
 from clawcraft.obs.observer import Observer
 from clawcraft.obs.stream import StreamController
@@ -84,6 +85,7 @@ class Service:
         self.confirmed = Confirmed(self.data_dir)
         self.policies = ChosenPolicies(self.data_dir)
         self.agents = AgentFile(self.data_dir)
+        self.rails = KeptRails(self.data_dir)
         self._unconfirmed: Mapping[str, str] = {}
 
     # --- UI thread: each of these returns at once -----------------------------------------------------------------
@@ -101,7 +103,7 @@ class Service:
             self._changed.notify_all()
 
     def secrets_changed(self) -> None:
-        """Any thread: the secret store, or something else outside the panel, changed; read everything again."""
+        """Any thread: the secret store, or something else outside the scene collection, changed; read it all again."""
         with self._changed:
             self._panel_version += 1
             self._changed.notify_all()
@@ -163,7 +165,7 @@ class Service:
             except Exception as error:  # noqa: BLE001 - what serves goes on; a traceback would open a window in OBS
                 self._tell_crash(f"internal error: {type(error).__name__}: {error}")
                 wait_s = RETRY_S
-            self._wait_for_change(version, wait_s)
+            self._wait_for_change(version, self._or_sooner(wait_s))
 
     def _bring_up(self) -> float | None:
         """One try to be where the settings want the service; returns the seconds to the next, None for 'a change'."""
@@ -185,7 +187,10 @@ class Service:
         try:
             panel, unconfirmed = self.confirmed.sift(self._panel)
             self._tell_unconfirmed(unconfirmed)
-            settings = load_settings(os.environ, self.secrets, panel, self.data_dir)
+            if self.rails.problem:
+                raise SettingsError([self.rails.problem])
+            rails = {name.lower(): text for name, text in self.rails.values().items()}
+            settings = load_settings(os.environ, self.secrets, {**panel, **rails}, self.data_dir)
         except (SettingsError, SecretStoreError) as error:
             problems = tuple(error.problems) if isinstance(error, SettingsError) else (str(error),)
             if self._assembly is None:
@@ -215,6 +220,19 @@ class Service:
         trouble = self._assembly.trouble
         self._tell(Phase.LISTENING, *filter(None, [trouble]), url=url)
         return RETRY_S if trouble else SWEEP_S
+
+    def _or_sooner(self, wait_s: float | None) -> float | None:
+        """``wait_s``, unless the longest stream has to be looked after before. A stream that begins meanwhile is met at
+        the next sweep, which comes before any limit."""
+        assembly = self._assembly
+        if assembly is None:
+            return wait_s
+        try:
+            next_s = assembly.longest_stream.enforce()
+        except Exception as error:  # noqa: BLE001 - see _run
+            self._tell_crash(f"internal error: {type(error).__name__}: {error}")
+            next_s = RETRY_S
+        return min(each for each in (wait_s, next_s, SWEEP_S) if each is not None)
 
     def _has_packages(self) -> bool:
         dependencies.activate()

@@ -13,13 +13,16 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from clawcraft.actions.catalogue import BY_NAME, Action, Limit, Policy
+from clawcraft.hours import Hours, parse_hours
 from clawcraft.secrets import Secret, SecretStore, new_token
+from clawcraft.wording import can_be_refused
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 T = TypeVar("T")
 
 OBSOLETE: Final = ("OBS_WS_URL", "OBS_WS_PASSWORD")
 MAX_PER_MIN: Final = 100_000
+MAX_REFUSED_WORDS: Final = 500
 
 
 class SettingsError(ValueError):
@@ -33,7 +36,8 @@ class SettingsError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One row of the table. ``name`` is the environment variable; the panel's key is the same in lower case.
-    ``default`` is as somebody would write it, None for a secret that is not set; a row in ``ms`` is kept in seconds."""
+    ``default`` is as somebody would write it, None for a secret that is not set; a row in ``ms`` is kept in seconds. A
+    ``rail`` is set in the panel, and kept outside the scene collection (kept_rails.py)."""
 
     name: str
     default: int | bool | str | None
@@ -41,6 +45,7 @@ class Setting:
     help: str
     secret: bool = False
     unit: str = ""
+    rail: bool = False
 
     def value(self, text: str) -> Any:
         """What ``text`` means. Raises ValueError with what it must be."""
@@ -207,6 +212,21 @@ def _policies(text: str) -> Mapping[str, Policy]:
     return _by_action(text, "twitch.create_clip=off,twitch.start_stream=ask", _policy)
 
 
+def _scenes(text: str) -> tuple[str, ...]:
+    # A comma is common in a scene's name.
+    return tuple(scene.strip() for scene in re.split(r"[;\r\n]", text) if scene.strip())
+
+
+def _refused_words(text: str) -> tuple[str, ...]:
+    words = tuple(_words(text))
+    if len(words) > MAX_REFUSED_WORDS:
+        raise ValueError(f"must be at most {MAX_REFUSED_WORDS} words")
+    for word in words:
+        if not can_be_refused(word):
+            raise ValueError(f"{word!r} has no letter, digit or symbol")
+    return words
+
+
 _DAY_MS: Final = 24 * 3600 * 1000
 
 
@@ -285,6 +305,46 @@ class Settings:
     job_ttl_s: float = Setting(
         "TOOL_JOB_TTL_MS", 7 * _DAY_MS, Whole(60_000, 365 * _DAY_MS), "How long ended jobs are kept.", unit="ms"
     ).field()
+    max_stream_min: int = Setting(
+        "TOOL_MAX_STREAM_MINUTES",
+        0,
+        Whole(0, 2880),
+        "A stream that an agent started ends after that long, never one that you started; 0 is no limit.",
+        unit="min",
+        rail=True,
+    ).field()
+    start_hours: Hours | None = Setting(
+        "TOOL_START_HOURS",
+        "",
+        parse_hours,
+        "The only hours in which an agent may start the stream, by this machine's clock, such as 18:00-02:00.",
+        rail=True,
+    ).field()
+    starts_per_hour: int = Setting(
+        "TOOL_STARTS_PER_HOUR", 0, Whole(0, 60), "Starts that agents may make in an hour; 0 is no limit.", rail=True
+    ).field()
+    allowed_scenes: tuple[str, ...] = Setting(
+        "TOOL_ALLOWED_SCENES",
+        "",
+        _scenes,
+        "The only scenes an agent may show, besides the scene at start, separated by semicolons (so none with one in"
+        " its name).",
+        rail=True,
+    ).field()
+    refused_words: tuple[str, ...] = Setting(
+        "TOOL_REFUSED_WORDS",
+        "",
+        _refused_words,
+        "Words an agent may not use in chat, titles and whatever else viewers read, separated by commas or spaces.",
+        rail=True,
+    ).field()
+    refuse_links: bool = Setting(
+        "TOOL_REFUSE_LINKS",
+        False,
+        _flag,
+        "Refuse what looks like a link or a domain in whatever viewers read from an agent.",
+        rail=True,
+    ).field()
     stream_operation_timeout_s: float = Setting(
         "OBS_STREAM_OPERATION_TIMEOUT_MS",
         20_000,
@@ -352,6 +412,7 @@ def _rows() -> tuple[Setting, ...]:
 # Not "Final[tuple[Setting, ...]]": typing keeps what it is given, and with it each reloaded module.
 SETTINGS: Final = _rows()
 SECRET_NAMES: Final = tuple(row.name for row in SETTINGS if row.secret)
+RAIL_NAMES: Final = tuple(row.name for row in SETTINGS if row.rail)
 
 
 def load_settings(env: Mapping[str, str], store: SecretStore, panel: Mapping[str, object], data_dir: Path) -> Settings:

@@ -77,6 +77,10 @@ def test_where_all_is_well_every_check_is_ok_and_has_nothing_to_fix(tmp_path: Pa
             {"twitch_scopes": "warning"},
         ),
         (twitch(refreshable=False), {"twitch_token": "warning"}),
+        (
+            lambda status: status.update(guard_rails={"next_start_at": "2030-01-01T18:00:00.000Z"}),
+            {"guard_rails": "failed"},
+        ),
     ],
 )
 def test_a_trouble_is_named_and_says_what_to_do(tmp_path: Path, change: Change, expected: dict[str, str]) -> None:

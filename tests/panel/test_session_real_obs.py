@@ -2,6 +2,7 @@
 
 import pytest
 
+from clawcraft.kept_rails import KeptRails
 from clawcraft.secrets import Secret
 from tests.support.obs_desk import OWN_TOKEN, SIGNING, Desk
 from tests.support.obs_panel import ScriptsWindow
@@ -111,3 +112,32 @@ def test_two_hundred_keystrokes_are_one_restart(desk: Desk, window: ScriptsWindo
     assert [event["message"] for event in desk.logged("listening")[len(before) :]] == [f"http://127.0.0.2:{desk.port}"]
     window.close()
     assert desk.quit() == 0
+
+
+def test_a_guard_rail_that_is_typed_counts_shows_and_stays_out_of_the_scene_collection(
+    desk: Desk, window: ScriptsWindow
+) -> None:
+    desk.begin(window)
+    agent = desk.agent()
+
+    def is_refused(title: str, code: str) -> None:
+        wait_until(lambda: desk.refusal(agent, "twitch.set_title", title=title) == code, f"{title!r}: {code!r}")
+
+    window.type("start_hours", "18:00-02:00")
+    window.type("words", "heck, darn")
+    is_refused("what the heck", "refused_by_guard_rail")
+    window.press("links")
+    is_refused("see example.com", "refused_by_guard_rail")
+    window.press("refresh")
+    window.screenshot("guard-rails", at="links")
+    window.press("links")
+    is_refused("see example.com", "twitch_not_configured")
+    window.go_on_typing("words", " dang")  # behind what is shown, which is the kept text
+    is_refused("dang", "refused_by_guard_rail")
+    window.close()
+    assert desk.quit() == 0
+    assert desk.obs.warnings() == []
+    assert not any(word in desk.collection.read_text() for word in ("heck", "tool_start_hours", "tool_refuse_links"))
+    kept = KeptRails(desk.data_dir).values()
+    assert kept["TOOL_REFUSED_WORDS"] == "heck, darn dang"
+    assert (kept["TOOL_START_HOURS"], kept["TOOL_REFUSE_LINKS"]) == ("18:00-02:00", "False")

@@ -269,6 +269,10 @@ WAYS: Final = {
     "action_disabled": posts("set_title", panel={"action_set_title": False}, **TITLE),
     "paused_by_operator": Way(_paused),
     "agent_mismatch": Way(_the_name_of_another_agent),
+    "refused_by_guard_rail": Way(
+        lambda agent: agent.post("set_title", title="see example.com"),
+        environment=lambda twitch: {"TOOL_REFUSE_LINKS": "true"},
+    ),
     "idempotency_conflict": Way(_the_same_id_for_something_else),
     "rate_limited": Way(_too_often, {"tool_action_rate_limit_per_min": "1"}),
     "internal_error": Way(_a_defect),

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from clawcraft.actions.catalogue import BY_NAME, Kind
+from clawcraft.authority.agent_starts import AgentStarts
 from clawcraft.authority.guard import Guard
+from clawcraft.authority.guard_rails import GuardRails
 from clawcraft.authority.pause import PauseSwitch
 from clawcraft.authority.policy import ChosenPolicies, Policies
 from clawcraft.authority.rate_limit import AuthFailureLimiter, RateLimiter
@@ -211,6 +213,7 @@ class HttpService:
                 PauseSwitch(Path("no-such-folder"), self.clock),
                 RateLimiter(lambda: self.settings, self.clock, self.agents),
                 policies,
+                GuardRails(lambda: self.settings, self.clock, CONTRACT.texts, AgentStarts(self.clock)),
             ),
             dispatcher=self.dispatcher,
             begin_jobs=lambda: self.begin_jobs(),

@@ -8,15 +8,18 @@ from typing import Any
 
 from clawcraft.actions.catalogue import Action, Kind
 from clawcraft.actions.handlers import Handlers, Result
+from clawcraft.authority.agent_starts import AgentStarts
 from clawcraft.authority.approval import Approvals
 from clawcraft.authority.audit import AuditTrail
 from clawcraft.authority.audit_file import AuditFile
 from clawcraft.authority.guard import Guard
+from clawcraft.authority.guard_rails import GuardRails
 from clawcraft.authority.pause import PauseSwitch
 from clawcraft.authority.policy import ChosenPolicies, Policies
 from clawcraft.authority.rate_limit import RateLimiter
 from clawcraft.authority.refusals import RefusalCounts
 from clawcraft.clock import Clock
+from clawcraft.contract.schemas import Contract
 from clawcraft.errors import ChannelNotAllowed, ClawcraftError, Interrupted, SceneNotFound
 from clawcraft.jobs.answer import Answer
 from clawcraft.jobs.dispatch import Dispatcher
@@ -32,9 +35,11 @@ from clawcraft.twitch.client import Twitch
 from tests.support.agents import agents_of
 from tests.support.clock import ManualClock
 from tests.support.events import RecordedEvents
+from tests.support.paths import SCHEMAS
 from tests.support.settings import make_settings
 from tests.support.waiting import HANG_S
 
+CONTRACT = Contract(SCHEMAS)
 DAY_S = 24 * 3600.0
 TTL_S = 7 * DAY_S
 
@@ -261,6 +266,7 @@ class JobRig:
         self.clock = clock or ManualClock()
         self.log = RecordedEvents()
         self.transitions: list[Job] = []
+        self.starts = AgentStarts(self.clock)
         audit_file = AuditFile(folder / "audit.sqlite3", self.clock, self.log)
         self.audit = AuditTrail(audit_file, RefusalCounts(self.clock), lambda text: False, self.clock)
         self.store = open_store(folder, self.clock, self.log, self._job_moved)
@@ -275,13 +281,14 @@ class JobRig:
         self.agents = agents_of(folder, self.clock)
         self.chosen = ChosenPolicies(folder)
         policies = Policies(self.chosen, lambda: self.settings, self.agents)
-        self.guard = Guard(self.pause, self.limiter, policies)
+        rails = GuardRails(lambda: self.settings, self.clock, CONTRACT.texts, self.starts)
+        self.guard = Guard(self.pause, self.limiter, policies, rails)
         self.show = 1
         self.approvals = Approvals(
             self.store,
             lambda job: self.worker.enqueue(job),
             lambda job: self.worker.submit(job),
-            self.guard.check,
+            self.guard.check_job,
             policies,
             lambda: self.settings,
             lambda: self.show,
@@ -293,7 +300,7 @@ class JobRig:
         self.worker = StreamWorker(
             self.store,
             handlers,
-            self.guard.check,
+            self.guard.check_job,
             self.approvals.take_back,
             self.stream.end_start,
             self.stream.close,
@@ -329,10 +336,11 @@ class JobRig:
     def _job_moved(self, job: Job) -> None:
         self.transitions.append(job)
         self.audit.job_moved(job)
+        self.starts.note(job)
 
     def execute(self, request: Envelope) -> Answer:
         """As the route does."""
-        self.guard.check(request.action, request.holder)
+        self.guard.check(request)
         return self.dispatcher.execute(request)
 
     def accept(self, request: Envelope) -> str:

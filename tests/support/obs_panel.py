@@ -18,6 +18,7 @@ PANEL = (
     *("token_show", "token_new", "own_token", "own_token_show", "signing", "signing_show", "access_store", "timestamp"),
     *map(policy_key, ACTIONS),
     *("rate", *map(limit_key, ACTIONS), "approval_timeout", "countdown"),
+    *("max_minutes", "start_hours", "starts", "scenes", "words", "links"),
     *("scene", "start_timeout", "retries"),
     *("port", "bind", "clients"),
 )

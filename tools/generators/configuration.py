@@ -33,18 +33,40 @@ address restarts the HTTP server, and a running job goes on. What the environmen
 be changed there.
 """
 
+_RAILS = """\
+Bounds for agents, each off until you set it; none of them holds for you. What you set in the panel is kept in
+`guard_rails.json`, beside `secrets.json`: it holds in every scene collection of this machine, and no collection says
+anything about it. The environment comes first, as everywhere. Rails count at once, also for what is queued; what is
+beyond one is answered with `refused_by_guard_rail` before anything has happened. A stop is never refused.
+
+Words are looked for whole, in whatever case and Unicode form, and also with dots, spaces or invisible characters
+between their letters; letters of another alphabet that look alike, and digits for letters, pass. The scene at start is
+always allowed. A start counts from its beginning, for an hour, unless the stream was up already or OBS never got to
+connect; its retries are not further ones. The longest stream is one that an agent's start put on air: it is bound to
+that start, also over a reload of the script, and if you set or lower the limit below what has passed, the stream ends a
+minute later.
+"""
+
 
 def files() -> dict[Path, str]:
     """The whole document."""
     parts = [_HEAD]
     for title, prefixes in _GROUPS:
-        rows = [row for row in SETTINGS if row.name.startswith(prefixes)]
-        parts.append(f"## {title}\n\n| setting | default | in the panel | what |\n| --- | --- | --- | --- |")
-        parts.extend(_line(row) for row in rows)
-        parts.append("")
+        rows = [row for row in SETTINGS if row.name.startswith(prefixes) and not row.rail]
+        parts.extend(_table(title, rows))
+    parts.extend(_table("Guard rails", [row for row in SETTINGS if row.rail], _RAILS))
     parts.extend(_actions())
     parts.extend(_panel_only())
     return {REFERENCE: "\n".join(parts) + "\n"}
+
+
+def _table(title: str, rows: list[Setting], introduction: str = "") -> Iterator[str]:
+    yield f"## {title}\n"
+    if introduction:
+        yield introduction
+    yield "| setting | default | in the panel | what |\n| --- | --- | --- | --- |"
+    yield from map(_line, rows)
+    yield ""
 
 
 def _line(row: Setting) -> str:

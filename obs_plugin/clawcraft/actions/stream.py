@@ -15,6 +15,8 @@ CHANNEL_NOT_VERIFIED: Final = "channel_not_verified"
 METADATA_NOT_VERIFIED: Final = "metadata_not_verified"
 LIVE_NOT_CONFIRMED: Final = "live_not_confirmed"
 OBS_FROM, OBS_TO = 15, 79
+CONNECTING: Final = OBS_FROM + 60 * (OBS_TO - OBS_FROM) // 100
+"""A start's percent from where OBS connects: 60 of its own 100 (obs/stream.py)."""
 
 
 def start_stream(context: ActionContext) -> Result:

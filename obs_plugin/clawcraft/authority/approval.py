@@ -52,7 +52,7 @@ class _Answer:
 
 
 class Approvals:
-    """``submit`` and ``enqueue`` are the worker's; ``may`` raises what forbids an action now; ``show`` numbers the
+    """``submit`` and ``enqueue`` are the worker's; ``may`` raises what forbids a job now; ``show`` numbers the
     streams, so that a yes "for this show" ends with it."""
 
     def __init__(
@@ -60,7 +60,7 @@ class Approvals:
         store: JobStore,
         enqueue: Callable[[Job], None],
         submit: Callable[[Job], None],
-        may: Callable[[str, str], None],
+        may: Callable[[Job], None],
         policies: Policies,
         settings: Callable[[], Settings],
         show: Callable[[], int],
@@ -281,7 +281,7 @@ class Approvals:
 
     def _end_if_forbidden(self, question: Question) -> None:
         try:
-            self._may(question.job.action, question.job.holder)
+            self._may(question.job)
         except ClawcraftError as error:
             self._end_one(question, error, None)
 

@@ -11,6 +11,7 @@ from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
 from clawcraft.actions.catalogue import BY_NAME, Kind
+from clawcraft.authority.guard_rails import TextKind, Texts
 from clawcraft.contract.quick_check import PLAIN_TEXT, ecma, quick_check
 from clawcraft.contract.strict_json import shown
 from clawcraft.errors import InvalidRequest, UnknownAction
@@ -85,7 +86,13 @@ class Contract:
 
     def args_schema(self, action: str) -> Schema:
         """The JSON Schema of ``action``'s args, as ``GET /tools`` shows it."""
-        return {key: value for key, value in self._args[action].items() if key != "x-agent"}
+        return {key: value for key, value in self._args[action].items() if not key.startswith("x-")}
+
+    @property
+    def texts(self) -> Texts:
+        """The arguments that hold text, by action. What ``x-texts`` does not name is for viewers: a new argument is
+        looked at until somebody says that it need not be. Raises ValueError for what there is not."""
+        return {action: _texts(action, schema) for action, schema in self._args.items()}
 
     def claims(self, value: Any) -> dict[str, str]:
         """The envelope's text fields that are valid by themselves: what a refusal can name and a log can show."""
@@ -147,6 +154,18 @@ def _folder(files: Mapping[str, Schema], folder: str) -> dict[str, Schema]:
         for name, schema in files.items()
         if name.startswith(prefix)
     }
+
+
+def _texts(action: str, schema: Schema) -> dict[str, TextKind]:
+    names = {name for name, field in schema["properties"].items() if _has_text(field)}
+    said: Mapping[str, str] = schema.get("x-texts", {})
+    for name in said.keys() - names:
+        raise ValueError(f"{action}: x-texts names {name}, which is no argument of format {PLAIN_TEXT}")
+    return {name: TextKind(said.get(name, TextKind.FOR_VIEWERS)) for name in sorted(names)}
+
+
+def _has_text(schema: Schema) -> bool:
+    return schema.get("format") == PLAIN_TEXT or ("items" in schema and _has_text(schema["items"]))
 
 
 def _normalised(args: Mapping[str, Any], properties: Schema) -> dict[str, Any]:

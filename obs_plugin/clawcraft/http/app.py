@@ -105,7 +105,7 @@ class Api:
         record.claims = envelope.claims()
         environ[wire.MAY_BLOCK]()
         self.gate.check_replay(signed, envelope)
-        self.guard.check(envelope.action, holder)
+        self.guard.check(envelope)
         record.when_sent = self.begin_jobs
         answer = self.dispatcher.execute(envelope)
         record.job_id = answer.body.get("result", {}).get("job_id")

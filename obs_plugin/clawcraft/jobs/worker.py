@@ -50,7 +50,7 @@ class _Lane:
 
 
 class StreamWorker:
-    """Its threads wait in memory, and never poll. ``may`` raises what forbids an action to a holder now; ``asks`` takes
+    """Its threads wait in memory, and never poll. ``may`` raises what forbids a job now; ``asks`` takes
     a job back that the streamer wants to be asked about by now, and says so. ``end_start`` ends what a start may be
     blocked in, with an error for its job; ``interrupt`` ends everything, for good."""
 
@@ -58,7 +58,7 @@ class StreamWorker:
         self,
         store: JobStore,
         handlers: Handlers,
-        may: Callable[[str, str], None],
+        may: Callable[[Job], None],
         asks: Callable[[Job, Callable[[], None]], bool],
         end_start: Callable[[ClawcraftError], None],
         interrupt: Callable[[], None],
@@ -157,7 +157,7 @@ class StreamWorker:
 
     def _forbids(self, job: Job) -> ClawcraftError | None:
         try:
-            self._may(job.action, job.holder)
+            self._may(job)
         except ClawcraftError as error:
             return error
         return None
@@ -249,9 +249,7 @@ class StreamWorker:
 class _Running:
     """The job that runs."""
 
-    def __init__(
-        self, job: Job, store_progress: Callable[[str, int, str], None], may: Callable[[str, str], None]
-    ) -> None:
+    def __init__(self, job: Job, store_progress: Callable[[str, int, str], None], may: Callable[[Job], None]) -> None:
         self.job = job
         self._store_progress = store_progress
         self._may = may
@@ -269,7 +267,7 @@ class _Running:
         """Any thread, returns at once. Raises what forbids the job's action by now, or why the job is to end."""
         if self._cancelled is not None:
             raise self._cancelled
-        self._may(self.job.action, self.job.holder)
+        self._may(self.job)
 
     def progress(self, percent: int, message: str) -> None:
         """Persist progress. Raises Superseded or Interrupted once the job is to end."""

@@ -104,6 +104,16 @@ class Orders:
 
         self._ui.post(stop)
 
+    def stop_agents(self, number: int) -> None:
+        """Any thread, returns at once. Stop the start with this number, if it is an agent's and up."""
+
+        def stop() -> None:
+            order = self._check_up()
+            if order.number == number and order.owner is Owner.AGENT:
+                self._stop_if_clear(order)
+
+        self._ui.post(stop)
+
     def settle(self, timeout_s: float) -> Start:
         """The start as OBS itself sees it. On return OBS is through with the start before, or sits in a box."""
 
@@ -188,6 +198,11 @@ class Orders:
             self._state.arm(now.number)
             found = Found.STARTING
         return Order(found, now.number, now.owner)
+
+    def _check_up(self) -> Order:
+        self.settle_now()
+        now = self._state.snapshot()
+        return Order(Found.ACTED if now.phase.is_up else Found.OFFLINE, now.number, now.owner)
 
     def _stop_if_clear(self, order: Order) -> None:
         if order.found is Found.ACTED:

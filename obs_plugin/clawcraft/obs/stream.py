@@ -48,6 +48,15 @@ class _Waiting:
     ends: ClawcraftError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class AgentsStream:
+    """A stream that an agent started: the number of its start, and since when it has been up, by the clock's
+    ``monotonic``."""
+
+    number: int
+    live_since_s: float
+
+
 class StreamController:
     """One life of the script. Its ``observer`` outlives it: the next life gets it, and with it what happened."""
 
@@ -124,6 +133,17 @@ class StreamController:
         if running is not None:
             running.ends = error
             self._state.wake()
+
+    def agents_stream(self) -> AgentsStream | None:
+        """The stream that is on air, if an agent's start put it there."""
+        now = self._state.snapshot()
+        if not now.phase.is_up or now.owner is not Owner.AGENT or now.live_since_s is None:
+            return None
+        return AgentsStream(now.number, now.live_since_s)
+
+    def end_agents_stream(self, number: int) -> None:
+        """Returns at once. Stop this stream; never another one, and never the streamer's."""
+        self._orders.stop_agents(number)
 
     def status(self) -> Mapping[str, Any]:
         """The ``obs`` object of ``GET /status``."""

@@ -100,20 +100,23 @@ DISABLED: Final = Field("TOOL_DISABLED_ACTIONS", "Switched off")
 POLICY: Final = Field("TOOL_ACTION_POLICY", "Policies")
 OWN_LIMITS: Final = Field("TOOL_ACTION_RATE_LIMITS", "Own limits")
 
+RAILS: Final = (
+    Field("TOOL_MAX_STREAM_MINUTES", "Longest stream"),
+    Field("TOOL_START_HOURS", "Hours for a start"),
+    Field("TOOL_STARTS_PER_HOUR", "Starts an hour"),
+    Field("TOOL_ALLOWED_SCENES", "Scenes allowed"),
+    Field("TOOL_REFUSED_WORDS", "Words refused"),
+    Field("TOOL_REFUSE_LINKS", "Refuse links"),
+)
+
 FIELDS: Final = (
-    *SERVICE,
-    TOKEN,
-    SIGNATURE,
-    TIMESTAMP,
-    CLIENT_ID,
-    CLIENT_SECRET,
-    CHANNELS,
-    SCENE,
-    *STREAM,
-    RATE,
+    *(*SERVICE, TOKEN, SIGNATURE, TIMESTAMP, CLIENT_ID, CLIENT_SECRET, CHANNELS, SCENE, *STREAM, RATE),
     *ASKING,
+    *RAILS,
 )
 SECRETS: Final = tuple(field for field in FIELDS if field.setting.secret)
+IN_COLLECTION: Final = tuple(field for field in FIELDS if not (field.setting.secret or field.setting.rail))
+"""What the scene collection says of these counts."""
 SHOWN_TOKEN: Final = "shown_token"
 SHOWN_AGENT_TOKEN: Final = "shown_agent_token"
 KEEP_PAUSED: Final = "keep_paused"
@@ -132,7 +135,7 @@ def rows_of(field: Field, typed: str) -> Iterator[Row]:
     if origin:
         yield Info(f"{field.key}_set", field.label, origin)
     elif isinstance(row.parse, Whole):
-        suffix, step = (" ms", 1000) if row.unit == "ms" else ("", 1)
+        suffix, step = f" {row.unit}" if row.unit else "", 1000 if row.unit == "ms" else 1
         yield Number(field.key, field.label, row.parse.minimum, row.parse.maximum, suffix, step)
     elif isinstance(row.default, bool):
         yield Switch(field.key, field.label, help=field.help)
@@ -163,17 +166,15 @@ def set_defaults(settings: ScriptSettings) -> None:
 
 
 def undrawn(raw: Mapping[str, Any]) -> list[str]:
-    """The settings in ``raw`` that do not count: secrets, which only the store may have, and what the panel does not
-    draw."""
-    drawn = {field.name for field in FIELDS if field not in SECRETS}
-    return [name for name in BY_NAME if name not in drawn and str(raw.get(name.lower()) or "").strip()]
+    """The settings in ``raw`` that do not count: secrets and guard rails, which are kept elsewhere, and what the panel
+    does not draw."""
+    counts = {field.name for field in IN_COLLECTION}
+    return [name for name in BY_NAME if name not in counts and str(raw.get(name.lower()) or "").strip()]
 
 
 def service_values(raw: Mapping[str, Any]) -> dict[str, object]:
     """The panel's values by the lower-case names of SETTINGS: of what it draws, since somebody must be able to see what
-    counts, and without secrets."""
-    values: dict[str, object] = {
-        field.key: raw[field.key] for field in FIELDS if field not in SECRETS and field.key in raw
-    }
+    counts, and without secrets and guard rails."""
+    values: dict[str, object] = {field.key: raw[field.key] for field in IN_COLLECTION if field.key in raw}
     limits = [f"{action.name}={raw[limit_key(action)]}" for action in ACTIONS if raw.get(limit_key(action))]
     return values | ({OWN_LIMITS.key: ",".join(limits)} if limits else {})

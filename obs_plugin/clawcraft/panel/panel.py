@@ -16,6 +16,7 @@ from clawcraft.panel.approval import Questions
 from clawcraft.panel.audit import audit_box
 from clawcraft.panel.background import Background
 from clawcraft.panel.fields import KEEP_PAUSED, Field, environment_origin, rows_of
+from clawcraft.panel.guard_rails import RailFields
 from clawcraft.panel.setup import OtherCollections, Packages
 from clawcraft.panel.status import status_box
 from clawcraft.panel.trust import CollectionTrust
@@ -44,6 +45,7 @@ class Panel:
         self._questions = Questions(service)
         # A secret that the collection brings is none: it could be the token of whoever shared it.
         ui.settings.erase(*fields.NEVER_SAVED)
+        self._rails = RailFields(service, ui.settings, self._background)
         self._packages = Packages(service, self._background)
         self._collections = OtherCollections(service, self._background)
         self._twitch = TwitchConnection(service, ui.settings, self._secrets, self._background)
@@ -62,6 +64,7 @@ class Panel:
         raw = self._ui.settings.values()
         self._secrets.note(raw)
         self._actions.changed(raw)
+        self._rails.note(raw)
         keep, before = bool(raw.get(KEEP_PAUSED)), self._keep_paused
         self._keep_paused = keep
         assembly = self._service.assembly
@@ -73,9 +76,11 @@ class Panel:
         """script_save: the last moment before OBS writes the settings to the scene collection."""
         self._ui.save_hotkeys()
         self._ui.settings.erase(*fields.NEVER_SAVED)
+        self._rails.show()
 
     def close(self) -> None:
         self._background.close(CLOSE_TIMEOUT_S)
+        self._rails.save()
 
     def _boxes(self) -> tuple[Box, ...]:
         keep_paused = Switch(KEEP_PAUSED, "A pause outlasts a restart of OBS")
@@ -90,6 +95,7 @@ class Panel:
             self._access.box(),
             self._agents.box(),
             Box("group_actions", "Actions", (*self._actions.rows(), *self._settings(fields.ASKING))),
+            self._rails.box(),
             Box("group_stream", "Stream", (*self._scene(), *self._settings(fields.STREAM))),
             Box("group_service", "Service", tuple(self._settings(fields.SERVICE))),
         )

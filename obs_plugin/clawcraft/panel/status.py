@@ -92,7 +92,7 @@ def twitch_line(status: Mapping[str, Any]) -> str:
         parts.append("all scopes")
     if status.get("expires_at"):
         renewed = ", renewed by itself" if status.get("refreshable") else ""
-        parts.append(f"token until {escape(_local_time(status['expires_at']))}{renewed}")
+        parts.append(f"token until {escape(local_time(status['expires_at']))}{renewed}")
     if status.get("last_error"):
         parts.append(escape(_message(status["last_error"])))
     colour = {"ok": AMBER if missing else GREEN, "refreshing": AMBER, "unchecked": GREY}.get(state, RED)
@@ -127,7 +127,7 @@ def login_line(login: Mapping[str, Any]) -> str:
     return texts.get(state, "")
 
 
-def _local_time(rfc3339: str) -> str:
+def local_time(rfc3339: str) -> str:
     return datetime.fromisoformat(rfc3339).astimezone().strftime("%d %b %H:%M")
 
 
