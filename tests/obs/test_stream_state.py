@@ -2,7 +2,7 @@
 
 import pytest
 
-from clawcraft.obs.port import FrontendEvent
+from clawcraft.obs.port import FrontendEvent, StreamSnapshot
 from clawcraft.obs.stream_state import Owner, Phase, StreamState
 from tests.support.clock import ManualClock
 
@@ -47,3 +47,14 @@ def test_a_stop_by_the_streamer_before_obs_says_started_is_no_stream_that_is_up(
     state.hear_event(FrontendEvent.STREAMING_STOPPED)
     state.hear_signal("stop", 0)
     assert state.snapshot().phase is Phase.ENDED
+
+
+def test_a_stream_that_loses_its_connection_before_anybody_saw_it_live_has_been_live_since_then(
+    state: StreamState,
+) -> None:
+    state.hear_event(FrontendEvent.STREAMING_STARTING)
+    state.hear_signal("starting", 0)
+    state.hear_signal("start", 0)
+    state.settle(StreamSnapshot(exists=True, active=True, reconnecting=True), 1)
+    now = state.snapshot()
+    assert (now.phase, now.live_since_s is not None) == (Phase.RECONNECTING, True)

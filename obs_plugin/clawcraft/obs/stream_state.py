@@ -315,7 +315,7 @@ class StreamState:
             self._now = Start(number=now.number + 1, phase=Phase.UNKNOWN)
             return
         now.phase = phase
-        if phase is Phase.LIVE and now.live_since_s is None:
+        if phase.is_up and now.live_since_s is None:
             now.live_since_s = self._clock.monotonic()
         if phase is Phase.ENDED:
             now.armed = False
