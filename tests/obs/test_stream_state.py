@@ -55,6 +55,6 @@ def test_a_stream_that_loses_its_connection_before_anybody_saw_it_live_has_been_
     state.hear_event(FrontendEvent.STREAMING_STARTING)
     state.hear_signal("starting", 0)
     state.hear_signal("start", 0)
-    state.settle(StreamSnapshot(True, True, True, 0, 0, 0, 0.0, None), 1)
+    state.settle(StreamSnapshot(True, True, 0, 0, 0, 0.0, None), 1)
     now = state.snapshot()
     assert (now.phase, now.live_since_s is not None) == (Phase.RECONNECTING, True)
