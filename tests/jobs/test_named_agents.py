@@ -48,6 +48,21 @@ def connecting(rig: JobRig, request: Envelope) -> str:
     return job_id
 
 
+# --- replay -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_mission_without_request_ids_is_known_to_its_own_agent_alone(open_rig: Callable[..., JobRig]) -> None:
+    rig = open_rig(working=False)
+    request = start(mission_id="m", agent_id=A)
+    of_a = rig.accept(request.held_by(A))
+    of_service = rig.accept(request)  # which says to be A
+    assert of_a != of_service
+    assert [rig.accept(request.held_by(A)), rig.accept(request)] == [of_a, of_service]
+    rig.accept(replace(stop(mission_id="m"), agent_id=A))
+    assert rig.accept(request.held_by(A)) == of_a  # no other action of its own came between
+    assert rig.accept(request) != of_service
+
+
 # --- supersede --------------------------------------------------------------------------------------------------------
 
 

@@ -30,7 +30,7 @@ from clawcraft.jobs.model import Envelope, Job, JobStatus, Progress, RequestKey
 from clawcraft.jobs.store import JobStore
 from clawcraft.secrets import Secret
 from clawcraft.telemetry.metrics import Metrics
-from tests.support.agents import agents_of
+from tests.support.agents import no_agents
 from tests.support.clock import ManualClock
 from tests.support.events import RecordedEvents
 from tests.support.examples import EXAMPLES
@@ -186,10 +186,10 @@ class Response:
 class HttpService:
     """Everything HTTP, running; change ``settings`` at any time."""
 
-    def __init__(self, folder: Path = Path("no-such-folder"), **server: Any) -> None:
+    def __init__(self, **server: Any) -> None:
         self.settings = make_settings(service_token=Secret(TOKEN))
         self.clock = ManualClock()
-        self.agents = agents_of(folder, self.clock)
+        self.agents = no_agents()
         self.dispatcher = ScriptedDispatcher()
         self.jobs = ScriptedJobs(self.clock)
         self.events = RecordedEvents()

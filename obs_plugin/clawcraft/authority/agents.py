@@ -100,7 +100,7 @@ class Agents:
     def holds_token(self, text: str) -> bool:
         """Whether ``text`` has a named agent's token in it, with whatever spaces: only its hash is known."""
         by_hash = self._known().by_hash
-        packed = "".join(text.split()).encode()
+        packed = "".join(text.split()).encode("utf-8", "replace")  # also with halves of surrogate pairs
         places = range(len(packed) - _TOKEN_LENGTH + 1) if by_hash else ()
         return any(token_hash(packed[place : place + _TOKEN_LENGTH]) in by_hash for place in places)
 
