@@ -145,6 +145,11 @@ class Service:
         """The running parts, None while there are none."""
         return self._assembly
 
+    def note(self, what: str, **details: str) -> None:
+        """What the streamer did, for the audit trail. Returns at once."""
+        if self._assembly is not None:
+            self._assembly.audit.operator(what, **details)
+
     # --- supervisor thread ----------------------------------------------------------------------------------------
 
     def _supervise(self) -> None:

@@ -1,5 +1,7 @@
 """Questions to the streamer: nothing runs without a yes, a yes holds for what was asked, all else is a no."""
 
+import contextlib
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -253,3 +255,19 @@ def test_what_is_off_is_not_asked_about(rig: JobRig) -> None:
     with pytest.raises(ActionDisabled):
         rig.execute(title())
     assert rig.approvals.questions() == ()
+
+
+def test_the_audit_trail_has_who_said_what(rig: JobRig, tmp_path: Path) -> None:
+    def said(job_id: str) -> list[tuple[str, str]]:
+        with contextlib.closing(sqlite3.connect(tmp_path / "audit.sqlite3")) as connection:
+            return connection.execute(
+                "SELECT kind, outcome FROM entries WHERE ref = ? ORDER BY seq", (job_id,)
+            ).fetchall()
+
+    denied, done = rig.accept(title("no")), rig.accept(title("yes"))
+    assert rig.approvals.deny("hotkey", denied)
+    allow(rig, done)
+    for job_id in (denied, done):
+        wait_until(lambda: said(job_id)[-1][0] == "ended", "its end is in the trail")  # noqa: B023
+    assert said(denied) == [("asked", "asked"), ("decided", "denied"), ("ended", "denied_by_operator")]
+    assert said(done) == [("asked", "asked"), ("decided", "allowed"), ("ended", "updated")]

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from clawcraft.actions.catalogue import Policy
 from clawcraft.authority.agent_file import AgentFile
+from clawcraft.authority.approval import MAX_QUESTIONS
 from clawcraft.errors import Busy, JobNotFound, QueueFull
 from clawcraft.jobs.model import Envelope, JobStatus
 from clawcraft.jobs.slots import Slots
@@ -195,3 +197,44 @@ def test_a_start_that_connects_ends_with_its_agents_revocation(tmp_path: Path, o
     rig.worker.forbid()
     assert code(rig.ended(job_id)) == "action_disabled"
     assert not rig.stream.live
+
+
+# --- questions to the streamer ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asking(tmp_path: Path, open_rig: Callable[..., JobRig]) -> JobRig:
+    """The streamer wants to be asked about starts."""
+    rig = open_rig(working=False)
+    rig.chosen.choose({"twitch.start_stream": Policy.ASK})
+    return rig
+
+
+def test_an_agent_can_be_asked_about_where_the_others_are_not(tmp_path: Path, open_rig: Callable[..., JobRig]) -> None:
+    rig = open_rig(working=False)
+    add_agent(tmp_path, "careful", policy={"twitch.start_stream": Policy.ASK})
+    assert rig.store.get(rig.accept(by("careful", start("r")))).is_pending
+    assert not rig.store.get(rig.accept(by(A, start("r")))).is_pending
+
+
+def test_an_agent_fills_its_own_list_of_questions(asking: JobRig) -> None:
+    for n in range(MAX_QUESTIONS):
+        asking.accept(by(A, start(f"r{n}")))
+    with pytest.raises(QueueFull):
+        asking.execute(by(A, start("more")))
+    for request in (by(B, start("r")), start("r")):
+        assert asking.execute(request).status == 202
+
+
+def test_a_stop_takes_back_the_questions_of_its_own_agent_alone(asking: JobRig) -> None:
+    of_a, of_b = asking.accept(by(A, start("r"))), asking.accept(by(B, start("r")))
+    asking.accept(by(B, stop("s")))
+    assert [code(asking.store.get(job_id)) for job_id in (of_a, of_b)] == [None, "superseded"]
+
+
+def test_a_question_ends_with_its_agents_revocation(tmp_path: Path, asking: JobRig) -> None:
+    job_id = asking.accept(by(A, start("r")))
+    AgentFile(tmp_path).revoke(A)
+    asking.approvals.start()
+    asking.approvals.forbid()
+    assert code(asking.ended(job_id)) == "action_disabled"

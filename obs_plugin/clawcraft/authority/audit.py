@@ -65,14 +65,15 @@ class AuditTrail:
 
     def job_moved(self, job: Job) -> None:
         """What a job came to; and before it runs, who let it. The end of one that never ran has changed nothing, and is
-        stored with the next row: a thousand may end at once, and somebody waits for that."""
+        stored with the next row: a thousand may end at once, and somebody waits for that. What the streamer said is
+        stored at once."""
         said = job.approval is not None and job.approval.decided_at is not None and job.started_at is None
         # A yes while it is queued, or a no, which ends it; a start may get both, one after the other.
         if job.approval is not None and said and (job.approval.state is ApprovalState.ALLOWED) != job.status.ended:
             self.decided(job, str(job.approval.state), str(job.approval.by))
         if job.status.ended:
             self._end(job.id, job.result, job.error)
-        if job.started_at is not None:
+        if job.started_at is not None or (job.approval is not None and not job.is_pending):
             self._file.store()
 
     def decided(self, job: Job, decision: str, by: str = "") -> None:

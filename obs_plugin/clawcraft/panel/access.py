@@ -124,3 +124,4 @@ class Access:
     def _new_token(self) -> None:
         if self._renewal.pressed():
             self._secrets.put({TOKEN.name: new_token()})
+        self._service.note("new token")

@@ -63,7 +63,4 @@ class Actions:
         if policies:
             self._service.policies.choose(policies)
             self._background.submit(self._service.policies.save)
-            if self._service.assembly is not None:
-                self._service.assembly.audit.operator(
-                    "policies", **{name: str(each) for name, each in policies.items()}
-                )
+            self._service.note("policies", **{name: str(each) for name, each in policies.items()})

@@ -91,6 +91,7 @@ class NamedAgents:
                 self._token, self._note = None, str(error)
                 return
             self._note = done
+            self._service.note("agents", change=done.partition(";")[0])
             # What a revoked agent has queued, or is just starting, ends.
             self._service.secrets_changed()
 
