@@ -37,7 +37,7 @@ from tests.support.clock import ManualClock
 from tests.support.events import RecordedEvents
 from tests.support.paths import SCHEMAS
 from tests.support.settings import make_settings
-from tests.support.waiting import HANG_S
+from tests.support.waiting import HANG_S, wait_until
 
 CONTRACT = Contract(SCHEMAS)
 DAY_S = 24 * 3600.0
@@ -351,6 +351,8 @@ class JobRig:
     def ended(self, job_id: str) -> Job:
         job = self.store.wait_ended(job_id, HANG_S)
         assert job.status.ended
+        # Whoever waits for the end is woken before it is told to the others.
+        wait_until(lambda: any(told.id == job_id and told.status.ended for told in self.transitions), "it is told")
         return job
 
     def run(self, request: Envelope) -> Job:
