@@ -133,6 +133,7 @@ class Assembly:
             )
             self._app = self._api().wsgi()
             self.metrics.watch_queue(self.jobs.queue_length)
+            self.metrics.watch_questions(lambda: len(self.approvals.questions()))
             self.metrics.watch_workers(self._busy_workers, lambda: self._slots.in_use)
             self.metrics.watch_stream(lambda: str(stream.status()["stream"]["state"]))
             self.worker.start()

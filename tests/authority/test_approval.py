@@ -164,6 +164,15 @@ def test_a_stop_supersedes_a_start_that_waits_for_the_streamer_or_counts_down(ri
     assert "start None" not in rig.stream.calls
 
 
+def test_a_stop_that_had_to_be_allowed_supersedes_once_it_is(rig: JobRig) -> None:
+    rig.chosen.choose({"twitch.stop_stream": Policy.ASK})
+    waiting, stopping = rig.accept(start("s")), rig.accept(stop("stop"))
+    assert rig.store.get(waiting).is_pending
+    allow(rig, stopping)
+    assert rig.ended(stopping).status is JobStatus.DONE
+    assert code(rig.ended(waiting)) == "superseded"
+
+
 def test_a_start_that_was_queued_unasked_becomes_a_question(rig: JobRig) -> None:
     rig.chosen.choose({"twitch.start_stream": Policy.ALLOW})
     hold = Hold()

@@ -275,9 +275,13 @@ class Approvals:
             self._end_one(question, DeniedByOperator("the streamer said no"), answer.by)
 
     def _begin(self, question: Question) -> None:
+        superseded: list[Question] = []
         with self._lock:
             if self._drop(lambda other: other is question):
+                superseded = self._superseded_by(question.job)
                 self._submit(question.job)
+        if superseded:
+            self._store.fail_all([other.job.id for other in superseded], superseded_by(question.job))
 
     def _end_if_forbidden(self, question: Question) -> None:
         try:

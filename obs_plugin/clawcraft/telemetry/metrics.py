@@ -88,6 +88,10 @@ class Metrics:
         """Ask ``length`` for the waiting jobs at each scrape."""
         self._watch("clawcraft_job_queue_length", "Jobs waiting for their turn.", length)
 
+    def watch_questions(self, pending: Callable[[], int]) -> None:
+        """Ask ``pending`` for the questions to the streamer at each scrape."""
+        self._watch("clawcraft_approvals_pending", "Questions that wait for the streamer.", pending)
+
     def watch_workers(self, busy: Callable[[], int], waiting: Callable[[], int]) -> None:
         """Ask for the HTTP threads that run a request, and how many of those only wait, at each scrape."""
         self._watch("clawcraft_http_workers_busy", "HTTP threads that run a request.", busy)
