@@ -49,12 +49,25 @@ def activate() -> None:
 def unfit() -> tuple[Unfit, ...]:
     """The packages that are not there as they are pinned, after ``activate()``: those that an import would find, which
     are others than ours where another script loaded its own before."""
-    pinned = re.findall(r"^([\w.-]+)==([\w.]+)", REQUIREMENTS.read_text("utf-8"), re.MULTILINE)
-    return tuple(problem for name, wanted in pinned if (problem := _look(name, wanted)) is not None)
+    return tuple(problem for name, wanted in _pinned() if (problem := _look(name, wanted)) is not None)
+
+
+def modules() -> list[str]:
+    """What the packages are imported as."""
+    return [_module(name) for name, _ in _pinned()]
+
+
+def _pinned() -> list[tuple[str, str]]:
+    """Names and versions."""
+    return re.findall(r"^([\w.-]+)==([\w.]+)", REQUIREMENTS.read_text("utf-8"), re.MULTILINE)
+
+
+def _module(name: str) -> str:
+    return _MODULES.get(name, name.replace("-", "_"))
 
 
 def _look(name: str, wanted: str) -> Unfit | None:
-    module = _MODULES.get(name, name.replace("-", "_"))
+    module = _module(name)
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         return Unfit(name, wanted)

@@ -6,6 +6,7 @@ streamer changes. Standard library only at import, so that the panel works even 
 """
 
 import gc
+import importlib
 import os
 import sys
 import threading
@@ -178,6 +179,10 @@ class Service:
             return RETRY_S
         # Imported here: only now are the packages known to be there, and the UI thread never pays for it.
         try:
+            for module in dependencies.modules():  # one by one: an unload must not wait for all of them
+                if self._stopping:
+                    return None
+                importlib.import_module(module)
             from clawcraft.assembly import Assembly
             from clawcraft.http.server import ListenError
         except ImportError as error:
@@ -207,6 +212,8 @@ class Service:
                 return RETRY_S
             return None if self._assembly is None else SWEEP_S
         self._settings = settings
+        if self._stopping:
+            return None
         if self._assembly is None:
             try:
                 self._assembly = Assembly(

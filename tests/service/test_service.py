@@ -164,10 +164,12 @@ def test_reload_scripts_lets_go_of_the_code_before(studio: Studio) -> None:
     assert is_left() == []
 
 
-def test_a_wrong_setting_is_told_and_nothing_listens(tmp_path: Path) -> None:
-    studio = Studio(tmp_path, twitch_api_base_url="http://example.org")
+def test_a_wrong_setting_is_told_and_nothing_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWITCH_API_BASE_URL", "http://example.org")
+    studio = Studio(tmp_path)
     with studio.obs as obs:
-        wait_until(lambda: any("TWITCH_API_BASE_URL" in line for line in obs.log_lines()), "the problem is told")
+        told = "TWITCH_API_BASE_URL from the environment must use https"
+        wait_until(lambda: any(told in line for line in obs.log_lines()), "the problem is told")
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", studio.port)) != 0
 
