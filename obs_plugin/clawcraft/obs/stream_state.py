@@ -97,6 +97,8 @@ class Start:
     boxed: bool = False
     """A box was open between our call and STREAMING_STARTING: OBS may have told the streamer that it will not start."""
     live_since_s: float | None = None
+    connected_s: float | None = None
+    """When OBS connected, the last time: its counters are from then on. None if we were not there."""
 
     @property
     def is_silent(self) -> bool:
@@ -333,6 +335,8 @@ class StreamState:
             self._log(f"defect: a start by the {now.owner} went from {now.phase} to {phase}")
             self._now = Start(number=now.number + 1, phase=Phase.UNKNOWN)
             return
+        if phase is Phase.LIVE and now.phase is not Phase.UNKNOWN:
+            now.connected_s = self._clock.monotonic()
         now.phase = phase
         if phase is Phase.LIVE and now.live_since_s is None:
             now.live_since_s = self._clock.monotonic()
