@@ -336,28 +336,17 @@ def _boxes_are_not_seen(module: Callable[[str], Any]) -> None:
     module("orders").Orders._refuse_beneath_a_box = lambda _self, _window: None
 
 
-def _unheard(module: Callable[[str], Any]) -> None:
-    """Nothing is heard while the script is unloaded."""
+def _what_happens_while_unloaded_is_not_heard(module: Callable[[str], Any]) -> None:
+    """What was known before is taken for what is."""
     controller = module("stream").StreamController
     close = controller.close
 
     def closed(self: Any) -> None:
         close(self)
-        self.observer.tell(None)
+        self.hear_event = lambda _code: None
+        self.hear_signal = lambda _name, _code: None
 
     controller.close = closed
-
-
-def _what_was_missed_is_taken_for_offline(module: Callable[[str], Any]) -> None:
-    state = module("stream_state")
-    found = state.StreamState._found
-
-    def guessed(self: Any, seen: Any, level: int) -> Any:
-        phase = found(self, seen, level)
-        return state.Phase.ENDED if phase is None and self._now.phase is state.Phase.UNKNOWN else phase
-
-    _unheard(module)
-    state.StreamState._found = guessed
 
 
 def _a_start_is_over_with_its_call(module: Callable[[str], Any]) -> None:
@@ -379,7 +368,12 @@ def _a_refused_output_is_never_noticed(module: Callable[[str], Any]) -> None:
     """The streamer's start fails in the encoder: starting for good."""
     state = module("stream_state").StreamState
     settle = state.settle
-    state.settle = lambda self, seen, _level: settle(self, seen, 99)
+
+    def settled(self: Any, seen: Any, level: int) -> None:
+        self._now.level = -1
+        settle(self, seen, level)
+
+    state.settle = settled
 
 
 def _a_start_follows_though_nobody_waits(module: Callable[[str], Any]) -> None:
@@ -400,13 +394,13 @@ def _silence_beneath_a_dialog_is_a_refusal(module: Callable[[str], Any]) -> None
 
 def _an_end_that_was_missed_is_never_noticed(module: Callable[[str], Any]) -> None:
     """A stream ends while the script is unloaded."""
+    _what_happens_while_unloaded_is_not_heard(module)
     state = module("stream_state")
     found = state.StreamState._found
 
     def as_told(self: Any, seen: Any, level: int) -> Any:
         return None if self._now.phase in (state.Phase.LIVE, state.Phase.STOPPING) else found(self, seen, level)
 
-    _unheard(module)
     state.StreamState._found = as_told
 
 
@@ -446,7 +440,7 @@ def _the_stop_after_unload_is_blind(module: Callable[[str], Any]) -> None:
 FAULTS = [
     _a_stop_is_bound_to_nothing,
     _boxes_are_not_seen,
-    _what_was_missed_is_taken_for_offline,
+    _what_happens_while_unloaded_is_not_heard,
     _a_start_is_over_with_its_call,
     _pause_counts_on_arrival_only,
     _a_refused_output_is_never_noticed,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from clawcraft.errors import ClawcraftError, ObsUnresponsive, PausedByOperator, StreamStartFailed
+from clawcraft.errors import ClawcraftError, ObsUnresponsive, PausedByOperator, StreamStartFailed, Superseded
 from obs_mock import Scenario
 from obs_mock.stream import State
 from tests.support.obs_life import Call, Evening, evening
@@ -155,6 +155,94 @@ def test_a_question_that_outlives_the_script_is_not_the_streamers_next_start(
     now.time.pass_time(1)
     assert now.obs.stream.state is State.LIVE
     assert now.obs.stream.stopped_by_script == []
+
+
+# --- what OBS does of itself ------------------------------------------------------------------------------------------
+
+
+def test_a_stop_while_obs_prepares_is_kept(open_evening: Callable[..., Evening]) -> None:
+    """BasicOutputHandler::SetupMultitrackVideo returns at once, and STREAMING_STARTING comes later."""
+    now = open_evening(ASYNCHRONOUS)
+    now.obs.scenario = GOOD.but(prepares_s=2.0)
+    superseded = start(now)
+    now.time.pass_time(0.5)
+    now.lives.stream.end_start(Superseded("a stop was accepted"))
+    stopped = stop(now)
+    now.time.pass_time(0.5)
+    failed(superseded, Superseded)
+    assert not stopped.is_over
+    now.time.pass_time(5)
+    assert stopped.value == {"status": "stopped"}
+    assert (now.obs.stream.state, now.obs.stream.starts) == (State.IDLE, 1)
+
+
+def test_a_start_while_obs_prepares_prepares_nothing_again(open_evening: Callable[..., Evening]) -> None:
+    now = open_evening(ASYNCHRONOUS)
+    now.obs.scenario = GOOD.but(prepares_s=2.0)
+    superseded = start(now)
+    now.time.pass_time(0.5)
+    now.lives.stream.end_start(Superseded("a stop was accepted"))
+    now.time.rest()
+    failed(superseded, Superseded)
+    again = start(now)
+    now.time.pass_time(5)
+    assert again.value == {"status": "started", "scene": "Main", "attempts": 1, "adopted": True}
+    assert (now.obs.stream.state, now.obs.stream.starts) == (State.LIVE, 1)
+
+
+def test_a_second_stopped_is_not_the_end_of_the_next_start(open_evening: Callable[..., Evening]) -> None:
+    """Each output of Enhanced Broadcasting has its own signal "stop", and each calls OBSBasic::StreamingStop."""
+    now = open_evening(ASYNCHRONOUS)
+    now.obs.scenario = GOOD.but(stopped_twice=True)
+    now.obs.press_stream_button()
+    now.time.pass_time(1)
+    now.obs.press_stream_button()
+    now.time.pass_time(0.25)
+    call = start(now)
+    now.time.pass_time(1)
+    assert now.obs.timeline().count("event STREAMING_STOPPED") == 2
+    assert call.value == {"status": "started", "scene": "Main", "attempts": 1}
+
+
+def test_a_dialog_of_another_plugin_within_the_start_leaves_nothing_that_goes_live(now: Evening) -> None:
+    """OBSBasic::StartStreaming calls api->on_event(STREAMING_STARTING) before outputHandler->StartStreaming: a dialog
+    in somebody's callback runs UI tasks in between, and looks as the box of an encoder that failed does."""
+    now.obs.scenario = GOOD.but(dialog_while_starting=True)
+    call = start(now)
+    now.time.pass_time(3)
+    failed(call, StreamStartFailed)
+    assert now.lives.stream.status()["stream"]["state"] == "starting"
+    now.obs.click_box()
+    now.time.pass_time(1)
+    assert now.obs.stream.state is State.IDLE
+
+
+def test_the_streamers_start_that_an_encoder_refused_is_over_in_the_next_life(now: Evening) -> None:
+    now.obs.scenario = GOOD.but(encoder_fails=True)
+    now.obs.press_stream_button()
+    now.time.rest()
+    now.obs.click_box()
+    now.obs.reload()
+    now.obs.scenario = GOOD
+    assert now.lives.stream.status()["stream"]["state"] == "offline"
+    call = start(now)
+    now.time.pass_time(1)
+    assert call.value == {"status": "started", "scene": "Main", "attempts": 1}
+
+
+@pytest.mark.parametrize("act", [start, stop])
+def test_nobody_waits_for_a_stream_that_ended_while_the_script_was_unloaded(
+    now: Evening, act: Callable[[Evening], Call]
+) -> None:
+    now.obs.press_stream_button()
+    now.time.pass_time(1)
+    now.obs.switch_collection("Other")
+    now.obs.press_stream_button()
+    now.time.pass_time(1)
+    now.obs.switch_collection("Untitled")
+    call = act(now)
+    now.time.pass_time(1)
+    assert call.value["status"] in ("started", "already_stopped")
 
 
 # --- pause ------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The pause hotkey at each moment of a start, over the whole service in the fake OBS: its job ends, and nothing goes live."""
+"""The pause hotkey at each moment of a start, over the whole service in the fake OBS: its job ends, nothing is up."""
 
 from collections.abc import Iterator
 from pathlib import Path

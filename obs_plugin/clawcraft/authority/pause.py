@@ -31,8 +31,8 @@ class PauseSwitch:
         return self._since is not None
 
     def status(self) -> dict[str, Any]:
-        """``{"paused", "since", "survives_restart"}``; ``since`` is None while not paused. Without the lock, which is held
-        across a write: OBS's UI thread asks, and whoever is told of a pause does."""
+        """``{"paused", "since", "survives_restart"}``; ``since`` is None while not paused. Without the lock, which is
+        held across a write: OBS's UI thread asks, and whoever is told of a pause does."""
         since = self._since
         shown = None if since is None else rfc3339(since)
         return {"paused": since is not None, "since": shown, "survives_restart": since is not None and self._kept}

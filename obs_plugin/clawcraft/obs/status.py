@@ -101,8 +101,8 @@ class StatusPage:
 
 
 class Bitrate:
-    """Rate of a byte counter that starts at 0 again whenever OBS connects; null until a window has passed. The first one
-    is that since OBS connected, where that is known."""
+    """Rate of a byte counter that starts at 0 again whenever OBS connects; null until a window has passed. The first
+    one is that since OBS connected, where that is known."""
 
     def __init__(self) -> None:
         self._from: tuple[float, int] | None = None
