@@ -34,7 +34,7 @@ from obs_mock.stream import Owner, State
 from tests.support.obs_life import Call, evening
 
 STEPS = 40
-EXAMPLES = 60
+EXAMPLES = 40
 MORE = int(os.environ.get("CLAWCRAFT_MACHINE_EXAMPLES", "0"))
 HOME, AWAY = "Untitled", "Other"
 
@@ -67,7 +67,7 @@ LATER_WAYS: dict[str, dict[str, Any]] = {
 ANY_WAY = st.sampled_from(sorted(WAYS | LATER_WAYS))
 # Those that leave something open are half of them.
 A_CLICK = st.sampled_from(["confirms", "good", "silent"]) | ANY_WAY
-A_START = st.sampled_from(["good", "prepares", "silent"]) | ANY_WAY
+A_START = st.sampled_from(["good", "prepares", "silent", "stopped twice"]) | ANY_WAY
 SHOWN = {
     State.IDLE: "offline",
     State.PREPARING: "starting",

@@ -197,7 +197,7 @@ def test_a_second_stopped_is_not_the_end_of_the_next_start(open_evening: Callabl
     now.obs.press_stream_button()
     now.time.pass_time(1)
     now.obs.press_stream_button()
-    now.time.pass_time(0.25)
+    now.time.pass_time(1.1)
     call = start(now)
     now.time.pass_time(1)
     assert now.obs.timeline().count("event STREAMING_STOPPED") == 2

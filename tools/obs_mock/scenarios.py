@@ -13,6 +13,7 @@ class Timings:
     refuse_s: float = 0.17
     fail_s: float = 0.02
     stop_s: float = 0.19
+    second_stop_s: float = 1.0
     deactivate_s: float = 0.005
     reconnect_s: float = 2.0
     transition_s: float = 0.3

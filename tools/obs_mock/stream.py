@@ -281,7 +281,7 @@ class Stream:
         else:
             self._signal("stop", "STREAMING_STOPPED", then=lambda: self._show_failure(code), code=code)
             if self.scenario.stopped_twice:
-                self._ui.post(lambda: self._emit_event(EVENTS["STREAMING_STOPPED"]), self._timings.stop_s)
+                self._ui.post(lambda: self._emit_event(EVENTS["STREAMING_STOPPED"]), self._timings.second_stop_s)
         self._existing().signals.emitting = self.state is not State.IDLE
 
     def _show_failure(self, code: int) -> None:
