@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,13 @@ def test_a_toggle_says_what_it_came_to_and_is_kept(tmp_path: Path, clock: Manual
     switch = PauseSwitch(tmp_path, clock)
     assert [switch.toggle(survive_restart=True) for _ in range(3)] == [True, False, True]
     assert PauseSwitch(tmp_path, clock).paused
+
+
+def test_whoever_is_told_of_a_pause_sees_it_on_any_thread(tmp_path: Path, clock: ManualClock) -> None:
+    seen = []
+    with ThreadPoolExecutor(1) as other:
+        switch = PauseSwitch(
+            tmp_path, clock, lambda *_told: seen.append(other.submit(lambda: switch.status()["paused"]).result(5))
+        )
+        switch.toggle(survive_restart=False)
+    assert seen == [True]

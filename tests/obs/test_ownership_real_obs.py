@@ -3,21 +3,24 @@
 The streamer's stream stays untouched, there is one connection, and OBS exits clean.
 """
 
+import json
 import socket
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from tests.support.display import Display
 from tests.support.obs_control import SCRIPT, ObsControl
 from tests.support.obs_home import COLLECTION, ObsHome
+from tests.support.obs_panel import ScriptsWindow
 from tests.support.ports import free_port
 from tests.support.real_obs import BUTTONS, RealObs, obs_missing, obs_required
 from tests.support.rtmp_server import RtmpServer
 from tests.support.tcp_gate import TcpGate
-from tests.support.waiting import HANG_S, wait_until
+from tests.support.waiting import HANG_S, insist, wait_until
 
 pytestmark = [
     pytest.mark.real_obs,
@@ -26,6 +29,7 @@ pytestmark = [
 SWITCHER = Path(__file__).parents[1] / "support" / "obs_switcher_script.py"
 QUESTION = "^Start Stream"
 RESTARTS = 25
+STARTS = 20
 
 
 class Desk(NamedTuple):
@@ -52,12 +56,81 @@ class Desk(NamedTuple):
         self.obs.display.press(self.click_start(), "Return")
 
     def switch(self, collection: str) -> None:
+        """Returns when OBS has: while it draws its menu anew it finds no collection, and says nothing."""
+        mark = self.obs.process.mark()
+        line = f"Switched to scene collection '{collection}'"
+        insist(
+            lambda: self._ask_to_switch(collection),
+            lambda: any(line in told for told in self.obs.process.lines()[mark:]),
+            f"OBS has switched to {collection}",
+        )
+
+    def _ask_to_switch(self, collection: str) -> None:
         with socket.create_connection(("127.0.0.1", self.switcher), timeout=HANG_S) as sock:
             sock.sendall(collection.encode() + b"\n")
             assert sock.recv(16) == b"switched\n"
 
     def wait_published(self, *keys: str) -> None:
         wait_until(lambda: self.rtmp.publishers() == list(keys), f"the server has {keys}")
+
+
+class NormalEvening:
+    """``met`` counts what the agent was told, by state, status or error."""
+
+    def __init__(self, desk: Desk, window: ScriptsWindow) -> None:
+        self._desk = desk
+        self._window = window
+        self.met: Counter[str] = Counter()
+        self.switches = 0
+        self.reloads = 0
+
+    def switch_away_and_back(self, times: int) -> None:
+        for _ in range(times):
+            self._desk.switch("Other")
+            self._desk.switch(COLLECTION)
+            self.switches += 2
+        self._desk.control.wait_ready()
+        self._ask("status")
+
+    def has_a_stream_of_the_streamers(self) -> None:
+        self._desk.streamer_starts()
+        self._desk.wait_state("live")
+        self._ask("status")
+        self._ask("start")
+        self._desk.obs.click("stream")
+        self._desk.wait_state("offline")
+
+    def has_a_stream_of_the_agents(self) -> None:
+        self._window.open()
+        self._ask("start")
+        self._reload()
+        self._ask("start")
+        self._ask("stop")
+        self._reload()
+        self._window.close()
+
+    def _reload(self) -> None:
+        before = self._desk.control.call("life")
+        insist(self._press_reload, lambda: self._life() not in (None, before), "the script is loaded again")
+        self.reloads += 1
+        self._ask("status")
+
+    def _press_reload(self) -> None:
+        self._window.focus("reload")
+        self._desk.obs.display.xdotool("key", "space")
+
+    def _life(self) -> Any:
+        try:
+            return self._desk.control.call("life")
+        except OSError:
+            return None
+
+    def _ask(self, action: str) -> None:
+        outcome = self._desk.control.outcome(action)
+        if outcome.value is None:
+            self.met[str(outcome.code)] += 1
+        else:
+            self.met[outcome.value["stream"]["state"] if action == "status" else outcome.value["status"]] += 1
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +225,21 @@ def test_a_start_made_where_the_script_is_not_loaded_is_known_on_the_way_back(de
 def test_a_start_right_after_the_stop_begins(desk: Desk) -> None:  # C13
     desk.control.call("start")
     assert desk.control.call("restart", times=RESTARTS) == ["started"] * RESTARTS
+
+
+def test_a_normal_evening_meets_neither_unknown_nor_busy(desk: Desk, artefacts: Path) -> None:
+    """Nothing connects and no box is open whenever the agent asks: 50 switches of the collection, 20 reloads, and 20
+    starts by streamer and agent in turns."""
+    evening = NormalEvening(desk, ScriptsWindow(desk.obs, artefacts))
+    for number in range(STARTS):
+        evening.switch_away_and_back(2 if number % 4 == 0 else 1)
+        if number % 2:
+            evening.has_a_stream_of_the_agents()
+        else:
+            evening.has_a_stream_of_the_streamers()
+    (artefacts / "normal_evening.json").write_text(json.dumps(evening.met))
+    assert (evening.switches, evening.reloads) == (50, 20)
+    assert set(evening.met) == {"offline", "live", "started", "already_running", "stopped"}
 
 
 def test_obs_exits_clean_after_all_that_and_while_live(open_desk: Desk) -> None:

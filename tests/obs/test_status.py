@@ -43,6 +43,22 @@ def test_the_bitrate_survives_a_reconnect_that_restarts_the_counters() -> None:
     assert [bitrate.kbps(at_s, total_bytes) for at_s, total_bytes in counted] == [None, 1000.0, 1000.0, None, 500.0]
 
 
+def test_the_first_page_of_a_stream_that_is_up_for_long_has_its_bitrate() -> None:
+    assert Bitrate().kbps(118.0, 2_250_000, connected_s=100.0) == 1000.0
+
+
+def test_the_bitrate_of_a_stream_owes_nothing_to_the_stream_before() -> None:
+    bitrate = Bitrate()
+    bitrate.kbps(2.0, 250_000, connected_s=0.0)
+    assert bitrate.kbps(1002.0, 500_000, connected_s=1000.0) == 2000.0
+
+
+def test_the_bitrate_counts_from_when_obs_connected(rig: Rig) -> None:
+    rig.start()
+    rig.clock.advance(18)
+    assert rig.stream.status()["stream"]["bitrate_kbps"] is not None
+
+
 def test_uptime_counts_from_started_and_goes_on_while_reconnecting(rig: Rig) -> None:
     rig.obs.scenario = Scenario("gone", live_s=0.0, retries_fail=99)
     rig.start()

@@ -33,6 +33,7 @@ class Driver:
         from clawcraft.obs.ui_thread import UiThread
 
         self.settings = settings
+        self.born_s = time.monotonic()
         self.configure()
         self.obs = ObsAdapter(obs, lambda callback: callback)
         self.ui_calls: list[str] = []
@@ -98,6 +99,10 @@ class Driver:
 
     def do_status(self) -> Mapping[str, Any]:
         return self.stream.status()
+
+    def do_life(self) -> float:
+        """Another value in each life."""
+        return self.born_s
 
     def do_events(self) -> list[str]:
         return self.events

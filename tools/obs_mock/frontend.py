@@ -159,6 +159,7 @@ class FrontendApi:
 
     def obs_frontend_get_scene_names(self) -> list[str]:
         self._on_ui("obs_frontend_get_scene_names")
+        self._ui.hang(self._stream.scenario.scenes_s)
         return [scene.name for scene in self._scenes.all]
 
     def obs_frontend_get_current_scene(self) -> Handle:

@@ -329,6 +329,10 @@ class MockObs:
         """The open error boxes, the oldest first."""
         return self._boxes.open
 
+    def ui_hangs(self) -> bool:
+        """The UI thread hangs, as a scenario says."""
+        return self._ui.hangs
+
     def scene(self) -> str:
         return self._ui.call(lambda: self._scenes.current.name)
 

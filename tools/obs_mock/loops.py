@@ -23,6 +23,7 @@ class Loop:
         self._suspend = suspend
         self.level = 0
         """How many runs are inside each other: ``QThread::loopLevel``."""
+        self.hangs = False
         self._news = threading.Condition()
         self._queue: list[tuple[float, int, Callable[[], object]]] = []
         self._numbers = itertools.count()
@@ -88,12 +89,10 @@ class Loop:
     def run_posted(self) -> None:
         """``QApplication::sendPostedEvents``: what is due now, without another loop. Only on the loop's own thread."""
         with self._news:
-            count = sum(due_s <= time.monotonic() for due_s, _number, _fn in self._queue)
+            last = next(self._numbers)
         with self._suspend():
-            for _ in range(count):
-                fn = self._next(lambda: False)
-                if fn is not None:
-                    self._guarded(fn)
+            while (fn := self._due_before(last)) is not None:
+                self._guarded(fn)
 
     def hurry(self) -> None:
         """Any thread: end the hanging, now and from now on."""
@@ -102,7 +101,10 @@ class Loop:
     def hang(self, seconds: float) -> None:
         """Do nothing for so long, or until ``hurry``."""
         if seconds > 0:
-            self._hurry.wait(seconds)
+            with self._suspend():
+                self.hangs = True
+                self._hurry.wait(seconds)
+                self.hangs = False
 
     @contextlib.contextmanager
     def blocked(self) -> Iterator[None]:
@@ -133,6 +135,16 @@ class Loop:
 
     def _end(self) -> None:
         self._ended = True
+
+    def _due_before(self, last: int) -> Callable[[], object] | None:
+        """None if nothing is left of it: a box in one of them may have run the others."""
+        with self._news:
+            due = [entry for entry in self._queue if entry[0] <= time.monotonic() and entry[1] < last]
+            if not due:
+                return None
+            self._queue.remove(first := min(due))
+            heapq.heapify(self._queue)
+            return first[2]
 
     def _next(self, done: Callable[[], bool]) -> Callable[[], object] | None:
         with self._news:

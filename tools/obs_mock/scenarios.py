@@ -13,6 +13,7 @@ class Timings:
     refuse_s: float = 0.17
     fail_s: float = 0.02
     stop_s: float = 0.19
+    second_stop_s: float = 1.0
     deactivate_s: float = 0.005
     reconnect_s: float = 2.0
     transition_s: float = 0.3
@@ -45,6 +46,7 @@ class Scenario:
         user_stops: the user presses Stop as soon as the stream is live.
         ui_delay_s: the UI thread is this late with each task.
         ui_hang_s: the UI thread hangs once for this long, at the next task.
+        scenes_s: OBS takes this long to name its scenes, each time: whoever asks on the UI thread keeps it so long.
         event_first: the STARTED or STOPPED event overtakes the signal; both orders happen in OBS.
         window_visible: a failure opens a box that blocks until clicked.
         libobs: libobs can be reached with ctypes.
@@ -68,6 +70,7 @@ class Scenario:
     user_stops: bool = False
     ui_delay_s: float = 0.0
     ui_hang_s: float = 0.0
+    scenes_s: float = 0.0
     event_first: bool = False
     window_visible: bool = True
     libobs: bool = True

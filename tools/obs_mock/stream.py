@@ -135,6 +135,10 @@ class Stream:
         """Under way, but not active yet: where OBS does not refuse a second start."""
         return self.state in (State.PREPARING, State.CONNECTING) and not self._active()
 
+    def _is_connecting(self) -> bool:
+        """The output runs, which STREAMING_STARTING comes before."""
+        return self.state is State.CONNECTING and self._existing().signals.emitting
+
     def _second_start(self) -> str:
         return f"second start while {self.state.name.lower()}: crashes OBS 29, two connections in 30, ends in 32"
 
@@ -209,7 +213,7 @@ class Stream:
             self.output = Output(self._new_signals(SIGNALS))
 
     def _connected(self, run: int) -> None:
-        if run != self.starts or self.state is not State.CONNECTING:
+        if run != self.starts or not self._is_connecting():
             return
         scenario, output = self.scenario, self._existing()
         self.state = State.LIVE
@@ -277,7 +281,7 @@ class Stream:
         else:
             self._signal("stop", "STREAMING_STOPPED", then=lambda: self._show_failure(code), code=code)
             if self.scenario.stopped_twice:
-                self._ui.post(lambda: self._emit_event(EVENTS["STREAMING_STOPPED"]))
+                self._ui.post(lambda: self._emit_event(EVENTS["STREAMING_STOPPED"]), self._timings.second_stop_s)
         self._existing().signals.emitting = self.state is not State.IDLE
 
     def _show_failure(self, code: int) -> None:
@@ -289,7 +293,7 @@ class Stream:
     def _disconnected(self, run: int) -> None:
         if run != self.starts:
             return
-        if self.state is State.CONNECTING:
+        if self._is_connecting():
             self._fail(run, -2, None)
         elif self.state is State.LIVE:
             self._existing().disconnected()

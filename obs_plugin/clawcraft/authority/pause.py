@@ -31,10 +31,11 @@ class PauseSwitch:
         return self._since is not None
 
     def status(self) -> dict[str, Any]:
-        """``{"paused", "since", "survives_restart"}``; ``since`` is None while not paused."""
-        with self._lock:
-            since = None if self._since is None else rfc3339(self._since)
-            return {"paused": since is not None, "since": since, "survives_restart": self._kept}
+        """``{"paused", "since", "survives_restart"}``; ``since`` is None while not paused. Without the lock, which is
+        held across a write: OBS's UI thread asks, and whoever is told of a pause does."""
+        since = self._since
+        shown = None if since is None else rfc3339(since)
+        return {"paused": since is not None, "since": shown, "survives_restart": since is not None and self._kept}
 
     def pause(self, *, survive_restart: bool) -> None:
         """Switch on; at once, whatever the disk says. Raises OSError if the pause cannot be kept for a restart."""

@@ -82,25 +82,27 @@ class Orders:
             return self._check_start()
 
         def act(order: Order) -> None:
+            self._state.arm(order.number, armed=False)
             if order.found is Found.ACTED:
+                asynchronous = self._obs.prepares()  # not behind the start: a box can keep it until after unload
                 self._state.ask()
                 try:
                     self._obs.start_streaming()
                 finally:
-                    self._state.asked(asynchronous=self._obs.prepares())
+                    self._state.asked(asynchronous)
 
         return self._on_ui(check, timeout_s, act)
 
     def stop(self, timeout_s: float) -> Order:
         """Stop what is up; what is still starting will be stopped once it is up."""
-        return self._on_ui(self._check_stop, timeout_s, self._stop_if_clear)
+        return self._on_ui(self._check_stop, timeout_s, self._act_stop)
 
     def stop_armed(self) -> None:
         """Any thread, returns at once. Stop the start that must not be up, unless a new start has adopted it."""
 
         def stop() -> None:
             if self._state.snapshot().armed:
-                self._stop_if_clear(self._check_stop())
+                self._act_stop(self._check_stop())
 
         self._ui.post(stop)
 
@@ -110,7 +112,7 @@ class Orders:
         def stop() -> None:
             order = self._check_up()
             if order.number == number and order.owner is Owner.AGENT:
-                self._stop_if_clear(order)
+                self._act_stop(order)
 
         self._ui.post(stop)
 
@@ -177,7 +179,6 @@ class Orders:
             return Order(Found.ACTED, now.number + 1, Owner.AGENT)
         # Its own stop was promised by the service, so nobody else counts on that.
         owner = Owner.AGENT if now.armed else now.owner
-        self._state.arm(now.number, armed=False)
         return Order(Found.UP if now.phase.is_up else Found.STARTING, now.number, owner)
 
     def _refuse_beneath_a_box(self, window: Window) -> None:
@@ -195,7 +196,6 @@ class Orders:
         elif now.phase is Phase.STOPPING:
             found = Found.STOPPING
         elif now.phase is not Phase.ENDED:
-            self._state.arm(now.number)
             found = Found.STARTING
         return Order(found, now.number, now.owner)
 
@@ -204,8 +204,10 @@ class Orders:
         now = self._state.snapshot()
         return Order(Found.ACTED if now.phase.is_up else Found.OFFLINE, now.number, now.owner)
 
-    def _stop_if_clear(self, order: Order) -> None:
-        if order.found is Found.ACTED:
+    def _act_stop(self, order: Order) -> None:
+        if order.found is Found.STARTING:
+            self._state.arm(order.number)
+        elif order.found is Found.ACTED:
             self._state.stopping()
             self._obs.stop_streaming()
 

@@ -86,7 +86,7 @@ class StatusPage:
         if snapshot is not None and phase.is_up:
             stream = snapshot.stream
             figures = {
-                "bitrate_kbps": self._bitrate.kbps(now_s, stream.total_bytes),
+                "bitrate_kbps": self._bitrate.kbps(now_s, stream.total_bytes, start.connected_s),
                 "dropped_frames": stream.dropped_frames,
                 "total_frames": stream.total_frames,
                 "congestion": round(stream.congestion, 3),
@@ -101,16 +101,19 @@ class StatusPage:
 
 
 class Bitrate:
-    """Rate of a byte counter that starts at 0 again whenever OBS reconnects; null until a window has passed."""
+    """Rate of a byte counter that starts at 0 again whenever OBS connects; null until a window has passed. The first
+    one is that since OBS connected, where that is known."""
 
     def __init__(self) -> None:
         self._from: tuple[float, int] | None = None
         self._kbps: float | None = None
 
-    def kbps(self, now_s: float, total_bytes: int) -> float | None:
-        if self._from is None or total_bytes < self._from[1]:
-            self._from, self._kbps = (now_s, total_bytes), None
-        elif (passed_s := now_s - self._from[0]) >= BITRATE_WINDOW_S:
-            self._kbps = round((total_bytes - self._from[1]) * 8 / 1000 / passed_s, 1)
-            self._from = (now_s, total_bytes)
+    def kbps(self, now_s: float, total_bytes: int, connected_s: float | None = None) -> float | None:
+        known = self._from
+        if known is None or total_bytes < known[1] or (connected_s is not None and connected_s > known[0]):
+            known, self._kbps = ((now_s, total_bytes) if connected_s is None else (connected_s, 0)), None
+        if (passed_s := now_s - known[0]) >= BITRATE_WINDOW_S:
+            self._kbps = round((total_bytes - known[1]) * 8 / 1000 / passed_s, 1)
+            known = (now_s, total_bytes)
+        self._from = known
         return self._kbps

@@ -11,6 +11,7 @@ rest. What it rests on, measured on OBS 29 and read in the source of 30 to 32:
   ("armed"), bound to its record, so that it does not go live by surprise; also in another scene collection.
 """
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,6 +20,7 @@ from clawcraft.clock import Clock
 from clawcraft.errors import (
     ClawcraftError,
     Interrupted,
+    ObsUnresponsive,
     StreamConnectFailed,
     StreamStartFailed,
     StreamStartTimeout,
@@ -37,6 +39,8 @@ from clawcraft.settings import Settings
 
 FIRST_RETRY_S: Final = 1.0
 """The second retry follows after twice that, and so on."""
+LOOK_S: Final = 1.0
+"""How often OBS is looked at while it prepares."""
 DEACTIVATION_S: Final = 0.01
 """An output is active for a moment longer than its signal "stop" says; no signal comes behind that."""
 
@@ -84,8 +88,12 @@ class StreamController:
                 self._state = self._new_state(None if before is None else before.carry())
                 self.observer.tell(self)
             self.observer.connect()
+        self._after_unload = UiThread(libobs)
         self._orders = Orders(obs, ui, self._state)
         self._page = StatusPage(obs, ui, clock, self._state, self._orders.settle_now)
+        now = self._state.snapshot()
+        if self._state.arm(now.number, now.armed):
+            self._stop_late()  # it came up while nobody was there to stop it
 
     def _new_state(self, carried: Mapping[str, Any] | None) -> StreamState:
         libobs = self._libobs
@@ -93,7 +101,12 @@ class StreamController:
         def level() -> int:
             return libobs.window().level if isinstance(libobs, Libobs) else 0
 
-        return StreamState(self._clock, self._obs.log, level, self._stop_late, carried)
+        return StreamState(self._clock, self._log, level, self._stop_late, carried)
+
+    def _log(self, line: str) -> None:
+        """Not after unload, when obspython is no longer ours to call."""
+        if not self._state.closed:
+            self._obs.log(line)
 
     # --- OBS's threads: see observer.py ---------------------------------------------------------------------------
 
@@ -108,18 +121,18 @@ class StreamController:
         self._page.expire()
 
     def carry(self) -> dict[str, Any]:
+        """For the next life, which sees to everything from here on."""
+        self._after_unload.close()
         return self._state.carry()
 
     def close(self) -> None:
         """At script_unload, on the UI thread. Ends a waiting start or stop as Interrupted, and all calls to OBS;
         idempotent. A start of the agent that is not up yet is stopped once it is: its job has just failed."""
-        libobs = self._libobs
-        if isinstance(libobs, Libobs):
-            now = self._state.snapshot()
-            # From a thread of OBS the frontend's own function queues itself: nobody of ours has to be there.
-            self._state.must_stop = libobs.stop_streaming
-            if now.phase.is_beginning and now.owner is Owner.AGENT and not self._state.closed:
-                self._state.arm(now.number)
+        now = self._state.snapshot()
+        self._state.must_stop = self._stop_after_unload
+        is_ours = now.phase.is_beginning and now.owner is Owner.AGENT and not self._state.closed
+        if is_ours and self._state.arm(now.number):
+            self._stop_after_unload()
         self._state.closed = True
         self._state.wake()
         self._ui.close()
@@ -247,13 +260,13 @@ class StreamController:
                     raise start_failure(True, None, self._orders.last_error())
             deadline_s += self._orders.delay_s()
             progress(60, "OBS is connecting to the streaming server")
-            self._wait(lambda now: _is_over(now, order.number) or now.phase.is_up, deadline_s, start)
+            self._wait_up(order.number, deadline_s, start)
             self._judge(order, timeout_s)
         except BaseException as error:
             # What is left of a failed attempt must not go live later; the streamer's own attempt may.
             stopped = isinstance(error, Superseded)
             if (order.owner is Owner.AGENT or stopped) and self._state.arm(order.number):
-                self._orders.stop_armed()
+                self._state.must_stop()
             raise
         return order.found
 
@@ -282,6 +295,20 @@ class StreamController:
                 details={"timeout_s": timeout_s},
             )
 
+    def _wait_up(self, number: int, deadline_s: float, start: _Waiting) -> None:
+        """Until the attempt is up or over, or the deadline. OBS tells nobody that it gives up while it prepares; it
+        shows a box, which is looked for."""
+
+        def is_decided(now: Start) -> bool:
+            return _is_over(now, number) or now.phase.is_up
+
+        while (now_s := self._clock.monotonic()) < deadline_s:
+            if self._wait(is_decided, min(deadline_s, now_s + LOOK_S), start):
+                return
+            if self._state.snapshot().phase is Phase.PREPARING:
+                with contextlib.suppress(ObsUnresponsive):
+                    self._orders.settle(LOOK_S)
+
     # --- helpers --------------------------------------------------------------------------------------------------
 
     def _wait(self, reached: Callable[[Start], bool], deadline_s: float, start: _Waiting | None = None) -> bool:
@@ -302,6 +329,18 @@ class StreamController:
     def _stop_late(self) -> None:
         """Any thread: a start has come up that was to be stopped. Not here: OBS is in the middle of its own start."""
         self._orders.stop_armed()
+
+    def _stop_after_unload(self) -> None:
+        """As ``_stop_late``, where nothing of obspython may be called any more."""
+        libobs = self._libobs
+
+        def stop() -> None:
+            now = self._state.snapshot()
+            if isinstance(libobs, Libobs) and now.armed and now.phase is not Phase.STOPPING:
+                self._state.stopping()
+                libobs.stop_streaming()
+
+        self._after_unload.post(stop)
 
 
 def _is_over(now: Start, number: int) -> bool:

@@ -92,12 +92,24 @@ class Start:
     """STREAMING_STOPPED, which may overtake the signal. Alone it ends nothing: it may be the start's before, since it
     can come twice."""
     asked_s: float = 0.0
+    asked_level: int = 0
+    """Qt's loop level at our call."""
+    boxed: bool = False
+    """A box was open between our call and STREAMING_STARTING: OBS may have told the streamer that it will not start."""
     live_since_s: float | None = None
+    connected_s: float | None = None
+    """When OBS connected, the last time: its counters are from then on. None if we were not there."""
 
     @property
     def is_silent(self) -> bool:
         """OBS emits ``starting`` before it returns to its event loop. Until then nothing says how this will end."""
         return self.phase is Phase.CONNECTING and not self.output_started and self.stop_code is None
+
+    def is_told_at(self, level: int) -> bool:
+        """A STREAMING_STARTING at this loop level is ours. Once OBS has shown a box it may have given up, and the
+        streamer may have clicked; beneath that box nobody can."""
+        asked = self.phase in (Phase.ASKED, Phase.PREPARING)
+        return asked and not (self.phase is Phase.PREPARING and self.boxed and level <= self.asked_level)
 
 
 class StreamState:
@@ -131,6 +143,9 @@ class StreamState:
             self._now = Start(**{**carried, "owner": Owner(carried["owner"]), "phase": Phase(carried["phase"])})
             if self._now.stop_code is not None and self._now.phase is not Phase.ENDED:
                 self._move(Phase.ENDED)  # STOPPED is not told while a collection is exchanged, and is over by now
+            if self._now.phase is Phase.ASKED:
+                self._now.boxed = True  # else nobody could have unloaded the script inside our call, whose end it hears
+                self._move(Phase.PREPARING)
 
     def carry(self) -> dict[str, Any]:
         """Plain data from which the next life of the script goes on; its classes may be another version's."""
@@ -168,13 +183,15 @@ class StreamState:
         with self._changed:
             self._begin(Owner.AGENT, Phase.ASKED)
             self._now.asked_s = self._clock.monotonic()
+            self._now.asked_level = self._loop_level()
             return self._now.number
 
     def asked(self, asynchronous: bool) -> None:
-        """UI thread, right behind our call. Where it does all by itself, a start that has not begun never will."""
+        """UI thread, right behind our call. Where it does all by itself, or asked a question and came back, a start
+        that has not begun never will."""
         with self._changed:
             if self._now.phase is Phase.ASKED:
-                self._move(Phase.PREPARING if asynchronous else Phase.ENDED)
+                self._move(Phase.PREPARING if asynchronous and not self._now.boxed else Phase.ENDED)
             self._changed.notify_all()
 
     def stopping(self) -> None:
@@ -184,14 +201,14 @@ class StreamState:
             self._changed.notify_all()
 
     def arm(self, number: int, armed: bool = True) -> bool:
-        """See to it that this start is stopped once it is up; whether it is up already. One that has ended needs
-        nothing, and a later one is not meant."""
+        """See to it that this start is stopped once it is up; whether it is up already, so that nothing is to come that
+        would tell of it. One that has ended needs nothing, and a later one is not meant."""
         with self._changed:
             now = self._now
             if now.number != number or now.phase in (Phase.STOPPING, Phase.ENDED):
                 return False
             now.armed = armed
-            return armed and now.phase.is_up
+            return armed and (now.phase.is_up or now.connected)
 
     # --- what OBS tells -------------------------------------------------------------------------------------------
 
@@ -201,11 +218,12 @@ class StreamState:
             now = self._now
             match code:
                 case FrontendEvent.STREAMING_STARTING:
-                    if now.phase in (Phase.ASKED, Phase.PREPARING):
+                    level = self._loop_level()
+                    if now.is_told_at(level):
                         self._move(Phase.CONNECTING)
                     else:
                         self._begin(Owner.STREAMER, Phase.CONNECTING)
-                    self._now.level = self._loop_level()
+                    self._now.level = level
                 case FrontendEvent.STREAMING_STARTED if now.phase in (Phase.CONNECTING, Phase.UNKNOWN):
                     self._move(Phase.LIVE)
                 case FrontendEvent.STREAMING_STOPPING if Phase.STOPPING in MOVES[now.phase] and not now.is_silent:
@@ -256,6 +274,8 @@ class StreamState:
             now = self._now
             if now.is_silent and level <= now.level:
                 now.refused = True
+            if now.phase in (Phase.ASKED, Phase.PREPARING) and level > now.asked_level:
+                now.boxed = True
             found = self._found(stream, level)
             moved = found is not None and found is not now.phase
             if found is not None and moved:
@@ -303,7 +323,8 @@ class StreamState:
 
     def _begin(self, owner: Owner, phase: Phase) -> None:
         before = self._now
-        if before.phase not in (Phase.ENDED, Phase.UNKNOWN) and not before.is_silent:
+        over = before.phase in (Phase.ENDED, Phase.UNKNOWN) or before.stop_code is not None  # STOPPED can go untold
+        if not (over or before.is_silent or before.boxed):
             self._log(f"defect: a start by the {owner} while one by the {before.owner} is {before.phase}")
         self._now = Start(number=before.number + 1, owner=owner, phase=phase)
 
@@ -314,6 +335,8 @@ class StreamState:
             self._log(f"defect: a start by the {now.owner} went from {now.phase} to {phase}")
             self._now = Start(number=now.number + 1, phase=Phase.UNKNOWN)
             return
+        if phase is Phase.LIVE and now.phase is not Phase.UNKNOWN:
+            now.connected_s = self._clock.monotonic()
         now.phase = phase
         if phase.is_up and now.live_since_s is None:
             now.live_since_s = self._clock.monotonic()

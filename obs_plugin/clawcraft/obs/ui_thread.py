@@ -30,6 +30,8 @@ class _Task(Generic[T]):
     def __init__(self, fn: Callable[[], T], after: Callable[[T], object] | None) -> None:
         self._fn = fn
         self._after = after
+        self._ending = threading.Lock()
+        self._given_up = False
         self._settled = threading.Event()
         self._result: T | None = None
         self._error: BaseException | None = None
@@ -41,8 +43,11 @@ class _Task(Generic[T]):
         except BaseException as error:  # noqa: BLE001 - it is raised again in the caller
             self.fail(error)
             return
-        self._result = result
-        self._settled.set()
+        with self._ending:
+            if self._given_up:
+                return  # the caller has been told that nothing came of it, and nothing may
+            self._result = result
+            self._settled.set()
         if self._after is not None:
             with contextlib.suppress(Exception):  # its caller has gone on; a traceback on stderr opens a window
                 self._after(result)
@@ -52,7 +57,12 @@ class _Task(Generic[T]):
         self._settled.set()
 
     def wait(self, timeout_s: float) -> bool:
-        return self._settled.wait(timeout_s)
+        """False if the caller has to give up; then nothing follows any more."""
+        if self._settled.wait(timeout_s):
+            return True
+        with self._ending:
+            self._given_up = not self._settled.is_set()
+            return not self._given_up
 
     def outcome(self) -> T:
         if self._error is not None:
@@ -85,7 +95,7 @@ class UiThread:
         ``after`` gets the result on the UI thread right behind ``fn``, with nothing in between, and this call does
         not wait for it: for what may stay in OBS for long, such as a start that ends in an error box.
         Raises ObsUnresponsive when ``fn`` has not been run to its end after ``timeout_s``; if it had not begun, it
-        never will. Raises Stopping once closed, ObsUnavailable without libobs.
+        never will, and ``after`` does not follow. Raises Stopping once closed, ObsUnavailable without libobs.
         """
         if isinstance(self._libobs, LibobsMissing):
             raise ObsUnavailable(
@@ -100,12 +110,11 @@ class UiThread:
             task_id = self._post(self._libobs, task)
             if not task.wait(timeout_s):
                 with self._changed:
-                    begun = self._tasks.pop(task_id, None) is None
-                if not begun or not task.wait(0):
-                    outcome = "timeout"
-                    raise ObsUnresponsive(
-                        f"OBS's UI thread did not answer within {timeout_s:g} s.", details={"waited_s": timeout_s}
-                    )
+                    self._tasks.pop(task_id, None)
+                outcome = "timeout"
+                raise ObsUnresponsive(
+                    f"OBS's UI thread did not answer within {timeout_s:g} s.", details={"waited_s": timeout_s}
+                )
             result = task.outcome()
             outcome = "ok"
             return result

@@ -1,0 +1,310 @@
+"""Single moments in which a start could have gone against the streamer, in lockstep: each was found by the machine."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from clawcraft.errors import ClawcraftError, ObsUnresponsive, PausedByOperator, StreamStartFailed, Superseded
+from obs_mock import Scenario
+from obs_mock.stream import State
+from tests.support.obs_life import Call, Evening, evening
+
+GOOD = Scenario("good")
+SILENT = GOOD.but(silent=True)
+SLOW = GOOD.but(scenes_s=3.0)
+"""OBS is asked for its scenes twice in a check: that is longer than anybody waits."""
+ASYNCHRONOUS = "30.2.3"
+
+
+@pytest.fixture
+def open_evening() -> Iterator[Callable[..., Evening]]:
+    with contextlib.ExitStack() as stack:
+        yield lambda *args, **settings: stack.enter_context(evening(*args, **{"obs_retries": 0, **settings}))
+
+
+@pytest.fixture
+def now(open_evening: Callable[..., Evening]) -> Evening:
+    return open_evening("29.0.2")
+
+
+def start(now: Evening, may: Callable[[], object] = lambda: None) -> Call:
+    stream = now.lives.stream
+    return now.lives.call("start", lambda: stream.start(None, lambda _percent, _message: None, may))
+
+
+def stop(now: Evening) -> Call:
+    stream = now.lives.stream
+    return now.lives.call("stop", lambda: stream.stop(lambda _percent, _message: None))
+
+
+def failed(call: Call, kind: type[ClawcraftError]) -> ClawcraftError:
+    assert call.is_over
+    assert isinstance(call.error, kind)
+    return call.error
+
+
+def test_a_start_whose_check_outlasts_its_caller_does_not_follow(now: Evening) -> None:
+    now.obs.scenario = SLOW
+    given_up = start(now)
+    now.time.pass_time(30)
+    failed(given_up, ObsUnresponsive)
+    assert now.obs.stream.starts == 0
+
+
+def test_a_start_that_gave_up_in_its_check_takes_back_no_promised_stop(now: Evening) -> None:
+    now.obs.scenario = SILENT
+    timed_out = start(now)
+    now.time.pass_time(25)
+    failed(timed_out, ClawcraftError)
+    now.obs.scenario = GOOD.but(scenes_s=3.0)
+    given_up = start(now)
+    now.time.pass_time(1)
+    now.obs.scenario = GOOD.but(scenes_s=6.0)  # its scene is known by then, and its check is next
+    now.time.pass_time(30)
+    failed(given_up, ObsUnresponsive)
+    now.obs.scenario = GOOD
+    now.obs.answer()
+    now.time.pass_time(1)
+    assert now.obs.stream.state is State.IDLE
+
+
+def test_a_stop_whose_check_outlasts_its_caller_promises_nothing(now: Evening) -> None:
+    now.obs.scenario = SILENT
+    now.obs.press_stream_button()
+    now.time.rest()
+    now.obs.scenario = GOOD.but(scenes_s=6.0)
+    given_up = stop(now)
+    now.time.pass_time(30)
+    failed(given_up, ObsUnresponsive)
+    now.obs.scenario = GOOD
+    now.obs.answer()
+    now.time.pass_time(1)
+    assert now.obs.stream.state is State.LIVE
+
+
+def test_a_start_that_connects_just_before_its_life_ends_is_stopped(now: Evening) -> None:
+    """Between OBS's signal and its event, in which nothing is to come that would tell of it."""
+    now.obs.scenario = SILENT
+    interrupted = start(now)
+    now.time.rest()
+    now.obs.scenario = GOOD.but(ui_hang_s=9.0)
+    now.lives.stream.status()  # OBS's UI thread hangs from here on: the click is before what the server says
+    reload = Call(now.time, "the streamer reloads", now.obs.reload)
+    now.time.rest()
+    now.obs.answer()
+    now.time.pass_time(9)
+    assert reload.is_over
+    told = now.obs.timeline()
+    assert told.index("signal start") < told.index("hook script_unload") < told.index("event STREAMING_STARTED")
+    failed(interrupted, ClawcraftError)
+    now.time.pass_time(1)
+    assert now.obs.stream.state is State.IDLE
+
+
+def test_a_stop_after_unload_is_not_made_behind_the_streamers_own(now: Evening) -> None:
+    now.obs.scenario = GOOD.but(user_stops=True)
+    now.obs.press_stream_button()
+    now.time.rest()
+    stop(now)
+    now.time.rest()
+    now.obs.switch_collection("Other")
+    now.time.pass_time(1)
+    assert now.obs.stream.stopped_by_script == []
+    assert now.obs.stream.state is State.IDLE
+
+
+def test_nothing_is_logged_through_obs_after_unload(now: Evening) -> None:
+    now.obs.press_stream_button()
+    now.time.pass_time(1)
+    now.obs.switch_collection("Other")
+    now.lives.stream._log("a defect")  # the fake fails the test if it is asked
+
+
+@pytest.mark.parametrize(
+    "way", [GOOD.but(asks=True), GOOD.but(prepares_s=2.0, preparation_fails=True)], ids=["asks", "prepares in vain"]
+)
+def test_a_start_that_obs_gave_up_in_a_box_is_not_the_streamers_next_one(
+    open_evening: Callable[..., Evening], way: Scenario
+) -> None:
+    now = open_evening(ASYNCHRONOUS)
+    now.obs.scenario = way
+    given_up = start(now)
+    now.time.pass_time(25)
+    assert failed(given_up, StreamStartFailed).details["obs_reason"] == "not begun"
+    now.obs.click_box()
+    now.obs.scenario = GOOD
+    now.obs.press_stream_button()
+    now.time.pass_time(1)
+    assert now.obs.stream.state is State.LIVE
+    assert now.obs.stream.stopped_by_script == []
+
+
+def test_a_question_that_outlives_the_script_is_not_the_streamers_next_start(
+    open_evening: Callable[..., Evening],
+) -> None:
+    now = open_evening(ASYNCHRONOUS)
+    now.obs.scenario = GOOD.but(asks=True)
+    start(now)
+    now.time.rest()
+    now.obs.switch_collection("Other")  # obs-websocket can, beneath a box
+    now.obs.switch_collection("Untitled")
+    now.obs.click_box()
+    now.obs.scenario = GOOD
+    now.obs.press_stream_button()
+    now.time.pass_time(1)
+    assert now.obs.stream.state is State.LIVE
+    assert now.obs.stream.stopped_by_script == []
+
+
+# --- what OBS does of itself ------------------------------------------------------------------------------------------
+
+
+def test_a_stop_while_obs_prepares_is_kept(open_evening: Callable[..., Evening]) -> None:
+    """BasicOutputHandler::SetupMultitrackVideo returns at once, and STREAMING_STARTING comes later."""
+    now = open_evening(ASYNCHRONOUS)
+    now.obs.scenario = GOOD.but(prepares_s=2.0)
+    superseded = start(now)
+    now.time.pass_time(0.5)
+    now.lives.stream.end_start(Superseded("a stop was accepted"))
+    stopped = stop(now)
+    now.time.pass_time(0.5)
+    failed(superseded, Superseded)
+    assert not stopped.is_over
+    now.time.pass_time(5)
+    assert stopped.value == {"status": "stopped"}
+    assert (now.obs.stream.state, now.obs.stream.starts) == (State.IDLE, 1)
+
+
+def test_a_start_while_obs_prepares_prepares_nothing_again(open_evening: Callable[..., Evening]) -> None:
+    now = open_evening(ASYNCHRONOUS)
+    now.obs.scenario = GOOD.but(prepares_s=2.0)
+    superseded = start(now)
+    now.time.pass_time(0.5)
+    now.lives.stream.end_start(Superseded("a stop was accepted"))
+    now.time.rest()
+    failed(superseded, Superseded)
+    again = start(now)
+    now.time.pass_time(5)
+    assert again.value == {"status": "started", "scene": "Main", "attempts": 1, "adopted": True}
+    assert (now.obs.stream.state, now.obs.stream.starts) == (State.LIVE, 1)
+
+
+def test_a_second_stopped_is_not_the_end_of_the_next_start(open_evening: Callable[..., Evening]) -> None:
+    """Each output of Enhanced Broadcasting has its own signal "stop", and each calls OBSBasic::StreamingStop."""
+    now = open_evening(ASYNCHRONOUS)
+    now.obs.scenario = GOOD.but(stopped_twice=True)
+    now.obs.press_stream_button()
+    now.time.pass_time(1)
+    now.obs.press_stream_button()
+    now.time.pass_time(1.1)
+    call = start(now)
+    now.time.pass_time(1)
+    assert now.obs.timeline().count("event STREAMING_STOPPED") == 2
+    assert call.value == {"status": "started", "scene": "Main", "attempts": 1}
+
+
+def test_a_dialog_of_another_plugin_within_the_start_leaves_nothing_that_goes_live(now: Evening) -> None:
+    """OBSBasic::StartStreaming calls api->on_event(STREAMING_STARTING) before outputHandler->StartStreaming: a dialog
+    in somebody's callback runs UI tasks in between, and looks as the box of an encoder that failed does."""
+    now.obs.scenario = GOOD.but(dialog_while_starting=True)
+    call = start(now)
+    now.time.pass_time(3)
+    failed(call, StreamStartFailed)
+    assert now.lives.stream.status()["stream"]["state"] == "starting"
+    now.obs.click_box()
+    now.time.pass_time(1)
+    assert now.obs.stream.state is State.IDLE
+
+
+def test_the_streamers_start_that_an_encoder_refused_is_over_in_the_next_life(now: Evening) -> None:
+    now.obs.scenario = GOOD.but(encoder_fails=True)
+    now.obs.press_stream_button()
+    now.time.rest()
+    now.obs.click_box()
+    now.obs.reload()
+    now.obs.scenario = GOOD
+    assert now.lives.stream.status()["stream"]["state"] == "offline"
+    call = start(now)
+    now.time.pass_time(1)
+    assert call.value == {"status": "started", "scene": "Main", "attempts": 1}
+
+
+@pytest.mark.parametrize("act", [start, stop])
+def test_nobody_waits_for_a_stream_that_ended_while_the_script_was_unloaded(
+    now: Evening, act: Callable[[Evening], Call]
+) -> None:
+    now.obs.press_stream_button()
+    now.time.pass_time(1)
+    now.obs.switch_collection("Other")
+    now.obs.press_stream_button()
+    now.time.pass_time(1)
+    now.obs.switch_collection("Untitled")
+    call = act(now)
+    now.time.pass_time(1)
+    assert call.value["status"] in ("started", "already_stopped")
+
+
+# --- pause ------------------------------------------------------------------------------------------------------------
+
+
+class Pause:
+    """The streamer's switch."""
+
+    def __init__(self, now: Evening) -> None:
+        self._now = now
+        self._on = False
+
+    def press(self) -> None:
+        self._on = True
+        self._now.lives.stream.end_start(PausedByOperator("paused"))
+
+    def check(self) -> None:
+        if self._on:
+            raise PausedByOperator("paused")
+
+
+def never_live(now: Evening, paused: Call) -> None:
+    """Nor if the server answers at last; a stream that OBS could not be kept from is stopped as soon as OBS can."""
+    failed(paused, PausedByOperator)
+    now.obs.answer()
+    now.time.pass_time(100)
+    assert now.obs.stream.state is State.IDLE
+    assert "event STREAMING_STARTED" not in now.obs.timeline() or "event STREAMING_STOPPING" in now.obs.timeline()
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.1, 0.199, 5.0])
+@pytest.mark.parametrize("way", [GOOD, SILENT], ids=["good", "silent"])
+def test_pause_while_connecting_ends_the_start(now: Evening, way: Scenario, after_s: float) -> None:
+    now.obs.scenario = way
+    pause = Pause(now)
+    call = start(now, pause.check)
+    now.time.pass_time(after_s if way.silent else min(after_s, 0.199))
+    pause.press()
+    now.time.rest()
+    never_live(now, call)
+
+
+def test_pause_between_retries_ends_the_start(open_evening: Callable[..., Evening]) -> None:
+    now = open_evening("29.0.2", obs_retries=2)
+    now.obs.meet(GOOD.but(stop_code=-2, window_visible=False), GOOD)
+    pause = Pause(now)
+    call = start(now, pause.check)
+    now.time.pass_time(0.5)
+    assert "signal stop -2" in now.obs.timeline()
+    pause.press()
+    now.time.rest()
+    failed(call, PausedByOperator)
+    now.time.pass_time(100)
+    assert now.obs.stream.connections == 0
+
+
+def test_pause_before_the_start_has_its_turn_on_the_ui_thread(now: Evening) -> None:
+    now.obs.scenario = GOOD.but(ui_hang_s=1.0)
+    pause = Pause(now)
+    call = start(now, pause.check)
+    now.time.rest()
+    pause.press()
+    now.time.pass_time(5)
+    failed(call, PausedByOperator)
+    assert now.obs.stream.starts == 0
