@@ -98,9 +98,8 @@ def test_refreshed_shortly_before_expiry_without_an_action_waiting_for_it(rig: R
     rig.clock.advance(TOKEN_LIFE_S - 299)
     rig.run("set_title", TITLE)
     rig.log.wait_for("twitch_token_refreshed", 1)
-    rig.run("set_title", TITLE)
+    assert rig.run("set_title", TITLE)["verified"] is True
     assert rig.sim.world.count("POST /oauth2/token") == 1
-    assert {status for _, status in rig.calls} == {"200", "204"}
 
 
 def test_a_crash_between_refresh_and_use_loses_no_token(rig: Rig) -> None:
