@@ -46,9 +46,10 @@ def _faults(*faults: Mapping[str, object]) -> Callable[[World, Faults], Mapping[
 
 
 def _ended_still_listed(world: World, _: Faults) -> Mapping[str, str]:
-    world.live_delay_s, world.offline_delay_s = 90.0, 150.0
+    world.offline_delay_s = 150.0
     world.go_live()
     world.go_offline()
+    world.live_delay_s = 90.0
     return _NONE
 
 
@@ -77,7 +78,7 @@ _ROWS: Final = (
         "a stream is listed 75 s late and for 2 minutes after its end, a clip after 25 s",
         _world(live_delay_s=75.0, offline_delay_s=120.0, clip_delay_s=25.0),
     ),
-    Scenario("ended_still_listed", "a stream that is over is still listed when the next one starts", _ended_still_listed),
+    Scenario("ended_still_listed", "a stream that is over is listed until the next one is", _ended_still_listed),
     Scenario("late_clips", "a clip is listed after 50 s", _world(clip_delay_s=50.0)),
     Scenario("lost_clips", "a clip is accepted and never made", _world(clip_delay_s=NEVER_S)),
     Scenario("doubtful_login", "a login that waits is told 'invalid device code' six times", _world(device_doubts=6)),
