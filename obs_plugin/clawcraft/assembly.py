@@ -84,6 +84,7 @@ class Assembly:
             self.metrics.watch_queue(self.jobs.queue_length)
             self.metrics.watch_workers(self._busy_workers, lambda: self._slots.in_use)
             self.metrics.watch_stream(lambda: str(stream.status()["stream"]["state"]))
+            self.metrics.watch_twitch(self._twitch_troubles, lambda: self.twitch.token_expires_in_s)
             self.worker.start()
             self.twitch.start()
             for notice in settings.notices:
@@ -184,6 +185,9 @@ class Assembly:
     def _busy_workers(self) -> int:
         server = self._server
         return 0 if server is None else server.busy_workers
+
+    def _twitch_troubles(self) -> set[str]:
+        return {trouble["code"] for trouble in self.twitch.status()["troubles"]}
 
     def _count_job(self, job: Job) -> None:
         if job.status.ended and job.finished_at is not None:

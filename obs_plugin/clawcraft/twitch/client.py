@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from clawcraft import twitch_health as health
 from clawcraft.clock import Clock
 from clawcraft.errors import ClawcraftError, Interrupted, Stopping, TwitchUnavailable
 from clawcraft.secrets import SecretStore
@@ -94,9 +95,16 @@ class Twitch:
 
     def status(self) -> dict[str, Any]:
         """``{"state", "identity", "client_id", "scopes", "scopes_missing", "expires_at", "refreshable", "checked_at",
-        "last_error", "login"}``; ``state`` is one of not_configured, unchecked, ok, refreshing, revoked, unreachable.
-        Never waits, never calls Twitch, holds no secret."""
-        return {**self._tokens.status(), "login": self.login.status()}
+        "last_error", "renewal", "login", "troubles"}``; ``state`` is one of not_configured, unchecked, ok, refreshing,
+        revoked, unreachable; ``troubles`` see ``health``. Never waits, never calls Twitch, holds no secret."""
+        token = self._tokens.status()
+        found = [trouble.to_json() for trouble in health.troubles(token, self._settings())]
+        return {**token, "login": self.login.status(), "troubles": found}
+
+    @property
+    def token_expires_in_s(self) -> float | None:
+        """Seconds that the access token still lives; None: not known, or for ever. Any thread, no waiting."""
+        return self._tokens.expires_in_s
 
     def disconnect(self) -> None:
         """Forget the stored tokens and revoke them at Twitch in the background. Raises SecretStoreError."""
