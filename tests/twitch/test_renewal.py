@@ -17,11 +17,9 @@ from clawcraft.errors import ClawcraftError, TwitchTokenInvalid, TwitchUnavailab
 from clawcraft.secrets import Secret, SecretStore
 from clawcraft.twitch import client
 from clawcraft.twitch.credentials import CredentialStore
-from tests.support.clock import ManualClock
 from tests.support.paths import OBS_PLUGIN, ROOT, TOOLS
-from tests.support.twitch_rig import Rig, connected
+from tests.support.twitch_rig import Rig
 from tests.support.waiting import wait_until
-from twitch_sim import TwitchSim
 from twitch_sim.faults import HTML_502
 from twitch_sim.world import CLIENT_ID, CLIENT_SECRET, CONFIDENTIAL_CLIENT_ID, TOKEN_LIFE_S
 
@@ -387,16 +385,6 @@ def test_a_week_with_reloads_kills_and_broken_answers_loses_no_login(lives: Live
     assert rig.twitch.status()["state"] == "ok"
     assert met >= 40
     assert "twitch_refresh_refused" not in rig.log.names()
-
-
-def test_the_lost_answer_is_the_only_loss_the_rig_knows(sim: TwitchSim, clock: ManualClock, tmp_path: Path) -> None:
-    """The local Twitch cuts off whoever sends a used up refresh token again, as the real one does."""
-    rig = connected(sim, tmp_path, clock)
-    used = rig.token.refresh
-    new = sim.world.renew(rig.token)
-    assert sim.world.valid(new.access) is not None
-    sim.world.cut_off(used)
-    assert sim.world.valid(new.access) is None
 
 
 def test_nothing_of_a_refresh_is_in_an_answer_of_an_action(rig: Rig) -> None:

@@ -2,7 +2,7 @@
 
 | path                  | body                                      | effect                                  |
 | --------------------- | ----------------------------------------- | --------------------------------------- |
-| POST /_sim/scenario   | {"name": "realistic"}                     | behave so from now on; gives settings   |
+| POST /_sim/scenario   | {"play": "realistic"}                     | behave so from now on; gives settings   |
 | POST /_sim/live       | {"live": true, "user_id": "1001"}         | the channel streams, or not             |
 | POST /_sim/lag        | {"live_s": 75, "offline_s": 120}          | how late both edges are listed          |
 | POST /_sim/chat-drop  | {"drop_reason": {…}, [] or null}          | chat messages are dropped, or no longer |
@@ -47,7 +47,7 @@ def _run(world: World, faults: Faults, method: str, name: str, body: dict[str, A
             return {"channels": channels, "chat": world.chat, "clips": [asdict(clip) for clip in world.clips]}
         return None
     if name == "scenario":
-        return {"ok": True, "environment": dict(SCENARIOS[body["name"]].go(world, faults))}
+        return {"ok": True, "environment": dict(SCENARIOS[body["play"]].go(world, faults))}
     if name == "live":
         change = world.go_live if body["live"] else world.go_offline
         change(str(body.get("user_id", "1001")))

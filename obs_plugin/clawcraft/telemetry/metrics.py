@@ -103,8 +103,7 @@ class Metrics:
         self._stream_state = state
 
     def watch_twitch(self, troubles: Callable[[], Collection[str]], expires_in_s: Callable[[], float | None]) -> None:
-        """Ask for the codes of the troubles there are (``twitch_health.py``), and for how long the token still lives, at
-        each scrape."""
+        """Ask for the codes of the troubles there are (``twitch_health.py``) and the token's life, at each scrape."""
         self._troubles = troubles
 
         def left_s() -> float:

@@ -182,4 +182,4 @@ class Twitch:
             broadcaster = self._broadcasters.resolve(self.helix(""), channel)
             return self.helix("", deadline).stream(broadcaster.id)
 
-        return wait_until_live(self._transport, find, expected, progress)
+        return wait_until_live(self._transport, find, progress, expected)

@@ -50,8 +50,8 @@ ANY: Final = Expected()
 def wait_until_live(
     transport: Transport,
     find: Callable[[Deadline], Stream | None],
-    expected: Expected,
     progress: Callable[[int, str], None],
+    expected: Expected,
 ) -> dict[str, Any]:
     """Until ``find``, called with the deadline of the whole wait, gives the stream that is expected.
 
