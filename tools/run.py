@@ -36,9 +36,14 @@ def main() -> int:
     options = _options()
     _venv.enter("requirements.txt")
     from obs_mock import SCENARIOS, MockObs
+    from twitch_sim import scenarios as twitch_scenarios
 
     if options.scenario not in SCENARIOS:
         print(f"error: there is no scenario {options.scenario!r}; there are: {', '.join(SCENARIOS)}", file=sys.stderr)
+        return 2
+    if options.twitch_scenario not in (None, *twitch_scenarios.SCENARIOS):
+        there = ", ".join(twitch_scenarios.SCENARIOS)
+        print(f"error: there is no scenario {options.twitch_scenario!r} of Twitch; there are: {there}", file=sys.stderr)
         return 2
     if options.port is not None:
         os.environ["PORT"] = str(options.port)
@@ -48,7 +53,7 @@ def main() -> int:
             from twitch_sim import TwitchSim
 
             sim = parts.enter_context(TwitchSim())
-            os.environ.update(sim.environment())
+            os.environ.update({**sim.environment(), **sim.play(options.twitch_scenario or "prompt")})
             print(f"The local Twitch is at {sim.url} (what happened there: {sim.control_url})")
         host = MockObs(SCRIPT, options.scenario, config_dir=data_dir and data_dir.expanduser().absolute())
         return _run(host, sim if options.twitch_sim else None)
@@ -150,9 +155,21 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _twitch_scenarios() -> str:
+    """The table for ``--help``; nothing on a Python too old for it, which is told so only when something is run."""
+    try:
+        from twitch_sim.scenarios import SCENARIOS
+    except ImportError:
+        return ""
+    rows = "\n".join(f"  {scenario.name:<20}{scenario.says}" for scenario in SCENARIOS.values())
+    return f"scenarios of the local Twitch:\n{rows}"
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description="Run the service in a fake OBS. Settings come from the environment, as in the README."
+        description="Run the service in a fake OBS. Settings come from the environment, as in the README.",
+        epilog=_twitch_scenarios(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--port", type=_port, help="TCP port (default: PORT, else 3040)")
     parser.add_argument("--scenario", default="good", metavar="NAME", help="how streaming goes, such as dead_server")
@@ -163,7 +180,11 @@ def _options() -> argparse.Namespace:
         help="in place of OBS's configuration folder, which has token and jobs",
     )
     parser.add_argument("--twitch-sim", action="store_true", help="with a local Twitch in place of the real one")
-    return parser.parse_args()
+    parser.add_argument("--twitch-scenario", metavar="NAME", help="how the local Twitch behaves; see below")
+    options = parser.parse_args()
+    if options.twitch_scenario and not options.twitch_sim:
+        parser.error("--twitch-scenario needs --twitch-sim")
+    return options
 
 
 if __name__ == "__main__":

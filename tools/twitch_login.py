@@ -52,9 +52,11 @@ def _log_in(settings: Settings, store: SecretStore) -> int:
     from clawcraft import VERSION
     from clawcraft.clock import SystemClock
     from clawcraft.errors import ClawcraftError
+    from clawcraft.telemetry.events import EventLog
     from clawcraft.twitch.credentials import CredentialStore
     from clawcraft.twitch.login import CALL_TIMEOUT_S, DeviceLogin, LoginState
-    from clawcraft.twitch.oauth import OAuth
+    from clawcraft.twitch.oauth import GrantRefused, OAuth
+    from clawcraft.twitch.renewal import Renewal, refusal
     from clawcraft.twitch.transport import Transport
 
     clock = SystemClock()
@@ -70,12 +72,24 @@ def _log_in(settings: Settings, store: SecretStore) -> int:
         if login.grant is None:
             why = "the code has expired" if state is LoginState.EXPIRED else "the login was refused"
             return _failed(f"{why}; run this again for a new code", 1)
-        # Stored before anything else can fail: the tokens exist nowhere else.
-        CredentialStore(store, lambda: settings).write(login.grant.access, login.grant.refresh, login.client_id)
-        print(f"Connected; the tokens are in {store.path}")
-        identity = oauth.validate(login.grant.access, CALL_TIMEOUT_S)
+        credentials = CredentialStore(store, lambda: settings)
+        renewal = Renewal(credentials, oauth, threading.Event(), EventLog())
+        grant = login.grant
+        with renewal.turn():  # the service in OBS takes the pair over at once, and must not renew it meanwhile
+            # Stored before anything else can fail: the tokens exist nowhere else.
+            credentials.write(grant.access, grant.refresh, login.client_id)
+            print(f"Connected; the tokens are in {store.path}")
+            credentials.look()
+            if credentials.pair is not None and grant.refresh is not None:
+                grant = renewal.ask(credentials.pair, grant.refresh, login.client_id)
+                credentials.write(grant.access, grant.refresh, login.client_id, proved=True)
+                print("The token renews itself.")
+        identity = oauth.validate(grant.access, CALL_TIMEOUT_S)
         print(f"The account is {identity.login}." if identity else "But Twitch does not accept the new token.")
         return 0 if identity else 1
+    except GrantRefused as refused:
+        error = refusal(refused, lost=False)
+        return _failed(f"the token works for a few hours only: {error.message}. {error.hint}", 1)
     except ClawcraftError as error:
         return _failed(f"{error.message}. {error.hint}", 1)
     finally:

@@ -136,6 +136,7 @@ class Assembly:
             self.metrics.watch_questions(lambda: len(self.approvals.questions()))
             self.metrics.watch_workers(self._busy_workers, lambda: self._slots.in_use)
             self.metrics.watch_stream(lambda: str(stream.status()["stream"]["state"]))
+            self.metrics.watch_twitch(self._twitch_troubles, lambda: self.twitch.token_expires_in_s)
             self.worker.start()
             self.approvals.start()
             self.twitch.start()
@@ -262,6 +263,9 @@ class Assembly:
     def _busy_workers(self) -> int:
         server = self._server
         return 0 if server is None else server.busy_workers
+
+    def _twitch_troubles(self) -> set[str]:
+        return {trouble["code"] for trouble in self.twitch.status()["troubles"]}
 
     def _job_moved(self, job: Job) -> None:
         self.audit.job_moved(job)

@@ -6,8 +6,9 @@ Pure: judges a ``GET /status`` body and the settings. Behind ``GET /status?check
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
+from clawcraft import twitch_health as health
 from clawcraft.actions.catalogue import ACTIONS, Policy
 from clawcraft.settings import Settings
 
@@ -55,7 +56,7 @@ def run(status: Mapping[str, Any], settings: Settings, policies: Mapping[str, Po
         _pause(bool(status["paused"])),
         _actions(policies),
         *_guard_rails(status.get("guard_rails", {})),
-        *_twitch(status["twitch"]),
+        *_twitch(status["twitch"], settings),
         *_storage(status.get("storage", {})),
     ]
     return [check.to_json() for check in checks]
@@ -119,24 +120,37 @@ def _storage(storage: Mapping[str, Any]) -> Iterator[Check]:
         yield failed("storage", problem, "Free disk space: no job can be accepted; the service goes on by itself then.")
 
 
-def _twitch(twitch: Mapping[str, Any]) -> Iterator[Check]:
-    state, error = twitch["state"], twitch.get("last_error") or {}
-    connect = "Connect Twitch in the panel, or run tools/twitch_login.py."
+_TROUBLES: Final = {
+    health.RENEWAL_REFUSED: "twitch_token",
+    health.TOKEN_ENDS: "twitch_token",
+    health.MISSING_SCOPE: "twitch_scopes",
+    health.NOT_THE_OWNER: "twitch_channel",
+}
+
+
+def _twitch(twitch: Mapping[str, Any], settings: Settings) -> Iterator[Check]:
+    state = twitch["state"]
     if state == "not_configured":
-        yield warning("twitch", "not connected: title, game, chat and clips will be refused; a stream starts", connect)
+        message = "not connected: title, game, chat and clips will be refused; a stream starts"
+        yield warning("twitch", message, health.CONNECT)
         return
-    if state == "revoked":
-        yield failed("twitch", error.get("message", "the token is not valid any more"), error.get("hint") or connect)
+    found = health.troubles(twitch, settings)
+    by_code = {trouble.code: trouble for trouble in found}
+    if (revoked := by_code.get(health.REVOKED)) is not None:
+        yield failed("twitch", revoked.message, revoked.fix)
         return
-    if state != "ok":
-        message = error.get("message", f"the token is {state}")
-        yield warning("twitch", message, error.get("hint") or "Wait a moment and check again.")
-    else:
+    if (unreachable := by_code.get(health.UNREACHABLE)) is not None:
+        yield warning("twitch", unreachable.message, unreachable.fix)
+    elif state == "ok":
         yield ok("twitch", f"connected as {twitch['identity']['login']}")
-    for missing in twitch["scopes_missing"]:
-        blocked = ", ".join(missing["blocks"])
-        yield warning("twitch_scopes", f"the token lacks {missing['scope']}, which {blocked} needs", connect)
+    else:
+        yield warning("twitch", f"the token is {state}", "Wait a moment and check again.")
+    for trouble in found:
+        if (name := _TROUBLES.get(trouble.code)) is not None:
+            yield warning(name, trouble.message, trouble.fix)
     if twitch["identity"] and not twitch["scopes_missing"]:
         yield ok("twitch_scopes", "the token has every scope")
-    if twitch["expires_at"] and not twitch["refreshable"]:
-        yield warning("twitch_token", f"the token ends at {twitch['expires_at']} and cannot be renewed", connect)
+    if twitch.get("renewal") == "proven":
+        yield ok("twitch_token", "the token is renewed by itself")
+    elif twitch.get("renewal") == "untried" and twitch["expires_at"]:
+        yield ok("twitch_token", f"renewing was not tried yet; it will be an hour before {twitch['expires_at']}")

@@ -40,10 +40,22 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o600, durable: boo
         if mode != 0o600:
             os.chmod(temporary, mode)  # noqa: PTH101 - mkstemp gives a string
         os.replace(temporary, path)  # noqa: PTH105 - one call that is atomic on every platform
+        if durable and sys.platform != "win32":
+            _sync_folder(path.parent)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)  # noqa: PTH108 - mkstemp gives a string
         raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the new name survive a power cut as well: until then the folder may still name the old file."""
+    with contextlib.suppress(OSError):  # some network file systems refuse it, and the file is there all the same
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def private_folder(folder: Path) -> None:

@@ -24,6 +24,7 @@ from clawcraft.errors import (
     TwitchNotConfigured,
     TwitchUnavailable,
 )
+from clawcraft.twitch.live_check import Expected
 from tests.support.events import RecordedEvents
 from tests.support.job_rig import StreamDouble, TwitchDouble
 
@@ -148,6 +149,15 @@ def test_already_live_gets_title_and_scene_and_says_so(steps: Steps) -> None:
     result = steps.start(title="t", obs_scene="Chat")
     assert result["status"] == "already_running"
     assert steps.effects == ["check_scene Chat", "apply", "start Chat"]
+
+
+def test_a_start_waits_for_another_stream_than_the_one_listed_before_it(steps: Steps) -> None:
+    steps.twitch.listed = "4001"
+    steps.start(wait_until_live=True)
+    assert steps.twitch.expected == Expected(5.0, "4001")
+    # Already on air, what is listed may well be it.
+    steps.start(wait_until_live=True)
+    assert steps.twitch.expected == Expected(5.0)
 
 
 def test_not_shown_live_in_time_is_a_warning(steps: Steps) -> None:

@@ -31,6 +31,7 @@ WELL: dict[str, Any] = {
         "scopes_missing": [],
         "expires_at": "2030-01-01T00:00:00.000Z",
         "refreshable": True,
+        "renewal": "proven",
         "last_error": None,
     },
 }
@@ -59,7 +60,7 @@ def test_where_all_is_well_every_check_is_ok_and_has_nothing_to_fix(tmp_path: Pa
     assert {check["outcome"] for check in found} == {"ok"}
     assert {check["fix"] for check in found} == {""}
     assert {check["name"] for check in found} == {
-        *("obs", "stream", "scene", "pause", "actions", "twitch", "twitch_scopes")
+        *("obs", "stream", "scene", "pause", "actions", "twitch", "twitch_scopes", "twitch_token")
     }
 
 
@@ -76,7 +77,11 @@ def test_where_all_is_well_every_check_is_ok_and_has_nothing_to_fix(tmp_path: Pa
             twitch(scopes_missing=[{"scope": "clips:edit", "blocks": ["twitch.create_clip"]}]),
             {"twitch_scopes": "warning"},
         ),
-        (twitch(refreshable=False), {"twitch_token": "warning"}),
+        (twitch(refreshable=False, renewal="none"), {"twitch_token": "warning"}),
+        (
+            twitch(refreshable=False, renewal="refused", last_error={"code": "x", "message": "no secret", "hint": "y"}),
+            {"twitch_token": "warning"},
+        ),
         (
             lambda status: status.update(guard_rails={"next_start_at": "2030-01-01T18:00:00.000Z"}),
             {"guard_rails": "failed"},
@@ -90,6 +95,24 @@ def test_a_trouble_is_named_and_says_what_to_do(tmp_path: Path, change: Change, 
     assert troubles(status, known) == expected
     for check in run(status, known):
         assert bool(check["fix"]) == (check["outcome"] != "ok")
+
+
+@pytest.mark.parametrize("setting", [{"TWITCH_BROADCASTER_ID": "1002"}, {"TWITCH_BROADCASTER_LOGIN": "somebody"}])
+def test_a_token_of_another_account_than_the_channels_is_told(tmp_path: Path, setting: dict[str, str]) -> None:
+    known = settings(tmp_path, **setting)
+    assert troubles(WELL, known) == {"twitch_channel": "warning"}
+    [check] = [check for check in checks.run(WELL, known) if check["name"] == "twitch_channel"]
+    assert "clawstreamer" in check["message"]
+    assert next(iter(setting)) in check["fix"]
+    own = settings(tmp_path, TWITCH_BROADCASTER_ID="1001", TWITCH_BROADCASTER_LOGIN="somebody")
+    assert troubles(WELL, own) == {}
+
+
+def test_a_renewal_that_was_never_tried_is_not_said_to_work(tmp_path: Path) -> None:
+    status = copy.deepcopy(WELL)
+    status["twitch"]["renewal"] = "untried"
+    [check] = [check for check in checks.run(status, settings(tmp_path)) if check["name"] == "twitch_token"]
+    assert "renewed by itself" not in check["message"]
 
 
 def test_a_scene_that_is_not_there_and_actions_that_are_off_are_told(tmp_path: Path) -> None:

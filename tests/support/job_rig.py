@@ -32,6 +32,7 @@ from clawcraft.obs.port import ProgressSink
 from clawcraft.obs.stream import StreamController
 from clawcraft.telemetry.events import EventLog
 from clawcraft.twitch.client import Twitch
+from clawcraft.twitch.live_check import ANY, Expected
 from tests.support.agents import agents_of
 from tests.support.clock import ManualClock
 from tests.support.events import RecordedEvents
@@ -96,6 +97,9 @@ class StreamDouble(StreamController):
         self._ends: ClawcraftError | None = None
         self._closed = False
 
+    def status(self) -> Mapping[str, Any]:
+        return {"stream": {"uptime_s": 5.0 if self.live else None}}
+
     def check_scene(self, scene: str | None) -> None:
         self.calls.append(f"check_scene {scene}")
         if scene is not None and scene not in self.scenes:
@@ -128,9 +132,6 @@ class StreamDouble(StreamController):
             self._ends = error
             self._changed.notify_all()
 
-    def status(self) -> Mapping[str, Any]:
-        return {}
-
     def close(self) -> None:
         with self._changed:
             self._closed = True
@@ -160,6 +161,8 @@ class TwitchDouble(Twitch):
         self.fails_with: Exception | None = None
         self.check_fails_with: ClawcraftError | None = None
         self.shown_live = True
+        self.listed = ""
+        self.expected = ANY
         self.before_return: Callable[[], None] = lambda: None
 
     def check_channel(self, channel: str, *, ask: bool = True) -> None:
@@ -176,8 +179,14 @@ class TwitchDouble(Twitch):
             raise self.fails_with
         return {"status": "updated", "verified": True}
 
-    def wait_until_live(self, progress: Callable[[int, str], None], channel: str | None = None) -> dict[str, Any]:
+    def listed_stream(self, channel: str | None = None) -> str:
+        return self.listed
+
+    def wait_until_live(
+        self, progress: Callable[[int, str], None], channel: str | None = None, expected: Expected = ANY
+    ) -> dict[str, Any]:
         self.calls.append("wait")
+        self.expected = expected
         progress(85, "waiting for Twitch")
         self.before_return()
         progress(90, "waiting for Twitch")

@@ -103,15 +103,17 @@ def test_the_call_fits_a_token_of_ones_own_and_a_signing_secret(
 
 
 def test_scenario_and_local_twitch_decide_what_the_actions_meet(start: Callable[..., Run]) -> None:
-    run = start("--scenario", "refused_key", "--twitch-sim")
+    run = start("--scenario", "refused_key", "--twitch-sim", "--twitch-scenario", "banned_title")
     run.line("^Call it")
     client = ToolClient(run.port, stored_token(run.data_dir))
 
     answer = client.post("twitch.set_title", title="From the command line")
+    refused = client.post("twitch.set_title", title="This is banned")
     client.accept("twitch.start_stream", "refused")
     client.close()
 
     assert answer.json()["ok"] is True, answer.text
+    assert refused.json()["error"]["code"] == "twitch_rejected"
     run.line("job failed stream_key_refused")
     assert run.end() == 0
 
@@ -133,6 +135,8 @@ def test_a_port_in_use_is_said_and_waited_for(start: Callable[..., Run]) -> None
     ("arguments", "said"),
     [
         (("--scenario", "typo"), "no scenario 'typo'; there are: good"),
+        (("--twitch-sim", "--twitch-scenario", "typo"), "no scenario 'typo' of Twitch; there are: prompt"),
+        (("--twitch-scenario", "prompt"), "needs --twitch-sim"),
         (("--port", "0"), "whole number from 1 to 65535"),
     ],
 )

@@ -4,8 +4,17 @@ from typing import Any
 
 import pytest
 
-from clawcraft.errors import ChannelNotAllowed, ChatMessageDropped, GameNotFound, TwitchMissingScope
+from clawcraft.actions.chat import DEFAULT_HINT
+from clawcraft.actions.clips import described
+from clawcraft.errors import (
+    ChannelNotAllowed,
+    ChatMessageDropped,
+    GameNotFound,
+    TwitchMissingScope,
+    TwitchRejected,
+)
 from tests.support.twitch_rig import Rig
+from twitch_sim.chat import ChatRules
 
 
 def test_set_title_changes_reads_back_and_reports_both(rig: Rig) -> None:
@@ -40,12 +49,54 @@ def test_a_204_that_shows_late_is_read_again_until_it_shows(rig: Rig) -> None:
 
 
 def test_a_204_that_never_applied_is_reported_as_not_verified(rig: Rig) -> None:
-    rig.sim.world.apply_changes = False
+    rig.sim.world.ignored_fields = frozenset({"title", "game_id"})
     result = rig.start().run("set_title", {"title": "Never"})
     assert result["verified"] is False
     assert result["current"]["title"] == "My first stream"
     assert "warning" in result
     assert rig.sim.world.count("PATCH /channels") == 1
+
+
+@pytest.mark.parametrize(("scenario", "named"), [("ignored_title", "new title"), ("ignored_game", "new game")])
+def test_which_of_title_and_game_was_not_applied_is_said(rig: Rig, scenario: str, named: str) -> None:
+    rig.sim.play(scenario)
+    result = rig.start().twitch.apply_metadata({"title": "Never", "game": "Rust"})
+    assert result["verified"] is False
+    assert named in result["warning"]
+
+
+def test_a_title_that_twitch_refuses_does_not_take_the_game_with_it(rig: Rig) -> None:
+    rig.sim.play("banned_title")
+    with pytest.raises(TwitchRejected, match="banned words") as raised:
+        rig.start().twitch.apply_metadata({"title": "So banned", "game": "Rust"})
+    assert raised.value.details["refused"] == "title"
+    assert raised.value.details["applied"]["current"] == {
+        "title": "My first stream",
+        "game_id": "263490",
+        "game": "Rust",
+    }
+    assert rig.sim.world.channels["1001"].game_id == "263490"
+
+
+def test_a_refused_title_alone_is_sent_once(rig: Rig) -> None:
+    rig.sim.play("banned_title")
+    with pytest.raises(TwitchRejected, match="banned words"):
+        rig.start().run("set_title", {"title": "So banned"})
+    assert rig.sim.world.count("PATCH /channels") == 1
+
+
+def test_a_channel_that_cannot_be_read_is_changed_and_what_it_showed_is_not_known(rig: Rig) -> None:
+    rig.sim.play("unreadable_channel")
+    result = rig.start().run("set_title", {"title": "Blind"})
+    assert (result["previous"], result["current"], result["verified"]) == (None, None, False)
+    assert rig.sim.world.channels["1001"].title == "Blind"
+
+
+def test_a_token_that_does_not_own_the_channel_is_named_as_the_cause(rig: Rig) -> None:
+    rig.change(broadcaster_login="friendlyneighbour").start()
+    with pytest.raises(TwitchRejected, match="the token is that of clawstreamer") as raised:
+        rig.run("set_title", {"title": "x"})
+    assert "as the channel's owner" in raised.value.hint
 
 
 @pytest.mark.parametrize(
@@ -118,6 +169,49 @@ def test_a_dropped_message_is_a_failure_with_twitchs_reason(rig: Rig, drop: Any,
     assert rig.sim.world.count("POST /chat/messages") == 1
 
 
+@pytest.mark.parametrize(
+    ("scenario", "texts", "code", "hint"),
+    [
+        ("strict_chat", ("one", "two"), "msg_slowmode", "once more in a minute"),
+        ("strict_chat", ("held",), "msg_rejected", "moderator"),
+        ("strict_chat", ("blocked",), "msg_rejected_mandatory", "others"),
+        ("busy_chat", tuple(f"message {number}" for number in range(21)), "msg_ratelimit", "half a minute"),
+        ("timed_out", ("one",), "msg_timedout", "until then"),
+    ],
+)
+def test_what_to_do_about_a_dropped_message_depends_on_why(
+    rig: Rig, scenario: str, texts: tuple[str, ...], code: str, hint: str
+) -> None:
+    rig.sim.play(scenario)
+    rig.start()
+    for text in texts[:-1]:
+        rig.run("post_chat_message", {"message": text})
+    with pytest.raises(ChatMessageDropped) as raised:
+        rig.run("post_chat_message", {"message": texts[-1]})
+    assert raised.value.details["drop_reason"]["code"] == code
+    assert hint in raised.value.hint
+
+
+def test_a_repetition_and_a_code_nobody_knows_have_their_hints(rig: Rig) -> None:
+    rig.sim.world.chat_rules = ChatRules(repeat_s=30)
+    rig.start().run("post_chat_message", {"message": "same"})
+    with pytest.raises(ChatMessageDropped) as raised:
+        rig.run("post_chat_message", {"message": "same"})
+    assert "other words" in raised.value.hint
+    rig.sim.world.chat_drop = {"code": "something_new", "message": "No."}
+    with pytest.raises(ChatMessageDropped) as raised:
+        rig.run("post_chat_message", {"message": "x"})
+    assert raised.value.hint == DEFAULT_HINT
+
+
+@pytest.mark.parametrize("scenario", ["prompt", "too_long_422"])
+def test_a_message_that_is_too_long_for_twitch_is_to_be_shortened(rig: Rig, scenario: str) -> None:
+    rig.sim.play(scenario)
+    with pytest.raises(TwitchRejected) as raised:
+        rig.start().run("post_chat_message", {"message": "x" * 501})
+    assert "shorter" in raised.value.hint
+
+
 def test_clip_is_confirmed_once_twitch_lists_it(rig: Rig) -> None:
     rig.sim.world.go_live()
     result = rig.start().run("create_clip", {"title": "What a move", "duration": 20.5})
@@ -136,9 +230,29 @@ def test_clip_that_appears_late_is_created_but_not_confirmed(rig: Rig) -> None:
     began = rig.clock.monotonic()
     result = rig.start().run("create_clip")
     assert result["confirmed"] is False
+    assert "twitch.get_clip" in result["check_later"]
     assert result["url"].endswith(result["clip_id"])
     assert rig.clock.monotonic() - began < rig.settings.action_timeout_s
     assert rig.sim.world.count("POST /clips") == 1
+
+
+@pytest.mark.parametrize("scenario", ["late_clips", "lost_clips"])
+def test_a_clip_that_is_late_or_lost_can_be_looked_up_later(rig: Rig, scenario: str) -> None:
+    rig.sim.play(scenario)
+    rig.sim.world.go_live()
+    clip_id = rig.start().run("create_clip", {"title": "What a move"})["clip_id"]
+    assert described(clip_id, rig.twitch.helix("").clip(clip_id))["confirmed"] is False
+    rig.clock.advance(60)
+    later = described(clip_id, rig.twitch.helix("").clip(clip_id))
+    assert later["confirmed"] is (scenario == "late_clips")
+    assert later.get("title") == ("What a move" if scenario == "late_clips" else None)
+
+
+def test_a_game_that_resembles_nothing_is_asked_for_and_not_chosen_from_an_empty_list(rig: Rig) -> None:
+    with pytest.raises(GameNotFound) as raised:
+        rig.start().run("set_game", {"game": "Qwxyz"})
+    assert raised.value.details["suggestions"] == []
+    assert "exact name" in raised.value.hint
 
 
 def test_confirming_a_clip_survives_a_twitch_that_fails_meanwhile(rig: Rig) -> None:

@@ -90,8 +90,8 @@ ROWS = [
     Row("game: search fails", ("set_game", {"game": "minecraft"}), times(9, EMPTY_500), "twitch_unavailable", 500,
         True, sent=3, at="GET /search/categories", also={"PATCH /channels": 0}),
     Row("game: refused", GAME, helix(400, "Invalid game ID"), "twitch_rejected", 400),
-    Row("title: reading before fails", TITLE, times(9, HTML), "twitch_unavailable", 502, True, sent=3,
-        at="GET /channels", also={"PATCH /channels": 0}),
+    Row("title: reading fails, before and after", TITLE, times(9, HTML), None, sent=6, effects=1, at="GET /channels",
+        also={"PATCH /channels": 1}),
     # --- chat: never twice ------------------------------------------------------------------------------------------
     Row("chat: HTML 502", CHAT, HTML, "twitch_unavailable", 502),
     Row("chat: 502 after it was sent", CHAT, {**HTML, "applies": True}, "twitch_unavailable", 502, effects=1),
@@ -109,8 +109,8 @@ ROWS = [
         "twitch_missing_scope", 401, also={"POST /oauth2/token": 0, "GET /oauth2/validate": 1}),
     Row("chat: token expired", CHAT, helix(401, "Invalid OAuth token"), None, sent=2, effects=1,
         also={"POST /oauth2/token": 1}),
-    Row("chat: token refused twice", CHAT, times(2, helix(401, "Invalid OAuth token")), "twitch_rejected", 401,
-        sent=2, also={"POST /oauth2/token": 1}),
+    Row("chat: token refused twice", CHAT, times(2, helix(401, "Invalid OAuth token")), "twitch_unavailable", 401,
+        True, sent=2, also={"POST /oauth2/token": 1}),
     # --- clips: never twice -----------------------------------------------------------------------------------------
     Row("clip: HTML 502", CLIP, HTML, "twitch_unavailable", 502),
     Row("clip: 503", CLIP, S503, "twitch_unavailable", 503),

@@ -19,7 +19,7 @@ from tests.support.clock import ManualClock
 from tests.support.paths import ROOT
 from tests.support.twitch_rig import Rig
 from twitch_sim import TwitchSim
-from twitch_sim.world import CLIENT_ID
+from twitch_sim.world import CLIENT_ID, CONFIDENTIAL_CLIENT_ID
 
 
 @pytest.fixture
@@ -42,6 +42,45 @@ def test_a_code_that_nobody_enters_expires_without_a_further_call(rig: Rig, logi
     login.start()
     assert login.wait(lambda seconds: rig.clock.wait(threading.Event(), seconds)) is LoginState.EXPIRED
     assert rig.sim.world.count("POST /oauth2/token") == 1800 / 5 - 1
+
+
+@pytest.mark.parametrize("scenario", ["doubtful_login", "slow_login"])
+def test_twitch_calling_a_waiting_code_invalid_or_asking_for_patience_ends_no_login(
+    rig: Rig, login: DeviceLogin, scenario: str
+) -> None:
+    rig.sim.play(scenario)
+    login.start()
+    polls = 0
+
+    def pause(seconds: float) -> bool:
+        nonlocal polls
+        polls += 1
+        if polls == 9:
+            decide(rig, "approved")
+        return rig.clock.wait(threading.Event(), seconds)
+
+    assert login.wait(pause) is LoginState.DONE
+
+
+def test_polling_faster_than_told_is_answered_with_slow_down(rig: Rig, login: DeviceLogin) -> None:
+    login.start()
+    assert login.poll() is LoginState.PENDING
+    assert login.interval_s == 5
+    assert login.poll() is LoginState.PENDING
+    assert login.interval_s == 10
+
+
+def test_a_code_that_was_refused_or_used_elsewhere_is_over_when_its_time_is(rig: Rig, login: DeviceLogin) -> None:
+    login.start()
+    decide(rig, "denied")
+    assert login.wait(lambda seconds: rig.clock.wait(threading.Event(), seconds)) is LoginState.EXPIRED
+
+
+def test_a_page_in_place_of_json_ends_no_login(rig: Rig, login: DeviceLogin) -> None:
+    login.start()
+    rig.sim.fault("POST /oauth2/token", times=3, status=403, body="<html>")
+    decide(rig, "approved")
+    assert login.wait(lambda seconds: rig.clock.wait(threading.Event(), seconds)) is LoginState.DONE
 
 
 def test_slow_down_is_obeyed(rig: Rig, login: DeviceLogin) -> None:
@@ -121,7 +160,7 @@ def test_the_panel_says_how_a_login_failed(rig: Rig, state: str) -> None:
     panel = Panel(rig)
     panel.shown()
     if state == "denied":
-        decide(rig, "denied")
+        rig.sim.fault("POST /oauth2/token", status=400, body={"status": 400, "message": "access_denied"})
     assert panel.end() == state
     assert rig.twitch.status()["state"] == "not_configured"
 
@@ -229,11 +268,22 @@ def test_the_tool_prints_the_code_waits_and_stores_where_the_service_finds_it(
     assert found.reveal() == newest.refresh
 
 
+def test_the_tool_says_at_once_that_an_application_cannot_renew_its_token(local: TwitchSim, tmp_path: Path) -> None:
+    tool = Tool(tmp_path / "data", "--client-id", CONFIDENTIAL_CLIENT_ID, "--auth-url", local.auth_url)
+    local.world.wait_for("POST /oauth2/token", 1, 60)
+    with local.world.lock:
+        local.world.devices[0].state = "approved"
+    status, out, err = tool.ended()
+    assert status == 1
+    assert "Connected" in out
+    assert "missing client secret" in err
+    assert "type Public" in err
+
+
 def test_the_tool_says_that_the_login_was_refused(local: TwitchSim, tmp_path: Path) -> None:
     tool = Tool(tmp_path / "data", "--client-id", CLIENT_ID, "--auth-url", local.auth_url)
     local.world.wait_for("POST /oauth2/device", 1, 60)
-    with local.world.lock:
-        local.world.devices[0].state = "denied"
+    local.fault("POST /oauth2/token", status=400, body={"status": 400, "message": "access_denied"})
     status, _, err = tool.ended()
     assert status == 1
     assert "refused" in err

@@ -191,7 +191,7 @@ def test_no_secret_in_any_log_error_traceback_or_status(rig: Rig, caplog: pytest
     at_refresh: tuple[dict[str, Any], ...] = (
         {"status": 500, "body": "<html>"},
         {"drop": True},
-        {"status": 400, "body": {"status": 400, "message": f"no {token.refresh} for {CLIENT_SECRET}"}},
+        {"status": 400, "body": {"status": 400, "message": f"Invalid refresh token {token.refresh} {CLIENT_SECRET}"}},
     )
     for fault in at_refresh:
         rig.clock.advance(TOKEN_LIFE_S)

@@ -77,7 +77,7 @@ def test_a_whole_stream_in_the_fake_obs(tmp_path: Path) -> None:
 def test_while_twitch_hangs_polling_and_health_stay_fast_and_actions_end_as_timeout(studio: Studio) -> None:
     sim = twitch_of(studio)
     job_id = studio.client.accept("twitch.stop_stream", "hang-job")
-    for endpoint in ("GET /channels", "GET /games", "POST /chat/messages", "POST /clips"):
+    for endpoint in ("PATCH /channels", "GET /games", "POST /chat/messages", "POST /clips"):
         sim.fault(endpoint, hang=True, times=9)
     began = time.monotonic()
 
@@ -92,7 +92,7 @@ def test_while_twitch_hangs_polling_and_health_stay_fast_and_actions_end_as_time
 
     with ThreadPoolExecutor(4) as pool:
         acting = [pool.submit(act, number) for number in range(4)]
-        for endpoint in ("GET /channels", "GET /games", "POST /chat/messages", "POST /clips"):
+        for endpoint in ("PATCH /channels", "GET /games", "POST /chat/messages", "POST /clips"):
             sim.world.wait_for(endpoint, 1)
         health = [timed(lambda: studio.client.get("/health")) for _ in range(50)]
         polls = [timed(lambda: studio.client.job(job_id)) for _ in range(50)]

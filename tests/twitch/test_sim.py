@@ -17,7 +17,10 @@ from clawcraft.settings import load_settings
 from tests.support.clock import ManualClock
 from tests.support.paths import TOOLS
 from twitch_sim import TwitchSim
+from twitch_sim.scenarios import SCENARIOS
 from twitch_sim.world import CLIENT_ID, Token
+
+ENVIRONMENT = ("TWITCH_CLIENT_ID", "TWITCH_OAUTH_TOKEN", "TWITCH_REFRESH_TOKEN", "TWITCH_BROADCASTER_LOGIN")
 
 
 class Caller:
@@ -105,7 +108,7 @@ def test_everything_can_be_controlled_from_another_process(caller: Caller) -> No
     body = {"broadcaster_id": "1001", "sender_id": "1001", "message": "hello"}
     [said] = caller.helix("POST", "chat/messages", json=body).json()["data"]
     assert (said["is_sent"], said["drop_reason"]) == (False, {"code": "c", "message": "m"})
-    caller.control("channel", apply_changes=False)
+    caller.control("channel", ignored=["title"])
     caller.helix("PATCH", "channels", params={"broadcaster_id": "1001"}, json={"title": "no"})
     caller.control("clips", clips="restricted")
     caller.control("live", live=True)
@@ -118,8 +121,52 @@ def test_everything_can_be_controlled_from_another_process(caller: Caller) -> No
     assert caller.helix("GET", "users").status_code == 401
 
 
+@pytest.mark.parametrize("name", list(SCENARIOS))
+def test_every_scenario_can_be_played_from_another_process(caller: Caller, name: str) -> None:
+    answer = caller.control("scenario", play=name)
+    assert answer.status_code == 200
+    assert set(answer.json()["environment"]) <= set(ENVIRONMENT)
+
+
+def test_a_stream_is_listed_late_and_for_a_while_after_its_end(caller: Caller, clock: ManualClock) -> None:
+    def listed() -> list[str]:
+        rows = caller.helix("GET", "streams", params={"user_id": "1001"}).json()["data"]
+        return [row["id"] for row in rows]
+
+    caller.control("scenario", play="realistic")
+    caller.control("live", live=True)
+    assert listed() == []
+    clock.advance(75)
+    [first] = listed()
+    caller.control("live", live=False)
+    clock.advance(60)
+    caller.control("live", live=True)
+    assert listed() == [first]
+    clock.advance(75)
+    [second] = listed()
+    assert second != first
+
+
+def test_a_public_refresh_token_works_once_and_ends_everything_the_second_time(caller: Caller) -> None:
+    old = Token(**vars(caller.token))
+    new = caller.refresh(old).json()
+    pair = Token(new["access_token"], new["refresh_token"], "1001", CLIENT_ID, (), None)
+    assert caller.helix("GET", "users", old).status_code == 401
+    assert caller.helix("GET", "users", pair).status_code == 200
+    assert message(caller.refresh(old)) == (400, "Invalid refresh token")
+    assert caller.helix("GET", "users", pair).status_code == 401
+    assert message(caller.refresh(pair)) == (400, "Invalid refresh token")
+
+
 @pytest.mark.parametrize(
-    ("name", "body"), [("live", {}), ("fault", {"nonsense": 1}), ("tokens", {"do": "nothing"}), ("no-such", {})]
+    ("name", "body"),
+    [
+        ("live", {}),
+        ("fault", {"nonsense": 1}),
+        ("tokens", {"do": "nothing"}),
+        ("scenario", {"play": "no"}),
+        ("no-such", {}),
+    ],
 )
 def test_a_wrong_control_says_so(caller: Caller, name: str, body: dict[str, Any]) -> None:
     answer = caller.control(name, **body)

@@ -1,8 +1,11 @@
 """What a start of the stream asks of Twitch: channel, title and game before, live or not afterwards."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from clawcraft.errors import ChannelNotAllowed, ClawcraftError, Interrupted, TwitchNotConfigured, TwitchUnavailable
+from clawcraft.twitch.live_check import Expected
 from tests.support.twitch_rig import Rig
 
 
@@ -37,6 +40,43 @@ def test_live_is_confirmed_as_soon_as_helix_shows_it(rig: Rig) -> None:
     assert percents[0] == 80
     assert percents[-1] <= 99
     assert "61 s" in seen[-1][1] or "63 s" in seen[-1][1]
+
+
+def test_a_stream_that_has_ended_and_is_still_listed_is_not_taken_for_the_new_one(rig: Rig) -> None:
+    rig.sim.play("ended_still_listed")
+    before = rig.start().twitch.listed_stream()
+    assert before
+    rig.sim.world.go_live()
+    result = rig.twitch.wait_until_live(unseen, expected=Expected(0.0, before))
+    assert result["live"] is True
+    assert result["waited_s"] >= 90
+
+
+def test_an_old_stream_is_told_by_its_age_where_nobody_looked_before_the_start(rig: Rig) -> None:
+    rig.sim.world.go_live()
+    rig.clock.advance(600)
+    rig.sim.world.offline_delay_s = 150
+    rig.sim.world.go_offline()
+    result = rig.start().twitch.wait_until_live(unseen, expected=Expected(5.0))
+    assert result["live"] is False
+    rig.sim.world.go_live()
+    rig.clock.advance(3600)
+    # The streamer's own stream, which the agent finds on air.
+    assert rig.twitch.wait_until_live(unseen, expected=Expected(3600.0))["live"] is True
+
+
+def test_a_clock_of_this_machine_that_is_wrong_does_not_matter(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = rig.clock.time
+    monkeypatch.setattr(rig.sim.world, "clock", SimpleNamespace(time=right))
+    monkeypatch.setattr(rig.clock, "time", lambda: right() - 86_400)
+    rig.sim.world.go_live()
+    assert rig.start().twitch.wait_until_live(unseen, expected=Expected(0.0))["live"] is True
+
+
+def test_what_is_listed_is_nothing_where_twitch_does_not_say(rig: Rig) -> None:
+    rig.sim.world.go_live()
+    rig.sim.fault("GET /streams", times=9, status=500, body="<html>")
+    assert rig.start().twitch.listed_stream() == ""
 
 
 def test_after_180_s_not_live_is_a_warning_and_no_failure(rig: Rig) -> None:

@@ -96,7 +96,6 @@ def timed(call: Any) -> tuple[float, BaseException | None]:
     ("run", "endpoint", "retryable"),
     [
         (TITLE, "PATCH /channels", True),
-        (TITLE, "GET /channels", True),
         (("set_game", {"game": "Rust"}), "GET /games", True),
         (CHAT, "POST /chat/messages", False),
         (("create_clip", {}), "POST /clips", False),
@@ -114,10 +113,31 @@ def test_a_twitch_that_hangs_ends_as_timeout_at_the_actions_deadline(
     assert 0.39 <= seconds < 3
 
 
+@pytest.mark.parametrize("endpoints", [("GET /channels",), ("*",)], ids=["reads", "everything"])
+@pytest.mark.parametrize("run", [TITLE, ("set_game", {"game": "Rust"}), CHAT, ("create_clip", {})])
+def test_no_action_outlasts_its_time_whatever_hangs(
+    real: Rig, run: tuple[str, dict[str, Any]], endpoints: tuple[str, ...]
+) -> None:
+    real.sim.world.go_live()
+    real.change(action_timeout_s=0.6, twitch_timeout_s=0.1, twitch_retries=9)
+    for endpoint in endpoints:
+        real.sim.fault(endpoint, hang=True, times=99)
+    seconds, _ = timed(lambda: real.run(*run))
+    assert seconds < 2
+
+
+def test_a_channel_that_cannot_be_read_is_changed_all_the_same(real: Rig) -> None:
+    real.change(action_timeout_s=1.0)
+    real.sim.fault("GET /channels", hang=True, times=99)
+    result = real.run("set_title", {"title": "Unread"})
+    assert (result["status"], result["verified"], result["previous"]) == ("updated", False, None)
+    assert real.sim.world.channels["1001"].title == "Unread"
+
+
 @over_both
 def test_an_answer_that_trickles_ends_at_the_deadline_although_bytes_keep_coming(real: Rig) -> None:
     real.change(action_timeout_s=0.4)
-    real.sim.fault("GET /channels", trickle=True, times=9)
+    real.sim.fault("PATCH /channels", trickle=True, times=9)
     seconds, error = timed(lambda: real.run(*TITLE))
     assert isinstance(error, Timeout)
     assert 0.39 <= seconds < 3
@@ -213,9 +233,7 @@ def test_an_unknown_certificate_is_refused_before_anything_is_sent(secure: Rig) 
     assert secure.sim.world.endpoints() == []
 
 
-def test_close_waits_a_second_for_a_disk_that_hangs_and_names_the_thread(
-    real: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_close_waits_a_second_for_a_disk_that_hangs_and_says_so(real: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     storing, go_on = threading.Event(), threading.Event()
 
     def hang(*_: object) -> None:
@@ -231,7 +249,7 @@ def test_close_waits_a_second_for_a_disk_that_hangs_and_names_the_thread(
         go_on.set()
         assert isinstance(action.exception(timeout=5), Stopping)
     assert 1 <= seconds < 3
-    assert ("threads_left", {"message": "twitch-tokens"}) in real.log.entries
+    assert "twitch_refresh_goes_on" in real.log.names()
     real.twitch.close()
 
 

@@ -2,10 +2,14 @@
 
 | path                  | body                                      | effect                                  |
 | --------------------- | ----------------------------------------- | --------------------------------------- |
+| POST /_sim/scenario   | {"play": "realistic"}                     | behave so from now on; gives settings   |
 | POST /_sim/live       | {"live": true, "user_id": "1001"}         | the channel streams, or not             |
+| POST /_sim/lag        | {"live_s": 75, "offline_s": 120}          | how late both edges are listed          |
 | POST /_sim/chat-drop  | {"drop_reason": {…}, [] or null}          | chat messages are dropped, or no longer |
+| POST /_sim/chat-rules | {"slow_s": 10, "repeat_s": 30, …} or {}   | those that break one are; see ChatRules |
 | POST /_sim/clips      | {"clips": "allowed", "delay_s": 5}        | allowed, restricted, refused, category  |
-| POST /_sim/channel    | {"apply_changes": false, "stale_reads": 0} | 204 without effect; n reads of old data |
+| POST /_sim/channel    | {"ignored": ["title"], "stale_reads": 0,  | 204 without effect; n reads of old data |
+|                       |  "banned_words": []}                      | titles with one of them are refused     |
 | POST /_sim/fault      | a Fault: {"endpoint", "times", "status"…} | the next calls go wrong                 |
 | POST /_sim/rate-limit | {"reset_in_s": 10}                        | no points left until then               |
 | POST /_sim/tokens     | {"do": "expire"} or {"do": "revoke"}      | all access tokens, or all, are over     |
@@ -18,7 +22,9 @@ from dataclasses import asdict
 from typing import Any
 
 from twitch_sim.answers import Answer, Asked
+from twitch_sim.chat import ChatRules
 from twitch_sim.faults import Fault, Faults
+from twitch_sim.scenarios import SCENARIOS
 from twitch_sim.world import POINTS_PER_MIN, Received, World
 
 
@@ -40,16 +46,23 @@ def _run(world: World, faults: Faults, method: str, name: str, body: dict[str, A
             channels = {key: asdict(channel) for key, channel in world.channels.items()}
             return {"channels": channels, "chat": world.chat, "clips": [asdict(clip) for clip in world.clips]}
         return None
+    if name == "scenario":
+        return {"ok": True, "environment": dict(SCENARIOS[body["play"]].go(world, faults))}
     if name == "live":
         change = world.go_live if body["live"] else world.go_offline
         change(str(body.get("user_id", "1001")))
+    elif name == "lag":
+        world.live_delay_s, world.offline_delay_s = float(body["live_s"]), float(body["offline_s"])
     elif name == "chat-drop":
         world.chat_drop = body["drop_reason"]
+    elif name == "chat-rules":
+        world.chat_rules = ChatRules(**body) if body else None
     elif name == "clips":
         world.channels[str(body.get("user_id", "1001"))].clips = str(body.get("clips", "allowed"))
         world.clip_delay_s = float(body.get("delay_s", world.clip_delay_s))
     elif name == "channel":
-        world.apply_changes = bool(body.get("apply_changes", True))
+        world.ignored_fields = frozenset(body.get("ignored", ()))
+        world.banned_words = tuple(body.get("banned_words", ()))
         world.stale_reads = int(body.get("stale_reads", 0))
     elif name == "fault":
         faults.add(Fault(**body))

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from twitch_sim.answers import Answer, Asked, helix_error, rows
-from twitch_sim.world import POINTS_PER_MIN, Channel, Clip, Token, User, World
+from twitch_sim.world import POINTS_PER_MIN, Channel, Clip, Stream, Token, User, World
 
 Endpoint = Callable[[World, Asked, Token], Answer]
 
@@ -113,13 +113,14 @@ def _patch_channels(world: World, asked: Asked, token: Token) -> Answer:
         return helix_error(400, "Title is too long.")
     if game_id not in (None, "", "0") and str(game_id) not in world.games:
         return helix_error(400, "Invalid game ID")
+    if title is not None and any(word in str(title).lower().split() for word in world.banned_words):
+        return helix_error(400, "The title contains banned words.")
     channel = world.channels[broadcaster_id]
     world.shown[broadcaster_id] = replace(channel)
-    if world.apply_changes:
-        if title is not None:
-            channel.title = " ".join(str(title).split())
-        if game_id is not None:
-            channel.game_id = "" if game_id in ("", "0") else str(game_id)
+    if title is not None and "title" not in world.ignored_fields:
+        channel.title = " ".join(str(title).split())
+    if game_id is not None and "game_id" not in world.ignored_fields:
+        channel.game_id = "" if game_id in ("", "0") else str(game_id)
     return Answer(204)
 
 
@@ -156,13 +157,18 @@ def _post_chat(world: World, asked: Asked, token: Token) -> Answer:
     if refusal is not None:
         return refusal
     if len(body["message"]) > 500:
-        return helix_error(400, "The message exceeds the maximum length of 500 characters.")
+        return helix_error(world.too_long_status, "The message exceeds the maximum length of 500 characters.")
     if world.user(str(body["broadcaster_id"])) is None:
         return helix_error(400, "The ID in broadcaster_id is invalid.")
-    if world.chat_drop is not None:
-        return rows([{"message_id": "", "is_sent": False, "drop_reason": world.chat_drop}])
-    message_id = str(uuid.uuid4())
     text = str(body["message"]).lstrip("/.")
+    now_s = world.clock.time()
+    dropped = world.chat_drop
+    if dropped is None and world.chat_rules is not None:
+        said = [row for row in world.chat if row["broadcaster_id"] == body["broadcaster_id"]]
+        dropped = world.chat_rules.broken_by(text, now_s, said)
+    if dropped is not None:
+        return rows([{"message_id": "", "is_sent": False, "drop_reason": dropped}])
+    message_id = str(uuid.uuid4())
     world.chat.append(
         {
             "message_id": message_id,
@@ -170,6 +176,7 @@ def _post_chat(world: World, asked: Asked, token: Token) -> Answer:
             "sender_id": body["sender_id"],
             "message": text,
             "reply_parent_message_id": body.get("reply_parent_message_id"),
+            "at_s": now_s,
         }
     )
     return rows([{"message_id": message_id, "is_sent": True, "drop_reason": None}])
@@ -223,15 +230,14 @@ def _get_streams(world: World, asked: Asked, _: Token) -> Answer:
     user = world.user(asked.query.get("user_id", ""))
     if user is None:
         return rows([])
+    listed = world.listed(user.id)
+    return rows([] if listed is None else [_stream(world, user, listed)])
+
+
+def _stream(world: World, user: User, stream: Stream) -> dict[str, Any]:
     channel = world.channels[user.id]
-    if channel.live_since is None or world.clock.time() < channel.listed_from:
-        return rows([])
-    return rows([_stream(world, user, channel)])
-
-
-def _stream(world: World, user: User, channel: Channel) -> dict[str, Any]:
     return {
-        "id": f"40{user.id}",
+        "id": stream.id,
         "user_id": user.id,
         "user_login": user.login,
         "user_name": user.display_name,
@@ -240,7 +246,7 @@ def _stream(world: World, user: User, channel: Channel) -> dict[str, Any]:
         "type": "live",
         "title": channel.title,
         "viewer_count": 0,
-        "started_at": _timestamp(channel.live_since or 0.0),
+        "started_at": _timestamp(stream.started_at),
         "language": "en",
     }
 

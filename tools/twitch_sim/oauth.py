@@ -58,14 +58,9 @@ def _refresh(world: World, asked: Asked) -> Answer:
             return oauth_error(403, "invalid client secret")
     old = next((token for token in world.tokens if given and token.refresh == given), None)
     if old is None or old.client_id != client_id:
+        world.cut_off(given)
         return Answer(400, {"error": "Bad Request", "status": 400, "message": "Invalid refresh token"})
-    new = world.issue(old.user_id, client_id, old.scopes)
-    if client_id == CLIENT_ID:
-        # A public client's refresh token works once.
-        old.refresh = ""
-    else:
-        new.refresh, old.refresh = old.refresh, ""
-    return _granted(new)
+    return _granted(world.renew(old))
 
 
 def _granted(token: Token) -> Answer:
@@ -109,7 +104,14 @@ def _device_token(world: World, asked: Asked) -> Answer:
     over = device is not None and (world.clock.time() >= device.expires_at or device.state in ("denied", "used"))
     if device is None or over or device.client_id != asked.form["client_id"]:
         return oauth_error(400, "invalid device code")
+    too_soon = world.clock.time() - device.polled_at < world.device_interval_s - 0.5
+    device.polled_at = world.clock.time()
     if device.state == "pending":
+        if too_soon:
+            return oauth_error(400, "slow_down")
+        if world.device_doubts > 0:
+            world.device_doubts -= 1
+            return oauth_error(400, "invalid device code")
         return oauth_error(400, "authorization_pending")
     device.state = "used"
     return _granted(world.issue(client_id=device.client_id, scopes=device.scopes))

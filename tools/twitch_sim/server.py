@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 from twitch_sim import control, helix, oauth
 from twitch_sim.answers import Answer, Asked
 from twitch_sim.faults import Fault, Faults
+from twitch_sim.scenarios import SCENARIOS
 from twitch_sim.world import CLIENT_ID, Clock, Received, Token, WallClock, World
 
 
@@ -64,6 +65,11 @@ class TwitchSim:
     def fault(self, endpoint: str, **how: Any) -> None:
         """The next call of ``endpoint`` goes wrong; see ``Fault``."""
         self.faults.add(Fault(endpoint, **how))
+
+    def play(self, scenario: str) -> dict[str, str]:
+        """Behave as ``scenario`` says from now on; gives the settings that belong to it. Raises KeyError."""
+        with self.world.lock:
+            return dict(SCENARIOS[scenario].go(self.world, self.faults))
 
     def show_live(self, streaming: bool) -> None:
         """The first user's channel streams, or does not; may be said again and again."""
@@ -145,6 +151,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_PATCH(self) -> None:
         self._serve()
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The ``Date`` header: Twitch's own time, which a test may turn."""
+        return super().date_time_string(self.server.sim.world.clock.time() if timestamp is None else timestamp)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
         pass

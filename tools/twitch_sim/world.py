@@ -5,12 +5,15 @@ the clock that was given, so that tokens expire when a test turns it.
 """
 
 import itertools
+import math
 import secrets
 import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from twitch_sim.chat import ChatRules
 
 CLIENT_ID = "simclient0000000000000000000000"
 CONFIDENTIAL_CLIENT_ID = "simserver0000000000000000000000"
@@ -42,14 +45,24 @@ class User:
 
 @dataclass
 class Channel:
-    """``chat_drop``: what happens to the next messages; ``clips``: allowed, restricted, refused or category."""
+    """``clips``: allowed, restricted, refused or category."""
 
     broadcaster_id: str
     title: str = "My first stream"
     game_id: str = "509658"
     live_since: float | None = None
-    listed_from: float = 0.0
     clips: str = "allowed"
+
+
+@dataclass
+class Stream:
+    """One broadcast, and from when to when ``GET /streams`` lists it, which is later on both edges."""
+
+    id: str
+    broadcaster_id: str
+    started_at: float
+    listed_from: float
+    listed_until: float = math.inf
 
 
 @dataclass
@@ -70,6 +83,7 @@ class Clip:
     title: str
     duration: float
     listed_from: float
+    """Infinite for a clip that Twitch took and never makes."""
 
 
 @dataclass
@@ -80,6 +94,7 @@ class Device:
     scopes: tuple[str, ...]
     expires_at: float
     state: str = "pending"
+    polled_at: float = -math.inf
 
 
 @dataclass(frozen=True)
@@ -101,15 +116,27 @@ class Received:
 
 @dataclass
 class World:
-    """Everything that persists. Public attributes may be changed by a test at any time, under ``lock``."""
+    """Everything that persists. Public attributes may be changed by a test at any time, under ``lock``.
+
+    ``live_delay_s`` and ``offline_delay_s``: how late ``GET /streams`` is when a stream begins and ends.
+    ``ignored_fields``: what ``PATCH /channels`` answers 204 for and leaves as it is. ``banned_words``: a title with one
+    is refused, and all that came with it. ``device_doubts``: so many polls of a pending login are answered with
+    ``invalid device code``. ``chat_drop`` drops every message with that reason; ``chat_rules`` only those that break
+    one. ``too_long_status``: the answer to a message that is too long, which Twitch gives as 400 and as 422.
+    """
 
     clock: Clock = field(default_factory=WallClock)
     clip_delay_s: float = 5.0
     device_interval_s: int = 5
+    device_doubts: int = 0
     live_delay_s: float = 0.0
-    apply_changes: bool = True
+    offline_delay_s: float = 0.0
+    ignored_fields: frozenset[str] = frozenset()
+    banned_words: tuple[str, ...] = ()
     stale_reads: int = 0
     chat_drop: Any = None
+    chat_rules: ChatRules | None = None
+    too_long_status: int = 400
     points_used: int = 0
     points_reset_at: float = 0.0
 
@@ -138,10 +165,12 @@ class World:
         }
         self.tokens: list[Token] = []
         self.devices: list[Device] = []
+        self.streams: list[Stream] = []
         self.clips: list[Clip] = []
         self.chat: list[dict[str, Any]] = []
         self.calls: list[Received] = []
         self.shown: dict[str, Channel] = {}
+        self._used_up: dict[str, Token] = {}
         self._numbers = itertools.count(1)
 
     # --- tokens ----------------------------------------------------------------------------------------------------
@@ -170,6 +199,28 @@ class World:
                     return token if token.expires_at is None or now < token.expires_at else None
             return None
 
+    def renew(self, token: Token) -> Token:
+        """A pair in the place of ``token``. A confidential client keeps its refresh token and both access tokens work;
+        of a public client's pair nothing works any more."""
+        with self.lock:
+            new = self.issue(token.user_id, token.client_id, token.scopes)
+            if token.client_id == CLIENT_ID:
+                self._used_up[token.refresh] = token
+                token.revoked = True
+            else:
+                new.refresh = token.refresh
+            token.refresh = ""
+            return new
+
+    def cut_off(self, refresh: str) -> None:
+        """Whoever sends a used up refresh token ends what the application and the user still had (Twitch's issue 903):
+        also the pair that came in its place."""
+        with self.lock:
+            used = self._used_up.get(refresh)
+            for token in self.tokens:
+                if used is not None and (token.user_id, token.client_id) == (used.user_id, used.client_id):
+                    token.revoked, token.refresh = True, ""
+
     def revoke_all(self) -> None:
         """The streamer disconnected the application: no token and no refresh token works any more."""
         with self.lock:
@@ -193,11 +244,23 @@ class World:
         with self.lock:
             now = self.clock.time()
             self.channels[user_id].live_since = now
-            self.channels[user_id].listed_from = now + self.live_delay_s
+            number = f"40{user_id}{next(self._numbers):04d}"
+            self.streams.append(Stream(number, user_id, now, now + self.live_delay_s))
 
     def go_offline(self, user_id: str = "1001") -> None:
+        """The channel streams no longer; Helix lists it for another ``offline_delay_s``."""
         with self.lock:
             self.channels[user_id].live_since = None
+            for stream in self.streams:
+                if stream.broadcaster_id == user_id and math.isinf(stream.listed_until):
+                    stream.listed_until = self.clock.time() + self.offline_delay_s
+
+    def listed(self, user_id: str) -> Stream | None:
+        """What ``GET /streams`` shows now: the newest that it knows of, which may have ended."""
+        with self.lock:
+            now = self.clock.time()
+            known = [row for row in self.streams if row.broadcaster_id == user_id]
+            return next((row for row in reversed(known) if row.listed_from <= now < row.listed_until), None)
 
     def record(self, call: Received) -> None:
         with self._called:

@@ -1,7 +1,7 @@
 """``twitch.set_title`` and ``twitch.set_game``. Called on an HTTP worker.
 
 Both give ``{"status": "updated", "channel", "broadcaster_id", "previous", "current", "verified"}``, where previous and
-current are ``{"title", "game_id", "game"}`` as Helix showed them before and after.
+current are ``{"title", "game_id", "game"}`` as Helix showed them before and after, null where it did not say.
 """
 
 from clawcraft.actions.handlers import ActionContext, Result
@@ -19,4 +19,4 @@ def set_game(context: ActionContext) -> Result:
 
 def _change(context: ActionContext) -> Result:
     with context.session() as session:
-        return session.metadata.apply(session.helix, session.broadcaster.id, context.args)
+        return session.metadata.apply(session.helix, session.broadcaster, context.args)

@@ -1,10 +1,38 @@
 """``twitch.post_chat_message``: says something in the channel's chat as the token's user. Called on an HTTP worker."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from clawcraft.actions.handlers import ActionContext, Result
 from clawcraft.errors import ChatMessageDropped
 from clawcraft.twitch.foreign import foreign
+
+_LATER: Final = "It may be sent once more in {}, with a new request_id; change nothing in it."
+_ROOM: Final = "The channel's chat lets only {} write at present; tell the streamer, and do not send it again."
+HELD: Final = frozenset({"msg_rejected", "automod_held"})
+"""Not sent, and not refused either: a moderator decides, and may let it through at any time."""
+HINTS: Final[Mapping[str, str]] = {
+    "msg_slowmode": _LATER.format("a minute (the chat is in slow mode)"),
+    "msg_ratelimit": _LATER.format("half a minute (too many messages)"),
+    "msg_timedout": "The sender is timed out for the time named in details.drop_reason; send nothing until then.",
+    "msg_duplicate": "The same text was sent a moment ago: leave it, or say it in other words.",
+    "msg_r9k": "The chat takes no text twice: say it in other words.",
+    **dict.fromkeys(HELD, "A moderator has to release it: do not send it again, in these words or in others."),
+    "msg_rejected_mandatory": "The channel's moderation refuses these words: say it in others, once.",
+    "msg_followersonly": _ROOM.format("followers"),
+    "msg_followersonly_followed": _ROOM.format("those who have followed for longer"),
+    "msg_followersonly_zero": _ROOM.format("followers"),
+    "msg_subsonly": _ROOM.format("subscribers"),
+    "msg_emoteonly": _ROOM.format("those who use emotes alone"),
+    "msg_verified_email": "Twitch wants a verified e-mail address of the sender: tell the streamer.",
+    "msg_requires_verified_phone_number": "The channel wants a verified phone number of the sender: tell the streamer.",
+    "msg_banned": "The sender is banned from this chat: tell the streamer, and send nothing more.",
+    "msg_suspended": "The sender's account is suspended: tell the streamer, and send nothing more.",
+    "user_warned": "The sender was warned and has to acknowledge that on Twitch first: tell the streamer.",
+    "channel_settings": "The channel's settings refuse it: tell the streamer, and do not send it again.",
+}
+"""What to do about each of Twitch's codes, which are those of its chat's notices."""
+DEFAULT_HINT: Final = "Read details.drop_reason; do not send the same text again, and tell the streamer if it matters."
 
 
 def post_chat_message(context: ActionContext) -> Result:
@@ -20,7 +48,9 @@ def post_chat_message(context: ActionContext) -> Result:
         if row.get("is_sent") is not True:
             reason = _drop_reason(row.get("drop_reason"))
             said = reason["message"] or reason["code"] or "without a reason"
-            raise ChatMessageDropped(f"Twitch dropped the message: {said}", details={"drop_reason": reason})
+            verb = "holds" if reason["code"] in HELD else "dropped"
+            hint = HINTS.get(reason["code"], DEFAULT_HINT)
+            raise ChatMessageDropped(f"Twitch {verb} the message: {said}", details={"drop_reason": reason}, hint=hint)
         return {
             "status": "sent",
             "message_id": foreign(row, "message_id", "id"),

@@ -10,8 +10,14 @@ from clawcraft.twitch.foreign import foreign
 
 CONFIRM_PAUSES_S: Final = (1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0)
 _RESERVE_S: Final = 1.0
+CHECK_LATER: Final = (
+    "Twitch has taken the clip and does not list it yet: say that it is being made, not that it is there. In a minute "
+    "ask twitch.get_clip for this clip_id (if that action is on), or open the url. If it is not there after 10 "
+    "minutes, it was not made. Do not make another one in its place before."
+)
 _HINTS: Final[Mapping[int, str]] = {
-    400: "Read details.twitch_message: the category does not allow clips, or AutoMod refuses the title.",
+    400: "Twitch's reason is details.twitch_message. If it is about the title or the duration, change that or leave it "
+    "out; a category that allows no clips stays so until the streamer changes it.",
     403: "The channel restricts clips; the streamer can allow them in Twitch's creator dashboard.",
 }
 
@@ -19,7 +25,8 @@ _HINTS: Final[Mapping[int, str]] = {
 def create_clip(context: ActionContext) -> Result:
     """Gives ``{"status": "created", "clip_id", "url", "edit_url", "confirmed", "channel", "broadcaster_id", …}``.
 
-    ``confirmed`` tells whether Twitch lists the clip; it can take up to a minute, so that false is no failure.
+    ``confirmed`` tells whether Twitch lists the clip; it can take a minute and more, so that false is no failure, and
+    ``check_later`` says how to ask again.
     Raises ChannelOffline; TwitchRejected for a restricted or refused clip.
     """
     args = context.args
@@ -36,18 +43,28 @@ def create_clip(context: ActionContext) -> Result:
         clip = _confirm(session, clip_id)
         result: Result = {
             "status": "created",
-            "clip_id": clip_id,
-            "url": foreign(clip or {}, "url", "url") or f"https://clips.twitch.tv/{clip_id}",
+            **described(clip_id, clip),
             "edit_url": foreign(row, "edit_url", "url"),
-            "confirmed": clip is not None,
             "channel": session.broadcaster.login,
             "broadcaster_id": session.broadcaster.id,
         }
-        if clip is not None:
-            duration = clip.get("duration")
-            result["title"] = foreign(clip, "title", "title")
-            result["duration_s"] = duration if isinstance(duration, int | float) else None
+        if clip is None:
+            result["check_later"] = CHECK_LATER
         return result
+
+
+def described(clip_id: str, clip: Mapping[str, Any] | None) -> Result:
+    """``{"clip_id", "url", "confirmed"}``, and ``{"title", "duration_s"}`` of a clip that Twitch lists (``clip``)."""
+    if clip is None:
+        return {"clip_id": clip_id, "url": f"https://clips.twitch.tv/{clip_id}", "confirmed": False}
+    duration = clip.get("duration")
+    return {
+        "clip_id": clip_id,
+        "url": foreign(clip, "url", "url") or f"https://clips.twitch.tv/{clip_id}",
+        "confirmed": True,
+        "title": foreign(clip, "title", "title"),
+        "duration_s": duration if isinstance(duration, int | float) else None,
+    }
 
 
 def _confirm(session: HelixSession, clip_id: str) -> Mapping[str, Any] | None:

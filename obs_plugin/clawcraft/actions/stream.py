@@ -9,6 +9,7 @@ from clawcraft.actions.handlers import ActionContext, Result
 from clawcraft.errors import ChannelNotAllowed, ClawcraftError, Interrupted, Stopping
 from clawcraft.obs.port import ProgressSink
 from clawcraft.telemetry.events import incident
+from clawcraft.twitch.live_check import Expected
 
 METADATA_ARGS: Final = frozenset({"title", "game", "game_id"})
 CHANNEL_NOT_VERIFIED: Final = "channel_not_verified"
@@ -36,11 +37,15 @@ def start_stream(context: ActionContext) -> Result:
     if METADATA_ARGS & args.keys():
         context.progress(5, "setting title and game on Twitch")
         result["metadata"] = _apply_metadata(context, warnings)
+    # Before OBS streams: what Twitch lists now is not what this start will show.
+    before = context.twitch.listed_stream(args.get("channel")) if args.get("wait_until_live") else ""
     context.progress(OBS_FROM, "starting the stream in OBS")
     result.update(context.stream.start(scene, _within(context, OBS_FROM, OBS_TO), context.may))
     if args.get("wait_until_live"):
         context.progress(OBS_TO + 1, "connected; waiting for Twitch to show the channel live")
-        result["live"] = context.twitch.wait_until_live(context.progress, args.get("channel"))
+        up_s = context.stream.status()["stream"]["uptime_s"]
+        expected = Expected(up_s, before if result["status"] == "started" else "")
+        result["live"] = context.twitch.wait_until_live(context.progress, args.get("channel"), expected)
         if not result["live"].get("live"):
             warnings.append(LIVE_NOT_CONFIRMED)
     return {**result, "warnings": warnings}

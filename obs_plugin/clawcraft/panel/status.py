@@ -18,6 +18,14 @@ RED: Final = "#f85149"
 GREY: Final = "#8b949e"
 
 
+_RENEWAL: Final = {
+    "proven": ", renewed by itself",
+    "untried": ", whether it can be renewed was not tried yet",
+    "refused": ", not renewed",
+    "none": ", cannot be renewed",
+}
+
+
 def escape(text: object) -> str:
     return html.escape(str(text))
 
@@ -78,24 +86,24 @@ def obs_line(snapshot: ObsSnapshot) -> str:
 
 
 def twitch_line(status: Mapping[str, Any]) -> str:
-    """Whose account, which scopes are missing, how long the token lives. ``status`` as ``Twitch.status`` gives it."""
+    """Whose account, how long the token lives, what is wrong or will be. ``status`` as ``Twitch.status`` gives it."""
     state = status.get("state", "")
     identity = status.get("identity") or {}
     if not status or state == "not_configured":
         return f"{dot(GREY)}not connected (starting and stopping the stream works without)"
     who = f"connected as <b>{escape(identity['login'])}</b>" if identity.get("login") else "token not checked yet"
     parts = [who]
-    missing = [entry["scope"] for entry in status.get("scopes_missing") or []]
-    if missing:
-        parts.append(f"missing scope {escape(', '.join(missing))}: connect again")
-    elif identity:
+    troubles = status.get("troubles") or []
+    if identity and not status.get("scopes_missing"):
         parts.append("all scopes")
     if status.get("expires_at"):
-        renewed = ", renewed by itself" if status.get("refreshable") else ""
+        renewed = _RENEWAL.get(status.get("renewal", ""), "")
         parts.append(f"token until {escape(local_time(status['expires_at']))}{renewed}")
-    if status.get("last_error"):
+    if troubles:
+        parts += [f"<b>{escape(trouble['message'])}</b>. {escape(trouble['fix'])}" for trouble in troubles]
+    elif status.get("last_error"):
         parts.append(escape(_message(status["last_error"])))
-    colour = {"ok": AMBER if missing else GREEN, "refreshing": AMBER, "unchecked": GREY}.get(state, RED)
+    colour = {"ok": AMBER if troubles else GREEN, "refreshing": AMBER, "unchecked": GREY}.get(state, RED)
     return dot(colour) + " · ".join(parts)
 
 

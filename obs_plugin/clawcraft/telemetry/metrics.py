@@ -1,13 +1,14 @@
 """Counters and durations for ``GET /metrics``, in a registry of its own. Any thread."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from clawcraft.actions.catalogue import BY_NAME
+from clawcraft.twitch_health import CODES
 
 OTHER: Final = "unknown"
 _FAST_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -57,6 +58,10 @@ class Metrics:
         self._stream = gauge("clawcraft_stream_state", "1 for the state the stream is in.", ("state",))
         gauge("clawcraft_build_info", "Always 1; the label tells the version.", ("version",)).labels(version).set(1)
         self._stream_state: Callable[[], str] | None = None
+        self._trouble = gauge(
+            "clawcraft_twitch_trouble", "1 for what is wrong with Twitch, or will be within hours.", ("code",)
+        )
+        self._troubles: Callable[[], Collection[str]] | None = None
 
     def request_finished(
         self, *, endpoint: str, action: str | None, status: int, code: str | None, duration_s: float
@@ -101,6 +106,16 @@ class Metrics:
         """Ask ``state`` for one of STREAM_STATES, once at each scrape."""
         self._stream_state = state
 
+    def watch_twitch(self, troubles: Callable[[], Collection[str]], expires_in_s: Callable[[], float | None]) -> None:
+        """Ask for the codes of the troubles there are (``twitch_health.py``) and the token's life, at each scrape."""
+        self._troubles = troubles
+
+        def left_s() -> float:
+            found = expires_in_s()
+            return math.nan if found is None else found
+
+        self._watch("clawcraft_twitch_token_expires_in_seconds", "Life left of the Twitch token.", left_s)
+
     def render(self) -> bytes:
         """All metrics in Prometheus's text format (version 0.0.4)."""
         if self._stream_state is not None:
@@ -110,6 +125,10 @@ class Metrics:
                 now = OTHER
             for name in STREAM_STATES:
                 self._stream.labels(name).set(float(name == now))
+        if self._troubles is not None:
+            there = self._troubles()
+            for code in CODES:
+                self._trouble.labels(code).set(float(code in there))
         return generate_latest(self._registry)
 
     def _watch(self, name: str, help_text: str, value: Callable[[], float]) -> None:

@@ -18,6 +18,7 @@ from clawcraft.clock import Clock
 Wait = Callable[[threading.Event, float], bool]
 """Wait for the event at most so many seconds, tell whether it is set: ``threading.Event.wait`` outside tests."""
 
+CLOSING: Final = "closing"
 CURRENT_CALL: Final[ContextVar["Call"]] = ContextVar("clawcraft_twitch_call")
 """The call the running thread makes: urllib3 has no other way from a request to its connection."""
 
@@ -41,13 +42,17 @@ class Call:
 
     ``repeatable``: doing it twice is the same as doing it once. ``may_have_applied`` is true from the first byte sent
     until Twitch says that it did nothing. ``cut_by`` tells who ended the call, if not Twitch; ``unconnected`` why the
-    last try had no connection. ``resolvers`` are all threads that look a host up.
+    last try had no connection. ``resolvers`` are all threads that look a host up. ``must_arrive``: once sent, the end
+    of the service does not cut it.
     """
 
-    def __init__(self, deadline: Deadline, resolvers: set[threading.Thread], *, repeatable: bool) -> None:
+    def __init__(
+        self, deadline: Deadline, resolvers: set[threading.Thread], *, repeatable: bool, must_arrive: bool = False
+    ) -> None:
         self.deadline = deadline
         self.resolvers = resolvers
         self.repeatable = repeatable
+        self.must_arrive = must_arrive
         self.may_have_applied = False
         self.cut_by: str | None = None
         self.unconnected = ""
@@ -85,9 +90,18 @@ class Call:
             if self.cut_by is not None:
                 _shut(handle)
 
+    def begin_sending(self) -> None:
+        """Own thread. From now on Twitch may see the request. Raises OSError if the call was cut before."""
+        with self._lock:
+            if self.cut_by is not None:
+                raise OSError("cut")
+            self.may_have_applied = True
+
     def cut(self, reason: str) -> None:
         """Any thread. End the call; the first reason counts."""
         with self._lock:
+            if reason == CLOSING and self.must_arrive and self.may_have_applied:
+                return
             if self.cut_by is None:
                 self.cut_by = reason
             for handle in self._handles:

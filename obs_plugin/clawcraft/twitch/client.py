@@ -10,16 +10,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from clawcraft import twitch_health as health
 from clawcraft.clock import Clock
-from clawcraft.errors import ClawcraftError, TwitchUnavailable
+from clawcraft.errors import ClawcraftError, Interrupted, Stopping, TwitchUnavailable
 from clawcraft.secrets import SecretStore
 from clawcraft.settings import Settings
 from clawcraft.telemetry.events import EventLog
 from clawcraft.twitch.broadcaster import Broadcaster, Broadcasters
 from clawcraft.twitch.call import Deadline, Wait
 from clawcraft.twitch.credentials import CredentialStore
-from clawcraft.twitch.helix import Helix, Row
-from clawcraft.twitch.live_check import wait_until_live
+from clawcraft.twitch.helix import Helix, Stream
+from clawcraft.twitch.live_check import ANY, Expected, wait_until_live
 from clawcraft.twitch.login import PanelLogin
 from clawcraft.twitch.metadata import ChannelMetadata
 from clawcraft.twitch.oauth import OAuth
@@ -28,7 +29,7 @@ from clawcraft.twitch.transport import OnCall, Transport
 
 JOIN_S: Final = 1.0
 _CHECK_TIMEOUT_S: Final = 5.0
-_REFRESH_GRACE_S: Final = 0.1
+_LISTED_TIMEOUT_S: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +76,35 @@ class Twitch:
         self._tokens.start()
 
     def close(self) -> None:
-        """Cut every call, end every thread; idempotent. A refresh that is just being answered may still arrive."""
+        """Cut every call, end every thread, within JOIN_S; idempotent.
+
+        A refresh that was sent is not cut: it has JOIN_S to arrive. After a reload it may take longer, and then does
+        nothing but store its answer, which the next life waits for and takes over.
+        """
         self.login.close()
-        self._tokens.stop(_REFRESH_GRACE_S)
+        self._tokens.stop()
         threads = [*self._transport.close(), *self._tokens.threads, *self.login.threads, *self._revokers]
         until = time.monotonic() + JOIN_S
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
-        if left := [thread.name for thread in threads if thread.is_alive()]:
+        waits = self._tokens.threads if self._tokens.refreshing else []
+        if waits:
+            self._log.event("twitch_refresh_goes_on", message="its answer will be stored")
+        if left := [thread.name for thread in threads if thread.is_alive() and thread not in waits]:
             self._log.event("threads_left", message=", ".join(left))
 
     def status(self) -> dict[str, Any]:
         """``{"state", "identity", "client_id", "scopes", "scopes_missing", "expires_at", "refreshable", "checked_at",
-        "last_error", "login"}``; ``state`` is one of not_configured, unchecked, ok, refreshing, revoked, unreachable.
-        Never waits, never calls Twitch, holds no secret."""
-        return {**self._tokens.status(), "login": self.login.status()}
+        "last_error", "renewal", "login", "troubles"}``; ``state`` is one of not_configured, unchecked, ok, refreshing,
+        revoked, unreachable; ``troubles`` see ``health``. Never waits, never calls Twitch, holds no secret."""
+        token = self._tokens.status()
+        found = [trouble.to_json() for trouble in health.troubles(token, self._settings())]
+        return {**token, "login": self.login.status(), "troubles": found}
+
+    @property
+    def token_expires_in_s(self) -> float | None:
+        """Seconds that the access token still lives; None: not known, or for ever. Any thread, no waiting."""
+        return self._tokens.expires_in_s
 
     def disconnect(self) -> None:
         """Forget the stored tokens and revoke them at Twitch in the background. Raises SecretStoreError."""
@@ -144,13 +159,27 @@ class Twitch:
         if not {"title", "game", "game_id"} & set(args):
             return {}
         with self.session("twitch.start_stream", args.get("channel")) as session:
-            return session.metadata.apply(session.helix, session.broadcaster.id, args)
+            return session.metadata.apply(session.helix, session.broadcaster, args)
 
-    def wait_until_live(self, progress: Callable[[int, str], None], channel: str | None = None) -> dict[str, Any]:
+    def listed_stream(self, channel: str | None = None) -> str:
+        """The id of the stream that Twitch lists at this moment, which may have ended; empty if there is none, or if
+        Twitch does not say so within 3 s. Raises Interrupted."""
+        try:
+            helix = self.helix("", self._transport.deadline(_LISTED_TIMEOUT_S))
+            found = helix.stream(self._broadcasters.resolve(helix, channel).id)
+        except Stopping as error:
+            raise Interrupted(error.message) from None
+        except ClawcraftError:
+            return ""
+        return "" if found is None else found.id
+
+    def wait_until_live(
+        self, progress: Callable[[int, str], None], channel: str | None = None, expected: Expected = ANY
+    ) -> dict[str, Any]:
         """See ``live_check``: at most 180 s, raises only Interrupted and what ``progress`` raises."""
 
-        def find(deadline: Deadline) -> Row | None:
+        def find(deadline: Deadline) -> Stream | None:
             broadcaster = self._broadcasters.resolve(self.helix(""), channel)
             return self.helix("", deadline).stream(broadcaster.id)
 
-        return wait_until_live(self._transport, find, progress)
+        return wait_until_live(self._transport, find, progress, expected)

@@ -94,7 +94,7 @@ class _Connection(HTTPConnection):
         if self.sock is None:
             self.connect()
         call.watch(self.sock)
-        call.may_have_applied = True
+        call.begin_sending()
         super().request(*args, **kwargs)
 
     def getresponse(self) -> Any:

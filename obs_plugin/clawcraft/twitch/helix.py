@@ -5,7 +5,8 @@ A ``Helix`` lives for one action: it carries the action's deadline, so that no c
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from datetime import datetime
+from typing import Any, Final, Self
 
 from clawcraft.errors import ClawcraftError, TwitchMissingScope, TwitchRejected, TwitchTokenInvalid, TwitchUnavailable
 from clawcraft.settings import Settings
@@ -17,6 +18,15 @@ from clawcraft.twitch.tokens import Lease, TokenKeeper
 from clawcraft.twitch.transport import Reply, Request, Transport
 
 Row = Mapping[str, Any]
+_REFUSED_TWICE: Final = (
+    "Nothing was done. Wait a minute and send the same request again; if it stays so, the streamer has to connect "
+    "Twitch again (OBS script panel)."
+)
+_NOT_THE_OWNER: Final = (
+    "The account of the Twitch token may not do this in this channel, and changing the request does not help: the "
+    "streamer has to connect Twitch as the channel's owner (OBS script panel)."
+)
+_TOO_LONG: Final = "Twitch counts it as too long (it may count some characters twice): send a shorter text."
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,18 @@ class Game:
 
     id: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A row of ``GET /streams``. ``age_s``: for how long it has been live by Twitch's own clock, None if that cannot be
+    told."""
+
+    id: str
+    started_at: str
+    age_s: float | None
+    title: str
+    game: str
 
 
 class Helix:
@@ -74,8 +96,9 @@ class Helix:
         rows = self._rows("GET", "users", params={"login": login} if login else {"id": user_id})
         return (foreign(rows[0], "id", "id"), foreign(rows[0], "login", "login").lower()) if rows else None
 
-    def channel(self, broadcaster_id: str) -> Channel:
-        rows = self._rows("GET", "channels", params={"broadcaster_id": broadcaster_id})
+    def channel(self, broadcaster_id: str, *, within_s: float | None = None) -> Channel:
+        """``within_s``: give up after so many seconds, before the action's own deadline."""
+        rows = self._rows("GET", "channels", params={"broadcaster_id": broadcaster_id}, within_s=within_s)
         if not rows:
             raise TwitchRejected("Twitch knows no such channel", details={"broadcaster_id": broadcaster_id})
         row = rows[0]
@@ -120,10 +143,22 @@ class Helix:
         rows = self._rows("GET", "clips", params={"id": clip_id})
         return rows[0] if rows else None
 
-    def stream(self, broadcaster_id: str) -> Row | None:
-        """The live stream, or None: offline, or live but not yet indexed."""
-        rows = self._rows("GET", "streams", params={"user_id": broadcaster_id})
-        return rows[0] if rows else None
+    def stream(self, broadcaster_id: str) -> Stream | None:
+        """The stream that is listed, or None: offline, or live but not yet indexed. One that has ended stays listed for
+        minutes."""
+        reply = self._send("GET", "streams", params={"user_id": broadcaster_id})
+        rows = self._rows_of(reply, repeatable=True)
+        if not rows:
+            return None
+        row = rows[0]
+        started_at = foreign(row, "started_at", "time")
+        return Stream(
+            id=foreign(row, "id", "id"),
+            started_at=started_at,
+            age_s=_age_s(started_at, reply.served_at_s),
+            title=foreign(row, "title", "title"),
+            game=foreign(row, "game_name", "game"),
+        )
 
     # --- one call --------------------------------------------------------------------------------------------------
 
@@ -141,9 +176,12 @@ class Helix:
             )
         return lease
 
-    def _rows(self, method: str, path: str, *, repeatable: bool = True, **sent: Mapping[str, Any]) -> list[Row]:
+    def _rows(self, method: str, path: str, *, repeatable: bool = True, **how: Any) -> list[Row]:
         """The rows of the answer: any number to a read, at least one to what must not be repeated."""
-        reply = self._send(method, path, repeatable=repeatable, **sent)
+        return self._rows_of(self._send(method, path, repeatable=repeatable, **how), repeatable=repeatable)
+
+    @staticmethod
+    def _rows_of(reply: Reply, *, repeatable: bool) -> list[Row]:
         rows = reply.data.get("data")
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows) or not (rows or repeatable):
             said = f"Twitch's answer to {reply.endpoint} cannot be read"
@@ -158,8 +196,11 @@ class Helix:
         params: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
         repeatable: bool = True,
+        within_s: float | None = None,
     ) -> Reply:
         lease = self._lease()
+        left_s = self.deadline.remaining_s
+        deadline = self.deadline if within_s is None else self._transport.deadline(min(within_s, left_s))
 
         def once(lease: Lease) -> Reply:
             request = Request(
@@ -172,7 +213,7 @@ class Helix:
                 body=body,
                 repeatable=repeatable,
             )
-            return self._transport.send(request, self.deadline)
+            return self._transport.send(request, deadline)
 
         reply = once(lease)
         if reply.status == 401:
@@ -194,8 +235,8 @@ class Helix:
         return self._tokens.confirm(lease, self.deadline)
 
     def _refusal(self, reply: Reply, *, harmless: bool) -> ClawcraftError:
-        said = f": {reply.message}" if reply.message else ""
-        message = f"Twitch answered {reply.endpoint} with {reply.status}{said}"
+        words = f": {reply.message}" if reply.message else ""
+        message = f"Twitch answered {reply.endpoint} with {reply.status}{words}"
         if reply.status == 429:
             return TwitchUnavailable(
                 message,
@@ -206,13 +247,30 @@ class Helix:
         if reply.status >= 500 or reply.status < 400:
             hint = None if harmless else "It is not known whether it took effect; check before sending a new request."
             return TwitchUnavailable(message, details=reply.evidence, retryable=harmless, hint=hint)
-        if reply.status == 401 and "scope" in reply.message.lower():
+        said = reply.message.lower()
+        if reply.status == 401 and "scope" in said:
             needed = REQUIRED_SCOPES.get(self._action)
             details = {**reply.evidence, "missing": [needed] if needed else [], "action": self._action}
             return TwitchMissingScope(message, details=details)
-        if reply.status == 401 and "client" in reply.message.lower():
+        if reply.status == 401 and "client" in said:
             return TwitchTokenInvalid(message, details=reply.evidence)
+        if reply.status == 401 and "invalid oauth token" in said:
+            # Twice, although validation stands by the token or it is new: its servers do not agree yet.
+            return TwitchUnavailable(message, details=reply.evidence, retryable=True, hint=_REFUSED_TWICE)
+        if reply.status == 401:
+            message = f"{message} (the token is that of {self.identity.login})"
+            return TwitchRejected(message, details=reply.evidence, hint=_NOT_THE_OWNER)
+        if reply.status in (400, 422) and "length" in said:
+            return TwitchRejected(message, details=reply.evidence, hint=_TOO_LONG)
         return TwitchRejected(message, details=reply.evidence)
+
+
+def _age_s(started_at: str, served_at_s: float | None) -> float | None:
+    # Both are Twitch's: the clock of this machine may be wrong by minutes.
+    try:
+        return None if served_at_s is None else served_at_s - datetime.fromisoformat(started_at).timestamp()
+    except ValueError:
+        return None
 
 
 def _games(rows: list[Row]) -> list[Game]:

@@ -1,6 +1,11 @@
-"""Whether Helix shows the channel live: the last, slow step of a start. Runs on the stream worker."""
+"""Whether Helix shows the stream that OBS has just started: the last, slow step of a start. Runs on the stream worker.
+
+``GET /streams`` is late on both edges: a stream that has ended stays listed for minutes, so that a row alone says
+nothing. It counts if it is not the one that was listed before the start, and not older than OBS's own stream.
+"""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from clawcraft.errors import (
@@ -12,21 +17,43 @@ from clawcraft.errors import (
     TwitchTokenInvalid,
 )
 from clawcraft.twitch.call import Deadline
-from clawcraft.twitch.foreign import foreign
-from clawcraft.twitch.helix import Row
+from clawcraft.twitch.helix import Stream
 from clawcraft.twitch.transport import Transport
 
 MAX_WAIT_S: Final = 180.0
 POLL_EVERY_S: Final = 3.0
+AGE_SLACK_S: Final = 60.0
+"""OBS and Twitch count a stream from different moments, and Twitch's from whole seconds."""
 _FIRST_PERCENT: Final = 80
 _LAST_PERCENT: Final = 99
 _HOPELESS: Final = (TwitchNotConfigured, TwitchTokenInvalid, TwitchMissingScope)
 
 
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What is known of the stream that Twitch should show: ``up_s`` for how long OBS streams, None if nobody knows;
+    ``before`` the id that was listed before the start, empty for none."""
+
+    up_s: float | None = None
+    before: str = ""
+
+    def is_shown_by(self, row: Stream, waited_s: float) -> bool:
+        """Whether ``row`` is this stream, ``waited_s`` after these figures were taken."""
+        if self.before and row.id == self.before:
+            return False
+        return self.up_s is None or row.age_s is None or row.age_s <= self.up_s + waited_s + AGE_SLACK_S
+
+
+ANY: Final = Expected()
+
+
 def wait_until_live(
-    transport: Transport, find: Callable[[Deadline], Row | None], progress: Callable[[int, str], None]
+    transport: Transport,
+    find: Callable[[Deadline], Stream | None],
+    progress: Callable[[int, str], None],
+    expected: Expected,
 ) -> dict[str, Any]:
-    """Until ``find``, called with the deadline of the whole wait, gives the stream as ``GET /streams`` lists it.
+    """Until ``find``, called with the deadline of the whole wait, gives the stream that is expected.
 
     ``{"live": True, "waited_s", "started_at", "title", "game"}``, or after 180 s ``{"live": False, "waited_s",
     "warning"}``: OBS streams, so that a Helix that lags or fails is no failure. Raises Interrupted.
@@ -49,14 +76,17 @@ def wait_until_live(
                 trouble = error.message
                 if isinstance(error, _HOPELESS):
                     return _unconfirmed(waited_s, trouble)
-            if stream is not None:
+            passed_s = MAX_WAIT_S - deadline.remaining_s
+            if stream is not None and expected.is_shown_by(stream, passed_s):
                 return {
                     "live": True,
-                    "waited_s": round(MAX_WAIT_S - deadline.remaining_s, 1),
-                    "started_at": foreign(stream, "started_at", "time"),
-                    "title": foreign(stream, "title", "title"),
-                    "game": foreign(stream, "game_name", "game"),
+                    "waited_s": round(passed_s, 1),
+                    "started_at": stream.started_at,
+                    "title": stream.title,
+                    "game": stream.game,
                 }
+            if stream is not None:
+                trouble = "it still lists one from before"
             if deadline.remaining_s <= POLL_EVERY_S:
                 return _unconfirmed(MAX_WAIT_S, trouble)
             transport.pause(POLL_EVERY_S)

@@ -76,8 +76,10 @@ class DeviceLogin:
             if "slow_down" in said:
                 self.interval_s += 5.0
                 return LoginState.PENDING
-            # Twitch has one wording for a code that is over: refused, used or unknown.
-            if "device code" in said or "denied" in said:
+            # Twitch says so of a code that was refused, and of one that still waits for its person: only its end tells.
+            if "device code" in said:
+                return LoginState.PENDING
+            if "denied" in said:
                 return LoginState.DENIED
             raise TwitchRejected(
                 f"Twitch refuses the login: {refusal.reply.message or refusal.reply.status}",

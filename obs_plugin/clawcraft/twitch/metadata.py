@@ -3,12 +3,17 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from clawcraft.errors import ClawcraftError, GameNotFound
+from clawcraft.errors import ClawcraftError, GameNotFound, Timeout, TwitchRejected, TwitchUnavailable
+from clawcraft.twitch.broadcaster import Broadcaster
 from clawcraft.twitch.helix import Channel, Game, Helix
 
 READ_BACK_PAUSES_S: Final = (0.5, 1.0, 2.0)
 """Helix has answered 204 and shown the old title for a moment, or not applied the change at all."""
+READ_S: Final = 5.0
+"""Knowing what is shown, before and after a change, is worth this much of an action's time, and no more."""
 _MAX_SUGGESTIONS: Final = 10
+_NAMES: Final = {"title": "title", "game_id": "game"}
+_NO_SUGGESTION: Final = "No category resembles this; ask for its exact name as Twitch spells it."
 
 
 class ChannelMetadata:
@@ -17,12 +22,13 @@ class ChannelMetadata:
     def __init__(self, pause: Callable[[float], None]) -> None:
         self._pause = pause
 
-    def apply(self, helix: Helix, broadcaster_id: str, args: Mapping[str, Any]) -> dict[str, Any]:
+    def apply(self, helix: Helix, broadcaster: Broadcaster, args: Mapping[str, Any]) -> dict[str, Any]:
         """Set ``title`` and ``game`` or ``game_id`` of ``args``.
 
         Gives ``{"status": "updated", "channel", "broadcaster_id", "previous", "current", "verified"}``; ``verified``
-        tells whether Helix shows the new values. A title goes through even if the game is not found, and
-        ``details.applied`` of that error says so. Raises GameNotFound and what Helix raises.
+        tells whether Helix shows the new values, ``previous`` is None if Helix did not say. Title and game go through
+        each by itself if the other one is not found or refused, and ``details.applied`` of that error says so. Raises
+        GameNotFound and what Helix raises.
         """
         changes: dict[str, str] = {}
         if "title" in args:
@@ -36,37 +42,71 @@ class ChannelMetadata:
             if not changes:
                 raise
             not_found = error
-        previous = helix.channel(broadcaster_id)
-        helix.modify_channel(broadcaster_id, changes)
-        result = self._read_back(helix, previous, changes)
-        if not_found is not None:
-            not_found.details["applied"] = result
-            raise not_found
+        previous = _read_before(helix, broadcaster.id)
+        refused = self._change(helix, broadcaster.id, changes)
+        result = self._read_back(helix, broadcaster, previous, changes)
+        failure = refused or not_found
+        if failure is not None:
+            failure.details["applied"] = result
+            raise failure
         return result
 
-    def _read_back(self, helix: Helix, previous: Channel, changes: Mapping[str, str]) -> dict[str, Any]:
+    @staticmethod
+    def _change(helix: Helix, broadcaster_id: str, changes: dict[str, str]) -> TwitchRejected | None:
+        """Change all at once, or each by itself where Twitch refuses them together: a banned word in the title must
+        not cost the game. Leaves in ``changes`` what went through; gives the refusal of the rest."""
+        try:
+            helix.modify_channel(broadcaster_id, changes)
+            return None
+        except TwitchRejected as error:
+            if len(changes) < 2 or error.details.get("twitch_status") not in (400, 403, 422):
+                raise
+        refused: list[TwitchRejected] = []
+        for name, value in list(changes.items()):
+            try:
+                helix.modify_channel(broadcaster_id, {name: value})
+            except TwitchRejected as error:
+                error.details["refused"] = _NAMES[name]
+                refused.append(error)
+                del changes[name]
+        if not changes:
+            raise refused[0]
+        return refused[0] if refused else None
+
+    def _read_back(
+        self, helix: Helix, broadcaster: Broadcaster, previous: Channel | None, changes: Mapping[str, str]
+    ) -> dict[str, Any]:
         current: Channel | None = None
         for pause_s in (*READ_BACK_PAUSES_S, None):
             try:
-                current = helix.channel(previous.id)
+                current = helix.channel(broadcaster.id, within_s=READ_S)
             except ClawcraftError:
                 # Twitch accepted the change; that it cannot be read back does not undo it.
                 break
-            if _shows(current, changes) or pause_s is None or pause_s >= helix.deadline.remaining_s:
+            if not _not_shown(current, changes) or pause_s is None or pause_s >= helix.deadline.remaining_s:
                 break
             self._pause(pause_s)
-        verified = current is not None and _shows(current, changes)
+        missing = list(changes) if current is None else _not_shown(current, changes)
         result: dict[str, Any] = {
             "status": "updated",
-            "channel": previous.login,
-            "broadcaster_id": previous.id,
-            "previous": previous.to_json(),
+            "channel": broadcaster.login,
+            "broadcaster_id": broadcaster.id,
+            "previous": previous.to_json() if previous is not None else None,
             "current": current.to_json() if current is not None else None,
-            "verified": verified,
+            "verified": not missing,
         }
-        if not verified:
-            result["warning"] = "Twitch accepted the change, but does not show it yet"
+        if missing:
+            names = " and ".join(_NAMES[name] for name in missing)
+            result["warning"] = f"Twitch accepted the change, but does not show the new {names} yet"
         return result
+
+
+def _read_before(helix: Helix, broadcaster_id: str) -> Channel | None:
+    """What the channel shows now, if Twitch says so soon: not knowing it is no reason not to change it."""
+    try:
+        return helix.channel(broadcaster_id, within_s=min(READ_S, helix.deadline.remaining_s / 2))
+    except (TwitchUnavailable, Timeout):
+        return None
 
 
 def find_game(helix: Helix, args: Mapping[str, Any]) -> Game | None:
@@ -80,7 +120,8 @@ def find_game(helix: Helix, args: Mapping[str, Any]) -> Game | None:
             return Game("0", "")
         found = helix.games(game_id=game_id)
         if not found:
-            raise GameNotFound(f"Twitch has no category with the id {game_id}", details={"suggestions": []})
+            message, hint = f"Twitch has no category with the id {game_id}", "Ask for the category by its exact name."
+            raise GameNotFound(message, details={"suggestions": []}, hint=hint)
         return found[0]
     name = args.get("game")
     if name is None:
@@ -99,14 +140,15 @@ def find_game(helix: Helix, args: Mapping[str, Any]) -> Game | None:
             "suggestions": [game.name for game in shown],
             "candidates": [{"game_id": game.id, "game": game.name} for game in shown],
         },
-        hint="Use the game_id of one of details.candidates." if same else None,
+        hint="Use the game_id of one of details.candidates." if same else None if shown else _NO_SUGGESTION,
     )
 
 
-def _shows(channel: Channel, changes: Mapping[str, str]) -> bool:
+def _not_shown(channel: Channel, changes: Mapping[str, str]) -> list[str]:
+    """Which of ``changes`` the channel does not show."""
     title, game_id = changes.get("title"), changes.get("game_id")
-    shows_title = title is None or _squeezed(channel.title) == _squeezed(title)
-    return shows_title and (game_id is None or channel.game_id == game_id.lstrip("0"))
+    missing = [] if title is None or _squeezed(channel.title) == _squeezed(title) else ["title"]
+    return missing if game_id is None or channel.game_id == game_id.lstrip("0") else [*missing, "game_id"]
 
 
 def _folded(name: str) -> str:

@@ -3,6 +3,7 @@
 Nothing here is repeatable except ``validate``: a refresh token of a public client and a device code work once.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,6 +16,9 @@ from clawcraft.twitch.foreign import LENGTHS, foreign
 from clawcraft.twitch.transport import Reply, Request, Transport
 
 MAX_SCOPES: Final = 100
+_FINAL_WORDS: Final = ("invalid refresh token", "invalid client", "missing client secret")
+"""Twitch's words for a refresh that no repetition makes better. Whatever else comes with a 400, 401 or 403 (the page of
+a proxy, or of a hotel's network) ends no login."""
 _DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
 
 
@@ -82,11 +86,13 @@ class OAuth:
 
     def refresh(self, refresh: Secret, client_id: str, secret: Secret | None, timeout_s: float) -> Grant:
         """A new pair for ``refresh``, which may be dead afterwards, whatever becomes of the answer.
-        Raises GrantRefused."""
+        Raises GrantRefused; TwitchUnavailable and Timeout, which are ``retryable`` if Twitch has not seen it."""
         form = {"grant_type": "refresh_token", "refresh_token": refresh.reveal(), "client_id": client_id}
         if secret is not None:
             form["client_secret"] = secret.reveal()
-        return _grant(self._send("POST", "token", timeout_s, form=form), previous=refresh)
+        reply = self._send("POST", "token", timeout_s, form=form, must_arrive=True)
+        said = reply.message.lower()
+        return _grant(reply, previous=refresh, refused=any(words in said for words in _FINAL_WORDS))
 
     def device_code(self, client_id: str, scopes: Sequence[str], timeout_s: float) -> DeviceCode:
         """Begin a login. Raises TwitchRejected, for instance for an unknown client id."""
@@ -112,7 +118,8 @@ class OAuth:
             "device_code": code.device_code.reveal(),
             "grant_type": _DEVICE_GRANT,
         }
-        return _grant(self._send("POST", "token", timeout_s, form=form), previous=None)
+        reply = self._send("POST", "token", timeout_s, form=form)
+        return _grant(reply, previous=None, refused=bool(reply.message))
 
     def revoke(self, token: Secret, client_id: str, timeout_s: float) -> None:
         """Make ``token`` worthless. A token that already is (400) counts as done."""
@@ -126,11 +133,17 @@ class OAuth:
         return self._transport.send(request, self._transport.deadline(timeout_s))
 
 
-def _grant(reply: Reply, previous: Secret | None) -> Grant:
+def _grant(reply: Reply, *, previous: Secret | None, refused: bool) -> Grant:
     # 403 is a wrong client secret; 400 and 401 a bad grant.
-    if reply.status in (400, 401, 403):
+    if refused and reply.status in (400, 401, 403):
         raise GrantRefused(reply)
-    data = _expect_ok(reply).data
+    if reply.status != 200:
+        message = f"Twitch answered {reply.endpoint} with {reply.status}" + (
+            f": {reply.message}" if reply.message else ""
+        )
+        unused = reply.status == 429
+        raise TwitchUnavailable(message, details=reply.evidence, retry_after_s=reply.retry_after_s, retryable=unused)
+    data = reply.data
     access, refresh = data.get("access_token"), data.get("refresh_token")
     if not access:
         raise _unreadable(reply)
@@ -157,8 +170,10 @@ def _unreadable(reply: Reply) -> TwitchUnavailable:
 
 
 def _lifetime(value: object) -> float | None:
-    # Twitch writes 0 for a token that does not expire.
-    return float(value) if isinstance(value, (int, float)) and value > 0 else None
+    # Twitch writes 0 for a token that does not expire; less than that is over already.
+    if not isinstance(value, (int, float)) or not math.isfinite(value) or value == 0:
+        return None
+    return max(0.0, float(value))
 
 
 def _scopes(value: object) -> frozenset[str] | None:

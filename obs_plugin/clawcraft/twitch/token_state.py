@@ -15,14 +15,17 @@ from clawcraft.twitch.scopes import missing_scopes
 
 VALIDATE_EVERY_S: Final = 3600.0
 """Twitch's rule for applications that keep a session."""
-REFRESH_EARLY_S: Final = 300.0
+REFRESH_EARLY_S: Final = 3600.0
+"""Long before the end: while the old access token lives it tells whether Twitch has used the refresh token up, a
+refusal is known an hour before anything fails, and Twitch's token endpoint may be down for as long."""
 
 
 @dataclass
 class TokenState:
     """``refused``: the access token that Twitch calls invalid; ``spent``: the refresh token (with the client secret)
-    that Twitch refused; ``unproved``: a refresh gave the access token, and nothing has confirmed it since;
-    ``revoked``: the end, until other credentials come. Times are seconds of the monotonic clock."""
+    that Twitch refused, and ``renewal_refused`` why; ``unproved``: a refresh gave the access token, and nothing has
+    confirmed it since; ``lifetime_s``: how long a token lives that a refresh gave, 0 if none did yet; ``revoked``: the
+    end, until other credentials come. Times are seconds of the monotonic clock."""
 
     clock: Clock
     credentials: Credentials | None = None
@@ -34,7 +37,7 @@ class TokenState:
     spent: tuple[Secret | None, Secret | None] | None = None
     unproved: bool = False
     revoked: TwitchTokenInvalid | None = None
-    last_error: ClawcraftError | None = None
+    renewal_refused: TwitchTokenInvalid | None = None
 
     @property
     def access(self) -> Secret | None:
@@ -45,6 +48,19 @@ class TokenState:
         found = self.credentials
         return found is not None and found.refresh is not None and (found.refresh, found.client_secret) != self.spent
 
+    @property
+    def renewal(self) -> str:
+        """Whether the token can be renewed, in one word, as ``GET /status`` has it."""
+        if self.renewal_refused is not None:
+            return "refused"
+        if not self.refreshable:
+            return "none"
+        return "proven" if self.credentials is not None and self.credentials.proved else "untried"
+
+    @property
+    def expires_in_s(self) -> float | None:
+        return None if self.expires_at is None else max(0.0, self.expires_at - self.clock.monotonic())
+
     def expires_within(self, seconds: float) -> bool:
         return self.expires_at is not None and self.expires_at - self.clock.monotonic() <= seconds
 
@@ -54,10 +70,13 @@ class TokenState:
         return known and self.revoked is None and not self.expires_within(0)
 
     def refresh_due(self) -> bool:
-        """Whether the access token is over, or nearly."""
-        if self.access is None or self.access == self.refused:
+        """Whether the access token is over, or will be soon; or a login gave it, and whether its application can renew
+        a token at all was never tried: one that needs its secret and has none shows it only then."""
+        found = self.credentials
+        if self.access is None or self.access == self.refused or found is None:
             return True
-        return self.expires_within(min(REFRESH_EARLY_S, self.lifetime_s / 10))
+        early_s = min(REFRESH_EARLY_S, self.lifetime_s / 4) if self.lifetime_s else REFRESH_EARLY_S
+        return self.expires_within(early_s) or (found.stored and not found.proved)
 
     def check_due(self) -> bool:
         return self.checked_at is None or self.clock.monotonic() - self.checked_at >= VALIDATE_EVERY_S
@@ -66,14 +85,15 @@ class TokenState:
         """Twitch stands by the access token."""
         self.identity = identity
         self.unproved = False
-        self.refused = self.revoked = self.last_error = None
+        self.refused = self.revoked = None
         self._lives_for(identity.expires_in_s)
 
     def renewed(self, credentials: Credentials, grant: Grant) -> None:
         """A refresh gave another pair for the same account."""
         self.credentials = credentials
         self.unproved = True
-        self.refused = self.last_error = None
+        self.refused = self.renewal_refused = None
+        self.lifetime_s = grant.expires_in_s or 0.0
         self._lives_for(grant.expires_in_s)
         if self.identity is None:
             # Whose token it is was never asked: the next check is due at once.
@@ -85,8 +105,8 @@ class TokenState:
         """Twitch refuses the refresh token: the access token may still live for a while."""
         found = self.credentials
         self.spent = (found.refresh, found.client_secret) if found else None
-        self.last_error = error
-        if not self.usable():
+        self.renewal_refused = error
+        if self.access is None or self.access == self.refused or self.expires_within(0):
             self.end(error)
 
     def end(self, error: TwitchTokenInvalid) -> None:
@@ -95,7 +115,6 @@ class TokenState:
         self.checked_at = self.clock.monotonic()
 
     def _lives_for(self, seconds: float | None) -> None:
-        self.lifetime_s = seconds or 0.0
         self.expires_at = None if seconds is None else self.clock.monotonic() + seconds
 
     def name(self, failure: ClawcraftError | None, *, refreshing: bool) -> str:
@@ -112,7 +131,7 @@ class TokenState:
 
     def to_json(self, failure: ClawcraftError | None, *, refreshing: bool) -> dict[str, Any]:
         """The ``twitch`` object of ``GET /status``, which holds no secret."""
-        identity, error = self.identity, self.revoked or failure or self.last_error
+        identity, error = self.identity, self.revoked or failure or self.renewal_refused
         return {
             "state": self.name(failure, refreshing=refreshing),
             "identity": {"login": identity.login, "user_id": identity.user_id} if identity else None,
@@ -121,6 +140,7 @@ class TokenState:
             "scopes_missing": missing_scopes(identity.scopes) if identity else [],
             "expires_at": self._shown(self.expires_at),
             "refreshable": self.refreshable,
+            "renewal": self.renewal,
             "checked_at": self._shown(self.checked_at),
             "last_error": {"code": error.code, "message": error.message, "hint": error.hint} if error else None,
         }

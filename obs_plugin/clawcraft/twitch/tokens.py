@@ -4,10 +4,7 @@ One thread, ``twitch-tokens``, makes every validate and refresh call, so that a 
 construction and outlives the action that asked for it: a refresh token of a public client works once, and an answer
 that nobody waits for any more would be a lost login. Actions call ``lease`` and wait, each within its own deadline.
 
-What can still lose a login: the machine dies, or the connection breaks, between Twitch's using up the refresh token
-and our storing the answer. The next refresh is then refused, and the state is ``revoked`` with what to do. Two
-processes with one store (the login tool beside OBS) are safe: the store is read again before and after a refresh, and
-whoever comes second takes over what the first one stored.
+How a refresh itself is made safe against crashes, reloads and other processes: ``renewal.py``.
 """
 
 import copy
@@ -23,19 +20,20 @@ from clawcraft.errors import (
     Timeout,
     TwitchNotConfigured,
     TwitchTokenInvalid,
+    TwitchUnavailable,
 )
 from clawcraft.secrets import Secret, SecretStoreError
 from clawcraft.telemetry.events import EventLog
 from clawcraft.twitch.call import Deadline
 from clawcraft.twitch.credentials import Credentials, CredentialStore
 from clawcraft.twitch.oauth import Grant, GrantRefused, Identity, OAuth
+from clawcraft.twitch.renewal import CALL_TIMEOUT_S, Renewal, refusal
 from clawcraft.twitch.token_state import TokenState
 
 LOOK_EVERY_S: Final = 15.0
 """How soon a login made by another process, or a due refresh, is noticed."""
 RETRY_AFTER_S: Final = 30.0
-_CALL_TIMEOUT_S: Final = 30.0
-"""Long on purpose: giving up on a refresh can cost the login, and no action waits beyond its own deadline."""
+_NOTICE_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,8 @@ class TokenKeeper:
         self._clock = clock
         self._log = log
         self._changed = threading.Condition()
-        self._closing = False
+        self._closing = threading.Event()
+        self._renewal = Renewal(store, oauth, self._closing, log)
         self._thread = threading.Thread(target=self._run, name="twitch-tokens", daemon=True)
         self._begun = self._done = 0
         self._wanted = self._check_wanted = self._refreshing = False
@@ -70,16 +69,19 @@ class TokenKeeper:
             self._look_at_store()
         self._thread.start()
 
-    def stop(self, grace_s: float) -> None:
-        """Accept nothing new; a refresh under way has ``grace_s`` to arrive and be stored."""
-        self._closing = True
+    def stop(self) -> None:
+        """Accept nothing new. A refresh that was sent goes on until its answer is stored, and does nothing else: its
+        thread is among ``threads`` as long as it runs."""
+        self._closing.set()
         # Not ``with``: a store that hangs holds the lock, and must not hold up the end of the service.
-        if self._changed.acquire(timeout=grace_s):
-            try:
-                self._changed.notify_all()
-                self._changed.wait_for(lambda: not self._refreshing, grace_s)
-            finally:
-                self._changed.release()
+        if self._changed.acquire(timeout=_NOTICE_S):
+            self._changed.notify_all()
+            self._changed.release()
+
+    @property
+    def refreshing(self) -> bool:
+        """Whether a refresh is under way: its answer is not stored yet."""
+        return self._refreshing
 
     @property
     def threads(self) -> list[threading.Thread]:
@@ -89,6 +91,11 @@ class TokenKeeper:
     def status(self) -> dict[str, Any]:
         """``TokenState.to_json`` as of the last change: no network, no file, no waiting."""
         return self._status
+
+    @property
+    def expires_in_s(self) -> float | None:
+        """Seconds that the access token still lives; None: not known, or for ever. No waiting."""
+        return self._token.expires_in_s
 
     @property
     def identity(self) -> Identity | None:
@@ -168,7 +175,7 @@ class TokenKeeper:
         if number > self._begun:
             self._wanted = True
             self._changed.notify_all()
-        if not self._changed.wait_for(lambda: self._done >= number or self._closing, deadline.remaining_s):
+        if not self._changed.wait_for(lambda: self._done >= number or self._closing.is_set(), deadline.remaining_s):
             raise Timeout(
                 f"the Twitch token could not be checked within the {deadline.total_s:g} s of the action",
                 retryable=True,
@@ -176,10 +183,13 @@ class TokenKeeper:
             )
         self._raise_if_closing()
         if self._failure is not None and not self._token.usable():
-            raise copy.copy(self._failure)
+            failure = copy.copy(self._failure)
+            # For the token's own call it may be otherwise: of the action nothing was sent.
+            failure.retryable = failure.retryable or isinstance(failure, TwitchUnavailable | Timeout)
+            raise failure
 
     def _raise_if_closing(self) -> None:
-        if self._closing:
+        if self._closing.is_set():
             raise Stopping("the service stops")
 
     def _publish(self) -> None:
@@ -194,9 +204,9 @@ class TokenKeeper:
     def _run(self) -> None:
         while True:
             with self._changed:
-                while not self._closing and not self._wanted and not self._due():
+                while not self._closing.is_set() and not self._wanted and not self._due():
                     self._changed.wait(LOOK_EVERY_S)
-                if self._closing:
+                if self._closing.is_set():
                     return
                 self._wanted = False
                 self._begun += 1
@@ -244,7 +254,12 @@ class TokenKeeper:
                     self._revoke("the Twitch token has expired, and there is no refresh token")
                 return
         if refresh:
-            self._refresh()
+            try:
+                self._refresh()
+            except ClawcraftError:
+                if check and not over:
+                    self._validate()  # the access token is not worse for it
+                raise
         elif check:
             self._validate()
 
@@ -252,7 +267,7 @@ class TokenKeeper:
         token = self._token
         if token.access is None:
             return
-        identity = self._oauth.validate(token.access, _CALL_TIMEOUT_S)
+        identity = self._oauth.validate(token.access, CALL_TIMEOUT_S)
         with self._changed:
             if self._token is not token:
                 return
@@ -275,36 +290,47 @@ class TokenKeeper:
         self._refresh()
 
     def _refresh(self) -> None:
-        with self._changed:
-            token = self._token
-            found = token.credentials
-            if found is None or found.refresh is None:
-                return
-            client_id = token.identity.client_id if token.identity else found.client_id
-            if not client_id:
-                raise TwitchNotConfigured(
-                    "a refresh token needs its client id", hint="Set TWITCH_CLIENT_ID, or connect Twitch again."
-                )
-            self._refreshing = True
-            self._publish()
+        with self._renewal.turn() as mine:
+            with self._changed:
+                token = self._token
+                self._look_at_store()
+                found = token.credentials
+                if not mine or self._token is not token or found is None or found.refresh is None:
+                    return
+                client_id = token.identity.client_id if token.identity else found.client_id
+                if not client_id:
+                    raise TwitchNotConfigured(
+                        "a refresh token needs its client id", hint="Set TWITCH_CLIENT_ID, or connect Twitch again."
+                    )
+                self._refreshing = True
+                self._publish()
+                doubtful = self._store.doubtful
+            if doubtful and token.access != token.refused and (identity := self._renewal.witness(found)) is not None:
+                doubtful = False
+                with self._changed:
+                    token.validated(identity)
+            self._take_next_pair(token, found, found.refresh, client_id, doubtful=doubtful)
+
+    def _take_next_pair(
+        self, token: TokenState, found: Credentials, refresh: Secret, client_id: str, *, doubtful: bool
+    ) -> None:
         try:
-            grant = self._oauth.refresh(found.refresh, client_id, found.client_secret, _CALL_TIMEOUT_S)
-        except GrantRefused as refusal:
+            grant = self._renewal.ask(found, refresh, client_id)
+        except GrantRefused as refused:
             with self._changed:
                 # Another process may have used the refresh token and stored the answer: then that pair counts.
                 self._look_at_store()
                 if self._token is token:
-                    reply = refusal.reply
-                    said = f"Twitch refuses to refresh the token: {reply.message or reply.status}"
-                    token.grant_refused(TwitchTokenInvalid(said, details=reply.evidence))
-                    self._log.event("twitch_refresh_refused", status=reply.status, reason=reply.message)
+                    token.grant_refused(refusal(refused, lost=doubtful))
+                    self._log.event("twitch_refresh_refused", status=refused.reply.status, reason=refused.reply.message)
             return
         with self._changed:
+            self._look_at_store()
             current = self._token.credentials
-            if self._token is not token and (current is None or current.refresh != found.refresh):
+            if self._token is not token and (current is None or current.refresh != refresh):
                 return
             self._token = token
-            renewed = Credentials(grant.access, grant.refresh, client_id, found.client_secret)
+            renewed = Credentials(grant.access, grant.refresh, client_id, found.client_secret, proved=True)
             token.renewed(self._save(renewed), grant)
             self._log.event("twitch_token_refreshed", expires_in_s=grant.expires_in_s)
 

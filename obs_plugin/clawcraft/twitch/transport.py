@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from clawcraft.errors import ClawcraftError, Stopping, Timeout, TwitchUnavailabl
 from clawcraft.secrets import Secret
 from clawcraft.settings import Settings, require_safe_url
 from clawcraft.text import cleaned
-from clawcraft.twitch.call import Call, Deadline, Wait
+from clawcraft.twitch.call import CLOSING, Call, Deadline, Wait
 from clawcraft.twitch.connection import call_adapter
 from clawcraft.twitch.foreign import LENGTHS
 from clawcraft.twitch.retry import again_after_answer, again_after_error, told_wait_s, wait_s
@@ -36,7 +37,8 @@ OnCall = Callable[[str, str, float], None]
 @dataclass(frozen=True, slots=True)
 class Request:
     """``endpoint`` names the call in errors and metrics, such as ``PATCH /channels``; ``form`` is sent in the body;
-    ``repeatable``: doing it twice is the same as doing it once."""
+    ``repeatable``: doing it twice is the same as doing it once; ``must_arrive``: once sent, the end of the service does
+    not cut it, since the answer would be lost for good."""
 
     method: str
     url: str
@@ -48,17 +50,20 @@ class Request:
     body: Mapping[str, Any] | None = None
     form: Mapping[str, str] | None = field(default=None, repr=False)
     repeatable: bool = False
+    must_arrive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Twitch's answer. ``data`` is the parsed JSON object, empty if there was none; ``message`` is Twitch's own."""
+    """Twitch's answer. ``data`` is the parsed JSON object, empty if there was none; ``message`` is Twitch's own;
+    ``served_at_s`` Twitch's time of answering (Unix seconds), if it said."""
 
     endpoint: str
     status: int
     data: Mapping[str, Any]
     message: str
     retry_after_s: float | None
+    served_at_s: float | None = None
 
     @property
     def evidence(self) -> dict[str, Any]:
@@ -104,7 +109,7 @@ class Transport:
         require_safe_url(request.url)
         started_at = time.monotonic()
         outcome = "error"
-        call = Call(deadline, self._resolvers, repeatable=request.repeatable)
+        call = Call(deadline, self._resolvers, repeatable=request.repeatable, must_arrive=request.must_arrive)
         self._calls.add(call)
         try:
             # Looked at after the call is among those that ``close`` cuts, so that none slips through between.
@@ -131,11 +136,11 @@ class Transport:
         return self._closing.is_set()
 
     def close(self) -> list[threading.Thread]:
-        """Any thread. Cut every call under way and refuse new ones; idempotent. Gives the threads that still wait for
-        a resolver, which nothing can cut."""
+        """Any thread. Cut every call under way but those that must arrive, and refuse new ones; idempotent. Gives the
+        threads that still wait for a resolver, which nothing can cut."""
         self._closing.set()
         for call in list(self._calls):
-            call.cut("closing")
+            call.cut(CLOSING)
         self._session.close()
         return list(self._resolvers)
 
@@ -192,7 +197,15 @@ class Transport:
                     raise _TooLongError
             data = _json_object(bytes(body))
             told_s = told_wait_s(response.headers, self._clock.time())
-            return Reply(request.endpoint, response.status_code, data, _message(data, request), told_s)
+            served_at_s = _served_at_s(response.headers.get("Date"))
+            return Reply(request.endpoint, response.status_code, data, _message(data, request), told_s, served_at_s)
+
+
+def _served_at_s(date: str | None) -> float | None:
+    try:
+        return parsedate_to_datetime(date).timestamp() if date else None
+    except ValueError:
+        return None
 
 
 def _json_object(body: bytes) -> Mapping[str, Any]:
@@ -216,7 +229,7 @@ def _message(data: Mapping[str, Any], request: Request) -> str:
 def _failure(request: Request, call: Call, error: Exception, timeout_s: float) -> ClawcraftError:
     details: dict[str, Any] = {"endpoint": request.endpoint}
     hint = None if call.harmless else Timeout.default_hint
-    if call.cut_by == "closing":
+    if call.cut_by == CLOSING:
         return Stopping("the service stops", details=details, retryable=call.harmless, hint=hint)
     if call.cut_by == "deadline" or call.deadline.remaining_s <= 0:
         message = f"Twitch did not answer {request.endpoint} within the {call.deadline.total_s:g} s of the action"

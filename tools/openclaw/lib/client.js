@@ -15,29 +15,33 @@ export class ServiceClient {
   /**
    * @param config  of readConfig
    * @param {(seconds: number, signal?: AbortSignal) => Promise<void>} sleep  rejects when the signal aborts
+   * @param {() => number} nowS  seconds that never go back
    */
-  constructor(config, sleep) {
+  constructor(config, sleep, nowS = () => performance.now() / 1000) {
     this.config = config;
     this.sleep = sleep;
+    this.nowS = nowS;
   }
 
   /**
    * Run an action. Sent again, with the same request_id, only while the service itself says that this is safe
-   * (`retryable`), a few times and within half a minute; `onRetry(failure, delayS)` tells of each.
+   * (`retryable`), a few times, and only if one more try as long as the last ends within half a minute of the first;
+   * `onRetry(failure, delayS)` tells of each.
    */
   async execute(envelope, { signal, onRetry = () => {} } = {}) {
     const body = JSON.stringify(envelope);
-    let waitedS = 0;
+    const startedS = this.nowS();
     for (let attempt = 1; ; attempt += 1) {
+      const sentS = this.nowS();
       const answer = await this.#request("POST", "/tools/execute", { body, signal, doing: `it ran ${envelope.action}` });
       if (!answer.failure?.retryable || !answer.answered || attempt === MAX_ATTEMPTS) {
         return answer;
       }
       const delayS = answer.retryAfterS ?? FIRST_DELAY_S * 2 ** (attempt - 1);
-      if (waitedS + delayS > RETRY_BUDGET_S) {
+      const tookS = this.nowS() - sentS;
+      if (this.nowS() - startedS + delayS + tookS > RETRY_BUDGET_S) {
         return answer;
       }
-      waitedS += delayS;
       onRetry(answer.failure, delayS);
       try {
         await this.sleep(delayS, signal);

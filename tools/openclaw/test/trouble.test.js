@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { ServiceClient } from "../lib/client.js";
 import { gatewayFor } from "./plugin.js";
 import { accepted, deferred, job, refusal, Service, sync, TOKEN } from "./service.js";
 
@@ -30,6 +31,20 @@ test("retries are bounded", async (t) => {
   const result = await gatewayFor(t, service).call("twitch_set_title", { title: "Hi" });
   assert.equal(result.code, "busy");
   assert.equal(service.requests.length, 4);
+});
+
+test("a service that takes long to fail is not asked again until the user has gone", async (t) => {
+  let nowS = 0;
+  const service = await Service.start(t, () => {
+    nowS += 25;
+    return refusal(504, "timeout", { retryable: true });
+  });
+  const config = { baseUrl: service.url, token: TOKEN, signatureSecret: null, problem: null, requestTimeoutS: 40 };
+  const client = new ServiceClient(config, async (seconds) => { nowS += seconds; }, () => nowS);
+  const { failure } = await client.execute({ action: "twitch.set_title", args: { title: "Hi" } });
+  assert.equal(failure.code, "timeout");
+  assert.equal(service.requests.length, 1);
+  assert.equal(nowS, 25);
 });
 
 test("a Retry-After longer than an agent should hang is passed on instead of waited for", async (t) => {
