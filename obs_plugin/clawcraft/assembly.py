@@ -61,7 +61,13 @@ class Assembly:
             parts.callback(self.log.close)
             self.metrics = Metrics(VERSION)
             self.twitch = Twitch(
-                self._settings_in_force, secrets, clock, self.log, self.metrics.twitch_call, version=VERSION
+                self._settings_in_force,
+                secrets,
+                clock,
+                self.log,
+                self.metrics.twitch_call,
+                version=VERSION,
+                on_heard=self.metrics.event_heard,
             )
             self.jobs = JobStore(
                 settings.data_dir / FILE_NAME, clock, lambda: self._settings.job_ttl_s, self.log, self._count_job
@@ -83,6 +89,7 @@ class Assembly:
             self._app = self._api().wsgi()
             self.metrics.watch_queue(self.jobs.queue_length)
             self.metrics.watch_workers(self._busy_workers, lambda: self._slots.in_use)
+            self.metrics.watch_hearing(lambda: self.twitch.hearing.connected)
             self.metrics.watch_stream(lambda: str(stream.status()["stream"]["state"]))
             self.worker.start()
             self.twitch.start()
@@ -109,6 +116,7 @@ class Assembly:
                 server.start()
                 self._server = server
                 self.log.event("listening", message=self.url)
+        self.twitch.hearing.apply()
         self.jobs.tend()
         return self.url
 
@@ -134,6 +142,7 @@ class Assembly:
         self.dispatcher.stop()
         self.worker.begin_stop()
         self.jobs.wake_all()
+        self.twitch.hearing.memory.close()
 
     @property
     def url(self) -> str:
@@ -149,6 +158,7 @@ class Assembly:
             "uptime_s": round(self._clock.monotonic() - self._begun_s, 1),
             "obs": self._stream.status(),
             "twitch": self.twitch.status(),
+            "events": self.twitch.hearing.status(),
             "paused": self.pause.paused,
             "paused_since": self.pause.status()["since"],
             "queue_length": self.jobs.queue_length(),
@@ -166,6 +176,7 @@ class Assembly:
             dispatcher=self.dispatcher,
             begin_jobs=self.worker.wake,
             store=self.jobs,
+            hearing=self.twitch.hearing,
             status=self.status,
             checks=lambda status: checks.run(status, self._settings),
             metrics=self.metrics,

@@ -18,7 +18,7 @@ LAYERS = (
     ("telemetry",),
     (
         *("errors", "clock", "files", "secrets", "settings", "text", "checks", "actions.catalogue"),
-        *("dependencies", "standard_library", "confirmed"),
+        *("dependencies", "standard_library", "confirmed", "heard"),
     ),
 )
 """From top to bottom; the parts of one row do not import each other, save for the leaves in the last."""

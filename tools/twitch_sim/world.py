@@ -10,12 +10,16 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Protocol
+
+from twitch_sim.eventsub import EventSub
 
 CLIENT_ID = "simclient0000000000000000000000"
 CONFIDENTIAL_CLIENT_ID = "simserver0000000000000000000000"
 CLIENT_SECRET = "simsecret0000000000000000000000"
 ALL_SCOPES = ("channel:manage:broadcast", "clips:edit", "user:write:chat")
+EVENT_SCOPES = ("user:read:chat", "moderator:read:followers", "channel:read:subscriptions")
 TOKEN_LIFE_S = 4 * 3600.0
 POINTS_PER_MIN = 800
 
@@ -116,6 +120,7 @@ class World:
     def __post_init__(self) -> None:
         self.lock = threading.RLock()
         self._called = threading.Condition(self.lock)
+        self.eventsub = EventSub(lambda: self.clock.time())
         self.users = [
             User("1001", "clawstreamer", "ClawStreamer"),
             User("1002", "friendlyneighbour", "FriendlyNeighbour"),
@@ -194,10 +199,16 @@ class World:
             now = self.clock.time()
             self.channels[user_id].live_since = now
             self.channels[user_id].listed_from = now + self.live_delay_s
+        if user_id == self.users[0].id:
+            started = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            online = {"id": f"40{user_id}", "broadcaster_user_id": user_id, "type": "live", "started_at": started}
+            self.eventsub.notify("stream.online", online)
 
     def go_offline(self, user_id: str = "1001") -> None:
         with self.lock:
             self.channels[user_id].live_since = None
+        if user_id == self.users[0].id:
+            self.eventsub.notify("stream.offline", {"broadcaster_user_id": user_id})
 
     def record(self, call: Received) -> None:
         with self._called:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from clawcraft.actions.catalogue import ACTIONS, Action, Policy
+from clawcraft.heard import KINDS, Kind
 from clawcraft.obs.script_ui import Info, Number, Row, ScriptSettings, Switch, Text
 from clawcraft.panel.status import AMBER, coloured, escape
 from clawcraft.settings import SECRET_NAMES, SETTINGS, Setting, Whole
@@ -58,6 +59,10 @@ def limit_key(action: Action) -> str:
     return f"limit_{action.key.replace('.', '_')}"
 
 
+def hear_key(kind: Kind) -> str:
+    return f"hear_{kind.name}"
+
+
 SERVICE: Final = (
     Field("PORT", "Port"),
     Field("TOOL_SERVICE_BIND", "Listen on"),
@@ -90,6 +95,7 @@ RATE: Final = Field("TOOL_ACTION_RATE_LIMIT_PER_MIN", "Limit of each action")
 DISABLED: Final = Field("TOOL_DISABLED_ACTIONS", "Switched off")
 POLICY: Final = Field("TOOL_ACTION_POLICY", "Policies")
 OWN_LIMITS: Final = Field("TOOL_ACTION_RATE_LIMITS", "Own limits")
+EVENTS: Final = Field("TWITCH_EVENTS", "Heard")
 
 FIELDS: Final = (*SERVICE, TOKEN, SIGNATURE, TIMESTAMP, CLIENT_ID, CLIENT_SECRET, CHANNELS, SCENE, *STREAM, RATE)
 SECRETS: Final = tuple(field for field in FIELDS if field.setting.secret)
@@ -134,6 +140,8 @@ def set_defaults(settings: ScriptSettings) -> None:
     for action in ACTIONS:
         settings.set_default(switch_key(action), action.policy is not Policy.OFF)
         settings.set_default(limit_key(action), 0)
+    for kind in KINDS:
+        settings.set_default(hear_key(kind), False)
     settings.set_default(KEEP_PAUSED, False)
 
 
@@ -154,6 +162,7 @@ def service_values(raw: Mapping[str, Any]) -> dict[str, object]:
     lists = {
         DISABLED: [action.name for action, on in switched.items() if not on],
         POLICY: [f"{action.name}={Policy.ALLOW}" for action, on in switched.items() if on],
+        EVENTS: [kind.name for kind in KINDS if raw.get(hear_key(kind))],
         OWN_LIMITS: [f"{action.name}={raw[limit_key(action)]}" for action in ACTIONS if raw.get(limit_key(action))],
     }
     return values | {field.key: ",".join(parts) for field, parts in lists.items() if parts}

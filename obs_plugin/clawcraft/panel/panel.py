@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from clawcraft.actions.catalogue import ACTIONS
+from clawcraft.heard import KINDS
 from clawcraft.obs.script_ui import Box, Choice, Info, Number, Row, ScriptUi, Switch
 from clawcraft.panel import fields
 from clawcraft.panel.access import Access, TypedSecrets
@@ -77,6 +78,7 @@ class Panel:
             self._twitch.box(),
             self._access.box(),
             Box("group_actions", "Actions", tuple(action_rows())),
+            Box("group_hearing", "Hearing", tuple(hearing_rows())),
             Box("group_stream", "Stream", (*self._scene(), *self._settings(fields.STREAM))),
             Box("group_service", "Service", tuple(self._settings(fields.SERVICE))),
         )
@@ -121,3 +123,13 @@ def action_rows() -> Iterator[Row]:
         yield Info("actions_hint", "Of one action", "0 means: the limit above")
         for action in ACTIONS:
             yield Number(fields.limit_key(action), action.label.capitalize(), 0, MAX_PER_MIN, " a minute")
+
+
+def hearing_rows() -> Iterator[Row]:
+    """A switch for each kind of event; where the environment sets the list, the list is shown instead."""
+    origin = environment_origin(fields.EVENTS)
+    yield Info("hearing_set", "Heard", origin)
+    if not origin:
+        for kind in KINDS:
+            scope = f"Needs the scope {kind.scope}: connect Twitch again after switching it on." if kind.scope else ""
+            yield Switch(fields.hear_key(kind), f"The agent hears {kind.label}", help=scope)

@@ -33,11 +33,12 @@ def dot(colour: str) -> str:
 def status_box(service: Service, toggle_pause: Callable[[], None], keep_paused: Row) -> Box:
     """Service, OBS, Twitch, agent; Refresh and Pause."""
     assembly = service.assembly
-    twitch = agent = error = storage = ""
+    twitch = hearing = agent = error = storage = ""
     paused = False
     if assembly is not None:
         paused, log, storage = assembly.pause.paused, assembly.log, assembly.jobs.trouble
         twitch = twitch_line(assembly.twitch.status())
+        hearing = hearing_line(assembly.twitch.hearing.status())
         agent = agent_line(paused, log.last_action)
         # What failed last was often what an agent did last, which that line tells already.
         if log.last_error is not None and log.last_error is not log.last_action:
@@ -46,6 +47,7 @@ def status_box(service: Service, toggle_pause: Callable[[], None], keep_paused: 
         Info("status_service", "Service", service_line(service.view)),
         Info("status_obs", "OBS", obs_line(service.obs.snapshot())),
         Info("status_twitch", "Twitch", twitch),
+        Info("status_hearing", "Hearing", hearing),
         Info("status_agent", "Agent", agent),
         Info("status_error", "Last error", error),
         Info("status_storage", "Disk", f"{dot(RED)}{escape(storage)}" if storage else ""),
@@ -99,6 +101,18 @@ def twitch_line(status: Mapping[str, Any]) -> str:
         parts.append(escape(_message(status["last_error"])))
     colour = {"ok": AMBER if missing else GREEN, "refreshing": AMBER, "unchecked": GREY}.get(state, RED)
     return dot(colour) + " · ".join(parts)
+
+
+def hearing_line(status: Mapping[str, Any]) -> str:
+    """What an agent hears, and what keeps it from hearing; empty while it may hear nothing. ``status`` as
+    ``Hearing.status`` gives it."""
+    if not status["enabled"]:
+        return ""
+    kinds = ", ".join(each["kind"] for each in status["subscriptions"])
+    if not status["connected"]:
+        return f"{dot(RED)}{escape(kinds)}: not connected<br>{escape(status['problem'] or '')}"
+    problem = f"<br>{escape(status['problem'])}" if status["problem"] else ""
+    return f"{dot(AMBER if problem else GREEN)}{escape(kinds)}{problem}"
 
 
 def agent_line(paused: bool, last: Happened | None) -> str:

@@ -12,12 +12,15 @@ from typing import Any, Final
 
 from clawcraft.clock import Clock
 from clawcraft.errors import ClawcraftError, TwitchUnavailable
+from clawcraft.heard import missing_event_scopes
 from clawcraft.secrets import SecretStore
 from clawcraft.settings import Settings
 from clawcraft.telemetry.events import EventLog
 from clawcraft.twitch.broadcaster import Broadcaster, Broadcasters
 from clawcraft.twitch.call import Deadline, Wait
 from clawcraft.twitch.credentials import CredentialStore
+from clawcraft.twitch.eventsub import Account
+from clawcraft.twitch.hearing import Hearing, OnHeard
 from clawcraft.twitch.helix import Helix, Row
 from clawcraft.twitch.live_check import wait_until_live
 from clawcraft.twitch.login import PanelLogin
@@ -29,6 +32,8 @@ from clawcraft.twitch.transport import OnCall, Transport
 JOIN_S: Final = 1.0
 _CHECK_TIMEOUT_S: Final = 5.0
 _REFRESH_GRACE_S: Final = 0.1
+_ONLINE_BEFORE_S: Final = 60.0
+"""Twitch can tell of a stream while OBS still says that it connects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +50,8 @@ class HelixSession:
 class Twitch:
     """The Twitch side of the service. Any thread.
 
-    Parameters: ``settings`` gives those in force; ``on_call`` is told ``(endpoint, outcome, seconds)`` of each call;
-    ``wait`` is how a thread waits for an event.
+    Parameters: ``settings`` gives those in force; ``on_call`` is told ``(endpoint, outcome, seconds)`` of each call,
+    ``on_heard`` the type of each event; ``wait`` is how a thread waits for an event.
     """
 
     def __init__(
@@ -59,8 +64,10 @@ class Twitch:
         *,
         version: str,
         wait: Wait = threading.Event.wait,
+        on_heard: OnHeard = lambda _type: None,
     ) -> None:
         self._settings = settings
+        self._clock = clock
         self._log = log
         self._transport = Transport(settings, clock, wait, on_call, f"twitch-clawcraft/{version}")
         self._oauth = OAuth(self._transport, settings)
@@ -68,17 +75,22 @@ class Twitch:
         self._broadcasters = Broadcasters(settings)
         self._metadata = ChannelMetadata(self._transport.pause)
         self._revokers: list[threading.Thread] = []
+        account = Account(self._helix_within, self._own_channel, lambda: self._tokens.identity)
+        self.hearing = Hearing(settings, account, clock, wait, log, on_heard)
         self.login = PanelLogin(self._oauth, self._tokens, settings, clock, wait, log)
 
     def start(self) -> None:
-        """Begin to watch over the token; returns at once."""
+        """Begin to watch over the token, and to hear what the streamer chose; returns at once."""
         self._tokens.start()
+        self.hearing.apply()
 
     def close(self) -> None:
         """Cut every call, end every thread; idempotent. A refresh that is just being answered may still arrive."""
+        self.hearing.begin_stop()
         self.login.close()
         self._tokens.stop(_REFRESH_GRACE_S)
         threads = [*self._transport.close(), *self._tokens.threads, *self.login.threads, *self._revokers]
+        threads += self.hearing.threads
         until = time.monotonic() + JOIN_S
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
@@ -89,7 +101,9 @@ class Twitch:
         """``{"state", "identity", "client_id", "scopes", "scopes_missing", "expires_at", "refreshable", "checked_at",
         "last_error", "login"}``; ``state`` is one of not_configured, unchecked, ok, refreshing, revoked, unreachable.
         Never waits, never calls Twitch, holds no secret."""
-        return {**self._tokens.status(), "login": self.login.status()}
+        token = self._tokens.status()
+        deaf = missing_event_scopes(token["scopes"], self._settings().twitch_events) if token["identity"] else []
+        return {**token, "scopes_missing": [*token["scopes_missing"], *deaf], "login": self.login.status()}
 
     def disconnect(self) -> None:
         """Forget the stored tokens and revoke them at Twitch in the background. Raises SecretStoreError."""
@@ -153,4 +167,13 @@ class Twitch:
             broadcaster = self._broadcasters.resolve(self.helix(""), channel)
             return self.helix("", deadline).stream(broadcaster.id)
 
-        return wait_until_live(self._transport, find, progress)
+        since_s = self._clock.monotonic() - _ONLINE_BEFORE_S
+        return wait_until_live(self._transport, find, progress, lambda: self.hearing.live_since(since_s))
+
+    # --- hearing, on the EventSub thread ---------------------------------------------------------------------------
+
+    def _helix_within(self, total_s: float) -> Helix:
+        return self.helix("", self._transport.deadline(total_s))
+
+    def _own_channel(self, helix: Helix) -> Broadcaster:
+        return self._broadcasters.resolve(helix, None)

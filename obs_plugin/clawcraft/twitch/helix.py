@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from clawcraft.errors import ClawcraftError, TwitchMissingScope, TwitchRejected, TwitchTokenInvalid, TwitchUnavailable
+from clawcraft.heard import Topic
 from clawcraft.settings import Settings
 from clawcraft.twitch.call import Deadline
 from clawcraft.twitch.foreign import foreign
@@ -124,6 +125,12 @@ class Helix:
         """The live stream, or None: offline, or live but not yet indexed."""
         rows = self._rows("GET", "streams", params={"user_id": broadcaster_id})
         return rows[0] if rows else None
+
+    def subscribe(self, topic: Topic, condition: Mapping[str, str], session_id: str) -> None:
+        """Have EventSub notify the WebSocket session of what happens. TwitchRejected with status 409: it does."""
+        transport = {"method": "websocket", "session_id": session_id}
+        body = {"type": topic.type, "version": topic.version, "condition": condition, "transport": transport}
+        self._send("POST", "eventsub/subscriptions", body=body)
 
     # --- one call --------------------------------------------------------------------------------------------------
 
