@@ -18,8 +18,9 @@ from twitch_sim.eventsub import EventSub
 CLIENT_ID = "simclient0000000000000000000000"
 CONFIDENTIAL_CLIENT_ID = "simserver0000000000000000000000"
 CLIENT_SECRET = "simsecret0000000000000000000000"
-ALL_SCOPES = ("channel:manage:broadcast", "clips:edit", "user:write:chat")
+ACTION_SCOPES = ("channel:manage:broadcast", "clips:edit", "user:write:chat")
 EVENT_SCOPES = ("user:read:chat", "moderator:read:followers", "channel:read:subscriptions")
+ALL_SCOPES = (*ACTION_SCOPES, *EVENT_SCOPES)
 TOKEN_LIFE_S = 4 * 3600.0
 POINTS_PER_MIN = 800
 

@@ -22,7 +22,7 @@ from clawcraft.settings import require_safe_websocket_url
 from clawcraft.twitch.call import Call, Deadline, shut
 from clawcraft.twitch.connection import connected
 
-MAX_MESSAGE_BYTES: Final = 1 << 20
+MAX_MESSAGE_BYTES: Final = 4 << 20
 _PORTS: Final = {"ws": 80, "wss": 443}
 _CLOSE_CODES: Final = {
     4000: "Twitch had an internal error",
