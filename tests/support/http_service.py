@@ -186,7 +186,7 @@ class ScriptedHearing(Hearing):
     """What is heard is what a test adds to ``memory``; ``now`` is its status."""
 
     def __init__(self, clock: ManualClock) -> None:
-        self.memory = ScriptedMemory(clock)
+        self.memory: ScriptedMemory = ScriptedMemory(clock)
         self.now: dict[str, Any] = {
             "enabled": True, "connected": True, "since": None, "subscriptions": [], "problem": None
         }  # fmt: skip
