@@ -48,6 +48,11 @@ def twitch(**fields: Any) -> Change:
     return lambda status: status["twitch"].update(fields)
 
 
+def hearing(**fields: Any) -> Change:
+    heard = {"enabled": True, "connected": True, "subscriptions": [{"kind": "chat"}]}
+    return lambda status: status.update(events={**heard, **fields})
+
+
 def test_where_all_is_well_every_check_is_ok_and_has_nothing_to_fix(tmp_path: Path) -> None:
     found = checks.run(WELL, settings(tmp_path, OBS_STREAM_SCENE="BRB"))
     assert {check["outcome"] for check in found} == {"ok"}
@@ -71,6 +76,8 @@ def test_where_all_is_well_every_check_is_ok_and_has_nothing_to_fix(tmp_path: Pa
             {"twitch_scopes": "warning"},
         ),
         (twitch(refreshable=False), {"twitch_token": "warning"}),
+        (hearing(problem="chat: refused"), {"events": "warning"}),
+        (hearing(problem=None), {}),
     ],
 )
 def test_a_trouble_is_named_and_says_what_to_do(tmp_path: Path, change: Change, expected: dict[str, str]) -> None:
