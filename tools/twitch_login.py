@@ -57,6 +57,7 @@ def _log_in(settings: Settings, store: SecretStore) -> int:
     from clawcraft.twitch.login import CALL_TIMEOUT_S, DeviceLogin, LoginState
     from clawcraft.twitch.oauth import GrantRefused, OAuth
     from clawcraft.twitch.renewal import Renewal, refusal
+    from clawcraft.twitch.scopes import login_scopes
     from clawcraft.twitch.transport import Transport
 
     clock = SystemClock()
@@ -64,7 +65,7 @@ def _log_in(settings: Settings, store: SecretStore) -> int:
     transport = Transport(lambda: settings, clock, threading.Event.wait, lambda *_: None, agent)
     try:
         oauth = OAuth(transport, lambda: settings)
-        login = DeviceLogin(oauth, clock, settings.twitch_client_id)
+        login = DeviceLogin(oauth, clock, settings.twitch_client_id, login_scopes(settings.twitch_events))
         code = login.start()
         print(f"Open  {code.verification_uri}\nand enter the code  {code.user_code}\n")
         print(f"Waiting, at most {code.expires_in_s / 60:.0f} minutes; Ctrl-C ends it.", flush=True)

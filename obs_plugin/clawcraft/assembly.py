@@ -74,7 +74,13 @@ class Assembly:
             parts.callback(self.log.close)
             self.metrics = Metrics(VERSION)
             self.twitch = Twitch(
-                self._settings_in_force, secrets, clock, self.log, self.metrics.twitch_call, version=VERSION
+                self._settings_in_force,
+                secrets,
+                clock,
+                self.log,
+                self.metrics.twitch_call,
+                version=VERSION,
+                on_heard=self.metrics.event_heard,
             )
             self.agents = Agents(agents, clock, self.log)
             self._known_secrets = KnownSecrets(self._settings_in_force, secrets, self.agents.holds_token)
@@ -135,6 +141,7 @@ class Assembly:
             self.metrics.watch_queue(self.jobs.queue_length)
             self.metrics.watch_questions(lambda: len(self.approvals.questions()))
             self.metrics.watch_workers(self._busy_workers, lambda: self._slots.in_use)
+            self.metrics.watch_hearing(lambda: self.twitch.hearing.connected)
             self.metrics.watch_stream(lambda: str(stream.status()["stream"]["state"]))
             self.metrics.watch_twitch(self._twitch_troubles, lambda: self.twitch.token_expires_in_s)
             self.worker.start()
@@ -163,6 +170,7 @@ class Assembly:
                 server.start()
                 self._server = server
                 self.log.event("listening", message=self.url)
+        self.twitch.hearing.apply()
         self.tend()
         return self.url
 
@@ -195,6 +203,7 @@ class Assembly:
         self.approvals.begin_stop()
         self.worker.begin_stop()
         self.jobs.wake_all()
+        self.twitch.hearing.memory.close()
 
     @property
     def url(self) -> str:
@@ -210,6 +219,7 @@ class Assembly:
             "uptime_s": round(self._clock.monotonic() - self._begun_s, 1),
             "obs": self._stream.status(),
             "twitch": self.twitch.status(),
+            "events": self.twitch.hearing.status(),
             "paused": self.pause.paused,
             "paused_since": self.pause.status()["since"],
             "queue_length": self.jobs.queue_length(),
@@ -234,6 +244,7 @@ class Assembly:
             dispatcher=self.dispatcher,
             begin_jobs=self.worker.wake,
             store=self.jobs,
+            hearing=self.twitch.hearing,
             status=self.status,
             checks=lambda status: checks.run(status, self._settings, self.policies.all()),
             metrics=self.metrics,

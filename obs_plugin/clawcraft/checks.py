@@ -57,6 +57,7 @@ def run(status: Mapping[str, Any], settings: Settings, policies: Mapping[str, Po
         _actions(policies),
         *_guard_rails(status.get("guard_rails", {})),
         *_twitch(status["twitch"], settings),
+        *_hearing(status.get("events", {})),
         *_storage(status.get("storage", {})),
     ]
     return [check.to_json() for check in checks]
@@ -118,6 +119,15 @@ def _guard_rails(rails: Mapping[str, Any]) -> Iterator[Check]:
 def _storage(storage: Mapping[str, Any]) -> Iterator[Check]:
     if problem := storage.get("problem"):
         yield failed("storage", problem, "Free disk space: no job can be accepted; the service goes on by itself then.")
+
+
+def _hearing(events: Mapping[str, Any]) -> Iterator[Check]:
+    if not events.get("enabled"):
+        return
+    if problem := events["problem"]:
+        yield warning("events", f"not everything is heard: {problem}", "Connect Twitch again in the panel if it stays.")
+    else:
+        yield ok("events", f"heard: {', '.join(each['kind'] for each in events['subscriptions'])}")
 
 
 _TROUBLES: Final = {

@@ -14,7 +14,7 @@ from typing import Final
 
 PLUGIN_FOLDER: Final = Path(__file__).resolve().parent.parent
 REQUIREMENTS: Final = PLUGIN_FOLDER.parent / "requirements.txt"
-_MODULES: Final = {"attrs": "attr", "rpds-py": "rpds"}
+_MODULES: Final = {"attrs": "attr", "rpds-py": "rpds", "websocket-client": "websocket"}
 """The modules that are not named as their packages are."""
 
 

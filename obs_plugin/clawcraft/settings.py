@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from clawcraft.actions.catalogue import BY_NAME, Action, Limit, Policy
+from clawcraft.heard import KINDS_BY_NAME
 from clawcraft.hours import Hours, parse_hours
 from clawcraft.secrets import Secret, SecretStore, new_token
 from clawcraft.wording import can_be_refused
@@ -161,19 +162,35 @@ def _hosts(text: str) -> tuple[str, ...]:
 
 def require_safe_url(url: str) -> str:
     """``url`` without a slash at its end. Raises ValueError unless it is HTTPS, or HTTP to this machine (a mock)."""
+    return _safe_url(url, "http", "https://api.twitch.tv/helix")
+
+
+def require_safe_websocket_url(url: str) -> str:
+    """The same for a WebSocket: ``wss``, or ``ws`` to this machine."""
+    return _safe_url(url, "ws", "wss://eventsub.wss.twitch.tv/ws")
+
+
+def _safe_url(url: str, plain: str, example: str) -> str:
     value = url.strip().rstrip("/")
     parts = urlsplit(value)
     if parts.username or parts.password or parts.query or parts.fragment or not parts.hostname:
-        raise ValueError("must be a plain URL such as https://api.twitch.tv/helix")
-    if parts.scheme == "https":
+        raise ValueError(f"must be a plain URL such as {example}")
+    if parts.scheme == f"{plain}s":
         return value
     try:
         loopback = parts.hostname == "localhost" or ipaddress.ip_address(parts.hostname).is_loopback
     except ValueError:
         loopback = False
-    if parts.scheme != "http" or not loopback:
-        raise ValueError("must use https (plain http only for a server on this machine)")
+    if parts.scheme != plain or not loopback:
+        raise ValueError(f"must use {plain}s (plain {plain} only for a server on this machine)")
     return value
+
+
+def _events(text: str) -> tuple[str, ...]:
+    chosen = {part.lower() for part in _words(text)}
+    if unknown := sorted(chosen - KINDS_BY_NAME.keys()):
+        raise ValueError(f"{unknown[0]!r} is no kind of event; there are {', '.join(KINDS_BY_NAME)}")
+    return tuple(name for name in KINDS_BY_NAME if name in chosen)
 
 
 def _action(text: str) -> str:
@@ -388,6 +405,18 @@ class Settings:
     ).field()
     twitch_auth_url: str = Setting(
         "TWITCH_AUTH_BASE_URL", "https://id.twitch.tv/oauth2", require_safe_url, "OAuth; another for a local mock."
+    ).field()
+    twitch_events: tuple[str, ...] = Setting(
+        "TWITCH_EVENTS",
+        "",
+        _events,
+        f"What an agent may hear by GET /events: any of {', '.join(KINDS_BY_NAME)}; empty is nothing.",
+    ).field()
+    twitch_eventsub_url: str = Setting(
+        "TWITCH_EVENTSUB_URL",
+        "wss://eventsub.wss.twitch.tv/ws",
+        require_safe_websocket_url,
+        "EventSub; another for a local mock.",
     ).field()
     data_dir: Path
     origins: Mapping[str, str]

@@ -55,6 +55,11 @@ def twitch(**fields: Any) -> Change:
     return lambda status: status["twitch"].update(fields)
 
 
+def hearing(**fields: Any) -> Change:
+    heard = {"enabled": True, "connected": True, "subscriptions": [{"kind": "chat"}]}
+    return lambda status: status.update(events={**heard, **fields})
+
+
 def test_where_all_is_well_every_check_is_ok_and_has_nothing_to_fix(tmp_path: Path) -> None:
     found = run(WELL, settings(tmp_path, OBS_STREAM_SCENE="BRB"))
     assert {check["outcome"] for check in found} == {"ok"}
@@ -86,6 +91,8 @@ def test_where_all_is_well_every_check_is_ok_and_has_nothing_to_fix(tmp_path: Pa
             lambda status: status.update(guard_rails={"next_start_at": "2030-01-01T18:00:00.000Z"}),
             {"guard_rails": "failed"},
         ),
+        (hearing(problem="chat: refused"), {"events": "warning"}),
+        (hearing(problem=None), {}),
     ],
 )
 def test_a_trouble_is_named_and_says_what_to_do(tmp_path: Path, change: Change, expected: dict[str, str]) -> None:
@@ -101,7 +108,7 @@ def test_a_trouble_is_named_and_says_what_to_do(tmp_path: Path, change: Change, 
 def test_a_token_of_another_account_than_the_channels_is_told(tmp_path: Path, setting: dict[str, str]) -> None:
     known = settings(tmp_path, **setting)
     assert troubles(WELL, known) == {"twitch_channel": "warning"}
-    [check] = [check for check in checks.run(WELL, known) if check["name"] == "twitch_channel"]
+    [check] = [check for check in run(WELL, known) if check["name"] == "twitch_channel"]
     assert "clawstreamer" in check["message"]
     assert next(iter(setting)) in check["fix"]
     own = settings(tmp_path, TWITCH_BROADCASTER_ID="1001", TWITCH_BROADCASTER_LOGIN="somebody")
@@ -111,7 +118,7 @@ def test_a_token_of_another_account_than_the_channels_is_told(tmp_path: Path, se
 def test_a_renewal_that_was_never_tried_is_not_said_to_work(tmp_path: Path) -> None:
     status = copy.deepcopy(WELL)
     status["twitch"]["renewal"] = "untried"
-    [check] = [check for check in checks.run(status, settings(tmp_path)) if check["name"] == "twitch_token"]
+    [check] = [check for check in run(status, settings(tmp_path)) if check["name"] == "twitch_token"]
     assert "renewed by itself" not in check["message"]
 
 

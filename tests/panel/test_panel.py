@@ -196,6 +196,42 @@ def test_a_start_that_was_allowed_counts_down_and_a_pause_or_a_no_ends_it(stream
     assert not agent.status()["obs"]["stream"]["live"]
 
 
+def test_what_the_agent_hears_is_a_switch_and_is_told(
+    streamer: Streamer, twitch: TwitchSim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in twitch.environment().items():
+        monkeypatch.setenv(name, text)
+    agent = streamer.start().agent()
+    assert streamer.text("status_hearing") == ""
+    assert agent.get("/events", wait=30).json()["enabled"] is False
+    streamer.obs.change("hear_chat", True)
+    streamer.obs.change("hear_raids", True)
+    eventsub = twitch.world.eventsub
+    eventsub.wait_for(lambda: eventsub.subscribed(2))
+    streamer.sees("status_hearing", "chat, raids")
+    wait_until(lambda: agent.status()["events"]["connected"], "the service knows that it hears")
+    eventsub.chat("hello")
+    assert agent.get("/events", wait=30).json()["events"][0]["text"] == "hello"
+    eventsub.refuse_status = 503
+    eventsub.cut()
+    streamer.sees("status_hearing", "not connected")
+    streamer.obs.change("hear_chat", False)
+    streamer.obs.change("hear_raids", False)
+    streamer.sees("status_hearing", "")
+    agent.close()
+
+
+def test_what_the_environment_lets_the_agent_hear_is_shown_instead_of_the_switches(
+    streamer: Streamer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWITCH_EVENTS", "raids")
+    streamer.start(hear_chat=True)
+    assert "raids" in streamer.text("hearing_set")
+    assert not streamer.visible("hear_chat")
+    streamer.sees("status_hearing", "raids: not connected")
+    assert "chat" not in streamer.text("status_hearing")
+
+
 def test_the_pause_is_told_and_lasts_over_a_restart_only_if_wanted(streamer: Streamer) -> None:
     agent = streamer.start().agent()
     streamer.obs.click("pause")

@@ -30,6 +30,8 @@ from clawcraft.jobs.model import Envelope, Job, JobStatus, Progress, RequestKey
 from clawcraft.jobs.store import JobStore
 from clawcraft.secrets import Secret
 from clawcraft.telemetry.metrics import Metrics
+from clawcraft.twitch.event_memory import EventMemory
+from clawcraft.twitch.hearing import Hearing
 from tests.support.agents import no_agents
 from tests.support.clock import ManualClock
 from tests.support.events import RecordedEvents
@@ -168,6 +170,40 @@ class ScriptedJobs(JobStore):
         return before
 
 
+class ScriptedMemory(EventMemory):
+    """The real one; a wait that ends by its time moves the clock."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock)
+        self._manual = clock
+        self.waiting = threading.Semaphore(0)
+        """Released at the begin of each wait."""
+
+    def wait(self, number: int, timeout_s: float) -> bool:
+        self.waiting.release()
+        found = super().wait(number, timeout_s)
+        if not found:
+            self._manual.advance(timeout_s)
+        return found
+
+
+class ScriptedHearing(Hearing):
+    """What is heard is what a test adds to ``memory``; ``now`` is its status."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.memory: ScriptedMemory = ScriptedMemory(clock)
+        self.now: dict[str, Any] = {
+            "enabled": True, "connected": True, "since": None, "subscriptions": [], "problem": None
+        }  # fmt: skip
+
+    @property
+    def enabled(self) -> bool:
+        return bool(self.now["enabled"])
+
+    def status(self) -> dict[str, Any]:
+        return self.now
+
+
 @dataclass
 class Response:
     status: int
@@ -203,6 +239,7 @@ class HttpService:
         self.checks: Callable[[Mapping[str, Any]], list[dict[str, str]]] = lambda status: []
         self.begin_jobs: Callable[[], None] = lambda: None
         self.refusals = RefusalCounts(self.clock)
+        self.hearing = ScriptedHearing(self.clock)
         self.slots = WaitSlots(server.pop("wait_slots", 64))
         policies = Policies(ChosenPolicies(Path("no-such-folder")), lambda: self.settings, self.agents)
         app = Api(
@@ -218,6 +255,7 @@ class HttpService:
             dispatcher=self.dispatcher,
             begin_jobs=lambda: self.begin_jobs(),
             store=self.jobs,
+            hearing=self.hearing,
             status=lambda: self.status(),
             checks=lambda status: self.checks(status),
             metrics=self.metrics,

@@ -1,12 +1,14 @@
 """The service's Twitch side against the local Twitch, over real sockets, with a clock that only tests turn."""
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
 from clawcraft.actions.catalogue import BY_NAME
 from clawcraft.actions.handlers import Handlers, Result
+from clawcraft.clock import SystemClock
 from clawcraft.secrets import Secret, SecretStore
 from clawcraft.settings import Settings
 from clawcraft.twitch.client import Twitch
@@ -14,8 +16,16 @@ from tests.support.clock import ManualClock
 from tests.support.events import RecordedEvents
 from tests.support.job_rig import StreamDouble
 from tests.support.settings import make_settings
+from tests.support.waiting import HANG_S, wait_until
 from twitch_sim import TwitchSim
-from twitch_sim.world import CLIENT_ID, TOKEN_LIFE_S, Token
+from twitch_sim.world import ALL_SCOPES, CLIENT_ID, TOKEN_LIFE_S, Token
+
+
+class RealClock(SystemClock):
+    """The machine's clock, in the shape the rig wants."""
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        return event.wait(seconds)
 
 
 @dataclass
@@ -69,18 +79,37 @@ class Rig:
         """Run one sync action as the dispatcher does."""
         return Handlers(StreamDouble(), self.twitch, self.log).run(BY_NAME[f"twitch.{action}"], args or {})
 
+    def heard(self) -> list[dict[str, Any]]:
+        """All that was heard and is kept."""
+        return self.twitch.hearing.memory.page(None, (), 1_000).events
+
+    def hears(self, count: int) -> list[dict[str, Any]]:
+        """The same, once it is that many."""
+        wait_until(lambda: len(self.heard()) >= count, f"{count} events are heard: {self.log.names()}")
+        return self.heard()
+
+    def listens(self, count: int) -> Self:
+        """Until that many subscriptions stand, and the service knows."""
+        eventsub = self.sim.world.eventsub
+        eventsub.wait_for(lambda: eventsub.subscribed(count), HANG_S)
+        wait_until(lambda: self.twitch.hearing.connected, "the service knows that it hears")
+        return self
+
     def close(self) -> None:
         self.twitch.close()
 
 
-def connected(sim: TwitchSim, folder: Path, clock: ManualClock, **settings: Any) -> Rig:
+def connected(
+    sim: TwitchSim, folder: Path, clock: ManualClock, scopes: Iterable[str] = ALL_SCOPES, **settings: Any
+) -> Rig:
     """A rig whose operator gave a pair of tokens that works."""
-    token = sim.world.issue()
+    token = sim.world.issue(scopes=scopes)
     given = {
         "twitch_client_id": CLIENT_ID,
         "twitch_oauth_token": Secret(token.access),
         "twitch_refresh_token": Secret(token.refresh),
         "twitch_api_url": sim.api_url,
         "twitch_auth_url": sim.auth_url,
+        "twitch_eventsub_url": sim.eventsub_url,
     }
     return Rig(sim, clock, folder, make_settings(folder, **{**given, **settings}), token)

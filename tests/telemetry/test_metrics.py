@@ -26,6 +26,8 @@ def test_each_event_counts_where_it_belongs() -> None:
     metrics.request_finished(endpoint="GET /status", action=None, status=401, code="unauthorized", duration_s=0.001)
     metrics.job_ended(action="twitch.start_stream", outcome="stream_key_refused", duration_s=0.4)
     metrics.ui_call(outcome="ok", duration_s=0.00003)
+    metrics.event_heard("chat")
+    metrics.watch_hearing(lambda: True)
     metrics.twitch_call("PATCH /channels", "204", 0.1)
     metrics.twitch_call("PATCH /channels", "timeout", 10.0)
     labels = {"endpoint": "POST /tools/execute", "action": "twitch.set_title"}
@@ -38,6 +40,8 @@ def test_each_event_counts_where_it_belongs() -> None:
     assert value(metrics, "clawcraft_job_duration_seconds_sum", action="twitch.start_stream") == 0.4
     assert value(metrics, "clawcraft_ui_call_duration_seconds_bucket", outcome="ok", le="5e-05") == 1
     assert value(metrics, "clawcraft_twitch_requests_total", endpoint="PATCH /channels", status="none") == 1
+    assert value(metrics, "clawcraft_events_total", type="chat") == 1
+    assert value(metrics, "clawcraft_events_connected") == 1
     assert value(metrics, "clawcraft_build_info", version="1.0") == 1
 
 

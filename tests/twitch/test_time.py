@@ -1,9 +1,6 @@
 """Deadlines and the end of the service, in real time: whatever Twitch does, a call ends when it has to."""
 
-import shutil
 import socket
-import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -20,46 +17,11 @@ from clawcraft.twitch import connection
 from clawcraft.twitch.call import Deadline
 from clawcraft.twitch.transport import Request, Transport
 from tests.support.settings import make_settings
-from tests.support.twitch_rig import Rig, connected
+from tests.support.twitch_rig import RealClock, Rig, connected
 from twitch_sim import TwitchSim
 
 CHAT = ("post_chat_message", {"message": "x"})
 TITLE = ("set_title", {"title": "x"})
-
-
-class RealClock(SystemClock):
-    """The machine's clock, in the shape the rig wants."""
-
-    def wait(self, event: threading.Event, seconds: float) -> bool:
-        return event.wait(seconds)
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if shutil.which("openssl") is None:
-        pytest.skip("needs the openssl command")
-    path = tmp_path_factory.mktemp("tls") / "both.pem"
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
-    command = ["openssl", "req", "-x509", "-nodes", "-days", "2", *curve, *subject, "-keyout", str(path)]
-    made = subprocess.run([*command, "-out", "-"], capture_output=True, check=True, timeout=60)
-    path.write_bytes(path.read_bytes() + made.stdout)
-    return path
-
-
-@pytest.fixture
-def secure(certificate: Path, tmp_path: Path) -> Iterator[Rig]:
-    """A rig whose local Twitch speaks TLS as the real one does, with a certificate that nobody knows."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    clock: Any = RealClock()
-    sim = TwitchSim(clock)
-    sim._server.socket = context.wrap_socket(sim._server.socket, server_side=True, do_handshake_on_connect=False)
-    with sim:
-        url = sim.url.replace("http:", "https:")
-        rig = connected(sim, tmp_path, clock, twitch_api_url=f"{url}/helix", twitch_auth_url=f"{url}/oauth2")
-        yield rig
-        rig.close()
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ LAYERS = (
     ("telemetry",),
     (
         *("errors", "clock", "files", "secrets", "settings", "text", "checks", "actions.catalogue"),
-        *("dependencies", "standard_library", "confirmed", "hours", "kept_rails", "wording", "twitch_health"),
+        *("dependencies", "standard_library", "confirmed", "heard", "hours", "kept_rails", "wording", "twitch_health"),
     ),
 )
 """From top to bottom; the parts of one row do not import each other, save for the leaves in the last."""

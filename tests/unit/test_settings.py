@@ -125,6 +125,19 @@ def test_plain_http_is_for_this_machine_only(store: SecretStore) -> None:
         assert load(store, TWITCH_API_BASE_URL=url).twitch_api_url == url.rstrip("/")
 
 
+def test_a_plain_websocket_is_for_this_machine_only(store: SecretStore) -> None:
+    assert load(store).twitch_eventsub_url == "wss://eventsub.wss.twitch.tv/ws"
+    assert load(store, TWITCH_EVENTSUB_URL="ws://127.0.0.1:8080/ws/").twitch_eventsub_url == "ws://127.0.0.1:8080/ws"
+    for url in ("ws://eventsub.wss.twitch.tv/ws", "https://127.0.0.1/", "wss://u:p@x/", "wss://x/?a=1", "x"):
+        assert "TWITCH_EVENTSUB_URL" in problem(store, TWITCH_EVENTSUB_URL=url)
+
+
+def test_what_may_be_heard_is_a_list_of_kinds_and_empty_at_first(store: SecretStore) -> None:
+    assert load(store).twitch_events == ()
+    assert load(store, TWITCH_EVENTS="raids, Chat,chat").twitch_events == ("chat", "raids")
+    assert "'whispers' is no kind of event; there are chat, stream" in problem(store, TWITCH_EVENTS="chat,whispers")
+
+
 def test_settings_of_the_websocket_design_are_ignored_with_a_notice(store: SecretStore) -> None:
     settings = load(store, OBS_WS_URL="ws://127.0.0.1:4455", OBS_WS_PASSWORD="secret-password")
     assert len(settings.notices) == 2

@@ -4,6 +4,7 @@
     python3 tools/bench/run.py compare [--rounds 20] [--json]   against obs-websocket in the same OBS
     python3 tools/bench/run.py crowd [--size 900] [--stops 50]   a stop, while others hold every connection
     python3 tools/bench/run.py frames [--rate 300] [--seconds 30]   the frames that OBS loses under load, and idle
+    python3 tools/bench/run.py events [--messages 100000] [--rate 500]   a flood of chat: memory, gaps, frames
     python3 tools/bench/run.py panel   what each step of the panel takes of OBS's UI thread while Twitch hangs
 
 Needs what the tests in a real OBS need (tools/test.py says what to install). Figures tell about this machine; only
@@ -20,7 +21,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "obs_plugin"), str(ROOT / "tools")]
 
 import _venv  # noqa: E402
 
-NAMES: Final = ("compare", "crowd", "frames", "panel")
+NAMES: Final = ("compare", "crowd", "events", "frames", "panel")
 
 
 def main() -> int:

@@ -91,6 +91,8 @@ def _range(row: Setting) -> str:
 def _in_panel(row: Setting) -> str:
     if row.name in (fields.DISABLED.name, fields.POLICY.name):
         return "Actions"
+    if row.name == fields.EVENTS.name:
+        return "Hearing, the switches"
     if row.name == fields.OWN_LIMITS.name:
         return "Actions, the limits"
     return next((field.label for field in fields.FIELDS if field.name == row.name), "")

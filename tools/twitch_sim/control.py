@@ -14,15 +14,18 @@
 | POST /_sim/rate-limit | {"reset_in_s": 10}                        | no points left until then               |
 | POST /_sim/tokens     | {"do": "expire"} or {"do": "revoke"}      | all access tokens, or all, are over     |
 | POST /_sim/device     | {"do": "approve"} or {"do": "deny"}       | answer the pending device codes         |
+| POST /_sim/eventsub   | {"do": "chat", "text": "hi", "user": "x"} | somebody writes; see ``_EVENTSUB``      |
 | GET  /_sim/calls      |                                           | every call received, secrets masked     |
 | GET  /_sim/state      |                                           | channels, chat and clips                |
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from twitch_sim.answers import Answer, Asked
 from twitch_sim.chat import ChatRules
+from twitch_sim.eventsub import EventSub
 from twitch_sim.faults import Fault, Faults
 from twitch_sim.scenarios import SCENARIOS
 from twitch_sim.world import POINTS_PER_MIN, Received, World
@@ -76,9 +79,24 @@ def _run(world: World, faults: Faults, method: str, name: str, body: dict[str, A
         for device in world.devices:
             if device.state == "pending":
                 device.state = state
+    elif name == "eventsub":
+        return {"ok": True, "result": _EVENTSUB[body.pop("do")](world.eventsub, **body)}
     else:
         return None
     return {"ok": True}
+
+
+_EVENTSUB: Final[Mapping[str, Callable[..., Any]]] = {
+    "chat": EventSub.chat,
+    "notify": EventSub.notify,
+    "reconnect": EventSub.reconnect,
+    "revoke": EventSub.revoke,
+    "cut": EventSub.cut,
+    "close": EventSub.close,
+    "silence": EventSub.silence,
+    "keepalive": EventSub.keepalive,
+}
+"""What can happen to everybody who hears: the methods of ``EventSub``, which tell what the rest of the body may be."""
 
 
 def _masked(call: Received) -> dict[str, Any]:

@@ -179,7 +179,17 @@ def _post_chat(world: World, asked: Asked, token: Token) -> Answer:
             "at_s": now_s,
         }
     )
+    sender = world.user(token.user_id)
+    if sender is not None and body["broadcaster_id"] == world.users[0].id:
+        parent = body.get("reply_parent_message_id")
+        reply = {"parent_message_id": parent} if parent else None
+        world.eventsub.chat(text, sender.login, user_id=sender.id, message_id=message_id, reply=reply)
     return rows([{"message_id": message_id, "is_sent": True, "drop_reason": None}])
+
+
+def _post_subscriptions(world: World, asked: Asked, token: Token) -> Answer:
+    status, found = world.eventsub.subscribe(asked.body, token.user_id, token.scopes)
+    return rows(found, status) if status == 202 else helix_error(status, found)
 
 
 def _post_clips(world: World, asked: Asked, token: Token) -> Answer:
@@ -269,4 +279,5 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("POST", "/helix/clips"): _post_clips,
     ("GET", "/helix/clips"): _get_clips,
     ("GET", "/helix/streams"): _get_streams,
+    ("POST", "/helix/eventsub/subscriptions"): _post_subscriptions,
 }

@@ -13,7 +13,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from twitch_sim import control, helix, oauth
 from twitch_sim.answers import Answer, Asked
+from twitch_sim.eventsub import PATH as EVENTSUB_PATH
 from twitch_sim.faults import Fault, Faults
+from twitch_sim.frames import Connection, accept_head
 from twitch_sim.scenarios import SCENARIOS
 from twitch_sim.world import CLIENT_ID, Clock, Received, Token, WallClock, World
 
@@ -48,6 +50,10 @@ class TwitchSim:
         return f"{self.url}/oauth2"
 
     @property
+    def eventsub_url(self) -> str:
+        return f"{self.url.replace('http', 'ws', 1)}{EVENTSUB_PATH}"
+
+    @property
     def control_url(self) -> str:
         return f"{self.url}/_sim"
 
@@ -57,6 +63,7 @@ class TwitchSim:
         return {
             "TWITCH_API_BASE_URL": self.api_url,
             "TWITCH_AUTH_BASE_URL": self.auth_url,
+            "TWITCH_EVENTSUB_URL": self.eventsub_url,
             "TWITCH_CLIENT_ID": CLIENT_ID,
             "TWITCH_OAUTH_TOKEN": pair.access,
             "TWITCH_REFRESH_TOKEN": pair.refresh,
@@ -144,7 +151,10 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        self._serve()
+        if urlsplit(self.path).path == EVENTSUB_PATH:
+            self._serve_events()
+        else:
+            self._serve()
 
     def do_POST(self) -> None:
         self._serve()
@@ -185,6 +195,15 @@ class _Handler(BaseHTTPRequestHandler):
             sim.stopping.wait(fault.delay_s)
         if shown is not None:
             self._send(shown)
+
+    def _serve_events(self) -> None:
+        self.close_connection = True
+        eventsub = self.server.sim.world.eventsub
+        if eventsub.refuse_status:
+            self._send(Answer(eventsub.refuse_status))
+            return
+        self.connection.sendall(accept_head(self.headers.get("Sec-WebSocket-Key", "")))
+        eventsub.serve(Connection(self.connection), urlsplit(self.path).query, self.server.sim.stopping)
 
     def _real(self, world: World, asked: Asked) -> Answer:
         if asked.path.startswith("/oauth2/"):

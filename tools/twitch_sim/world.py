@@ -11,14 +11,18 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from twitch_sim.chat import ChatRules
+from twitch_sim.eventsub import EventSub
 
 CLIENT_ID = "simclient0000000000000000000000"
 CONFIDENTIAL_CLIENT_ID = "simserver0000000000000000000000"
 CLIENT_SECRET = "simsecret0000000000000000000000"
-ALL_SCOPES = ("channel:manage:broadcast", "clips:edit", "user:write:chat")
+ACTION_SCOPES = ("channel:manage:broadcast", "clips:edit", "user:write:chat")
+EVENT_SCOPES = ("user:read:chat", "moderator:read:followers", "channel:read:subscriptions")
+ALL_SCOPES = (*ACTION_SCOPES, *EVENT_SCOPES)
 TOKEN_LIFE_S = 4 * 3600.0
 POINTS_PER_MIN = 800
 
@@ -143,6 +147,7 @@ class World:
     def __post_init__(self) -> None:
         self.lock = threading.RLock()
         self._called = threading.Condition(self.lock)
+        self.eventsub = EventSub(lambda: self.clock.time())
         self.users = [
             User("1001", "clawstreamer", "ClawStreamer"),
             User("1002", "friendlyneighbour", "FriendlyNeighbour"),
@@ -246,6 +251,10 @@ class World:
             self.channels[user_id].live_since = now
             number = f"40{user_id}{next(self._numbers):04d}"
             self.streams.append(Stream(number, user_id, now, now + self.live_delay_s))
+        if user_id == self.users[0].id:
+            started = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            online = {"id": number, "broadcaster_user_id": user_id, "type": "live", "started_at": started}
+            self.eventsub.notify("stream.online", online)
 
     def go_offline(self, user_id: str = "1001") -> None:
         """The channel streams no longer; Helix lists it for another ``offline_delay_s``."""
@@ -254,6 +263,8 @@ class World:
             for stream in self.streams:
                 if stream.broadcaster_id == user_id and math.isinf(stream.listed_until):
                     stream.listed_until = self.clock.time() + self.offline_delay_s
+        if user_id == self.users[0].id:
+            self.eventsub.notify("stream.offline", {"broadcaster_user_id": user_id})
 
     def listed(self, user_id: str) -> Stream | None:
         """What ``GET /streams`` shows now: the newest that it knows of, which may have ended."""

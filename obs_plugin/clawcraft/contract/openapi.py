@@ -97,6 +97,13 @@ def openapi_document(contract: Contract, version: str) -> Json:
                 AUTHENTICATED,
                 _CHECK,
             ),
+            "/events": _get(
+                "getEvents",
+                "Chat and what happens on the channel, as the streamer chose; with wait, as soon as there is something",
+                _json_response("What was heard after the cursor.", "Events"),
+                AUTHENTICATED,
+                *_EVENTS,
+            ),
             "/health": _public("getHealth", "Whether the service runs", _json_response("It does.", "Health")),
             "/openapi.json": _public(
                 "getOpenapi", "This document", _response("OpenAPI 3.1.", "application/json", {"type": "object"})
@@ -133,6 +140,17 @@ _WAIT: Final[Json] = _parameter(
     "wait",
     {"type": "number", "minimum": 0, "maximum": 30, "default": 0},
     "Seconds to wait for the job's end before answering with the job as it is.",
+)
+_EVENTS: Final = (
+    _parameter("query", "cursor", _STRING, "next_cursor of the answer before; without it, all that is kept."),
+    _parameter(
+        "query",
+        "wait",
+        {"type": "number", "minimum": 0, "maximum": 30, "default": 0},
+        "Seconds to wait for an event if there is none yet.",
+    ),
+    _parameter("query", "types", _STRING, "Only these types, separated by commas; gaps are told nevertheless."),
+    _parameter("query", "limit", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}, "Page size."),
 )
 _CHECK: Final[Json] = _parameter(
     "query",

@@ -20,7 +20,7 @@ from clawcraft.contract import strict_json
 from clawcraft.contract.openapi import openapi_document
 from clawcraft.contract.schemas import Contract
 from clawcraft.errors import ClawcraftError, JobNotFound
-from clawcraft.http import query, responses, wire
+from clawcraft.http import events, query, responses, wire
 from clawcraft.http.gate import Environ, Gate
 from clawcraft.http.middleware import RECORD, Middleware, RequestRecord
 from clawcraft.http.responses import Response
@@ -31,6 +31,7 @@ from clawcraft.jobs.model import Job, JobStatus
 from clawcraft.jobs.store import JobStore
 from clawcraft.telemetry.events import EventLog
 from clawcraft.telemetry.metrics import Metrics
+from clawcraft.twitch.hearing import Hearing
 
 SERVICE: Final = "twitch-clawcraft"
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -56,6 +57,7 @@ class Api:
     dispatcher: Dispatcher
     begin_jobs: Callable[[], None]
     store: JobStore
+    hearing: Hearing
     status: Callable[[], Mapping[str, Any]]
     checks: Callable[[Mapping[str, Any]], list[dict[str, str]]]
     metrics: Metrics
@@ -79,6 +81,7 @@ class Api:
         table.post("/tools/execute", callback=self.execute, quick=True)
         table.get("/tools/jobs", callback=self.get_jobs)
         table.get("/tools/jobs/<job_id>", callback=self.get_job, quick=True)
+        table.get("/events", callback=self.get_events, quick=True)
         return Middleware(table, self.gate, self.log, self.metrics, self.clock, self.refusals)
 
     def get_health(self, environ: Environ) -> Response:
@@ -169,6 +172,14 @@ class Api:
         if holder != SERVICE_HOLDER:
             extra["agent"] = self.agents.about(holder)
         return responses.json_answer(200, {"ok": True, **status, **extra})
+
+    def get_events(self, environ: Environ) -> Response:
+        holder, values = self._authenticated(environ, "cursor", "wait", "types", "limit")
+        asked = events.Asked.of(values)
+        if asked.wait_s:
+            environ[wire.MAY_BLOCK]()
+        body = events.answer(self.hearing, asked, self.slots, holder, self.clock, environ[wire.CLIENT_GONE], LOOK_UP_S)
+        return responses.json_answer(200, body)
 
     def get_metrics(self, environ: Environ) -> Response:
         self._authenticated(environ)

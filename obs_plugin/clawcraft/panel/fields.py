@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from clawcraft.actions.catalogue import ACTIONS, Action
+from clawcraft.heard import KINDS, Kind
 from clawcraft.obs.script_ui import Info, Number, Row, ScriptSettings, Switch, Text
 from clawcraft.panel.status import AMBER, coloured, escape
 from clawcraft.settings import SECRET_NAMES, SETTINGS, Setting, Whole
@@ -63,6 +64,10 @@ def limit_key(action: Action) -> str:
     return f"limit_{action.key.replace('.', '_')}"
 
 
+def hear_key(kind: Kind) -> str:
+    return f"hear_{kind.name}"
+
+
 SERVICE: Final = (
     Field("PORT", "Port"),
     Field("TOOL_SERVICE_BIND", "Listen on"),
@@ -99,6 +104,7 @@ ASKING: Final = (
 DISABLED: Final = Field("TOOL_DISABLED_ACTIONS", "Switched off")
 POLICY: Final = Field("TOOL_ACTION_POLICY", "Policies")
 OWN_LIMITS: Final = Field("TOOL_ACTION_RATE_LIMITS", "Own limits")
+EVENTS: Final = Field("TWITCH_EVENTS", "Heard")
 
 RAILS: Final = (
     Field("TOOL_MAX_STREAM_MINUTES", "Longest stream"),
@@ -162,6 +168,8 @@ def set_defaults(settings: ScriptSettings) -> None:
             settings.set_default(field.key, default)
     for action in ACTIONS:
         settings.set_default(limit_key(action), 0)
+    for kind in KINDS:
+        settings.set_default(hear_key(kind), False)
     settings.set_default(KEEP_PAUSED, False)
 
 
@@ -176,5 +184,8 @@ def service_values(raw: Mapping[str, Any]) -> dict[str, object]:
     """The panel's values by the lower-case names of SETTINGS: of what it draws, since somebody must be able to see what
     counts, and without secrets and guard rails."""
     values: dict[str, object] = {field.key: raw[field.key] for field in IN_COLLECTION if field.key in raw}
-    limits = [f"{action.name}={raw[limit_key(action)]}" for action in ACTIONS if raw.get(limit_key(action))]
-    return values | ({OWN_LIMITS.key: ",".join(limits)} if limits else {})
+    lists = {
+        EVENTS: [kind.name for kind in KINDS if raw.get(hear_key(kind))],
+        OWN_LIMITS: [f"{action.name}={raw[limit_key(action)]}" for action in ACTIONS if raw.get(limit_key(action))],
+    }
+    return values | {field.key: ",".join(parts) for field, parts in lists.items() if parts}

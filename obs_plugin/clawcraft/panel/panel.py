@@ -7,7 +7,8 @@ bytes of a kept pause. OBS redraws a panel only after a button: hence Refresh.
 from collections.abc import Iterator
 from typing import Final
 
-from clawcraft.obs.script_ui import Box, Choice, Row, ScriptUi, Switch
+from clawcraft.heard import KINDS
+from clawcraft.obs.script_ui import Box, Choice, Info, Row, ScriptUi, Switch
 from clawcraft.panel import fields
 from clawcraft.panel.access import Access, TypedSecrets
 from clawcraft.panel.actions import Actions
@@ -96,6 +97,7 @@ class Panel:
             self._agents.box(),
             Box("group_actions", "Actions", (*self._actions.rows(), *self._settings(fields.ASKING))),
             self._rails.box(),
+            Box("group_hearing", "Hearing", tuple(hearing_rows())),
             Box("group_stream", "Stream", (*self._scene(), *self._settings(fields.STREAM))),
             Box("group_service", "Service", tuple(self._settings(fields.SERVICE))),
         )
@@ -124,3 +126,13 @@ class Panel:
         if chosen and chosen not in scenes:
             choices.append((f"{chosen} (not in this scene collection)", chosen))
         yield Choice(field.key, field.label, choices, help=field.help)
+
+
+def hearing_rows() -> Iterator[Row]:
+    """A switch for each kind of event; where the environment sets the list, the list is shown instead."""
+    origin = environment_origin(fields.EVENTS)
+    yield Info("hearing_set", "Heard", origin)
+    if not origin:
+        for kind in KINDS:
+            scope = f"Needs the scope {kind.scope}: connect Twitch again after switching it on." if kind.scope else ""
+            yield Switch(fields.hear_key(kind), f"The agent hears {kind.label}", help=scope)

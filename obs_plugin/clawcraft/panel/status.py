@@ -41,17 +41,19 @@ def dot(colour: str) -> str:
 def status_box(service: Service, toggle_pause: Callable[[], None], keep_paused: Row) -> Box:
     """Service, OBS, Twitch, agent; Refresh and Pause."""
     assembly = service.assembly
-    twitch = agent = error = storage = ""
+    twitch = hearing = agent = error = storage = ""
     paused = False
     if assembly is not None:
         paused, last_error, storage = assembly.pause.paused, assembly.log.last_error, assembly.trouble
         twitch = twitch_line(assembly.twitch.status())
+        hearing = hearing_line(assembly.twitch.hearing.status())
         agent = agent_line(paused)
         error = "" if last_error is None else _happened(last_error)
     rows = (
         Info("status_service", "Service", service_line(service.view)),
         Info("status_obs", "OBS", obs_line(service.obs.snapshot())),
         Info("status_twitch", "Twitch", twitch),
+        Info("status_hearing", "Hearing", hearing),
         Info("status_agent", "Agent", agent),
         Info("status_error", "Last error", error),
         Info("status_storage", "Disk", f"{dot(RED)}{escape(storage)}" if storage else ""),
@@ -105,6 +107,18 @@ def twitch_line(status: Mapping[str, Any]) -> str:
         parts.append(escape(_message(status["last_error"])))
     colour = {"ok": AMBER if troubles else GREEN, "refreshing": AMBER, "unchecked": GREY}.get(state, RED)
     return dot(colour) + " · ".join(parts)
+
+
+def hearing_line(status: Mapping[str, Any]) -> str:
+    """What an agent hears, and what keeps it from hearing; empty while it may hear nothing. ``status`` as
+    ``Hearing.status`` gives it."""
+    if not status["enabled"]:
+        return ""
+    kinds = ", ".join(each["kind"] for each in status["subscriptions"])
+    if not status["connected"]:
+        return f"{dot(RED)}{escape(kinds)}: not connected<br>{escape(status['problem'] or '')}"
+    problem = f"<br>{escape(status['problem'])}" if status["problem"] else ""
+    return f"{dot(AMBER if problem else GREEN)}{escape(kinds)}{problem}"
 
 
 def agent_line(paused: bool) -> str:

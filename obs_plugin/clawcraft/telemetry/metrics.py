@@ -55,6 +55,7 @@ class Metrics:
         )
         self._rate_limited = counter("clawcraft_rate_limited", "Requests refused for their rate.", ("action",))
         self._auth_failures = counter("clawcraft_auth_failures", "Requests that failed to authenticate.", ("code",))
+        self._events = counter("clawcraft_events", "Events heard of the channel.", ("type",))
         self._stream = gauge("clawcraft_stream_state", "1 for the state the stream is in.", ("state",))
         gauge("clawcraft_build_info", "Always 1; the label tells the version.", ("version",)).labels(version).set(1)
         self._stream_state: Callable[[], str] | None = None
@@ -88,6 +89,14 @@ class Metrics:
         """``endpoint`` is method and path without query; ``outcome`` Twitch's status, or words where it gave none."""
         self._twitch.labels(endpoint, outcome if outcome.isdigit() else "none").inc()
         self._twitch_s.labels(endpoint).observe(duration_s)
+
+    def event_heard(self, kind: str) -> None:
+        """``kind``: an entry's type, of which there are few."""
+        self._events.labels(kind).inc()
+
+    def watch_hearing(self, connected: Callable[[], bool]) -> None:
+        """Ask whether EventSub is connected, at each scrape."""
+        self._watch("clawcraft_events_connected", "1 while EventSub is connected.", connected)
 
     def watch_queue(self, length: Callable[[], int]) -> None:
         """Ask ``length`` for the waiting jobs at each scrape."""

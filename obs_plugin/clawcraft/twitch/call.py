@@ -88,7 +88,7 @@ class Call:
         with self._lock:
             self._handles.append(handle)
             if self.cut_by is not None:
-                _shut(handle)
+                shut(handle)
 
     def begin_sending(self) -> None:
         """Own thread. From now on Twitch may see the request. Raises OSError if the call was cut before."""
@@ -105,10 +105,11 @@ class Call:
             if self.cut_by is None:
                 self.cut_by = reason
             for handle in self._handles:
-                _shut(handle)
+                shut(handle)
 
 
-def _shut(handle: socket.socket) -> None:
+def shut(handle: socket.socket) -> None:
+    """End what blocks on the connection, in whatever thread."""
     # Not connected, or the peer was faster: there is nothing left to end.
     with contextlib.suppress(OSError):
         handle.shutdown(socket.SHUT_RDWR)

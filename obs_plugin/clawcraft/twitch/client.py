@@ -4,6 +4,7 @@ Owns the transport, the token thread and the login thread. ``close`` ends all of
 """
 
 import contextlib
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,12 +14,15 @@ from typing import Any, Final
 from clawcraft import twitch_health as health
 from clawcraft.clock import Clock
 from clawcraft.errors import ClawcraftError, Interrupted, Stopping, TwitchUnavailable
+from clawcraft.heard import missing_event_scopes
 from clawcraft.secrets import SecretStore
 from clawcraft.settings import Settings
 from clawcraft.telemetry.events import EventLog
 from clawcraft.twitch.broadcaster import Broadcaster, Broadcasters
 from clawcraft.twitch.call import Deadline, Wait
 from clawcraft.twitch.credentials import CredentialStore
+from clawcraft.twitch.eventsub import Account
+from clawcraft.twitch.hearing import Hearing, OnHeard
 from clawcraft.twitch.helix import Helix, Stream
 from clawcraft.twitch.live_check import ANY, Expected, wait_until_live
 from clawcraft.twitch.login import PanelLogin
@@ -30,6 +34,8 @@ from clawcraft.twitch.transport import OnCall, Transport
 JOIN_S: Final = 1.0
 _CHECK_TIMEOUT_S: Final = 5.0
 _LISTED_TIMEOUT_S: Final = 3.0
+_ONLINE_SLACK_S: Final = 10.0
+"""Twitch can tell of a stream while OBS still says that it connects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +52,8 @@ class HelixSession:
 class Twitch:
     """The Twitch side of the service. Any thread.
 
-    Parameters: ``settings`` gives those in force; ``on_call`` is told ``(endpoint, outcome, seconds)`` of each call;
-    ``wait`` is how a thread waits for an event.
+    Parameters: ``settings`` gives those in force; ``on_call`` is told ``(endpoint, outcome, seconds)`` of each call,
+    ``on_heard`` the type of each event; ``wait`` is how a thread waits for an event.
     """
 
     def __init__(
@@ -60,8 +66,10 @@ class Twitch:
         *,
         version: str,
         wait: Wait = threading.Event.wait,
+        on_heard: OnHeard = lambda _type: None,
     ) -> None:
         self._settings = settings
+        self._clock = clock
         self._log = log
         self._transport = Transport(settings, clock, wait, on_call, f"twitch-clawcraft/{version}")
         self._oauth = OAuth(self._transport, settings)
@@ -69,11 +77,14 @@ class Twitch:
         self._broadcasters = Broadcasters(settings)
         self._metadata = ChannelMetadata(self._transport.pause)
         self._revokers: list[threading.Thread] = []
+        account = Account(self._helix_within, self._own_channel, lambda: self._tokens.identity)
+        self.hearing = Hearing(settings, account, clock, wait, log, on_heard)
         self.login = PanelLogin(self._oauth, self._tokens, settings, clock, wait, log)
 
     def start(self) -> None:
-        """Begin to watch over the token; returns at once."""
+        """Begin to watch over the token, and to hear what the streamer chose; returns at once."""
         self._tokens.start()
+        self.hearing.apply()
 
     def close(self) -> None:
         """Cut every call, end every thread, within JOIN_S; idempotent.
@@ -81,9 +92,11 @@ class Twitch:
         A refresh that was sent is not cut: it has JOIN_S to arrive. After a reload it may take longer, and then does
         nothing but store its answer, which the next life waits for and takes over.
         """
+        self.hearing.begin_stop()
         self.login.close()
         self._tokens.stop()
         threads = [*self._transport.close(), *self._tokens.threads, *self.login.threads, *self._revokers]
+        threads += self.hearing.threads
         until = time.monotonic() + JOIN_S
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
@@ -98,6 +111,8 @@ class Twitch:
         "last_error", "renewal", "login", "troubles"}``; ``state`` is one of not_configured, unchecked, ok, refreshing,
         revoked, unreachable; ``troubles`` see ``health``. Never waits, never calls Twitch, holds no secret."""
         token = self._tokens.status()
+        deaf = missing_event_scopes(token["scopes"], self._settings().twitch_events) if token["identity"] else []
+        token = {**token, "scopes_missing": [*token["scopes_missing"], *deaf]}
         found = [trouble.to_json() for trouble in health.troubles(token, self._settings())]
         return {**token, "login": self.login.status(), "troubles": found}
 
@@ -182,4 +197,15 @@ class Twitch:
             broadcaster = self._broadcasters.resolve(self.helix(""), channel)
             return self.helix("", deadline).stream(broadcaster.id)
 
-        return wait_until_live(self._transport, find, progress, expected)
+        # Only what was heard since OBS has been streaming is about this stream.
+        since_s = self._clock.monotonic() - (expected.up_s or 0.0) - _ONLINE_SLACK_S
+        heard = functools.partial(self.hearing.live_since, since_s)
+        return wait_until_live(self._transport, find, progress, expected, heard)
+
+    # --- hearing, on the EventSub thread ---------------------------------------------------------------------------
+
+    def _helix_within(self, total_s: float) -> Helix:
+        return self.helix("", self._transport.deadline(total_s))
+
+    def _own_channel(self, helix: Helix) -> Broadcaster:
+        return self._broadcasters.resolve(helix, None)

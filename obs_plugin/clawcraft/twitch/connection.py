@@ -33,7 +33,7 @@ class _Connection(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         call, timeout_s = CURRENT_CALL.get(), float(self.timeout or 0.0)
         try:
-            sock = self._connected(call, time.monotonic() + timeout_s)
+            sock = connected(self.host.strip("[]"), self.port, call, time.monotonic() + timeout_s)
             sock.settimeout(timeout_s)
             return sock
         except TimeoutError:
@@ -43,47 +43,6 @@ class _Connection(HTTPConnection):
         except OSError:
             call.unconnected = "cannot connect"
         raise NewConnectionError(self, call.unconnected)
-
-    def _connected(self, call: Call, until: float) -> socket.socket:
-        """A connection to the first address that takes one. Raises OSError: TimeoutError, gaierror or the last one."""
-        failure = OSError("no address")
-        for family, kind, protocol, _, address in self._addresses(call, until):
-            sock = socket.socket(family, kind, protocol)
-            try:
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                call.watch(sock)
-                _connect(sock, address, call, until)
-                return sock
-            except TimeoutError:
-                sock.close()
-                raise
-            except OSError as error:
-                sock.close()
-                failure = error
-        raise failure
-
-    def _addresses(self, call: Call, until: float) -> list[Any]:
-        """The host's addresses. A resolver that hangs cannot be cut: its thread ends with it, and touches nothing."""
-        found: list[Any] = []
-        failures: list[Exception] = []
-
-        def look_up() -> None:
-            call.resolvers.add(resolver)
-            try:
-                found.extend(socket.getaddrinfo(self.host.strip("[]"), self.port, type=socket.SOCK_STREAM))
-            except (OSError, UnicodeError) as error:
-                failures.append(error)
-            finally:
-                call.resolvers.discard(resolver)
-
-        _slice_s(call, until)
-        resolver = threading.Thread(target=look_up, name="twitch-resolve", daemon=True)
-        resolver.start()
-        while resolver.is_alive():
-            resolver.join(_slice_s(call, until))
-        if failures:
-            raise socket.gaierror(str(failures[0]))
-        return found
 
     @property
     def is_connected(self) -> bool:
@@ -120,6 +79,50 @@ def call_adapter() -> HTTPAdapter:
     adapter = HTTPAdapter(pool_maxsize=POOL_SIZE)
     adapter.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
     return adapter
+
+
+def connected(host: str, port: int, call: Call, until: float) -> socket.socket:
+    """A connection to the host's first address that takes one, by ``until`` on the monotonic clock. Raises OSError:
+    TimeoutError, gaierror or the last one."""
+    failure = OSError("no address")
+    for family, kind, protocol, _, address in _addresses(host, port, call, until):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            call.watch(sock)
+            _connect(sock, address, call, until)
+            return sock
+        except TimeoutError:
+            sock.close()
+            raise
+        except OSError as error:
+            sock.close()
+            failure = error
+    raise failure
+
+
+def _addresses(host: str, port: int, call: Call, until: float) -> list[Any]:
+    """The host's addresses. A resolver that hangs cannot be cut: its thread ends with it, and touches nothing."""
+    found: list[Any] = []
+    failures: list[Exception] = []
+
+    def look_up() -> None:
+        call.resolvers.add(resolver)
+        try:
+            found.extend(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            failures.append(error)
+        finally:
+            call.resolvers.discard(resolver)
+
+    _slice_s(call, until)
+    resolver = threading.Thread(target=look_up, name="twitch-resolve", daemon=True)
+    resolver.start()
+    while resolver.is_alive():
+        resolver.join(_slice_s(call, until))
+    if failures:
+        raise socket.gaierror(str(failures[0]))
+    return found
 
 
 def _connect(sock: socket.socket, address: Any, call: Call, until: float) -> None:

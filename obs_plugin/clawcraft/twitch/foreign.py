@@ -9,6 +9,7 @@ from clawcraft.text import cleaned
 LENGTHS: Final = {
     **{"login": 25, "id": 64, "code": 64, "time": 40, "url": 300},
     **{"title": 140, "game": 120, "message": 300},
+    **{"chat": 500, "name": 50, "address": 1000},
 }
 """The most characters of each kind of text, which are more than Twitch's own."""
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final, Self
 
 from clawcraft.errors import ClawcraftError, TwitchMissingScope, TwitchRejected, TwitchTokenInvalid, TwitchUnavailable
+from clawcraft.heard import Topic
 from clawcraft.settings import Settings
 from clawcraft.twitch.call import Deadline
 from clawcraft.twitch.foreign import foreign
@@ -159,6 +160,12 @@ class Helix:
             title=foreign(row, "title", "title"),
             game=foreign(row, "game_name", "game"),
         )
+
+    def subscribe(self, topic: Topic, condition: Mapping[str, str], session_id: str) -> None:
+        """Have EventSub notify the WebSocket session of what happens. TwitchRejected with status 409: it does."""
+        transport = {"method": "websocket", "session_id": session_id}
+        body = {"type": topic.type, "version": topic.version, "condition": condition, "transport": transport}
+        self._send("POST", "eventsub/subscriptions", body=body)
 
     # --- one call --------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@
 nothing. It counts if it is not the one that was listed before the start, and not older than OBS's own stream.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from clawcraft.errors import (
     TwitchTokenInvalid,
 )
 from clawcraft.twitch.call import Deadline
+from clawcraft.twitch.foreign import foreign
 from clawcraft.twitch.helix import Stream
 from clawcraft.twitch.transport import Transport
 
@@ -24,6 +25,8 @@ MAX_WAIT_S: Final = 180.0
 POLL_EVERY_S: Final = 3.0
 AGE_SLACK_S: Final = 60.0
 """OBS and Twitch count a stream from different moments, and Twitch's from whole seconds."""
+_LOOKS: Final = 6
+"""How often it is looked, between two polls, whether EventSub told of it."""
 _FIRST_PERCENT: Final = 80
 _LAST_PERCENT: Final = 99
 _HOPELESS: Final = (TwitchNotConfigured, TwitchTokenInvalid, TwitchMissingScope)
@@ -52,8 +55,10 @@ def wait_until_live(
     find: Callable[[Deadline], Stream | None],
     progress: Callable[[int, str], None],
     expected: Expected,
+    heard: Callable[[], Mapping[str, Any] | None],
 ) -> dict[str, Any]:
-    """Until ``find``, called with the deadline of the whole wait, gives the stream that is expected.
+    """Until ``find``, called with the deadline of the whole wait, gives the stream that is expected, or ``heard`` gives
+    it as EventSub tells of it, which is sooner, and without title and game.
 
     ``{"live": True, "waited_s", "started_at", "title", "game"}``, or after 180 s ``{"live": False, "waited_s",
     "warning"}``: OBS streams, so that a Helix that lags or fails is no failure. Raises Interrupted.
@@ -67,7 +72,13 @@ def wait_until_live(
                 _FIRST_PERCENT + int(share * (_LAST_PERCENT - _FIRST_PERCENT)),
                 f"connected; waiting for Twitch to show the channel live ({waited_s:.0f} s)",
             )
-            stream, trouble = None, ""
+            told, stream, trouble = heard(), None, ""
+            if told is not None:
+                return {
+                    "live": True,
+                    "waited_s": round(MAX_WAIT_S - deadline.remaining_s, 1),
+                    "started_at": foreign(told, "started_at", "time"),
+                }
             try:
                 stream = find(deadline)
             except Stopping:
@@ -89,7 +100,10 @@ def wait_until_live(
                 trouble = "it still lists one from before"
             if deadline.remaining_s <= POLL_EVERY_S:
                 return _unconfirmed(MAX_WAIT_S, trouble)
-            transport.pause(POLL_EVERY_S)
+            for _ in range(_LOOKS):
+                transport.pause(POLL_EVERY_S / _LOOKS)
+                if heard() is not None:
+                    break
     except Stopping:
         raise Interrupted("the service stops") from None
 

@@ -4,10 +4,16 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from clawcraft.actions.catalogue import ACTIONS
+from clawcraft.heard import event_scopes
 
 REQUIRED_SCOPES: Final = {action.name: action.scope for action in ACTIONS if action.scope is not None}
 
 LOGIN_SCOPES: Final = tuple(dict.fromkeys(REQUIRED_SCOPES.values()))
+
+
+def login_scopes(events: Iterable[str]) -> tuple[str, ...]:
+    """What to ask for at login, where an agent may hear ``events``."""
+    return (*LOGIN_SCOPES, *event_scopes(events))
 
 
 def missing_scopes(present: Iterable[str]) -> list[dict[str, Any]]:
