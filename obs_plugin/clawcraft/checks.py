@@ -56,6 +56,7 @@ def run(status: Mapping[str, Any], settings: Settings, policies: Mapping[str, Po
         _actions(policies),
         *_guard_rails(status.get("guard_rails", {})),
         *_twitch(status["twitch"]),
+        *_bot(status["twitch"].get("bot", {})),
         *_storage(status.get("storage", {})),
     ]
     return [check.to_json() for check in checks]
@@ -140,3 +141,22 @@ def _twitch(twitch: Mapping[str, Any]) -> Iterator[Check]:
         yield ok("twitch_scopes", "the token has every scope")
     if twitch["expires_at"] and not twitch["refreshable"]:
         yield warning("twitch_token", f"the token ends at {twitch['expires_at']} and cannot be renewed", connect)
+
+
+def _bot(bot: Mapping[str, Any]) -> Iterator[Check]:
+    """The second account for chat, where there is one: without it, nobody speaks."""
+    state, error = bot.get("state", "not_configured"), bot.get("last_error") or {}
+    connect = "Connect the bot again or disconnect it, in the panel or with tools/twitch_login.py --bot."
+    if state == "not_configured":
+        return
+    if state == "revoked":
+        yield failed("twitch_bot", f"the bot for chat: {error.get('message', 'its token is not valid')}", connect)
+    elif state != "ok":
+        message = f"the bot for chat: {error.get('message', f'its token is {state}')}"
+        yield warning("twitch_bot", message, "Wait a moment and check again.")
+    elif bot["scopes_missing"]:
+        yield failed("twitch_bot", "the bot's token lacks user:write:chat: it cannot speak in chat", connect)
+    elif bot["expires_at"] and not bot["refreshable"]:
+        yield warning("twitch_bot", f"the bot's token ends at {bot['expires_at']} and cannot be renewed", connect)
+    else:
+        yield ok("twitch_bot", f"{bot['identity']['login']} speaks in chat")

@@ -79,6 +79,7 @@ class Device:
     client_id: str
     scopes: tuple[str, ...]
     expires_at: float
+    user_id: str = "1001"
     state: str = "pending"
 
 

@@ -15,6 +15,7 @@ from clawcraft.errors import ClawcraftError, TwitchUnavailable
 from clawcraft.secrets import SecretStore
 from clawcraft.settings import Settings
 from clawcraft.telemetry.events import EventLog
+from clawcraft.twitch.bot import BotLog, BotSecrets, bot_settings
 from clawcraft.twitch.broadcaster import Broadcaster, Broadcasters
 from clawcraft.twitch.call import Deadline, Wait
 from clawcraft.twitch.credentials import CredentialStore
@@ -23,6 +24,8 @@ from clawcraft.twitch.live_check import wait_until_live
 from clawcraft.twitch.login import PanelLogin
 from clawcraft.twitch.metadata import ChannelMetadata
 from clawcraft.twitch.oauth import OAuth
+from clawcraft.twitch.scopes import BOT_SCOPES, LOGIN_SCOPES, missing_scopes
+from clawcraft.twitch.speaker import Speaker
 from clawcraft.twitch.tokens import TokenKeeper
 from clawcraft.twitch.transport import OnCall, Transport
 
@@ -40,6 +43,14 @@ class HelixSession:
     broadcaster: Broadcaster
     metadata: ChannelMetadata
     pause: Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatSession:
+    """What one action says something in a chat with."""
+
+    speaker: Speaker
+    broadcaster: Broadcaster
 
 
 class Twitch:
@@ -68,17 +79,26 @@ class Twitch:
         self._broadcasters = Broadcasters(settings)
         self._metadata = ChannelMetadata(self._transport.pause)
         self._revokers: list[threading.Thread] = []
-        self.login = PanelLogin(self._oauth, self._tokens, settings, clock, wait, log)
+        self.login = PanelLogin(self._oauth, self._tokens, settings, clock, wait, log, lambda: LOGIN_SCOPES)
+        pair = CredentialStore(BotSecrets(store), lambda: bot_settings(settings()))
+        self._bot = TokenKeeper(pair, self._oauth, clock, BotLog(log), "twitch-bot-tokens")
+        self.bot_login = PanelLogin(
+            self._oauth, self._bot, settings, clock, wait, BotLog(log), lambda: BOT_SCOPES, "twitch-bot-login"
+        )
 
     def start(self) -> None:
-        """Begin to watch over the token; returns at once."""
+        """Begin to watch over the tokens; returns at once."""
         self._tokens.start()
+        self._bot.start()
 
     def close(self) -> None:
         """Cut every call, end every thread; idempotent. A refresh that is just being answered may still arrive."""
         self.login.close()
+        self.bot_login.close()
         self._tokens.stop(_REFRESH_GRACE_S)
+        self._bot.stop(_REFRESH_GRACE_S)
         threads = [*self._transport.close(), *self._tokens.threads, *self.login.threads, *self._revokers]
+        threads += [*self._bot.threads, *self.bot_login.threads]
         until = time.monotonic() + JOIN_S
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
@@ -87,14 +107,27 @@ class Twitch:
 
     def status(self) -> dict[str, Any]:
         """``{"state", "identity", "client_id", "scopes", "scopes_missing", "expires_at", "refreshable", "checked_at",
-        "last_error", "login"}``; ``state`` is one of not_configured, unchecked, ok, refreshing, revoked, unreachable.
-        Never waits, never calls Twitch, holds no secret."""
-        return {**self._tokens.status(), "login": self.login.status()}
+        "last_error", "login", "bot"}``; ``state`` is one of not_configured, unchecked, ok, refreshing, revoked,
+        unreachable; ``bot`` has the same of the account that speaks in chat. Never waits, never calls Twitch, holds no
+        secret."""
+        return {**self._tokens.status(), "login": self.login.status(), "bot": self._bot_status()}
 
     def disconnect(self) -> None:
         """Forget the stored tokens and revoke them at Twitch in the background. Raises SecretStoreError."""
-        used = self._tokens.forget()
-        self._log.event("twitch_disconnected")
+        self._forget(self._tokens, self._log)
+
+    def disconnect_bot(self) -> None:
+        """The same for the bot's; then the streamer speaks in chat."""
+        self._forget(self._bot, BotLog(self._log))
+
+    def _bot_status(self) -> dict[str, Any]:
+        status = self._bot.status()
+        missing = missing_scopes(status["scopes"], BOT_SCOPES) if status["identity"] else []
+        return {**status, "scopes_missing": missing, "login": self.bot_login.status()}
+
+    def _forget(self, tokens: TokenKeeper, log: EventLog) -> None:
+        used = tokens.forget()
+        log.event("twitch_disconnected")
         if used is None or not used[1] or self._transport.closing:
             return
         access, client_id = used
@@ -103,7 +136,7 @@ class Twitch:
             try:
                 self._oauth.revoke(access, client_id, _CHECK_TIMEOUT_S)
             except ClawcraftError as error:
-                self._log.event("twitch_revoke_failed", code=error.code, reason=error.message)
+                log.event("twitch_revoke_failed", code=error.code, reason=error.message)
 
         revoker = threading.Thread(target=revoke, name="twitch-revoke", daemon=True)
         self._revokers = [*(thread for thread in self._revokers if thread.is_alive()), revoker]
@@ -119,6 +152,16 @@ class Twitch:
         """
         helix = self.helix(action).ready()
         yield HelixSession(helix, self._broadcasters.resolve(helix, channel), self._metadata, self._transport.pause)
+
+    @contextlib.contextmanager
+    def chat_session(self, action: str, channel: str | None) -> Iterator[ChatSession]:
+        """``session`` for what is said in chat. The streamer's token tells whose channel it is; the bot's, where there
+        is one, only says it."""
+        is_bot = self._bot.configured
+        until = self._transport.deadline(self._settings().action_timeout_s)
+        speaks = Helix(self._transport, self._bot if is_bot else self._tokens, self._settings, until, action)
+        speaker = Speaker(speaks, is_bot=is_bot)
+        yield ChatSession(speaker, self._broadcasters.resolve(self.helix("", until), channel))
 
     def helix(self, action: str, deadline: Deadline | None = None) -> Helix:
         """Helix for one action, by default within the time of a sync action."""
