@@ -53,14 +53,15 @@ def _log_in(settings: Settings, store: SecretStore, *, bot: bool) -> int:
     from clawcraft import VERSION
     from clawcraft.clock import SystemClock
     from clawcraft.errors import ClawcraftError
-    from clawcraft.twitch.bot import BotSecrets, bot_settings
+    from clawcraft.twitch.bot import BOT_SCOPES, BotSecrets, bot_settings
+    from clawcraft.twitch.channel_sections import ADS_SCOPE
     from clawcraft.twitch.credentials import CredentialStore
     from clawcraft.twitch.login import CALL_TIMEOUT_S, DeviceLogin, LoginState
     from clawcraft.twitch.oauth import OAuth
-    from clawcraft.twitch.scopes import BOT_SCOPES, LOGIN_SCOPES
+    from clawcraft.twitch.scopes import LOGIN_SCOPES
     from clawcraft.twitch.transport import Transport
 
-    scopes = LOGIN_SCOPES
+    scopes: tuple[str, ...] = (*LOGIN_SCOPES, ADS_SCOPE)
     if bot:
         store, settings, scopes = BotSecrets(store), bot_settings(settings), BOT_SCOPES
         print("Log in to twitch.tv as the bot, in a private window for instance; then")

@@ -10,7 +10,7 @@ from clawcraft.actions.catalogue import ACTIONS
 from clawcraft.authority.known_secrets import KnownSecrets
 from clawcraft.errors import ClawcraftError, TwitchMissingScope, TwitchRejected, TwitchTokenInvalid
 from clawcraft.secrets import Secret, SecretStore
-from clawcraft.twitch.scopes import BOT_SCOPES
+from clawcraft.twitch.bot import BOT_SCOPES
 from tests.support.clock import ManualClock
 from tests.support.studio import TOKEN, Studio
 from tests.support.twitch_rig import Rig, connected

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from twitch_sim.shelf import Shelf
+
 CLIENT_ID = "simclient0000000000000000000000"
 CONFIDENTIAL_CLIENT_ID = "simserver0000000000000000000000"
 CLIENT_SECRET = "simsecret0000000000000000000000"
@@ -143,6 +145,7 @@ class World:
         self.chat: list[dict[str, Any]] = []
         self.calls: list[Received] = []
         self.shown: dict[str, Channel] = {}
+        self.shelf = Shelf()
         self._numbers = itertools.count(1)
 
     # --- tokens ----------------------------------------------------------------------------------------------------

@@ -12,6 +12,9 @@ from clawcraft.secrets import Secret, SecretStore
 from clawcraft.settings import Settings
 from clawcraft.telemetry.events import EventLog
 
+BOT_SCOPES: Final = ("user:write:chat",)
+"""Twitch asks for ``user:bot`` and ``channel:bot`` only where an app token speaks; the bot speaks with its own."""
+_SPEAKS: Final = "twitch.post_chat_message"
 _STREAMER: Final = "TWITCH_"
 _BOT: Final = "TWITCH_BOT_"
 _PAIR: Final = ("TWITCH_OAUTH_TOKEN", "TWITCH_REFRESH_TOKEN")
@@ -53,6 +56,11 @@ def bot_settings(settings: Settings) -> Settings:
         twitch_refresh_token=settings.twitch_bot_refresh_token,
         origins={**settings.origins, **{name: settings.origins[_bots(name)] for name in _PAIR}},
     )
+
+
+def missing_bot_scopes(present: Iterable[str]) -> list[dict[str, Any]]:
+    """As ``missing_scopes`` of the streamer's token."""
+    return [{"scope": scope, "blocks": [_SPEAKS]} for scope in BOT_SCOPES if scope not in present]
 
 
 def _bots(name: str) -> str:

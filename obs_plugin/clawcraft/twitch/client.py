@@ -15,16 +15,18 @@ from clawcraft.errors import ClawcraftError, TwitchUnavailable
 from clawcraft.secrets import SecretStore
 from clawcraft.settings import Settings
 from clawcraft.telemetry.events import EventLog
-from clawcraft.twitch.bot import BotLog, BotSecrets, bot_settings
+from clawcraft.twitch.bot import BOT_SCOPES, BotLog, BotSecrets, bot_settings, missing_bot_scopes
 from clawcraft.twitch.broadcaster import Broadcaster, Broadcasters
 from clawcraft.twitch.call import Deadline, Wait
+from clawcraft.twitch.channel_page import ChannelPage
+from clawcraft.twitch.channel_sections import ADS_SCOPE
 from clawcraft.twitch.credentials import CredentialStore
 from clawcraft.twitch.helix import Helix, Row
 from clawcraft.twitch.live_check import wait_until_live
 from clawcraft.twitch.login import PanelLogin
 from clawcraft.twitch.metadata import ChannelMetadata
 from clawcraft.twitch.oauth import OAuth
-from clawcraft.twitch.scopes import BOT_SCOPES, LOGIN_SCOPES, missing_scopes
+from clawcraft.twitch.scopes import LOGIN_SCOPES
 from clawcraft.twitch.speaker import Speaker
 from clawcraft.twitch.tokens import TokenKeeper
 from clawcraft.twitch.transport import OnCall, Transport
@@ -32,6 +34,7 @@ from clawcraft.twitch.transport import OnCall, Transport
 JOIN_S: Final = 1.0
 _CHECK_TIMEOUT_S: Final = 5.0
 _REFRESH_GRACE_S: Final = 0.1
+_SCOPES: Final = (*LOGIN_SCOPES, ADS_SCOPE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,15 @@ class Twitch:
         self._broadcasters = Broadcasters(settings)
         self._metadata = ChannelMetadata(self._transport.pause)
         self._revokers: list[threading.Thread] = []
-        self.login = PanelLogin(self._oauth, self._tokens, settings, clock, wait, log, lambda: LOGIN_SCOPES)
+        self.login = PanelLogin(self._oauth, self._tokens, settings, clock, wait, log, lambda: _SCOPES)
+        self.page = ChannelPage(
+            self._tokens.status,
+            lambda until: self.helix("", until),
+            lambda helix: self._broadcasters.resolve(helix, None),
+            self._transport.deadline,
+            clock,
+            log,
+        )
         pair = CredentialStore(BotSecrets(store), lambda: bot_settings(settings()))
         self._bot = TokenKeeper(pair, self._oauth, clock, BotLog(log), "twitch-bot-tokens")
         self.bot_login = PanelLogin(
@@ -90,15 +101,17 @@ class Twitch:
         """Begin to watch over the tokens; returns at once."""
         self._tokens.start()
         self._bot.start()
+        self.page.start()
 
     def close(self) -> None:
         """Cut every call, end every thread; idempotent. A refresh that is just being answered may still arrive."""
+        self.page.close()
         self.login.close()
         self.bot_login.close()
         self._tokens.stop(_REFRESH_GRACE_S)
         self._bot.stop(_REFRESH_GRACE_S)
         threads = [*self._transport.close(), *self._tokens.threads, *self.login.threads, *self._revokers]
-        threads += [*self._bot.threads, *self.bot_login.threads]
+        threads += [*self._bot.threads, *self.bot_login.threads, *self.page.threads]
         until = time.monotonic() + JOIN_S
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
@@ -122,7 +135,7 @@ class Twitch:
 
     def _bot_status(self) -> dict[str, Any]:
         status = self._bot.status()
-        missing = missing_scopes(status["scopes"], BOT_SCOPES) if status["identity"] else []
+        missing = missing_bot_scopes(status["scopes"]) if status["identity"] else []
         return {**status, "scopes_missing": missing, "login": self.bot_login.status()}
 
     def _forget(self, tokens: TokenKeeper, log: EventLog) -> None:
@@ -151,7 +164,10 @@ class Twitch:
         Raises ChannelNotAllowed and whatever ``Helix`` raises, before anything is sent for the action.
         """
         helix = self.helix(action).ready()
-        yield HelixSession(helix, self._broadcasters.resolve(helix, channel), self._metadata, self._transport.pause)
+        try:
+            yield HelixSession(helix, self._broadcasters.resolve(helix, channel), self._metadata, self._transport.pause)
+        finally:
+            self.page.expire()
 
     @contextlib.contextmanager
     def chat_session(self, action: str, channel: str | None) -> Iterator[ChatSession]:

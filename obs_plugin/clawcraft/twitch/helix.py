@@ -125,6 +125,12 @@ class Helix:
         rows = self._rows("GET", "streams", params={"user_id": broadcaster_id})
         return rows[0] if rows else None
 
+    def read(self, path: str, params: Mapping[str, str]) -> tuple[list[Row], str]:
+        """The rows of a GET, and the cursor of the next page, empty if there is none."""
+        reply = self._send("GET", path, params=params)
+        pages = reply.data.get("pagination")
+        return _rows_of(reply, repeatable=True), foreign(pages, "cursor", "url") if isinstance(pages, dict) else ""
+
     # --- one call --------------------------------------------------------------------------------------------------
 
     def _lease(self) -> Lease:
@@ -143,12 +149,7 @@ class Helix:
 
     def _rows(self, method: str, path: str, *, repeatable: bool = True, **sent: Mapping[str, Any]) -> list[Row]:
         """The rows of the answer: any number to a read, at least one to what must not be repeated."""
-        reply = self._send(method, path, repeatable=repeatable, **sent)
-        rows = reply.data.get("data")
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows) or not (rows or repeatable):
-            said = f"Twitch's answer to {reply.endpoint} cannot be read"
-            raise TwitchUnavailable(said, details=reply.evidence, retryable=repeatable)
-        return rows
+        return _rows_of(self._send(method, path, repeatable=repeatable, **sent), repeatable=repeatable)
 
     def _send(
         self,
@@ -213,6 +214,14 @@ class Helix:
         if reply.status == 401 and "client" in reply.message.lower():
             return TwitchTokenInvalid(message, details=reply.evidence)
         return TwitchRejected(message, details=reply.evidence)
+
+
+def _rows_of(reply: Reply, *, repeatable: bool) -> list[Row]:
+    rows = reply.data.get("data")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows) or not (rows or repeatable):
+        said = f"Twitch's answer to {reply.endpoint} cannot be read"
+        raise TwitchUnavailable(said, details=reply.evidence, retryable=repeatable)
+    return rows
 
 
 def _games(rows: list[Row]) -> list[Game]:

@@ -87,10 +87,8 @@ class DeviceLogin:
 
 
 class PanelLogin:
-    """At most one login at a time. Every method returns at once; ``status`` tells how far it is.
-
-    ``scopes`` gives what to ask for; ``thread_name`` is what its thread is called.
-    """
+    """At most one login at a time. Every method returns at once; ``status`` tells how far it is. ``scopes`` gives what
+    to ask for."""
 
     def __init__(
         self,
@@ -103,14 +101,14 @@ class PanelLogin:
         scopes: Callable[[], tuple[str, ...]],
         thread_name: str = "twitch-login",
     ) -> None:
-        self._scopes = scopes
-        self._thread_name = thread_name
         self._oauth = oauth
         self._tokens = tokens
         self._settings = settings
         self._clock = clock
         self._wait = wait
         self._log = log
+        self._scopes = scopes
+        self._thread_name = thread_name
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
