@@ -27,14 +27,20 @@ class Shelf:
 
     def add_video(self, video_id: str, created_at_s: float, **fields: Any) -> None:
         """The newest one, of the first user."""
-        row = {"id": video_id, "user_id": "1001", "stream_id": "401001", "title": "A show", "duration": "3h8m33s"}
+        row: dict[str, Any] = {
+            "id": video_id,
+            "user_id": "1001",
+            "stream_id": "401001",
+            "title": "A show",
+            "duration": "3h8m33s",
+        }
         row |= {"url": f"https://www.twitch.tv/videos/{video_id}", "view_count": 12, "type": "archive"}
         self.videos.insert(0, {**row, "created_at": timestamp(created_at_s), **fields})
 
     def add_clip(self, clip_id: str, created_at_s: float, **fields: Any) -> None:
         """One that was seen less than those before, of the first user."""
-        row = {"id": clip_id, "broadcaster_id": "1001", "creator_name": "Viewer", "title": "A moment", "duration": 12.9}
-        row |= {"url": f"https://clips.twitch.tv/{clip_id}", "view_count": 3}
+        row: dict[str, Any] = {"id": clip_id, "broadcaster_id": "1001", "creator_name": "Viewer", "title": "A moment"}
+        row |= {"url": f"https://clips.twitch.tv/{clip_id}", "view_count": 3, "duration": 12.9}
         self.clips.append({**row, "created_at": timestamp(created_at_s), **fields})
 
 

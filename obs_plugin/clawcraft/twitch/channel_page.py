@@ -148,23 +148,26 @@ class ChannelPage:
                 if self._closing:
                     return
                 self._wanted = False
-                due, expired = self._due(), self._expired
-            self._refresh(due, expired)
+                expired = self._expired
+            self._refresh(expired)
 
-    def _refresh(self, due: list[_Kept], expired: int) -> None:
+    def _refresh(self, expired: int) -> None:
+        """Read what is due. ``expired`` is how often that was said by then: what is said meanwhile counts later."""
         until = self._deadline(ROUND_S)
         try:
-            owner = self._own(self._helix(self._within(until)))
+            helix = self._helix(self._within(until))
+            owner, user_id = self._own(helix), helix.identity.user_id
         except Exception as error:  # noqa: BLE001 - a defect must not end the only thread that reads
             failure = self._told(error)
-            for kept in due:
+            for kept in self._due_now():
                 self._keep(kept, expired, error=failure)
             return
         with self._changed:
+            self._forget_other_account(user_id)
             if self._broadcaster is not None and owner.id != self._broadcaster.id:
-                self._kept = due = _nothing()
+                self._kept = _nothing()
             self._broadcaster = owner
-        for kept in due:
+        for kept in self._due_now():
             try:
                 data = kept.section.read(self._helix(self._within(until)), owner.id, self._clock.time())
             except NotPermitted as refusal:
@@ -173,6 +176,10 @@ class ChannelPage:
                 self._keep(kept, expired, error=self._told(error))
             else:
                 self._keep(kept, expired, data=data, answered=True)
+
+    def _due_now(self) -> list[_Kept]:
+        with self._changed:
+            return self._due()
 
     def _within(self, until: Deadline) -> Deadline:
         return self._deadline(min(SECTION_S, until.remaining_s))
