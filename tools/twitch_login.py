@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Connects the streamer's Twitch account: prints a code, waits until it is entered on twitch.tv, stores the tokens
-where the service in OBS finds them. OBS may run meanwhile; it takes them over by itself.
+"""Connects the streamer's Twitch account, or with --bot a second one in whose name chat messages are sent: prints a
+code, waits until it is entered on twitch.tv, stores the tokens where the service in OBS finds them. OBS may run
+meanwhile; it takes them over by itself.
 
 Exit status: 0 connected, 1 refused, expired or failed, 2 a setting is wrong or missing, 130 interrupted.
 """
@@ -38,7 +39,7 @@ def main() -> int:
         settings = load_settings(environment, store, {}, folder)
         if not settings.twitch_client_id:
             return _failed("a client id is needed: --client-id, or TWITCH_CLIENT_ID (dev.twitch.tv/console/apps)", 2)
-        return _log_in(settings, store)
+        return _log_in(settings, store, bot=options.bot)
     except SettingsError as error:
         return _failed(str(error), 2)
     except SecretStoreError as error:
@@ -48,11 +49,13 @@ def main() -> int:
         return 130
 
 
-def _log_in(settings: Settings, store: SecretStore) -> int:
+def _log_in(settings: Settings, store: SecretStore, *, bot: bool) -> int:
     from clawcraft import VERSION
     from clawcraft.clock import SystemClock
     from clawcraft.errors import ClawcraftError
     from clawcraft.telemetry.events import EventLog
+    from clawcraft.twitch.bot import BOT_SCOPES, BotSecrets, bot_settings
+    from clawcraft.twitch.channel_sections import ADS_SCOPE
     from clawcraft.twitch.credentials import CredentialStore
     from clawcraft.twitch.login import CALL_TIMEOUT_S, DeviceLogin, LoginState
     from clawcraft.twitch.oauth import GrantRefused, OAuth
@@ -60,12 +63,16 @@ def _log_in(settings: Settings, store: SecretStore) -> int:
     from clawcraft.twitch.scopes import login_scopes
     from clawcraft.twitch.transport import Transport
 
+    scopes: tuple[str, ...] = (*login_scopes(settings.twitch_events), ADS_SCOPE)
+    if bot:
+        store, settings, scopes = BotSecrets(store), bot_settings(settings), BOT_SCOPES
+        print("Log in to twitch.tv as the bot, in a private window for instance; then")
     clock = SystemClock()
     agent = f"twitch-clawcraft-login/{VERSION}"
     transport = Transport(lambda: settings, clock, threading.Event.wait, lambda *_: None, agent)
     try:
         oauth = OAuth(transport, lambda: settings)
-        login = DeviceLogin(oauth, clock, settings.twitch_client_id, login_scopes(settings.twitch_events))
+        login = DeviceLogin(oauth, clock, settings.twitch_client_id, scopes)
         code = login.start()
         print(f"Open  {code.verification_uri}\nand enter the code  {code.user_code}\n")
         print(f"Waiting, at most {code.expires_in_s / 60:.0f} minutes; Ctrl-C ends it.", flush=True)
@@ -105,6 +112,7 @@ def _failed(message: str, status: int) -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--client-id", default="", help="client id of your Twitch application (TWITCH_CLIENT_ID)")
+    parser.add_argument("--bot", action="store_true", help="connect the second account, which speaks in chat")
     data_folder.add_option(parser)
     parser.add_argument("--auth-url", default="", help="another OAuth server, for a local mock (TWITCH_AUTH_BASE_URL)")
     return parser.parse_args()

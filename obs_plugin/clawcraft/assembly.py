@@ -250,6 +250,8 @@ class Assembly:
             metrics=self.metrics,
             log=self.log,
             slots=self._slots,
+            channel=self.twitch.page.read,
+            channel_slots=Slots(HTTP_WORKERS // 4, self._is_shared),
             clock=self._clock,
             refusals=self._refusals,
         )

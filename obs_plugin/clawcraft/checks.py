@@ -57,6 +57,7 @@ def run(status: Mapping[str, Any], settings: Settings, policies: Mapping[str, Po
         _actions(policies),
         *_guard_rails(status.get("guard_rails", {})),
         *_twitch(status["twitch"], settings),
+        *_bot(status["twitch"].get("bot", {})),
         *_hearing(status.get("events", {})),
         *_storage(status.get("storage", {})),
     ]
@@ -164,3 +165,22 @@ def _twitch(twitch: Mapping[str, Any], settings: Settings) -> Iterator[Check]:
         yield ok("twitch_token", "the token is renewed by itself")
     elif twitch.get("renewal") == "untried" and twitch["expires_at"]:
         yield ok("twitch_token", f"renewing was not tried yet; it will be an hour before {twitch['expires_at']}")
+
+
+def _bot(bot: Mapping[str, Any]) -> Iterator[Check]:
+    """The second account for chat, where there is one: without it, nobody speaks."""
+    state, error = bot.get("state", "not_configured"), bot.get("last_error") or {}
+    connect = "Connect the bot again or disconnect it, in the panel or with tools/twitch_login.py --bot."
+    if state == "not_configured":
+        return
+    if state == "revoked":
+        yield failed("twitch_bot", f"the bot for chat: {error.get('message', 'its token is not valid')}", connect)
+    elif state != "ok":
+        message = f"the bot for chat: {error.get('message', f'its token is {state}')}"
+        yield warning("twitch_bot", message, "Wait a moment and check again.")
+    elif bot["scopes_missing"]:
+        yield failed("twitch_bot", "the bot's token lacks user:write:chat: it cannot speak in chat", connect)
+    elif bot["expires_at"] and not bot["refreshable"]:
+        yield warning("twitch_bot", f"the bot's token ends at {bot['expires_at']} and cannot be renewed", connect)
+    else:
+        yield ok("twitch_bot", f"{bot['identity']['login']} speaks in chat")

@@ -385,6 +385,16 @@ class Settings:
     twitch_refresh_token: Secret | None = Setting(
         "TWITCH_REFRESH_TOKEN", None, _secret, "Twitch refresh token.", secret=True
     ).field()
+    twitch_bot_oauth_token: Secret | None = Setting(
+        "TWITCH_BOT_OAUTH_TOKEN",
+        None,
+        _twitch_token,
+        "User access token of a second account, in whose name chat messages are sent; without it, in the streamer's.",
+        secret=True,
+    ).field()
+    twitch_bot_refresh_token: Secret | None = Setting(
+        "TWITCH_BOT_REFRESH_TOKEN", None, _secret, "Refresh token of the second account.", secret=True
+    ).field()
     broadcaster_id: str = Setting(
         "TWITCH_BROADCASTER_ID", "", _digits, "User id of the channel, if not the token's own."
     ).field()

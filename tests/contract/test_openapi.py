@@ -26,6 +26,7 @@ def test_has_every_endpoint() -> None:
         ("/tools/jobs", "get"),
         ("/tools", "get"),
         ("/status", "get"),
+        ("/channel", "get"),
         ("/events", "get"),
         ("/health", "get"),
         ("/openapi.json", "get"),

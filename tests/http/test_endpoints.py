@@ -1,5 +1,7 @@
 """Every endpoint over a real socket: what it answers, and that the answer is what its schema says."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -7,12 +9,14 @@ import pytest
 from clawcraft import VERSION, errors
 from clawcraft.actions.catalogue import Policy
 from clawcraft.authority.refusals import Refused
-from clawcraft.errors import ChannelOffline
+from clawcraft.errors import ChannelOffline, TwitchNotConfigured
+from clawcraft.http.app import CHANNEL_WAIT_S
 from clawcraft.jobs.answer import Answer, failed
 from clawcraft.jobs.model import Envelope, JobStatus
 from tests.support.http_service import CONTRACT, OBS_STATUS, HttpService, job, request
 from tests.support.responses import fits
 from tests.support.settings import make_settings
+from tests.support.waiting import HANG_S
 
 
 def test_health_tells_who_it_is_and_nothing_else(service: HttpService) -> None:
@@ -161,7 +165,9 @@ def test_metrics_count_what_was_answered(service: HttpService) -> None:
     assert 'clawcraft_build_info{version="1.2.3"} 1.0' in lines
 
 
-@pytest.mark.parametrize("path", ["/health", "/openapi.json", "/tools", "/status", "/metrics", "/tools/jobs"])
+@pytest.mark.parametrize(
+    "path", ["/health", "/openapi.json", "/tools", "/status", "/channel", "/metrics", "/tools/jobs"]
+)
 def test_head_is_get_without_its_body(service: HttpService, path: str) -> None:
     get = service.get(path)
     head = service.call("HEAD", path, None, {"Authorization": "Bearer a-token-of-the-tests"})
@@ -295,3 +301,40 @@ def test_refused_and_repeated_requests_are_counted_and_what_an_action_comes_to_i
         Refused("unknown_action", "fly", "producer", "127.0.0.1"): 2,
         Refused("unauthorized", None, None, "127.0.0.1"): 1,
     }
+
+
+def test_channel_needs_the_token_takes_no_parameters_and_says_what_twitch_lacks(service: HttpService) -> None:
+    assert service.get("/channel", token=None).code == "unauthorized"
+    assert service.get("/channel?wait=1").code == "invalid_request"
+    assert service.get("/channel").json == {"ok": True, "broadcaster": None}
+
+    def refuse(_wait_s: float) -> dict[str, object]:
+        raise TwitchNotConfigured("Twitch is not connected")
+
+    service.channel = refuse
+    assert [(service.get("/channel").status, service.get("/channel").code) for _ in range(2)] == [
+        (503, "twitch_not_configured")
+    ] * 2
+
+
+def test_only_part_of_the_workers_wait_for_the_channel_and_the_others_are_answered_at_once(
+    service: HttpService,
+) -> None:
+    go_on, waiting, asked = threading.Event(), threading.Semaphore(0), []
+
+    def wait(wait_s: float) -> dict[str, object]:
+        asked.append(wait_s)
+        if wait_s:
+            waiting.release()
+            go_on.wait(HANG_S)
+        return {}
+
+    service.channel = wait
+    with ThreadPoolExecutor(service.channel_slots.limit) as pool:
+        held = [pool.submit(service.get, "/channel") for _ in range(service.channel_slots.limit)]
+        for _ in held:
+            assert waiting.acquire(timeout=HANG_S)
+        assert [service.get(path).status for path in ("/channel", "/status", "/tools/jobs")] == [200] * 3
+        assert asked == [*[CHANNEL_WAIT_S] * len(held), 0.0]
+        go_on.set()
+        assert [answer.result().status for answer in held] == [200] * len(held)

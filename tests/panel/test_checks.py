@@ -87,6 +87,10 @@ def test_where_all_is_well_every_check_is_ok_and_has_nothing_to_fix(tmp_path: Pa
             twitch(refreshable=False, renewal="refused", last_error={"code": "x", "message": "no secret", "hint": "y"}),
             {"twitch_token": "warning"},
         ),
+        (twitch(bot={"state": "revoked"}), {"twitch_bot": "failed"}),
+        (twitch(bot={"state": "unreachable", "last_error": {"message": "no answer"}}), {"twitch_bot": "warning"}),
+        (twitch(bot={**WELL["twitch"], "scopes_missing": [{"scope": "user:write:chat"}]}), {"twitch_bot": "failed"}),
+        (twitch(bot={**WELL["twitch"], "refreshable": False}), {"twitch_bot": "warning"}),
         (
             lambda status: status.update(guard_rails={"next_start_at": "2030-01-01T18:00:00.000Z"}),
             {"guard_rails": "failed"},

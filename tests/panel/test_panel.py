@@ -294,6 +294,45 @@ def test_twitch_is_connected_with_a_code_and_disconnected(streamer: Streamer, mo
         streamer.sees("twitch_login", "")
 
 
+def test_a_bot_for_chat_is_connected_beside_the_streamer_and_disconnected_alone(
+    streamer: Streamer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with TwitchSim() as twitch:
+        twitch.world.device_interval_s = 1
+        for name, text in twitch.environment().items():
+            monkeypatch.setenv(name, text)
+        streamer.start()
+        streamer.sees("status_twitch", "clawstreamer")
+        assert not streamer.visible("bot_disconnect")
+        streamer.obs.click("bot_connect")
+        wait_until(lambda: twitch.world.devices, "Twitch is asked for a code")
+        streamer.sees("bot_login", twitch.world.devices[0].user_code)
+        assert "as the bot first" in streamer.text("bot_login")
+        assert streamer.text("twitch_login") == ""
+        # Whoever is still logged in as themselves connects their own account.
+        twitch.world.devices[0].state = "granted"
+        streamer.sees("bot_status", "your own account")
+
+        def asked_again() -> bool:
+            streamer.obs.click("bot_connect")
+            return len(twitch.world.devices) == 2
+
+        wait_until(asked_again, "Twitch is asked for another code")
+        with twitch.world.lock:
+            twitch.world.devices[1].user_id, twitch.world.devices[1].state = "1002", "granted"
+        streamer.sees("bot_status", "connected as <b>friendlyneighbour</b>")
+        assert "your own account" not in streamer.text("bot_status")
+        saved = streamer.saved()
+        assert not [token.access for token in twitch.world.tokens if token.access in saved]
+
+        streamer.obs.click("bot_disconnect")
+        wait_until(lambda: twitch.world.tokens[-1].revoked, "the bot's token is revoked at Twitch")
+        streamer.sees("bot_status", "")
+        assert streamer.stored("TWITCH_BOT_OAUTH_TOKEN") is None
+        assert "clawstreamer" in streamer.text("status_twitch")
+        assert not twitch.world.tokens[0].revoked
+
+
 def test_what_the_agent_did_is_listed_with_its_words_and_what_came_of_it(streamer: Streamer) -> None:
     agent = streamer.start().agent()
     assert not streamer.visible("group_audit")

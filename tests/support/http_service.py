@@ -27,6 +27,7 @@ from clawcraft.http.workers import WaitSlots
 from clawcraft.jobs.answer import Answer
 from clawcraft.jobs.dispatch import Dispatcher
 from clawcraft.jobs.model import Envelope, Job, JobStatus, Progress, RequestKey
+from clawcraft.jobs.slots import Slots
 from clawcraft.jobs.store import JobStore
 from clawcraft.secrets import Secret
 from clawcraft.telemetry.metrics import Metrics
@@ -238,6 +239,8 @@ class HttpService:
         }
         self.checks: Callable[[Mapping[str, Any]], list[dict[str, str]]] = lambda status: []
         self.begin_jobs: Callable[[], None] = lambda: None
+        self.channel: Callable[[float], Mapping[str, Any]] = lambda _wait_s: {"broadcaster": None}
+        self.channel_slots = Slots(2, lambda: False)
         self.refusals = RefusalCounts(self.clock)
         self.hearing = ScriptedHearing(self.clock)
         self.slots = WaitSlots(server.pop("wait_slots", 64))
@@ -261,6 +264,8 @@ class HttpService:
             metrics=self.metrics,
             log=self.events,
             slots=self.slots,
+            channel=lambda wait_s: self.channel(wait_s),
+            channel_slots=self.channel_slots,
             clock=self.clock,
             refusals=self.refusals,
         )

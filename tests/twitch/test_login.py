@@ -153,7 +153,12 @@ def test_the_panel_connects_and_actions_work_at_once(rig: Rig) -> None:
     assert panel.end() == "done"
     assert rig.run("set_title", {"title": "x"})["verified"] is True
     assert len(rig.sim.world.devices) == 1
-    assert rig.twitch.status()["scopes"] == ["channel:manage:broadcast", "clips:edit", "user:write:chat"]
+    assert rig.twitch.status()["scopes"] == [
+        "channel:manage:broadcast",
+        "channel:read:ads",
+        "clips:edit",
+        "user:write:chat",
+    ]
 
 
 @pytest.mark.parametrize("state", ["denied", "expired"])

@@ -20,6 +20,7 @@ SYNC: tuple[tuple[str, dict[str, Any]], ...] = (
     ("twitch.post_chat_message", {"message": "hello"}),
     ("twitch.create_clip", {}),
 )
+PATHS = ("/status", "/channel", "/metrics", "/tools", "/tools/jobs")
 FAULTS: tuple[dict[str, Any], ...] = (
     {"status": 500, "body": "<html>", "times": 3},
     {"drop": True, "times": 3},
@@ -103,6 +104,24 @@ def test_while_twitch_hangs_polling_and_health_stay_fast_and_actions_end_as_time
     assert statistics.median(polls) < 0.25
 
 
+def test_while_twitch_hangs_a_crowd_at_channel_is_answered_and_polling_stays_fast(tmp_path: Path) -> None:
+    with Studio(tmp_path, {"TOOL_SERVICE_TIMEOUT_MS": "1500"}) as studio:
+        sim = twitch_of(studio)
+        job_id = studio.client.accept("twitch.stop_stream", "hang-job")
+        known = studio.client.get("/channel").json()
+        assert known["channel"]["data"]["title"] == "My first stream"
+        sim.fault("*", hang=True, times=99)
+        # An action makes all of it due again, and waits for Twitch itself.
+        assert studio.client.post("twitch.set_title", "hang-title", title="x").status_code in (502, 504)
+        with ThreadPoolExecutor(20) as pool:
+            crowd = [pool.submit(studio.client.get, "/channel") for _ in range(20)]
+            polls = [timed(lambda: studio.client.job(job_id)) for _ in range(50)]
+            answers = [answer.result(timeout=60) for answer in crowd]
+        assert [answer.status_code for answer in answers] == [200] * 20
+        assert {answer.json()["channel"]["data"]["title"] for answer in answers} == {"My first stream"}
+        assert statistics.median(polls) < 0.25
+
+
 def timed(call: Callable[[], Any]) -> float:
     began = time.perf_counter()
     call()
@@ -122,7 +141,7 @@ def test_no_secret_in_any_file_or_answer_of_a_whole_run(tmp_path: Path) -> None:
         assert sim.world.count("POST /oauth2/token") == 2
         answers.append(json.dumps(client.run("twitch.start_stream", "search-start", title="x")))
         answers.append(json.dumps(client.run("twitch.stop_stream", "search-stop")))
-        answers += [client.get(path).text for path in ("/status", "/metrics", "/tools", "/tools/jobs", "/openapi.json")]
+        answers += [client.get(path).text for path in (*PATHS, "/openapi.json")]
         given = [studio.settings[name] for name in ("TWITCH_OAUTH_TOKEN", "TWITCH_REFRESH_TOKEN")]
         secrets = [*secrets_of(sim), *given, TOKEN]
         studio.kill()

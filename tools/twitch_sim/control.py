@@ -13,7 +13,8 @@
 | POST /_sim/fault      | a Fault: {"endpoint", "times", "status"…} | the next calls go wrong                 |
 | POST /_sim/rate-limit | {"reset_in_s": 10}                        | no points left until then               |
 | POST /_sim/tokens     | {"do": "expire"} or {"do": "revoke"}      | all access tokens, or all, are over     |
-| POST /_sim/device     | {"do": "approve"} or {"do": "deny"}       | answer the pending device codes         |
+| POST /_sim/device     | {"do": "approve", "user_id": "1001"}      | answer the pending device codes, as     |
+|                       | or {"do": "deny"}                         | this user                               |
 | POST /_sim/eventsub   | {"do": "chat", "text": "hi", "user": "x"} | somebody writes; see ``_EVENTSUB``      |
 | GET  /_sim/calls      |                                           | every call received, secrets masked     |
 | GET  /_sim/state      |                                           | channels, chat and clips                |
@@ -78,7 +79,7 @@ def _run(world: World, faults: Faults, method: str, name: str, body: dict[str, A
         state = {"approve": "approved", "deny": "denied"}[body["do"]]
         for device in world.devices:
             if device.state == "pending":
-                device.state = state
+                device.user_id, device.state = str(body.get("user_id", device.user_id)), state
     elif name == "eventsub":
         return {"ok": True, "result": _EVENTSUB[body.pop("do")](world.eventsub, **body)}
     else:

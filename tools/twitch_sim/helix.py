@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from twitch_sim import shelf
 from twitch_sim.answers import Answer, Asked, helix_error, rows
 from twitch_sim.world import POINTS_PER_MIN, Channel, Clip, Stream, Token, User, World
 
@@ -218,6 +219,8 @@ def _post_clips(world: World, asked: Asked, token: Token) -> Answer:
 
 
 def _get_clips(world: World, asked: Asked, _: Token) -> Answer:
+    if "broadcaster_id" in asked.query:
+        return shelf.clips_of(world, asked)
     now = world.clock.time()
     found = [clip for clip in world.clips if clip.id == asked.query.get("id") and now >= clip.listed_from]
     return rows(
@@ -280,4 +283,5 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("GET", "/helix/clips"): _get_clips,
     ("GET", "/helix/streams"): _get_streams,
     ("POST", "/helix/eventsub/subscriptions"): _post_subscriptions,
+    **shelf.ENDPOINTS,
 }

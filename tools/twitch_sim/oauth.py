@@ -114,7 +114,7 @@ def _device_token(world: World, asked: Asked) -> Answer:
             return oauth_error(400, "invalid device code")
         return oauth_error(400, "authorization_pending")
     device.state = "used"
-    return _granted(world.issue(client_id=device.client_id, scopes=device.scopes))
+    return _granted(world.issue(device.user_id, device.client_id, scopes=device.scopes))
 
 
 def _revoke(world: World, asked: Asked) -> Answer:

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from twitch_sim.chat import ChatRules
 from twitch_sim.eventsub import EventSub
+from twitch_sim.shelf import Shelf
 
 CLIENT_ID = "simclient0000000000000000000000"
 CONFIDENTIAL_CLIENT_ID = "simserver0000000000000000000000"
@@ -97,6 +98,7 @@ class Device:
     client_id: str
     scopes: tuple[str, ...]
     expires_at: float
+    user_id: str = "1001"
     state: str = "pending"
     polled_at: float = -math.inf
 
@@ -176,6 +178,7 @@ class World:
         self.calls: list[Received] = []
         self.shown: dict[str, Channel] = {}
         self._used_up: dict[str, Token] = {}
+        self.shelf = Shelf()
         self._numbers = itertools.count(1)
 
     # --- tokens ----------------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
-"""``twitch.post_chat_message``: says something in the channel's chat as the token's user. Called on an HTTP worker."""
+"""``twitch.post_chat_message``: says something in the channel's chat, as the bot or the streamer. Called on an HTTP
+worker."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -41,10 +42,8 @@ def post_chat_message(context: ActionContext) -> Result:
     Raises ChatMessageDropped: Twitch answers 200 for a message that nobody will see.
     """
     args = context.args
-    with context.session() as session:
-        row = session.helix.send_chat_message(
-            session.broadcaster.id, args["message"], args.get("reply_parent_message_id")
-        )
+    with context.chat_session() as session:
+        row = session.speaker.say(session.broadcaster.id, args["message"], args.get("reply_parent_message_id"))
         if row.get("is_sent") is not True:
             reason = _drop_reason(row.get("drop_reason"))
             said = reason["message"] or reason["code"] or "without a reason"
@@ -56,7 +55,7 @@ def post_chat_message(context: ActionContext) -> Result:
             "message_id": foreign(row, "message_id", "id"),
             "channel": session.broadcaster.login,
             "broadcaster_id": session.broadcaster.id,
-            "sender": session.helix.identity.login,
+            "sender": session.speaker.login,
         }
 
 

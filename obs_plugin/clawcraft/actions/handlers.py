@@ -10,7 +10,7 @@ from clawcraft.actions.catalogue import ACTIONS, Action
 from clawcraft.obs.port import ProgressSink
 from clawcraft.obs.stream import StreamController
 from clawcraft.telemetry.events import EventLog
-from clawcraft.twitch.client import HelixSession, Twitch
+from clawcraft.twitch.client import ChatSession, HelixSession, Twitch
 
 Result = dict[str, Any]
 
@@ -44,6 +44,10 @@ class ActionContext:
     def session(self) -> AbstractContextManager[HelixSession]:
         """See ``Twitch.session``: Helix, and the channel that the arguments name."""
         return self.twitch.session(self.action.name, self.args.get("channel"))
+
+    def chat_session(self) -> AbstractContextManager[ChatSession]:
+        """See ``Twitch.chat_session``: who speaks, and in the chat of which channel."""
+        return self.twitch.chat_session(self.action.name, self.args.get("channel"))
 
 
 Handler = Callable[[ActionContext], Result]

@@ -104,6 +104,12 @@ def openapi_document(contract: Contract, version: str) -> Json:
                 AUTHENTICATED,
                 *_EVENTS,
             ),
+            "/channel": _get(
+                "getChannel",
+                "What Twitch shows: live or not, title, category, tags, viewers, next ad, latest VOD and clip",
+                _json_response("As of the age of each section.", "Channel"),
+                AUTHENTICATED | {errors.TwitchNotConfigured, errors.Stopping},
+            ),
             "/health": _public("getHealth", "Whether the service runs", _json_response("It does.", "Health")),
             "/openapi.json": _public(
                 "getOpenapi", "This document", _response("OpenAPI 3.1.", "application/json", {"type": "object"})

@@ -28,6 +28,7 @@ from clawcraft.http.workers import WaitSlots
 from clawcraft.jobs.answer import REPLAYED
 from clawcraft.jobs.dispatch import Dispatcher
 from clawcraft.jobs.model import Job, JobStatus
+from clawcraft.jobs.slots import Slots
 from clawcraft.jobs.store import JobStore
 from clawcraft.telemetry.events import EventLog
 from clawcraft.telemetry.metrics import Metrics
@@ -35,6 +36,8 @@ from clawcraft.twitch.hearing import Hearing
 
 SERVICE: Final = "twitch-clawcraft"
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+CHANNEL_WAIT_S: Final = 2.0
+"""How long ``GET /channel`` may wait for what is due; then it answers with what there is."""
 LOOK_UP_S: Final = 0.5
 """How often a long poll looks whether its client is still there."""
 
@@ -47,7 +50,8 @@ class Api:
     """One method for each endpoint: the request's environ in, a response out, ClawcraftError for the rest.
 
     ``begin_jobs`` is called once the answer to an accepted job is on the wire; ``status`` gives the fields of
-    ``GET /status`` and must answer within its own deadline; ``checks`` judges them for ``?check=1``.
+    ``GET /status`` and must answer within its own deadline; ``checks`` judges them for ``?check=1``. ``channel`` gives
+    those of ``GET /channel``, waiting so many seconds for what is due, which only those in ``channel_slots`` do.
     """
 
     gate: Gate
@@ -63,6 +67,8 @@ class Api:
     metrics: Metrics
     log: EventLog
     slots: WaitSlots
+    channel: Callable[[float], Mapping[str, Any]]
+    channel_slots: Slots
     clock: Clock
     refusals: RefusalCounts
 
@@ -77,6 +83,7 @@ class Api:
         table.get("/openapi.json", callback=self.get_openapi, quick=True)
         table.get("/tools", callback=self.get_tools, quick=True)
         table.get("/status", callback=self.get_status)
+        table.get("/channel", callback=self.get_channel)
         table.get("/metrics", callback=self.get_metrics)
         table.post("/tools/execute", callback=self.execute, quick=True)
         table.get("/tools/jobs", callback=self.get_jobs)
@@ -180,6 +187,12 @@ class Api:
             environ[wire.MAY_BLOCK]()
         body = events.answer(self.hearing, asked, self.slots, holder, self.clock, environ[wire.CLIENT_GONE], LOOK_UP_S)
         return responses.json_answer(200, body)
+
+    def get_channel(self, environ: Environ) -> Response:
+        holder, _ = self._authenticated(environ)
+        with self.channel_slots.waiting(holder) as granted:
+            page = self.channel(CHANNEL_WAIT_S if granted else 0.0)
+        return responses.json_answer(200, {"ok": True, **page})
 
     def get_metrics(self, environ: Environ) -> Response:
         self._authenticated(environ)

@@ -121,6 +121,18 @@ def hearing_line(status: Mapping[str, Any]) -> str:
     return f"{dot(AMBER if problem else GREEN)}{escape(kinds)}{problem}"
 
 
+def bot_line(status: Mapping[str, Any]) -> str:
+    """In whose name the agent speaks in chat, and what keeps it from that. ``status`` as ``Twitch.status`` gives it."""
+    bot, streamer = status["bot"], status.get("identity") or {}
+    if bot["state"] == "not_configured":
+        return ""
+    name = (bot.get("identity") or {}).get("login")
+    line = twitch_line(bot)
+    if name and name == streamer.get("login"):
+        return f"{line}<br>That is your own account: log in to twitch.tv as the bot before you enter the code."
+    return line
+
+
 def agent_line(paused: bool) -> str:
     """Whether agents may act."""
     return f"{dot(RED)}<b>paused by you</b>: every action is refused" if paused else f"{dot(GREEN)}may act"

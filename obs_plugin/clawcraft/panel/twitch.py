@@ -1,73 +1,117 @@
-"""The box "Twitch": connecting with a code, and what Twitch says of the token. The calls themselves run on the
-threads of ``twitch/client.py``; this only asks how far they are."""
+"""The box "Twitch": connecting the streamer's account and a bot for chat with a code each, and what Twitch says of
+them. The calls themselves run on the threads of ``twitch/client.py``; this only asks how far they are."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
-from clawcraft.obs.script_ui import Box, Button, Info, ScriptSettings
+from clawcraft.obs.script_ui import Box, Button, Info, Row, ScriptSettings
 from clawcraft.panel.access import TypedSecrets
 from clawcraft.panel.background import Background
 from clawcraft.panel.fields import CHANNELS, CLIENT_ID, CLIENT_SECRET, environment_origin, rows_of
-from clawcraft.panel.status import escape, login_line
+from clawcraft.panel.status import bot_line, escape, login_line
 from clawcraft.secrets import SecretStoreError
 from clawcraft.service import Service
 
+if TYPE_CHECKING:
+    from clawcraft.twitch.client import Twitch
+    from clawcraft.twitch.login import PanelLogin
+
 _UNDER_WAY = ("starting", "pending")
+_AS_THE_BOT = "Log in to twitch.tv as the bot first, in a private window for instance.<br>"
 
 
 class TwitchConnection:
-    """Connect, the code, disconnect; the client id and secret."""
+    """Both accounts, the client id and secret."""
 
     def __init__(
         self, service: Service, settings: ScriptSettings, secrets: TypedSecrets, background: Background
     ) -> None:
-        self._service = service
         self._settings = settings
         self._secrets = secrets
-        self._background = background
-        self._note = ""
+        self._streamer = Account(service, settings, background)
+        self._bot = Bot(service, settings, background)
 
     def box(self) -> Box:
-        assembly = self._service.assembly
-        status: dict[str, Any] = assembly.twitch.status() if assembly is not None else {}
-        login = status.get("login", {})
-        state = login.get("state", "idle")
-        connected = status.get("state") not in (None, "not_configured")
-        told = login_line(login) if connected or state != "done" else ""
         rows = (
             *rows_of(CLIENT_ID, self._settings.text(CLIENT_ID.key)),
-            Info("twitch_login", "", escape(self._note) if self._note else told),
-            Button("twitch_connect", _connect_label(state, connected), self._connect, visible=bool(status)),
-            Button("twitch_cancel", "Cancel the login", self._cancel, visible=state in _UNDER_WAY),
-            Button("twitch_disconnect", "Disconnect", self._disconnect, visible=connected and state not in _UNDER_WAY),
+            *self._streamer.rows(),
+            *self._bot.rows(),
             *self._secrets.rows("twitch", CLIENT_SECRET),
             *rows_of(CHANNELS, self._settings.text(CHANNELS.key)),
         )
         return Box("group_twitch", "Twitch", rows)
 
+
+class Account:
+    """Connect, the code, disconnect: of the streamer's account."""
+
+    prefix = "twitch"
+    connect_label, again_label, disconnect_label = "Connect Twitch", "Connect Twitch again", "Disconnect"
+
+    def __init__(self, service: Service, settings: ScriptSettings, background: Background) -> None:
+        self._service = service
+        self._settings = settings
+        self._background = background
+        self._note = ""
+
+    def rows(self) -> Iterator[Row]:
+        twitch = self._twitch
+        status: dict[str, Any] = self.status(twitch) if twitch is not None else {}
+        login = status.get("login", {})
+        state = login.get("state", "idle")
+        connected = status.get("state") not in (None, "not_configured")
+        told = self.told(login) if connected or state != "done" else ""
+        yield Info(f"{self.prefix}_login", "", escape(self._note) if self._note else told)
+        label = self._connect_label(state, connected=connected)
+        yield Button(f"{self.prefix}_connect", label, self._connect, visible=bool(status))
+        under_way = state in _UNDER_WAY
+        yield Button(f"{self.prefix}_cancel", "Cancel the login", self._cancel, visible=under_way)
+        yield Button(
+            f"{self.prefix}_disconnect", self.disconnect_label, self._disconnect, visible=connected and not under_way
+        )
+
+    def status(self, twitch: "Twitch") -> dict[str, Any]:
+        return twitch.status()
+
+    def login(self, twitch: "Twitch") -> "PanelLogin":
+        return twitch.login
+
+    def disconnect(self, twitch: "Twitch") -> None:
+        """On the panel's own thread. Raises SecretStoreError."""
+        twitch.disconnect()
+
+    def told(self, login: dict[str, Any]) -> str:
+        """How far the login is."""
+        return login_line(login)
+
+    @property
+    def _twitch(self) -> "Twitch | None":
+        assembly = self._service.assembly
+        return None if assembly is None else assembly.twitch
+
     def _connect(self) -> None:
-        assembly, settings = self._service.assembly, self._service.settings
-        if assembly is None or settings is None:
+        twitch, settings = self._twitch, self._service.settings
+        if twitch is None or settings is None:
             return
         typed = self._settings.text(CLIENT_ID.key).strip()
         if environment_origin(CLIENT_ID) or typed == settings.twitch_client_id:
             self._note = ""
-            assembly.twitch.login.start()
+            self.login(twitch).start()
         else:
             self._note = "The client id is just being taken over: press Connect once more."
 
     def _cancel(self) -> None:
-        assembly = self._service.assembly
-        if assembly is not None:
-            assembly.twitch.login.cancel()
+        if (twitch := self._twitch) is not None:
+            self.login(twitch).cancel()
 
     def _disconnect(self) -> None:
-        assembly = self._service.assembly
-        if assembly is None:
+        twitch = self._twitch
+        if twitch is None:
             return
 
         def forget() -> None:
             try:
-                assembly.twitch.disconnect()
+                self.disconnect(twitch)
             except SecretStoreError as error:
                 self._note = str(error)
             else:
@@ -76,10 +120,38 @@ class TwitchConnection:
         self._note = "disconnecting; press Refresh"
         self._background.submit(forget)
 
+    def _connect_label(self, state: str, *, connected: bool) -> str:
+        if state == "starting":
+            return "Show the code"
+        if state == "pending":
+            return "I have entered the code: look again"
+        return self.again_label if connected else self.connect_label
 
-def _connect_label(state: str, connected: bool) -> str:
-    if state == "starting":
-        return "Show the code"
-    if state == "pending":
-        return "I have entered the code: look again"
-    return "Connect Twitch again" if connected else "Connect Twitch"
+
+class Bot(Account):
+    """The same of the account that speaks in chat, with a line of how it is."""
+
+    prefix = "bot"
+    connect_label, again_label, disconnect_label = (
+        "Connect a bot for chat",
+        "Connect the bot again",
+        "Disconnect the bot",
+    )
+
+    def rows(self) -> Iterator[Row]:
+        twitch = self._twitch
+        yield Info("bot_status", "Chat", bot_line(twitch.status()) if twitch is not None else "")
+        yield from super().rows()
+
+    def status(self, twitch: "Twitch") -> dict[str, Any]:
+        status: dict[str, Any] = twitch.status()["bot"]
+        return status
+
+    def login(self, twitch: "Twitch") -> "PanelLogin":
+        return twitch.bot_login
+
+    def disconnect(self, twitch: "Twitch") -> None:
+        twitch.disconnect_bot()
+
+    def told(self, login: dict[str, Any]) -> str:
+        return f"{_AS_THE_BOT}{login_line(login)}" if login.get("state") == "pending" else login_line(login)

@@ -18,8 +18,11 @@ from clawcraft.heard import missing_event_scopes
 from clawcraft.secrets import SecretStore
 from clawcraft.settings import Settings
 from clawcraft.telemetry.events import EventLog
+from clawcraft.twitch.bot import BOT_SCOPES, BotLog, BotSecrets, bot_settings, missing_bot_scopes
 from clawcraft.twitch.broadcaster import Broadcaster, Broadcasters
 from clawcraft.twitch.call import Deadline, Wait
+from clawcraft.twitch.channel_page import ChannelPage
+from clawcraft.twitch.channel_sections import ADS_SCOPE
 from clawcraft.twitch.credentials import CredentialStore
 from clawcraft.twitch.eventsub import Account
 from clawcraft.twitch.hearing import Hearing, OnHeard
@@ -28,6 +31,8 @@ from clawcraft.twitch.live_check import ANY, Expected, wait_until_live
 from clawcraft.twitch.login import PanelLogin
 from clawcraft.twitch.metadata import ChannelMetadata
 from clawcraft.twitch.oauth import OAuth
+from clawcraft.twitch.scopes import login_scopes
+from clawcraft.twitch.speaker import Speaker
 from clawcraft.twitch.tokens import TokenKeeper
 from clawcraft.twitch.transport import OnCall, Transport
 
@@ -47,6 +52,14 @@ class HelixSession:
     broadcaster: Broadcaster
     metadata: ChannelMetadata
     pause: Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatSession:
+    """What one action says something in a chat with."""
+
+    speaker: Speaker
+    broadcaster: Broadcaster
 
 
 class Twitch:
@@ -79,11 +92,26 @@ class Twitch:
         self._revokers: list[threading.Thread] = []
         account = Account(self._helix_within, self._own_channel, lambda: self._tokens.identity)
         self.hearing = Hearing(settings, account, clock, wait, log, on_heard)
-        self.login = PanelLogin(self._oauth, self._tokens, settings, clock, wait, log)
+        self.login = PanelLogin(self._oauth, self._tokens, settings, clock, wait, log, self._login_scopes)
+        self.page = ChannelPage(
+            self._tokens.status,
+            lambda until: self.helix("", until),
+            lambda helix: self._broadcasters.resolve(helix, None),
+            self._transport.deadline,
+            clock,
+            log,
+        )
+        pair = CredentialStore(BotSecrets(store), lambda: bot_settings(settings()))
+        self._bot = TokenKeeper(pair, self._oauth, clock, BotLog(log), "twitch-bot-tokens")
+        self.bot_login = PanelLogin(
+            self._oauth, self._bot, settings, clock, wait, BotLog(log), lambda: BOT_SCOPES, "twitch-bot-login"
+        )
 
     def start(self) -> None:
-        """Begin to watch over the token, and to hear what the streamer chose; returns at once."""
+        """Begin to watch over the tokens, and to hear what the streamer chose; returns at once."""
         self._tokens.start()
+        self._bot.start()
+        self.page.start()
         self.hearing.apply()
 
     def close(self) -> None:
@@ -92,11 +120,14 @@ class Twitch:
         A refresh that was sent is not cut: it has JOIN_S to arrive. After a reload it may take longer, and then does
         nothing but store its answer, which the next life waits for and takes over.
         """
+        self.page.close()
         self.hearing.begin_stop()
         self.login.close()
+        self.bot_login.close()
         self._tokens.stop()
+        self._bot.stop()
         threads = [*self._transport.close(), *self._tokens.threads, *self.login.threads, *self._revokers]
-        threads += self.hearing.threads
+        threads += [*self._bot.threads, *self.bot_login.threads, *self.page.threads, *self.hearing.threads]
         until = time.monotonic() + JOIN_S
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
@@ -108,13 +139,17 @@ class Twitch:
 
     def status(self) -> dict[str, Any]:
         """``{"state", "identity", "client_id", "scopes", "scopes_missing", "expires_at", "refreshable", "checked_at",
-        "last_error", "renewal", "login", "troubles"}``; ``state`` is one of not_configured, unchecked, ok, refreshing,
-        revoked, unreachable; ``troubles`` see ``health``. Never waits, never calls Twitch, holds no secret."""
+        "last_error", "renewal", "login", "troubles", "bot"}``; ``state`` is one of not_configured, unchecked, ok,
+        refreshing, revoked, unreachable; ``troubles`` see ``health``; ``bot`` has the same of the account that speaks
+        in chat. Never waits, never calls Twitch, holds no secret."""
         token = self._tokens.status()
         deaf = missing_event_scopes(token["scopes"], self._settings().twitch_events) if token["identity"] else []
         token = {**token, "scopes_missing": [*token["scopes_missing"], *deaf]}
         found = [trouble.to_json() for trouble in health.troubles(token, self._settings())]
-        return {**token, "login": self.login.status(), "troubles": found}
+        return {**token, "login": self.login.status(), "troubles": found, "bot": self._bot_status()}
+
+    def _login_scopes(self) -> tuple[str, ...]:
+        return (*login_scopes(self._settings().twitch_events), ADS_SCOPE)
 
     @property
     def token_expires_in_s(self) -> float | None:
@@ -123,8 +158,28 @@ class Twitch:
 
     def disconnect(self) -> None:
         """Forget the stored tokens and revoke them at Twitch in the background. Raises SecretStoreError."""
-        used = self._tokens.forget()
-        self._log.event("twitch_disconnected")
+        self._forget(self._tokens, self._log)
+
+    def disconnect_bot(self) -> None:
+        """The same for the bot's; then the streamer speaks in chat."""
+        self._forget(self._bot, BotLog(self._log))
+
+    def _bot_status(self) -> dict[str, Any]:
+        status = self._bot.status()
+        missing = missing_bot_scopes(status["scopes"]) if status["identity"] else []
+        found = [
+            {
+                "code": health.MISSING_SCOPE,
+                "message": f"its token lacks {each['scope']}",
+                "fix": "Connect it again.",
+            }
+            for each in missing
+        ]
+        return {**status, "scopes_missing": missing, "login": self.bot_login.status(), "troubles": found}
+
+    def _forget(self, tokens: TokenKeeper, log: EventLog) -> None:
+        used = tokens.forget()
+        log.event("twitch_disconnected")
         if used is None or not used[1] or self._transport.closing:
             return
         access, client_id = used
@@ -133,7 +188,7 @@ class Twitch:
             try:
                 self._oauth.revoke(access, client_id, _CHECK_TIMEOUT_S)
             except ClawcraftError as error:
-                self._log.event("twitch_revoke_failed", code=error.code, reason=error.message)
+                log.event("twitch_revoke_failed", code=error.code, reason=error.message)
 
         revoker = threading.Thread(target=revoke, name="twitch-revoke", daemon=True)
         self._revokers = [*(thread for thread in self._revokers if thread.is_alive()), revoker]
@@ -148,7 +203,20 @@ class Twitch:
         Raises ChannelNotAllowed and whatever ``Helix`` raises, before anything is sent for the action.
         """
         helix = self.helix(action).ready()
-        yield HelixSession(helix, self._broadcasters.resolve(helix, channel), self._metadata, self._transport.pause)
+        try:
+            yield HelixSession(helix, self._broadcasters.resolve(helix, channel), self._metadata, self._transport.pause)
+        finally:
+            self.page.expire()
+
+    @contextlib.contextmanager
+    def chat_session(self, action: str, channel: str | None) -> Iterator[ChatSession]:
+        """``session`` for what is said in chat. The streamer's token tells whose channel it is; the bot's, where there
+        is one, only says it."""
+        is_bot = self._bot.configured
+        until = self._transport.deadline(self._settings().action_timeout_s)
+        speaks = Helix(self._transport, self._bot if is_bot else self._tokens, self._settings, until, action)
+        speaker = Speaker(speaks, is_bot=is_bot)
+        yield ChatSession(speaker, self._broadcasters.resolve(self.helix("", until), channel))
 
     def helix(self, action: str, deadline: Deadline | None = None) -> Helix:
         """Helix for one action, by default within the time of a sync action."""

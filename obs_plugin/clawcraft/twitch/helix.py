@@ -148,7 +148,7 @@ class Helix:
         """The stream that is listed, or None: offline, or live but not yet indexed. One that has ended stays listed for
         minutes."""
         reply = self._send("GET", "streams", params={"user_id": broadcaster_id})
-        rows = self._rows_of(reply, repeatable=True)
+        rows = _rows_of(reply, repeatable=True)
         if not rows:
             return None
         row = rows[0]
@@ -166,6 +166,12 @@ class Helix:
         transport = {"method": "websocket", "session_id": session_id}
         body = {"type": topic.type, "version": topic.version, "condition": condition, "transport": transport}
         self._send("POST", "eventsub/subscriptions", body=body)
+
+    def read(self, path: str, params: Mapping[str, str]) -> tuple[list[Row], str]:
+        """The rows of a GET, and the cursor of the next page, empty if there is none."""
+        reply = self._send("GET", path, params=params)
+        pages = reply.data.get("pagination")
+        return _rows_of(reply, repeatable=True), foreign(pages, "cursor", "url") if isinstance(pages, dict) else ""
 
     # --- one call --------------------------------------------------------------------------------------------------
 
@@ -185,15 +191,7 @@ class Helix:
 
     def _rows(self, method: str, path: str, *, repeatable: bool = True, **how: Any) -> list[Row]:
         """The rows of the answer: any number to a read, at least one to what must not be repeated."""
-        return self._rows_of(self._send(method, path, repeatable=repeatable, **how), repeatable=repeatable)
-
-    @staticmethod
-    def _rows_of(reply: Reply, *, repeatable: bool) -> list[Row]:
-        rows = reply.data.get("data")
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows) or not (rows or repeatable):
-            said = f"Twitch's answer to {reply.endpoint} cannot be read"
-            raise TwitchUnavailable(said, details=reply.evidence, retryable=repeatable)
-        return rows
+        return _rows_of(self._send(method, path, repeatable=repeatable, **how), repeatable=repeatable)
 
     def _send(
         self,
@@ -278,6 +276,14 @@ def _age_s(started_at: str, served_at_s: float | None) -> float | None:
         return None if served_at_s is None else served_at_s - datetime.fromisoformat(started_at).timestamp()
     except ValueError:
         return None
+
+
+def _rows_of(reply: Reply, *, repeatable: bool) -> list[Row]:
+    rows = reply.data.get("data")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows) or not (rows or repeatable):
+        said = f"Twitch's answer to {reply.endpoint} cannot be read"
+        raise TwitchUnavailable(said, details=reply.evidence, retryable=repeatable)
+    return rows
 
 
 def _games(rows: list[Row]) -> list[Game]:

@@ -17,7 +17,6 @@ from clawcraft.settings import Settings
 from clawcraft.telemetry.events import EventLog
 from clawcraft.twitch.call import Wait
 from clawcraft.twitch.oauth import DeviceCode, Grant, GrantRefused, OAuth
-from clawcraft.twitch.scopes import login_scopes
 from clawcraft.twitch.tokens import TokenKeeper
 
 CALL_TIMEOUT_S: Final = 15.0
@@ -90,7 +89,8 @@ class DeviceLogin:
 
 
 class PanelLogin:
-    """At most one login at a time. Every method returns at once; ``status`` tells how far it is."""
+    """At most one login at a time. Every method returns at once; ``status`` tells how far it is. ``scopes`` gives what
+    to ask for."""
 
     def __init__(
         self,
@@ -100,6 +100,8 @@ class PanelLogin:
         clock: Clock,
         wait: Wait,
         log: EventLog,
+        scopes: Callable[[], tuple[str, ...]],
+        thread_name: str = "twitch-login",
     ) -> None:
         self._oauth = oauth
         self._tokens = tokens
@@ -107,6 +109,8 @@ class PanelLogin:
         self._clock = clock
         self._wait = wait
         self._log = log
+        self._scopes = scopes
+        self._thread_name = thread_name
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
@@ -130,9 +134,9 @@ class PanelLogin:
                 return self._status
             self._stop = threading.Event()
             self._status = {"state": "starting"}
-            login = DeviceLogin(self._oauth, self._clock, client_id, login_scopes(settings.twitch_events))
+            login = DeviceLogin(self._oauth, self._clock, client_id, self._scopes())
             run = (login, self._stop)
-            self._thread = threading.Thread(target=self._run, args=run, name="twitch-login", daemon=True)
+            self._thread = threading.Thread(target=self._run, args=run, name=self._thread_name, daemon=True)
             self._thread.start()
         return self._status
 

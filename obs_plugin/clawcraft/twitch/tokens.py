@@ -47,7 +47,14 @@ class Lease:
 class TokenKeeper:
     """Keeps the pair of tokens valid. Public methods may be called from any thread."""
 
-    def __init__(self, store: CredentialStore, oauth: OAuth, clock: Clock, log: EventLog) -> None:
+    def __init__(
+        self,
+        store: CredentialStore,
+        oauth: OAuth,
+        clock: Clock,
+        log: EventLog,
+        thread_name: str = "twitch-tokens",
+    ) -> None:
         self._store = store
         self._oauth = oauth
         self._clock = clock
@@ -55,7 +62,7 @@ class TokenKeeper:
         self._changed = threading.Condition()
         self._closing = threading.Event()
         self._renewal = Renewal(store, oauth, self._closing, log)
-        self._thread = threading.Thread(target=self._run, name="twitch-tokens", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=thread_name, daemon=True)
         self._begun = self._done = 0
         self._wanted = self._check_wanted = self._refreshing = False
         self._failure: ClawcraftError | None = None
@@ -101,6 +108,13 @@ class TokenKeeper:
     def identity(self) -> Identity | None:
         """Whose token it was at the last check; no waiting."""
         return self._token.identity
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is a pair, now."""
+        with self._changed:
+            self._look_at_store()
+            return self._token.credentials is not None
 
     def lease(self, deadline: Deadline) -> Lease:
         """The current token, waiting for a check or refresh if it needs one.
