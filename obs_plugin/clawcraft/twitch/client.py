@@ -168,7 +168,7 @@ class Twitch:
             return self.helix("", deadline).stream(broadcaster.id)
 
         since_s = self._clock.monotonic() - _ONLINE_BEFORE_S
-        return wait_until_live(self._transport, find, progress, lambda: self.hearing.live_since(since_s))
+        return wait_until_live(self._transport, find, progress, lambda: self.hearing.live_since(since_s, channel))
 
     # --- hearing, on the EventSub thread ---------------------------------------------------------------------------
 
