@@ -9,6 +9,7 @@ import pytest
 from clawcraft.errors import Stopping, TwitchNotConfigured
 from clawcraft.secrets import Secret
 from clawcraft.twitch.channel_sections import SECTIONS
+from clawcraft.twitch.helix import Helix
 from tests.support.responses import fits
 from tests.support.twitch_rig import Rig
 from tests.support.waiting import HANG_S
@@ -189,7 +190,12 @@ def test_a_defect_of_one_section_is_an_incident_and_ends_nothing(rig: Rig, monke
     rig.start()
     rig.sim.fault("GET /clips", status=200, body={"data": [{"created_at": "never"}], "pagination": 7})
     assert page(rig)["latest_clip"]["data"]["created_at"] == "never"
-    monkeypatch.setattr("clawcraft.twitch.helix.Helix.stream", lambda *_: 1 / 0)
+    read = Helix.read
+
+    def broken(helix: Helix, path: str, params: dict[str, str]) -> Any:
+        return 1 / 0 if path == "streams" else read(helix, path, params)
+
+    monkeypatch.setattr(Helix, "read", broken)
     rig.clock.advance(10)
     found = page(rig)
     assert found["stream"]["error"]["code"] == "internal_error"

@@ -12,6 +12,7 @@ import pytest
 
 from clawcraft.heard import KINDS_BY_NAME, event_scopes
 from clawcraft.secrets import Secret
+from clawcraft.twitch.channel_sections import ADS_SCOPE
 from clawcraft.twitch.event_memory import MAX_EVENTS
 from clawcraft.twitch.event_socket import MAX_MESSAGE_BYTES
 from clawcraft.twitch.eventsub import FIRST_BACKOFF_S, LOCAL_RETRY_S, MAX_BACKOFF_S
@@ -21,7 +22,7 @@ from tests.support.twitch_rig import RealClock, Rig, connected
 from tests.support.waiting import HANG_S, wait_until
 from twitch_sim import TwitchSim
 from twitch_sim.eventsub import EventSub
-from twitch_sim.frames import PING, TEXT, frame
+from twitch_sim.frames import CLOSE, PING, TEXT, frame
 from twitch_sim.world import ACTION_SCOPES
 
 ALL = tuple(KINDS_BY_NAME)
@@ -47,6 +48,8 @@ def clock() -> Paced:
 
 @pytest.fixture
 def rig(sim: TwitchSim, clock: ManualClock, tmp_path: Path) -> Iterator[Rig]:
+    # Long enough for tests that let minutes go by at once.
+    sim.world.eventsub.keepalive_s = 600
     rig = connected(sim, tmp_path, clock, twitch_events=ALL)
     yield rig
     rig.close()
@@ -106,7 +109,11 @@ def test_every_kind_is_heard_in_few_fields_as_its_schema_says(rig: Rig, sim: Twi
         ["moderator"],
         False,
     )
-    assert (online["type"], online["stream_id"], offline["type"]) == ("stream_online", "401001", "stream_offline")
+    assert (online["type"], online["stream_id"], offline["type"]) == (
+        "stream_online",
+        rig.sim.world.streams[-1].id,
+        "stream_offline",
+    )
     assert follow["user"] == {"id": "7", "login": "fan", "name": "Fän"}
     assert [gifted["how"], gift["how"], message["how"]] == ["gifted", "gift", "again"]
     assert (gift["user"], gift["count"], message["months"], message["text"]) == (None, 5, 12, "a year!")
@@ -149,9 +156,17 @@ def test_stream_online_confirms_a_start_before_helix_lists_it(rig: Rig, sim: Twi
     sim.world.live_delay_s = 10_000
     sim.world.go_live()
     rig.hears(1)
-    live = rig.twitch.wait_until_live(lambda *_: None)
-    assert (live["live"], live["waited_s"]) == (True, 0.0)
-    assert "title" not in live
+    for channel in (None, "ClawStreamer"):
+        live = rig.twitch.wait_until_live(lambda *_: None, channel)
+        assert (live["live"], live["waited_s"]) == (True, 0.0)
+        assert "title" not in live
+
+
+def test_the_own_stream_confirms_no_other_channel(rig: Rig, sim: TwitchSim) -> None:
+    rig.change(allowed_channels=("friendlyneighbour",)).start().listens(TOPICS)
+    sim.world.go_live()
+    rig.hears(1)
+    assert rig.twitch.wait_until_live(lambda *_: None, "friendlyneighbour")["live"] is False
 
 
 def test_who_waits_for_live_is_told_within_half_a_second_of_its_being_heard(rig: Rig, sim: TwitchSim) -> None:
@@ -282,6 +297,25 @@ def test_a_connection_cut_200_times_at_random_says_every_gap_and_loses_nothing_e
     assert len(events_threads()) == 1
 
 
+def test_an_old_connection_that_breaks_during_a_move_is_a_gap(rig: Rig, sim: TwitchSim, eventsub: EventSub) -> None:
+    rig.start().listens(TOPICS)
+    (session,) = eventsub.sessions.values()
+    old = session.connection
+    send = old.send
+
+    def send_but_no_goodbye(data: bytes) -> bool:
+        if data[0] & 0x0F != CLOSE:
+            return send(data)
+        old.cut()
+        return False
+
+    old.send = send_but_no_goodbye  # type: ignore[method-assign]
+    eventsub.reconnect(sim.eventsub_url)
+    assert rig.hears(1)[0]["reason"] == "unreadable"
+    eventsub.chat("after")
+    assert rig.hears(2)[1]["text"] == "after"
+
+
 def test_what_cannot_be_read_is_a_gap_too(rig: Rig, eventsub: EventSub) -> None:
     rig.start().listens(TOPICS)
     (session,) = eventsub.sessions.values()
@@ -305,6 +339,7 @@ def test_a_message_without_end_ends_the_connection_instead_of_the_memory(rig: Ri
 
 
 def test_a_message_that_trickles_is_silence(rig: Rig, eventsub: EventSub, clock: ManualClock) -> None:
+    eventsub.keepalive_s = 10
     rig.start().listens(TOPICS)
     (session,) = eventsub.sessions.values()
     session.silent = True
@@ -386,7 +421,7 @@ def test_without_any_scope_nothing_is_connected_and_the_next_login_asks_for_it(
     sim.world.wait_for("POST /oauth2/device", 1)
     rig.close()
     (asked,) = [call.body["scopes"] for call in sim.world.calls if call.endpoint == "POST /oauth2/device"]
-    assert set(asked.split()) == {*ACTION_SCOPES, *event_scopes(("chat", "follows"))}
+    assert set(asked.split()) == {*ACTION_SCOPES, *event_scopes(("chat", "follows")), ADS_SCOPE}
 
 
 def test_another_login_is_heard_as_itself(rig: Rig, sim: TwitchSim, eventsub: EventSub) -> None:
@@ -413,7 +448,6 @@ def test_another_login_is_heard_as_itself(rig: Rig, sim: TwitchSim, eventsub: Ev
 def test_a_refused_subscription_is_said_and_asked_for_again_later(
     rig: Rig, sim: TwitchSim, eventsub: EventSub, clock: ManualClock, status: int, message: str, said: str
 ) -> None:
-    eventsub.keepalive_s = 600
     rig.change(twitch_events=("chat", "stream"), twitch_retries=0)
     sim.fault(POST, status=status, body={"status": status, "message": message})
     rig.start().listens(2)

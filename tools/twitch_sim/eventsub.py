@@ -68,9 +68,9 @@ class EventSub:
                 message_id = message_id or str(uuid.uuid4())
                 metadata = {"subscription_type": topic, "subscription_version": row["version"]}
                 message = self._message("notification", {"subscription": row, "event": event}, message_id, **metadata)
-                with self._changed:
+                with self._changed:  # a move waits until it is sent: it must not go where nobody listens any more
                     self.sent.append(message_id)
-                arrived = [session.connection.send_json(message) for _ in range(self.repeat)]
+                    arrived = [session.connection.send_json(message) for _ in range(self.repeat)]
                 told += all(arrived)
         return told
 

@@ -4,9 +4,11 @@ import base64
 import contextlib
 import hashlib
 import json
+import selectors
 import socket
 import struct
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -63,25 +65,30 @@ class Connection:
 
     def read(self, timeout_s: float) -> tuple[int, bytes] | None:
         """The next frame; None if none came in time. Raises OSError when the connection is over."""
-        self._sock.settimeout(timeout_s)
+        until_s = time.monotonic() + timeout_s
         try:
-            head = self._exactly(2)
+            head = self._exactly(2, until_s)
             size = head[1] & 0x7F
             if size == 126:
-                size = struct.unpack("!H", self._exactly(4)[2:])[0]
-                head = self._exactly(4)
+                size = struct.unpack("!H", self._exactly(4, until_s)[2:])[0]
+                head = self._exactly(4, until_s)
             elif size == 127:
                 raise ConnectionError("a client of Twitch has nothing that long to say")
-            whole = self._exactly(len(head) + 4 + size)
+            whole = self._exactly(len(head) + 4 + size, until_s)
         except TimeoutError:
             return None
         self._buffer = self._buffer[len(whole) :]
         mask, payload = whole[len(head) : len(head) + 4], whole[len(head) + 4 :]
         return head[0] & 0x0F, bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
 
-    def _exactly(self, count: int) -> bytes:
-        """The first ``count`` bytes, which stay in the buffer."""
+    def _exactly(self, count: int, until_s: float) -> bytes:
+        """The first ``count`` bytes, which stay in the buffer. Not by the socket's timeout, which is the sender's too.
+        Raises TimeoutError."""
         while len(self._buffer) < count:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self._sock, selectors.EVENT_READ)
+                if not selector.select(max(0.0, until_s - time.monotonic())):
+                    raise TimeoutError
             data = self._sock.recv(4096)
             if not data:
                 raise ConnectionError("the client is gone")

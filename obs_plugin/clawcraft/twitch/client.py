@@ -267,7 +267,7 @@ class Twitch:
 
         # Only what was heard since OBS has been streaming is about this stream.
         since_s = self._clock.monotonic() - (expected.up_s or 0.0) - _ONLINE_SLACK_S
-        heard = functools.partial(self.hearing.live_since, since_s)
+        heard = functools.partial(self.hearing.live_since, since_s, channel)
         return wait_until_live(self._transport, find, progress, expected, heard)
 
     # --- hearing, on the EventSub thread ---------------------------------------------------------------------------

@@ -18,7 +18,7 @@ CONNECT_S: Final = 10.0
 LOOK_EVERY_S: Final = 0.5
 """How often a silent connection is judged."""
 KEEPALIVE_MARGIN_S: Final = 5.0
-FAREWELL_S: Final = 2.0
+FAREWELL_S: Final = 5.0
 MOVE_TRIES: Final = 2
 _KEEPALIVE_S: Final = 10.0
 _MAX_KEEPALIVE_S: Final = 600.0
@@ -39,10 +39,10 @@ class Message:
 
 
 class EventSession:
-    """Not connected until ``open``. ``id`` is what subscriptions name; ``heard_at_s`` (wall clock) when anything came
-    last."""
+    """Not connected until ``open``. ``resolvers`` are all threads that look a host up, which nothing can cut; ``id`` is
+    what subscriptions name; ``heard_at_s`` (wall clock) when anything came last."""
 
-    def __init__(self, clock: Clock, log: EventLog) -> None:
+    def __init__(self, clock: Clock, log: EventLog, resolvers: set[threading.Thread]) -> None:
         self._clock = clock
         self._log = log
         self._lock = threading.Lock()
@@ -50,8 +50,7 @@ class EventSession:
         self._sockets: set[EventSocket] = set()
         self._socket: EventSocket | None = None
         self._keepalive_s = _KEEPALIVE_S
-        self.resolvers: set[threading.Thread] = set()
-        """Threads that look the host up, which nothing can cut."""
+        self._resolvers = resolvers
         self.id = ""
         self._heard()
 
@@ -94,7 +93,7 @@ class EventSession:
     def _connected(self, url: str) -> tuple[EventSocket, str]:
         """A connection that was welcomed, and the session's id."""
         deadline = Deadline(self._clock, CONNECT_S)
-        fresh = EventSocket(self.resolvers)
+        fresh = EventSocket(self._resolvers)
         with self._lock:
             self._sockets.add(fresh)
             if self._cut:

@@ -5,7 +5,6 @@ The name lookup and the connection are those of Helix's calls, since websocket-c
 without end, ask the environment for proxies, and could not be ended from outside.
 """
 
-import contextlib
 import json
 import socket
 import ssl
@@ -117,15 +116,22 @@ class EventSocket:
         return value if isinstance(value, dict) else {}
 
     def rest(self, within_s: float) -> Iterator[dict[str, Any]]:
-        """Say goodbye, and give what Twitch had sent before it heard that."""
+        """Say goodbye, and give what Twitch had sent before it heard that; at the end ``{}``, as for a message that
+        cannot be read, if that may not be all."""
         until_s = time.monotonic() + within_s
-        with contextlib.suppress(OSError, websocket.WebSocketException, SocketLost):
+        try:
             self._socket.settimeout(within_s)
             self._socket.send_close()
             while (left_s := until_s - time.monotonic()) > 0:
                 message = self.receive(left_s)
                 if message is not None:
                     yield message
+        except SocketLost as lost:
+            if lost.code:
+                return
+        except (OSError, websocket.WebSocketException):
+            pass
+        yield {}
 
     def cut(self) -> None:
         """Any thread. End it at once."""

@@ -97,9 +97,12 @@ class EventSub:
         self._wait = wait
         self._log = log
         self._stop = threading.Event()
-        self._session = EventSession(clock, log)
+        self._resolvers: set[threading.Thread] = set()
+        self._session = EventSession(clock, log, self._resolvers)
         self._failures = 0
         self.subscriptions = Subscriptions(choice.kinds, None, heard.memory, heard.lost, clock)
+        self.channel = ""
+        """The login of the channel that is heard; empty before it is known."""
         self.connected_since_s: float | None = None
         self.problem = "not connected yet"
         """Why there is no session; empty while there is one."""
@@ -116,13 +119,13 @@ class EventSub:
     @property
     def threads(self) -> list[threading.Thread]:
         """What runs: to be joined after ``begin_stop``."""
-        return [thread for thread in (self._thread, *self._session.resolvers) if thread.is_alive()]
+        return [thread for thread in (self._thread, *self._resolvers) if thread.is_alive()]
 
     # --- the thread ------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._session = EventSession(self._clock, self._log)
+            self._session = EventSession(self._clock, self._log, self._resolvers)
             if self._stop.is_set():  # looked at after the session is the one that begin_stop cuts
                 return
             wait_s = self._one_session()
@@ -168,6 +171,7 @@ class EventSub:
         if not self.subscriptions.possible:
             raise _NothingToHear
         channel = self._account.channel(helix)
+        self.channel = channel.login
         session.open(self.choice.url)
         self._subscribe(channel)
         if not self.subscriptions.active:

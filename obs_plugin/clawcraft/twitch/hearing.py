@@ -99,8 +99,11 @@ class Hearing:
             "problem": problem or None,
         }
 
-    def live_since(self, since_s: float) -> Mapping[str, Any] | None:
-        """The ``stream_online`` that was heard after ``since_s`` (monotonic), unless the stream ended again."""
+    def live_since(self, since_s: float, channel: str | None) -> Mapping[str, Any] | None:
+        """The ``stream_online`` of ``channel`` (a login; None: the service's own) that was heard after ``since_s``
+        (monotonic), unless the stream ended again."""
+        if channel is not None and (self._running is None or channel.lower() != self._running.channel):
+            return None
         if self._stream is None or self._stream[0]["type"] != "stream_online" or self._stream[1] < since_s:
             return None
         return self._stream[0]
