@@ -50,11 +50,13 @@ def main() -> int:
 
 def _log_in(settings: Settings, store: SecretStore) -> int:
     from clawcraft import VERSION
+    from clawcraft.authority.policy import ChosenPolicies, in_force
     from clawcraft.clock import SystemClock
     from clawcraft.errors import ClawcraftError
     from clawcraft.twitch.credentials import CredentialStore
     from clawcraft.twitch.login import CALL_TIMEOUT_S, DeviceLogin, LoginState
     from clawcraft.twitch.oauth import OAuth
+    from clawcraft.twitch.scopes import login_scopes
     from clawcraft.twitch.transport import Transport
 
     clock = SystemClock()
@@ -62,7 +64,9 @@ def _log_in(settings: Settings, store: SecretStore) -> int:
     transport = Transport(lambda: settings, clock, threading.Event.wait, lambda *_: None, agent)
     try:
         oauth = OAuth(transport, lambda: settings)
-        login = DeviceLogin(oauth, clock, settings.twitch_client_id)
+        # Only what is on: an action switched on later asks for its scope with another login.
+        scopes = login_scopes(in_force(settings.given_policies, ChosenPolicies(settings.data_dir)))
+        login = DeviceLogin(oauth, clock, settings.twitch_client_id, scopes)
         code = login.start()
         print(f"Open  {code.verification_uri}\nand enter the code  {code.user_code}\n")
         print(f"Waiting, at most {code.expires_in_s / 60:.0f} minutes; Ctrl-C ends it.", flush=True)

@@ -74,7 +74,13 @@ class Assembly:
             parts.callback(self.log.close)
             self.metrics = Metrics(VERSION)
             self.twitch = Twitch(
-                self._settings_in_force, secrets, clock, self.log, self.metrics.twitch_call, version=VERSION
+                self._settings_in_force,
+                secrets,
+                clock,
+                self.log,
+                self.metrics.twitch_call,
+                version=VERSION,
+                policies=lambda: self.policies.all(),
             )
             self.agents = Agents(agents, clock, self.log)
             self._known_secrets = KnownSecrets(self._settings_in_force, secrets, self.agents.holds_token)

@@ -14,6 +14,7 @@ from clawcraft.errors import TwitchNotConfigured, TwitchRejected, TwitchUnavaila
 from clawcraft.secrets import Secret, SecretStore, SecretStoreError
 from clawcraft.twitch.login import DeviceLogin, LoginState
 from clawcraft.twitch.oauth import OAuth
+from clawcraft.twitch.scopes import login_scopes
 from clawcraft.twitch.transport import Transport
 from tests.support.clock import ManualClock
 from tests.support.paths import ROOT
@@ -25,7 +26,7 @@ from twitch_sim.world import CLIENT_ID
 @pytest.fixture
 def login(rig: Rig) -> Iterator[DeviceLogin]:
     transport = Transport(lambda: rig.settings, rig.clock, rig.clock.wait, lambda *_: None, "test")
-    yield DeviceLogin(OAuth(transport, lambda: rig.settings), rig.clock, CLIENT_ID)
+    yield DeviceLogin(OAuth(transport, lambda: rig.settings), rig.clock, CLIENT_ID, login_scopes(rig.policies))
     transport.close()
 
 

@@ -108,7 +108,7 @@ def _actions() -> Iterator[str]:
 
 
 def _action_line(action: Action) -> str:
-    limit = f"{action.limit.per_min}, {action.limit.burst} at once" if action.limit else "the limit of each action"
+    limit = f"{action.limit.per_min:g}, {action.limit.burst} at once" if action.limit else "the limit of each action"
     scope = f"`{action.scope}`" if action.scope else ""
     answer = "a job" if action.kind is Kind.ASYNC else "its result"
     return f"| `{action.name}` | {action.label} | {answer} | {action.policy} | {limit} | {scope} |"

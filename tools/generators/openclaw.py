@@ -19,7 +19,7 @@ PROFILES: Final = ("coding", "messaging", "full")
 """OpenClaw's tool profiles that show the tools; without the list its common profiles hide them."""
 SCHEMA_KEYS: Final = frozenset(
     {"type", "properties", "required", "additionalProperties", "description", "default", "enum"}
-    | {"minLength", "maxLength", "pattern", "minimum", "maximum"}
+    | {"minLength", "maxLength", "pattern", "minimum", "maximum", "items", "minItems", "maxItems"}
 )
 """What model providers and OpenClaw's validator take everywhere. The rest (combinations such as "one of", and
 multipleOf, which 5.1 / 0.1 fails in floating point) stays in the descriptions, and with the service."""
@@ -122,6 +122,8 @@ def _reduced(schema: Json) -> Json:
     reduced = {key: value for key, value in schema.items() if key in SCHEMA_KEYS}
     if "properties" in reduced:
         reduced["properties"] = {name: _reduced(field) for name, field in reduced["properties"].items()}
+    if "items" in reduced:
+        reduced["items"] = _reduced(reduced["items"])
     return reduced
 
 

@@ -11,7 +11,7 @@
 | POST /_sim/tokens     | {"do": "expire"} or {"do": "revoke"}      | all access tokens, or all, are over     |
 | POST /_sim/device     | {"do": "approve"} or {"do": "deny"}       | answer the pending device codes         |
 | GET  /_sim/calls      |                                           | every call received, secrets masked     |
-| GET  /_sim/state      |                                           | channels, chat and clips                |
+| GET  /_sim/state      |                                           | channels, chat, clips and the show      |
 """
 
 from dataclasses import asdict
@@ -38,7 +38,12 @@ def _run(world: World, faults: Faults, method: str, name: str, body: dict[str, A
             return {"calls": [_masked(call) for call in world.calls]}
         if name == "state":
             channels = {key: asdict(channel) for key, channel in world.channels.items()}
-            return {"channels": channels, "chat": world.chat, "clips": [asdict(clip) for clip in world.clips]}
+            return {
+                "channels": channels,
+                "chat": world.chat,
+                "clips": [asdict(clip) for clip in world.clips],
+                "show": asdict(world.show),
+            }
         return None
     if name == "live":
         change = world.go_live if body["live"] else world.go_offline

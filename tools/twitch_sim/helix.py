@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from twitch_sim import show
 from twitch_sim.answers import Answer, Asked, helix_error, rows
 from twitch_sim.world import POINTS_PER_MIN, Channel, Clip, Token, User, World
 
@@ -87,8 +88,7 @@ def _get_channels(world: World, asked: Asked, _: Token) -> Answer:
                 "game_name": world.games.get(channel.game_id, ""),
                 "title": channel.title,
                 "delay": 0,
-                "tags": [],
-                "content_classification_labels": [],
+                **show.shown_lists(world, user.id),
                 "is_branded_content": False,
             }
         ]
@@ -105,7 +105,7 @@ def _patch_channels(world: World, asked: Asked, token: Token) -> Answer:
     if refusal is not None:
         return refusal
     title, game_id = asked.body.get("title"), asked.body.get("game_id")
-    if title is None and game_id is None:
+    if title is None and game_id is None and not show.changes_lists(asked.body):
         return helix_error(400, "Request must update at least one field.")
     if title is not None and not str(title).strip():
         return helix_error(400, "The title field cannot be empty.")
@@ -113,9 +113,13 @@ def _patch_channels(world: World, asked: Asked, token: Token) -> Answer:
         return helix_error(400, "Title is too long.")
     if game_id not in (None, "", "0") and str(game_id) not in world.games:
         return helix_error(400, "Invalid game ID")
+    refusal = show.refuse_lists(asked.body)
+    if refusal is not None:
+        return refusal
     channel = world.channels[broadcaster_id]
     world.shown[broadcaster_id] = replace(channel)
     if world.apply_changes:
+        show.apply_lists(world, broadcaster_id, asked.body)
         if title is not None:
             channel.title = " ".join(str(title).split())
         if game_id is not None:
@@ -263,4 +267,5 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("POST", "/helix/clips"): _post_clips,
     ("GET", "/helix/clips"): _get_clips,
     ("GET", "/helix/streams"): _get_streams,
+    **show.ENDPOINTS,
 }

@@ -12,10 +12,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from twitch_sim.show import SCOPES as SHOW_SCOPES
+from twitch_sim.show import Show
+
 CLIENT_ID = "simclient0000000000000000000000"
 CONFIDENTIAL_CLIENT_ID = "simserver0000000000000000000000"
 CLIENT_SECRET = "simsecret0000000000000000000000"
-ALL_SCOPES = ("channel:manage:broadcast", "clips:edit", "user:write:chat")
+ALL_SCOPES = ("channel:manage:broadcast", "clips:edit", "user:write:chat", *SHOW_SCOPES)
 TOKEN_LIFE_S = 4 * 3600.0
 POINTS_PER_MIN = 800
 
@@ -142,6 +145,7 @@ class World:
         self.chat: list[dict[str, Any]] = []
         self.calls: list[Received] = []
         self.shown: dict[str, Channel] = {}
+        self.show = Show()
         self._numbers = itertools.count(1)
 
     # --- tokens ----------------------------------------------------------------------------------------------------

@@ -1,10 +1,11 @@
-"""``twitch.create_clip``: makes a clip of the last moments of the live stream. Called on an HTTP worker."""
+"""``twitch.create_clip`` and ``twitch.get_clip``: makes a clip of the last moments of the live stream, and tells later
+whether Twitch has it. Called on an HTTP worker."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 from clawcraft.actions.handlers import ActionContext, Result
-from clawcraft.errors import ChannelOffline, ClawcraftError, Stopping, TwitchRejected
+from clawcraft.errors import ChannelNotAllowed, ChannelOffline, ClawcraftError, Stopping, TwitchRejected
 from clawcraft.twitch.client import HelixSession
 from clawcraft.twitch.foreign import foreign
 
@@ -47,6 +48,35 @@ def create_clip(context: ActionContext) -> Result:
             duration = clip.get("duration")
             result["title"] = foreign(clip, "title", "title")
             result["duration_s"] = duration if isinstance(duration, int | float) else None
+        return result
+
+
+def get_clip(context: ActionContext) -> Result:
+    """Gives ``{"status": "confirmed" | "unconfirmed", "clip_id", "url", "confirmed", "channel", …}``: a clip that
+    Twitch does not list may still be being made, or have failed. Raises ChannelNotAllowed for another channel's clip."""
+    clip_id = context.args["clip_id"]
+    with context.session() as session:
+        clip = session.helix.clip(clip_id)
+        result: Result = {
+            "status": "unconfirmed" if clip is None else "confirmed",
+            "clip_id": clip_id,
+            "url": foreign(clip or {}, "url", "url") or f"https://clips.twitch.tv/{clip_id}",
+            "confirmed": clip is not None,
+            "channel": session.broadcaster.login,
+        }
+        if clip is None:
+            result["warning"] = "Twitch does not list it: it takes a minute or more to be made, and some never are"
+            return result
+        if foreign(clip, "broadcaster_id", "id") != session.broadcaster.id:
+            raise ChannelNotAllowed(
+                f"the clip {clip_id!r} is not of the service's own channel",
+                details={"own_channel": session.broadcaster.login},
+                hint="Use the clip_id that twitch.create_clip gave.",
+            )
+        duration = clip.get("duration")
+        result["title"] = foreign(clip, "title", "title")
+        result["created_at"] = foreign(clip, "created_at", "time")
+        result["duration_s"] = duration if isinstance(duration, int | float) else None
         return result
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from clawcraft.actions.catalogue import Policy
 from clawcraft.clock import Clock
 from clawcraft.errors import ClawcraftError, TwitchUnavailable
 from clawcraft.secrets import SecretStore
@@ -18,11 +19,14 @@ from clawcraft.telemetry.events import EventLog
 from clawcraft.twitch.broadcaster import Broadcaster, Broadcasters
 from clawcraft.twitch.call import Deadline, Wait
 from clawcraft.twitch.credentials import CredentialStore
-from clawcraft.twitch.helix import Helix, Row
+from clawcraft.twitch.helix import Row
+from clawcraft.twitch.helix_show import ShowHelix
 from clawcraft.twitch.live_check import wait_until_live
 from clawcraft.twitch.login import PanelLogin
 from clawcraft.twitch.metadata import ChannelMetadata
 from clawcraft.twitch.oauth import OAuth
+from clawcraft.twitch.scopes import login_scopes, missing_scopes
+from clawcraft.twitch.shoutouts import ShoutoutTimes
 from clawcraft.twitch.tokens import TokenKeeper
 from clawcraft.twitch.transport import OnCall, Transport
 
@@ -36,9 +40,10 @@ class HelixSession:
     """What one sync action talks to Twitch with, and the channel it is about. ``pause`` waits so many seconds, and
     raises Stopping when the service stops meanwhile."""
 
-    helix: Helix
+    helix: ShowHelix
     broadcaster: Broadcaster
     metadata: ChannelMetadata
+    shoutouts: ShoutoutTimes
     pause: Callable[[float], None]
 
 
@@ -46,7 +51,7 @@ class Twitch:
     """The Twitch side of the service. Any thread.
 
     Parameters: ``settings`` gives those in force; ``on_call`` is told ``(endpoint, outcome, seconds)`` of each call;
-    ``wait`` is how a thread waits for an event.
+    ``wait`` is how a thread waits for an event; ``policies`` are those in force, by the name of the action.
     """
 
     def __init__(
@@ -58,17 +63,22 @@ class Twitch:
         on_call: OnCall,
         *,
         version: str,
+        policies: Callable[[], Mapping[str, Policy]],
         wait: Wait = threading.Event.wait,
     ) -> None:
         self._settings = settings
+        self._policies = policies
         self._log = log
         self._transport = Transport(settings, clock, wait, on_call, f"twitch-clawcraft/{version}")
         self._oauth = OAuth(self._transport, settings)
         self._tokens = TokenKeeper(CredentialStore(store, settings), self._oauth, clock, log)
         self._broadcasters = Broadcasters(settings)
         self._metadata = ChannelMetadata(self._transport.pause)
+        self._shoutouts = ShoutoutTimes(clock)
         self._revokers: list[threading.Thread] = []
-        self.login = PanelLogin(self._oauth, self._tokens, settings, clock, wait, log)
+        self.login = PanelLogin(
+            self._oauth, self._tokens, settings, clock, wait, log, lambda: login_scopes(self._policies())
+        )
 
     def start(self) -> None:
         """Begin to watch over the token; returns at once."""
@@ -89,7 +99,9 @@ class Twitch:
         """``{"state", "identity", "client_id", "scopes", "scopes_missing", "expires_at", "refreshable", "checked_at",
         "last_error", "login"}``; ``state`` is one of not_configured, unchecked, ok, refreshing, revoked, unreachable.
         Never waits, never calls Twitch, holds no secret."""
-        return {**self._tokens.status(), "login": self.login.status()}
+        token = self._tokens.status()
+        missing = missing_scopes(token["scopes"], self._policies()) if token["identity"] else []
+        return {**token, "scopes_missing": missing, "login": self.login.status()}
 
     def disconnect(self) -> None:
         """Forget the stored tokens and revoke them at Twitch in the background. Raises SecretStoreError."""
@@ -118,12 +130,13 @@ class Twitch:
         Raises ChannelNotAllowed and whatever ``Helix`` raises, before anything is sent for the action.
         """
         helix = self.helix(action).ready()
-        yield HelixSession(helix, self._broadcasters.resolve(helix, channel), self._metadata, self._transport.pause)
+        broadcaster = self._broadcasters.resolve(helix, channel)
+        yield HelixSession(helix, broadcaster, self._metadata, self._shoutouts, self._transport.pause)
 
-    def helix(self, action: str, deadline: Deadline | None = None) -> Helix:
+    def helix(self, action: str, deadline: Deadline | None = None) -> ShowHelix:
         """Helix for one action, by default within the time of a sync action."""
         until = deadline or self._transport.deadline(self._settings().action_timeout_s)
-        return Helix(self._transport, self._tokens, self._settings, until, action)
+        return ShowHelix(self._transport, self._tokens, self._settings, until, action)
 
     # --- a start of the stream, on the stream worker --------------------------------------------------------------
 
@@ -131,7 +144,7 @@ class Twitch:
         """Whether an agent may name ``channel``. Raises ChannelNotAllowed; TwitchNotConfigured, TwitchUnavailable and
         the like where only Twitch could tell; without ``ask``, TwitchUnavailable there at once."""
 
-        def helix() -> Helix:
+        def helix() -> ShowHelix:
             if not ask:
                 raise TwitchUnavailable("Whose channel this is was not known here, and Twitch was not asked.")
             return self.helix("", self._transport.deadline(_CHECK_TIMEOUT_S))

@@ -17,7 +17,6 @@ from clawcraft.settings import Settings
 from clawcraft.telemetry.events import EventLog
 from clawcraft.twitch.call import Wait
 from clawcraft.twitch.oauth import DeviceCode, Grant, GrantRefused, OAuth
-from clawcraft.twitch.scopes import LOGIN_SCOPES
 from clawcraft.twitch.tokens import TokenKeeper
 
 CALL_TIMEOUT_S: Final = 15.0
@@ -35,18 +34,19 @@ class LoginState(StrEnum):
 class DeviceLogin:
     """One login. ``start`` it, show the code, ``wait`` (or ``poll`` every ``interval_s`` seconds)."""
 
-    def __init__(self, oauth: OAuth, clock: Clock, client_id: str) -> None:
+    def __init__(self, oauth: OAuth, clock: Clock, client_id: str, scopes: tuple[str, ...]) -> None:
         self._oauth = oauth
         self._clock = clock
         self._expires_at = 0.0
         self._code: DeviceCode | None = None
+        self._scopes = scopes
         self.client_id = client_id
         self.interval_s = 5.0
         self.grant: Grant | None = None
 
     def start(self) -> DeviceCode:
         """Ask for a code. Raises TwitchRejected (an unknown client id), TwitchUnavailable, Timeout, Stopping."""
-        code = self._oauth.device_code(self.client_id, LOGIN_SCOPES, CALL_TIMEOUT_S)
+        code = self._oauth.device_code(self.client_id, self._scopes, CALL_TIMEOUT_S)
         self._code = code
         self._expires_at = self._clock.monotonic() + code.expires_in_s
         self.interval_s = code.interval_s
@@ -68,7 +68,7 @@ class DeviceLogin:
         if self._clock.monotonic() >= self._expires_at:
             return LoginState.EXPIRED
         try:
-            self.grant = self._oauth.device_token(self.client_id, self._code, LOGIN_SCOPES, CALL_TIMEOUT_S)
+            self.grant = self._oauth.device_token(self.client_id, self._code, self._scopes, CALL_TIMEOUT_S)
         except GrantRefused as refusal:
             said = refusal.reply.message.lower()
             if "authorization_pending" in said:
@@ -87,7 +87,8 @@ class DeviceLogin:
 
 
 class PanelLogin:
-    """At most one login at a time. Every method returns at once; ``status`` tells how far it is."""
+    """At most one login at a time. Every method returns at once; ``status`` tells how far it is. ``scopes`` gives what
+    to ask for."""
 
     def __init__(
         self,
@@ -97,6 +98,7 @@ class PanelLogin:
         clock: Clock,
         wait: Wait,
         log: EventLog,
+        scopes: Callable[[], tuple[str, ...]],
     ) -> None:
         self._oauth = oauth
         self._tokens = tokens
@@ -104,6 +106,7 @@ class PanelLogin:
         self._clock = clock
         self._wait = wait
         self._log = log
+        self._scopes = scopes
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
@@ -126,7 +129,7 @@ class PanelLogin:
                 return self._status
             self._stop = threading.Event()
             self._status = {"state": "starting"}
-            login = DeviceLogin(self._oauth, self._clock, client_id)
+            login = DeviceLogin(self._oauth, self._clock, client_id, self._scopes())
             run = (login, self._stop)
             self._thread = threading.Thread(target=self._run, args=run, name="twitch-login", daemon=True)
             self._thread.start()
