@@ -34,7 +34,7 @@ be changed there.
 """
 
 _RAILS = """\
-Bounds for agents, each off until you set it; none of them holds for you. What you set in the panel is kept in
+Bounds for agents, each off until you set it (only a raid is possible nowhere until you list channels); none holds for you. What you set in the panel is kept in
 `guard_rails.json`, beside `secrets.json`: it holds in every scene collection of this machine, and no collection says
 anything about it. The environment comes first, as everywhere. Rails count at once, also for what is queued; what is
 beyond one is answered with `refused_by_guard_rail` before anything has happened. A stop is never refused.

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from clawcraft.actions.catalogue import ACTIONS, Action, Kind
+from clawcraft.actions.catalogue import ACTIONS, Action, Kind, Policy
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PLUGIN: Final = ROOT / "tools" / "openclaw"
@@ -106,12 +106,14 @@ def _tool(action: Action, schema: Json) -> Json:
     del parameters["description"]
     if action.kind is Kind.ASYNC:
         parameters["properties"]["wait"] = WAIT
+    at_first = {"atFirst": "off"} if action.policy is Policy.OFF else {}
     return {
         "name": action.name.replace(".", "_"),
         "label": schema["x-agent"]["label"],
         "description": " ".join([schema["x-agent"]["description"], *rules]),
         "action": action.name,
         "kind": action.kind,
+        **at_first,
         "parameters": parameters,
     }
 

@@ -53,7 +53,8 @@ def create_clip(context: ActionContext) -> Result:
 
 def get_clip(context: ActionContext) -> Result:
     """Gives ``{"status": "confirmed" | "unconfirmed", "clip_id", "url", "confirmed", "channel", …}``: a clip that
-    Twitch does not list may still be being made, or have failed. Raises ChannelNotAllowed for another channel's clip."""
+    Twitch does not list may still be being made, or have failed. Raises ChannelNotAllowed for the clip of another
+    channel."""
     clip_id = context.args["clip_id"]
     with context.session() as session:
         clip = session.helix.clip(clip_id)

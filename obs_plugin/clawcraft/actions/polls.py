@@ -14,6 +14,7 @@ _ACTIVE: Final = "ACTIVE"
 _HINTS: Final = {
     400: "Read details.twitch_message: a poll may be running already (end it first), or a text be refused.",
     403: "Only affiliates and partners can have polls.",
+    404: "Use the poll_id that twitch.create_poll gave, or leave it out for the newest poll.",
 }
 
 
@@ -51,7 +52,7 @@ def _find(session: HelixSession, poll_id: str | None) -> Row:
         raise TwitchRejected(
             "Twitch has no such poll of this channel" if poll_id else "this channel has had no poll",
             details={"poll_id": poll_id},
-            hint="Use the poll_id that twitch.create_poll gave, or leave it out for the newest poll.",
+            hint=_HINTS[404],
         )
     return poll
 
