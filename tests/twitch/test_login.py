@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from clawcraft.actions.catalogue import Policy
+from clawcraft.authority.policy import ChosenPolicies
 from clawcraft.errors import TwitchNotConfigured, TwitchRejected, TwitchUnavailable
 from clawcraft.secrets import Secret, SecretStore, SecretStoreError
 from clawcraft.twitch.login import DeviceLogin, LoginState
@@ -117,6 +119,13 @@ def test_the_panel_connects_and_actions_work_at_once(rig: Rig) -> None:
     assert rig.twitch.status()["scopes"] == ["channel:manage:broadcast", "clips:edit", "user:write:chat"]
 
 
+def test_the_panel_asks_for_the_scopes_of_what_is_on(rig: Rig) -> None:
+    rig.policies["twitch.create_clip"] = Policy.OFF
+    rig.policies["twitch.raid"] = rig.policies["twitch.cancel_raid"] = Policy.ASK
+    Panel(rig).shown()
+    assert rig.sim.world.devices[0].scopes == ("channel:manage:broadcast", "user:write:chat", "channel:manage:raids")
+
+
 @pytest.mark.parametrize("state", ["denied", "expired"])
 def test_the_panel_says_how_a_login_failed(rig: Rig, state: str) -> None:
     panel = Panel(rig)
@@ -213,8 +222,13 @@ def local(tmp_path: Path) -> Iterator[TwitchSim]:
 def test_the_tool_prints_the_code_waits_and_stores_where_the_service_finds_it(
     local: TwitchSim, tmp_path: Path, clock: ManualClock
 ) -> None:
+    chosen = ChosenPolicies(tmp_path / "data")
+    chosen.choose({"twitch.announce": Policy.ALLOW, "twitch.create_clip": Policy.OFF})
+    chosen.save()
     tool = Tool(tmp_path / "data", "--client-id", CLIENT_ID, "--auth-url", local.auth_url)
     local.world.wait_for("POST /oauth2/token", 1, 60)
+    asked = local.world.devices[0].scopes
+    assert asked == ("channel:manage:broadcast", "user:write:chat", "moderator:manage:announcements")
     with local.world.lock:
         local.world.devices[0].state = "approved"
     status, out, err = tool.ended()
