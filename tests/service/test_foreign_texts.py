@@ -74,7 +74,7 @@ def asked_later(client: ToolClient, sim: TwitchSim) -> Iterator[Told]:
     yield "sync", client.post("twitch.get_clip", "get-clip", clip_id="Clip").json()
     answers("POST /streams/markers", id=EVIL, created_at=EVIL, description=EVIL, position_seconds=EVIL)
     yield "sync", client.post("twitch.create_marker", "marker").json()
-    lists = {"tags": [EVIL] * 99, "content_classification_labels": [EVIL]}
+    lists = {"tags": [EVIL] * 9, "content_classification_labels": [EVIL]}
     sim.fault("GET /channels", status=200, body={"data": [lists]}, times=5)
     yield "sync", client.post("twitch.set_tags", "tags", tags=["evil"]).json()
     answers("GET /users", id=EVIL, login=EVIL)
@@ -87,7 +87,7 @@ def asked_later(client: ToolClient, sim: TwitchSim) -> Iterator[Told]:
     yield "sync", client.post("twitch.run_ad", "ad", length=30).json()
     answers("POST /channels/ads/schedule/snooze", snooze_count=EVIL, next_ad_at=EVIL, snooze_refresh_at=EVIL)
     yield "sync", client.post("twitch.snooze_ad", "snooze").json()
-    poll = {"id": EVIL, "title": EVIL, "status": EVIL, "choices": [{"title": EVIL, "votes": EVIL}] * 99}
+    poll = {"id": EVIL, "title": EVIL, "status": EVIL, "choices": [{"title": EVIL, "votes": EVIL}] * 9}
     answers("POST /polls", **poll)
     args = {"title": "Well?", "choices": ["yes", "no"], "duration": 15}
     yield "sync", client.post("twitch.create_poll", "poll", **args).json()

@@ -122,8 +122,11 @@ def test_the_panel_connects_and_actions_work_at_once(rig: Rig) -> None:
 def test_the_panel_asks_for_the_scopes_of_what_is_on(rig: Rig) -> None:
     rig.policies["twitch.create_clip"] = Policy.OFF
     rig.policies["twitch.raid"] = rig.policies["twitch.cancel_raid"] = Policy.ASK
-    Panel(rig).shown()
+    panel = Panel(rig)
+    panel.shown()
     assert rig.sim.world.devices[0].scopes == ("channel:manage:broadcast", "user:write:chat", "channel:manage:raids")
+    rig.twitch.login.cancel()
+    assert panel.end() == "cancelled"
 
 
 @pytest.mark.parametrize("state", ["denied", "expired"])
