@@ -284,6 +284,9 @@ def test_a_limit_of_twitchs_own_is_told_as_one(live: Rig) -> None:
     early = refusal(live, "shoutout", {"target": "stranger"})
     assert isinstance(early, RateLimited)
     assert (early.retry_after_s, "2 minutes" in early.hint) == (120.0, True)
+    general = {"status": 429, "headers": {"Ratelimit-Remaining": "0", "Ratelimit-Reset": str(live.clock.time() + 59)}}
+    live.sim.fault("POST /chat/shoutouts", **general)
+    assert isinstance(refusal(live, "shoutout", {"target": "stranger"}), TwitchUnavailable)
     live.sim.world.show.snoozes = 0
     assert isinstance(refusal(live, "snooze_ad"), RateLimited)
 

@@ -19,12 +19,13 @@ _HINTS: Final = {
     409: "A raid is pending already: cancel it first if it goes to the wrong channel.",
 }
 _LIMIT: Final = "Twitch takes 10 raids in 10 minutes. Tell the user; do not repeat it before."
+_LIMIT_S: Final = 600.0
 
 
 def raid(context: ActionContext) -> Result:
     """Gives ``{"status": "pending", "target", "created_at", "goes_after_s", "channel"}``; it can be cancelled until it
     goes."""
-    with context.session() as session, explained(_HINTS, limit=_LIMIT):
+    with context.session() as session, explained(_HINTS, limit=_LIMIT, limit_s=_LIMIT_S):
         target_id, login = find_target(session, context.args["target"])
         row = session.helix.raid(session.broadcaster.id, target_id)
         return {
@@ -39,7 +40,7 @@ def raid(context: ActionContext) -> Result:
 def cancel_raid(context: ActionContext) -> Result:
     """Gives ``{"status": "cancelled" | "no_raid_pending", "channel"}``; safe to repeat. The latter also says nothing of
     whether a raid has gone already."""
-    with context.session() as session, explained({}, limit=_LIMIT):
+    with context.session() as session, explained({}, limit=_LIMIT, limit_s=_LIMIT_S):
         result: Result = {"status": "cancelled", "channel": session.broadcaster.login}
         try:
             session.helix.cancel_raid(session.broadcaster.id)

@@ -8,11 +8,11 @@ from clawcraft.errors import ChannelOffline, RateLimited, TwitchRejected, Twitch
 
 @contextlib.contextmanager
 def explained(
-    hints: Mapping[int, str], *, offline: Container[int] = (), limit: str = "", limit_s: float | None = None
+    hints: Mapping[int, str], *, offline: Container[int] = (), limit: str = "", limit_s: float = 0.0
 ) -> Iterator[None]:
     """Around the calls of one action. A refusal gets the hint of its status; a status in ``offline`` is what Twitch
-    answers for a channel that is not live. ``limit`` says what Twitch's 429 means where it is a limit of this action
-    and not of all calls, and ``limit_s`` how long it is. Raises ChannelOffline, RateLimited or what came."""
+    answers for a channel that is not live. ``limit`` says what Twitch's 429 means where the action has a limit of its
+    own, and ``limit_s`` how long that lasts at most. Raises ChannelOffline, RateLimited or what came."""
     try:
         yield
     except TwitchRejected as error:
@@ -23,7 +23,7 @@ def explained(
         error.hint = hint
         raise
     except TwitchUnavailable as error:
-        if not limit or error.details.get("twitch_status") != 429:
+        # Twitch names a wait where the limit of all calls is used up.
+        if not limit or error.details.get("twitch_status") != 429 or error.retry_after_s is not None:
             raise
-        wait_s = error.retry_after_s or limit_s
-        raise RateLimited(error.message, details=error.details, hint=limit, retry_after_s=wait_s) from None
+        raise RateLimited(error.message, details=error.details, hint=limit, retry_after_s=limit_s) from None
