@@ -34,6 +34,7 @@ CSV_COLUMNS: Final = (
     *("time", "kind", "action", "agent_id", "token", "decision", "outcome", "ended", "args", "message", "result"),
     *("details", "times", "client", "request_id", "mission_id", "correlation_id", "job_id", "ref"),
 )
+_LISTS: Final = ("tags", "labels")
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -95,13 +96,16 @@ def _table(entries: Iterable[Entry]) -> None:
 
 
 def _change(result: Any) -> str:
-    """What a title or category was before, and is now."""
+    """What a title, category or list was before, and is now."""
     if not isinstance(result, dict):
         return ""
     before, after = result.get("previous"), result.get("current")
+    for name in _LISTS:
+        if f"previous_{name}" in result:
+            before, after = {name: result[f"previous_{name}"]}, result
     if not (isinstance(before, dict) and isinstance(after, dict)):
         return _change(result.get("metadata"))
-    changed = [name for name in ("title", "game") if before.get(name) != after.get(name)]
+    changed = [name for name in ("title", "game", *_LISTS) if before.get(name) != after.get(name)]
     shown = (
         f"{name}: {json.dumps(before.get(name), ensure_ascii=False)} → "
         f"{json.dumps(after.get(name), ensure_ascii=False)}"

@@ -12,6 +12,7 @@ Exit status: 0 all checks passed, 1 a check failed, 2 the mission could not begi
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import sys
@@ -36,6 +37,13 @@ LEGAL_NEXT: Final = {
     "queued": {"queued", "running", "done", "failed"},
     "running": {"running", "done", "failed"},
 }
+
+
+LATER: Final = {
+    "create_marker": ({"description": "mission check"}, "created"),
+    "announce": ({"message": "Mission check"}, "sent"),
+}
+"""What is off at first, and tried where the streamer has switched it on: its arguments, and the status it ends with."""
 
 
 class CheckFailed(Exception):
@@ -85,6 +93,8 @@ class Mission:
             self._step("start: every transition to done", lambda: self._follow(self._start_job))
             self._step("set title", self._set_title)
             self._step("set title again, same request_id: replayed", lambda: self._set_title(again=True))
+            for action in self._switched_on():
+                self._step(action.replace("_", " "), functools.partial(self._later, action))
             self._step("failing call in the middle", self._bad_title)
             self._step("failing job in the middle", self._bad_scene)
             self._step("still live after the failures", lambda: self._stream_is(True))
@@ -186,6 +196,37 @@ class Mission:
             return str(_result(reply)["status"])
         check(reply.headers.get("idempotent-replayed") == "true", "the answer is not marked Idempotent-Replayed")
         return "replayed"
+
+    def _switched_on(self) -> list[str]:
+        """Those of the later actions that are played. A question to the streamer would make a job of one."""
+        tools = self._get("/tools").body.get("tools", []) if self._with_twitch else []
+        allowed = {tool["name"].removeprefix("twitch.") for tool in tools if tool["policy"] == "allow"}
+        clips = ["get_clip"] if {"create_clip", "get_clip"} <= allowed else []
+        return [action for action in LATER if action in allowed] + clips
+
+    def _later(self, action: str) -> str:
+        if action == "get_clip":
+            return self._clip()
+        args, expected = LATER[action]
+        return self._played(self._execute(action, action, **args), expected)
+
+    def _clip(self) -> str:
+        made = self._execute("create_clip", "clip")
+        if made.status != 200:
+            return self._played(made, "created")
+        clip_id = _result(made)["clip_id"]
+        found = _result(self._execute("get_clip", "get-clip", clip_id=clip_id))
+        check(found["clip_id"] == clip_id, f"another clip: {found['clip_id']}")
+        check(found["confirmed"] or not _result(made)["confirmed"], "a confirmed clip is not confirmed any more")
+        return str(found["status"])
+
+    def _played(self, reply: Reply, expected: str) -> str:
+        if reply.error.get("code") == "channel_offline":
+            # Twitch shows a channel as live minutes after it is.
+            return _refused(reply, 502, "channel_offline")
+        status = str(_result(reply)["status"])
+        check(status == expected, f"expected {expected}, got {status}")
+        return status
 
     def _bad_title(self) -> str:
         return _refused(self._execute("set_title", "bad-title", title=""), 400, "invalid_request")

@@ -51,6 +51,7 @@ def main() -> int:
 
 def _log_in(settings: Settings, store: SecretStore, *, bot: bool) -> int:
     from clawcraft import VERSION
+    from clawcraft.authority.policy import ChosenPolicies, in_force
     from clawcraft.clock import SystemClock
     from clawcraft.errors import ClawcraftError
     from clawcraft.telemetry.events import EventLog
@@ -63,7 +64,10 @@ def _log_in(settings: Settings, store: SecretStore, *, bot: bool) -> int:
     from clawcraft.twitch.scopes import login_scopes
     from clawcraft.twitch.transport import Transport
 
-    scopes: tuple[str, ...] = (*login_scopes(settings.twitch_events), ADS_SCOPE)
+    scopes: tuple[str, ...] = (
+        *login_scopes(in_force(settings.given_policies, ChosenPolicies(settings.data_dir)), settings.twitch_events),
+        ADS_SCOPE,
+    )
     if bot:
         store, settings, scopes = BotSecrets(store), bot_settings(settings), BOT_SCOPES
         print("Log in to twitch.tv as the bot, in a private window for instance; then")

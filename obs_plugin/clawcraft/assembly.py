@@ -81,6 +81,7 @@ class Assembly:
                 self.metrics.twitch_call,
                 version=VERSION,
                 on_heard=self.metrics.event_heard,
+                policies=lambda: self.policies.all(),
             )
             self.agents = Agents(agents, clock, self.log)
             self._known_secrets = KnownSecrets(self._settings_in_force, secrets, self.agents.holds_token)

@@ -362,6 +362,13 @@ class Settings:
         "Refuse what looks like a link or a domain in whatever viewers read from an agent.",
         rail=True,
     ).field()
+    raid_targets: tuple[str, ...] = Setting(
+        "TWITCH_RAID_TARGETS",
+        "",
+        _logins,
+        "The only channels an agent may raid, by login, separated by commas or spaces; empty is none.",
+        rail=True,
+    ).field()
     stream_operation_timeout_s: float = Setting(
         "OBS_STREAM_OPERATION_TIMEOUT_MS",
         20_000,
@@ -441,7 +448,8 @@ class Settings:
         """How often: what the streamer set for this action, else the general limit, or less where Twitch takes less."""
         most = action.limit.per_min if action.limit else self.rate_limit_per_min
         per_min = self.own_rate_limits.get(action.name, min(self.rate_limit_per_min, most))
-        return Limit(per_min, min(per_min, action.limit.burst) if action.limit else per_min)
+        burst = action.limit.burst if action.limit else per_min
+        return Limit(per_min, max(1, min(int(per_min), int(burst))))
 
 
 def _rows() -> tuple[Setting, ...]:

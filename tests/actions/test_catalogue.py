@@ -9,7 +9,7 @@ from clawcraft.actions.handlers import find_handler
 from clawcraft.contract.openapi import openapi_document
 from clawcraft.contract.schemas import Contract
 from clawcraft.panel import fields
-from clawcraft.twitch.scopes import LOGIN_SCOPES
+from clawcraft.twitch.scopes import login_scopes
 from generators.openclaw import action_schema
 from obs_mock import MockObs
 from tests.support.examples import EXAMPLES
@@ -92,4 +92,5 @@ def test_every_face_of_the_service_shows_the_same_actions(tmp_path: Path) -> Non
     assert [tool["action"] for tool in tools if "action" in tool] == names, "tools.json"
     reference = (ROOT / "docs" / "configuration.md").read_text("utf-8")
     assert [name for name in names if f"| `{name}` |" not in reference] == [], "docs/configuration.md"
-    assert {action.scope for action in ACTIONS} - {None} == set(LOGIN_SCOPES), "the scopes asked for at login"
+    asked = login_scopes({action.name: Policy.ASK for action in ACTIONS})
+    assert {action.scope for action in ACTIONS} - {None} == set(asked), "the scopes asked for at login"

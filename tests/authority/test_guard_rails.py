@@ -9,7 +9,7 @@ import pytest
 
 from clawcraft.actions.catalogue import ACTIONS
 from clawcraft.authority.agent_starts import AgentStarts
-from clawcraft.authority.guard_rails import GuardRails, TextKind
+from clawcraft.authority.guard_rails import RAID, GuardRails, TextKind
 from clawcraft.clock import rfc3339
 from clawcraft.errors import RefusedByGuardRail
 from clawcraft.hours import Hours, parse_hours
@@ -51,10 +51,12 @@ def rig() -> Rig:
 
 
 def test_each_is_off_by_default(rig: Rig) -> None:
-    assert [row.default for row in SETTINGS if row.rail] == [0, "", 0, "", "", False]
+    assert [row.default for row in SETTINGS if row.rail] == [0, "", 0, "", "", False, ""]
     for hour in range(24):
         rig.at(f"2026-03-03T{hour:02d}:30")
         for action in ACTIONS:
+            if action.name == RAID:  # which is possible nowhere until the streamer says where
+                continue
             rig.rails.check(action.name, {**EXAMPLES[action.name], "obs_scene": "Any"})
             rig.rails.check_time(action.name)
     assert {value for value in rig.rails.status().values() if value} == set()
@@ -145,6 +147,26 @@ def test_each_text_argument_is_for_viewers_unless_its_schema_says_otherwise() ->
         ("twitch.set_game", "game"): TextKind.CATEGORY,
         ("twitch.stop_stream", "reason"): TextKind.PRIVATE,
     }
+
+
+def test_an_agent_may_raid_the_channels_that_are_listed_and_no_other(rig: Rig) -> None:
+    nowhere = rig.refusal(rig.rails.check, RAID, {"target": "friendlyneighbour"})
+    assert "no raid is possible" in nowhere.message
+    assert (nowhere.details["setting"], nowhere.details["allowed"]) == ("TWITCH_RAID_TARGETS", [])
+    rig.set(raid_targets=("friendlyneighbour",))
+    rig.rails.check(RAID, {"target": "FriendlyNeighbour"})
+    other = rig.refusal(rig.rails.check, RAID, {"target": "stranger"})
+    assert (other.details["target"], other.details["allowed"]) == ("stranger", ["friendlyneighbour"])
+
+
+@pytest.mark.parametrize("action", ["create_marker", "set_tags", "announce", "create_poll"])
+def test_each_text_of_the_later_actions_is_looked_at(rig: Rig, action: str) -> None:
+    rig.set(refused_words=("heck",))
+    args = EXAMPLES[f"twitch.{action}"]
+    for name in CONTRACT.texts[f"twitch.{action}"]:
+        bad: Any = ["fine", "heck"] if isinstance(args[name], list) else "oh heck"
+        error = rig.refusal(rig.rails.check, f"twitch.{action}", {**args, name: bad})
+        assert error.details["argument"] == name
 
 
 def test_texts_in_a_list_are_looked_at_too(rig: Rig) -> None:

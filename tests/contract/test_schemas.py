@@ -311,8 +311,33 @@ def test_a_text_that_holds_a_secret_is_refused_without_repeating_it() -> None:
     assert "hush" not in json.dumps(caught.value.to_json())
 
 
+def test_lists_and_whole_numbers_are_checked_in_words_and_kept_as_such() -> None:
+    assert repr(check("twitch.run_ad", {"length": 60.0}).args) == "{'length': 60}"
+    for action, args, words in (
+        ("run_ad", {"length": 45}, "multiple of 30"),
+        ("run_ad", {"length": "60"}, "a whole number"),
+        ("set_tags", {"tags": ["two words"]}, "without spaces"),
+        ("set_tags", {"tags": ["x"] * 11}, "0 to 10 tags"),
+        ("set_labels", {"labels": ["MatureGame"]}, "One of Debated"),
+        ("create_poll", {"title": "x", "choices": ["a", "a"], "duration": 15}, "each different"),
+        ("create_poll", {"title": "x", "choices": ["a", "b" * 26], "duration": 15}, "at most 25 characters"),
+    ):
+        with pytest.raises(InvalidRequest, match=words):
+            check(f"twitch.{action}", args)
+
+
+def test_a_secret_in_a_list_is_found_too() -> None:
+    contract = Contract(SCHEMAS, lambda text: "hush" in text)
+    args = {"title": "Well?", "choices": ["yes", "hush"], "duration": 15}
+    with pytest.raises(InvalidRequest) as caught:
+        contract.check({"agent_id": "producer", "action": "twitch.create_poll", "args": args})
+    assert caught.value.details["violations"][0]["path"] == "/args/choices"
+
+
 def test_channel_means_the_same_in_every_action() -> None:
-    channels = [CONTRACT.args_schema(name)["properties"].get("channel") for name in CONTRACT.actions]
+    schemas = [CONTRACT.args_schema(name)["properties"] for name in CONTRACT.actions]
+    channels = [fields["channel"] for fields in schemas if "channel" in fields]
+    assert len(channels) == 6
     assert all(channel == channels[0] for channel in channels)
 
 

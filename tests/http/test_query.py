@@ -33,7 +33,7 @@ from tests.support.responses import fits
         ("/tools/jobs?limit=99999999999999999999", "limit", "range"),
         ("/tools/jobs?status=ended", "status", "enum"),
         ("/tools/jobs?status=", "status", "enum"),
-        ("/tools/jobs?action=twitch.raid", "action", "enum"),
+        ("/tools/jobs?action=twitch.fly", "action", "enum"),
         ("/tools/jobs?mission_id=", "mission_id", "pattern"),
         ("/tools/jobs?mission_id=a%0Ab", "mission_id", "pattern"),
         ("/tools/jobs?correlation_id=" + "c" * 201, "correlation_id", "pattern"),

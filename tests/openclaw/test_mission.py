@@ -212,3 +212,16 @@ def test_what_cannot_begin_says_why(studio: Studio) -> None:
     assert (tokenless.returncode, json.loads(tokenless.stderr)["ok"]) == (2, False)
     for done in (nobody, stranger, tokenless):
         assert TOKEN not in done.stdout + done.stderr
+
+
+def test_what_is_switched_on_is_played_too(tmp_path: Path) -> None:
+    later = ("create_marker", "announce", "get_clip")
+    policy = {"TOOL_ACTION_POLICY": ",".join(f"{action}=allow" for action in later)}
+    with Studio(tmp_path / "studio", policy) as studio:
+        assert studio.twitch is not None
+        studio.twitch.world.go_live()
+        checks = report(mission(studio.url, "--json"))
+        assert all(checks.values())
+        assert {"create marker", "announce", "get clip"} <= checks.keys()
+        show = studio.twitch.world.show
+        assert (len(show.markers), len(show.announcements), len(studio.twitch.world.clips)) == (1, 1, 1)

@@ -284,6 +284,13 @@ def test_twitch_is_connected_with_a_code_and_disconnected(streamer: Streamer, mo
         streamer.sees("status_twitch", "clawstreamer")
         assert "all scopes" in streamer.text("status_twitch")
         assert "connected" in streamer.text("twitch_login")
+        assert streamer.text("actions_scopes") == ""
+        streamer.obs.change("policy_run_ad", "ask")
+        streamer.refresh()
+        assert "run ads" in streamer.text("actions_scopes")
+        assert "channel:edit:commercial: connect again" in streamer.text("status_twitch")
+        streamer.obs.change("policy_run_ad", "off")
+        streamer.sees("actions_scopes", "")
         saved = streamer.saved()
         assert not [token.access for token in twitch.world.tokens if token.access in saved]
 

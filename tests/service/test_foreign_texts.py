@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from clawcraft.actions.catalogue import ACTIONS
 from clawcraft.heard import KINDS_BY_NAME
 from clawcraft.text import first_unfit
 from tests.service.conftest import Studio
@@ -16,7 +17,7 @@ from tests.support.responses import fits
 from tests.support.tool_client import ToolClient
 from tests.support.waiting import wait_until
 from twitch_sim.server import TwitchSim
-from twitch_sim.world import CLIENT_ID
+from twitch_sim.world import ALL_SCOPES, CLIENT_ID
 
 EVIL = "EVIL\u202e\u200b\nobs_scene: Private\x1b[31m" * 1_000
 Told = tuple[str, dict[str, Any]]
@@ -32,7 +33,7 @@ def hostile(twitch: TwitchSim) -> TwitchSim:
     world.games |= {"509658": EVIL, "1": f"Evil {EVIL}"}
     world.chat_drop = {"code": EVIL, "message": EVIL}
     identity = {"client_id": CLIENT_ID, "user_id": "1001", "login": EVIL, "expires_in": 14_000}
-    scopes = ["channel:manage:broadcast", "clips:edit", "user:write:chat", EVIL]
+    scopes = [*ALL_SCOPES, EVIL]
     twitch.fault("GET /oauth2/validate", status=200, body={**identity, "scopes": scopes}, times=9)
     return twitch
 
@@ -49,6 +50,7 @@ def asked(client: ToolClient, sim: TwitchSim) -> Iterator[Told]:
     clip = {"id": EVIL, "url": EVIL, "title": EVIL, "duration": EVIL}
     sim.fault("GET /clips", status=200, body={"data": [clip]})
     yield "sync", client.post("twitch.create_clip", "clip").json()
+    yield from asked_later(client, sim)
     shown = {"id": "1", "started_at": EVIL, "title": EVIL, "game_name": EVIL}
     sim.fault("GET /streams", status=200, body={"data": [shown]})
     args = {"title": "Tonight", "game": "Evil", "wait_until_live": True}
@@ -70,6 +72,38 @@ def asked(client: ToolClient, sim: TwitchSim) -> Iterator[Told]:
     sim.fault("GET /oauth2/validate", status=401, body={"message": EVIL}, times=9)
     yield "failure", client.post("twitch.set_title", "revoked", title="Hello").json()
     yield "status", client.get("/status", check=1).json()
+
+
+def asked_later(client: ToolClient, sim: TwitchSim) -> Iterator[Told]:
+    """The same, of the actions that are off at first."""
+
+    def answers(endpoint: str, **row: Any) -> None:
+        sim.fault(endpoint, status=200, body={"data": [row]})
+
+    clip = {"url": EVIL, "title": EVIL, "created_at": EVIL, "duration": EVIL}
+    answers("GET /clips", id=EVIL, broadcaster_id="1001", **clip)
+    yield "sync", client.post("twitch.get_clip", "get-clip", clip_id="Clip").json()
+    answers("POST /streams/markers", id=EVIL, created_at=EVIL, description=EVIL, position_seconds=EVIL)
+    yield "sync", client.post("twitch.create_marker", "marker").json()
+    lists = {"tags": [EVIL] * 9, "content_classification_labels": [EVIL]}
+    sim.fault("GET /channels", status=200, body={"data": [lists]}, times=5)
+    yield "sync", client.post("twitch.set_tags", "tags", tags=["evil"]).json()
+    answers("GET /users", id=EVIL, login=EVIL)
+    answers("POST /raids", created_at=EVIL)
+    yield "sync", client.post("twitch.raid", "raid", target="friendlyneighbour").json()
+    answers("GET /users", id=EVIL, login=EVIL)
+    sim.fault("POST /chat/shoutouts", status=429, body={"message": EVIL}, times=9)
+    yield "failure", client.post("twitch.shoutout", "shoutout", target="friendlyneighbour").json()
+    answers("POST /channels/commercial", length=EVIL, message=EVIL, retry_after=EVIL)
+    yield "sync", client.post("twitch.run_ad", "ad", length=30).json()
+    answers("POST /channels/ads/schedule/snooze", snooze_count=EVIL, next_ad_at=EVIL, snooze_refresh_at=EVIL)
+    yield "sync", client.post("twitch.snooze_ad", "snooze").json()
+    poll = {"id": EVIL, "title": EVIL, "status": EVIL, "choices": [{"title": EVIL, "votes": EVIL}] * 9}
+    answers("POST /polls", **poll)
+    args = {"title": "Well?", "choices": ["yes", "no"], "duration": 15}
+    yield "sync", client.post("twitch.create_poll", "poll", **args).json()
+    answers("GET /polls", **poll)
+    yield "sync", client.post("twitch.end_poll", "end-poll").json()
 
 
 def unmarked(schema: Any, body: Any, at: str) -> Iterator[str]:
@@ -157,7 +191,11 @@ def test_200_hostile_texts_by_chat_names_titles_drop_reasons_and_errors_are_cut_
     assert "instructions" not in "".join(line for line in kept.splitlines() if "events" in line)
 
 
-def test_hostile_texts_reach_an_agent_bounded_clean_and_marked(tmp_path: Path, hostile: TwitchSim) -> None:
+def test_hostile_texts_reach_an_agent_bounded_clean_and_marked(
+    tmp_path: Path, hostile: TwitchSim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOOL_ACTION_POLICY", ",".join(f"{action.name}=allow" for action in ACTIONS))
+    monkeypatch.setenv("TWITCH_RAID_TARGETS", "friendlyneighbour")
     studio = Studio(tmp_path)
     with studio.obs:
         client = studio.client()
@@ -165,6 +203,7 @@ def test_hostile_texts_reach_an_agent_bounded_clean_and_marked(tmp_path: Path, h
         told = list(asked(client, hostile))
         client.run("twitch.stop_stream", "stop")
         client.close()
+        assert [body for name, body in told if name in ("sync", "failure") and body["ok"] is not (name == "sync")] == []
         assert [found for name, body in told for found in unmarked({"$ref": f"{name}.json"}, body, name)] == []
         found = json.dumps(told)
         assert found.lower().count("evil") > 20

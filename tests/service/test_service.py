@@ -46,7 +46,9 @@ def test_every_answer_has_the_form_its_schema_says(client: ToolClient) -> None:
 
 def test_every_action_is_carried_out(tmp_path: Path, twitch: TwitchSim, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOOL_ACTION_POLICY", ",".join(f"{action.name}=allow" for action in ACTIONS))
+    monkeypatch.setenv("TWITCH_RAID_TARGETS", EXAMPLES["twitch.raid"]["target"])
     twitch.world.go_live()
+    twitch.world.show.next_ad_at = time.time() + 600
     studio = Studio(tmp_path)
     with studio.obs:
         client = studio.client()
@@ -60,6 +62,19 @@ def test_every_action_is_carried_out(tmp_path: Path, twitch: TwitchSim, monkeypa
                 assert answer.status_code == 200, f"{action.name}: {answer.text}"
                 assert fits("sync", answer.json())
         client.close()
+
+
+def test_no_raid_leaves_before_the_streamer_has_listed_its_target(
+    tmp_path: Path, twitch: TwitchSim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOOL_ACTION_POLICY", "twitch.raid=allow")
+    studio = Studio(tmp_path, twitch_raid_targets="friendlyneighbour")  # a scene collection has no say in it
+    with studio.obs:
+        client = studio.client()
+        refused = client.post("twitch.raid", "raid", target="friendlyneighbour").json()["error"]
+        assert (refused["code"], refused["details"]["rail"]) == ("refused_by_guard_rail", "raid_targets")
+        client.close()
+    assert twitch.world.count("POST /raids") == twitch.world.count("GET /users") == 0
 
 
 def test_its_own_token_never_goes_to_chat_or_into_a_title(studio: Studio, client: ToolClient) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
-from clawcraft.actions.catalogue import BY_NAME
+from clawcraft.actions.catalogue import ACTIONS, BY_NAME, Policy
 from clawcraft.actions.handlers import Handlers, Result
 from clawcraft.clock import SystemClock
 from clawcraft.secrets import Secret, SecretStore
@@ -39,6 +39,7 @@ class Rig:
     token: Token
     log: RecordedEvents = field(default_factory=RecordedEvents)
     calls: list[tuple[str, str]] = field(default_factory=list)
+    policies: dict[str, Policy] = field(default_factory=lambda: {each.name: each.policy for each in ACTIONS})
 
     def __post_init__(self) -> None:
         self.store = SecretStore(self.folder)
@@ -53,6 +54,7 @@ class Rig:
             self.log,
             lambda endpoint, outcome, _: self.calls.append((endpoint, outcome)),
             version="test",
+            policies=lambda: self.policies,
             wait=self.clock.wait,
         )
 

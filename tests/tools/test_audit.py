@@ -148,6 +148,18 @@ def test_the_folder_of_obs_is_found(folder: Path, tmp_path: Path) -> None:
     assert "set_title" in done.stdout
 
 
+def test_a_list_shows_what_it_was_before(tmp_path: Path, clock: ManualClock) -> None:
+    trail = AuditTrail(
+        AuditFile(tmp_path / FILE_NAME, clock, RecordedEvents()), RefusalCounts(clock), lambda text: False, clock
+    )
+    trail.begin()
+    tags = envelope("twitch.set_tags", "r1", args={"tags": ["chill"]})
+    shown = {"status": "updated", "previous_tags": ["English"], "tags": ["chill"]}
+    trail.ended(trail.asked(tags, "allowed"), succeeded(tags, shown))
+    trail.close()
+    assert 'tags: ["English"] → ["chill"]' in audit(tmp_path)
+
+
 def test_a_reader_that_has_seen_enough_may_go(folder: Path) -> None:
     with subprocess.Popen(
         [sys.executable, str(TOOLS / "audit.py"), "--data-dir", str(folder)],

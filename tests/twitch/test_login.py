@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from clawcraft.actions.catalogue import Policy
+from clawcraft.authority.policy import ChosenPolicies
 from clawcraft.errors import TwitchNotConfigured, TwitchRejected, TwitchUnavailable
 from clawcraft.secrets import Secret, SecretStore, SecretStoreError
 from clawcraft.twitch.login import DeviceLogin, LoginState
 from clawcraft.twitch.oauth import OAuth
-from clawcraft.twitch.scopes import LOGIN_SCOPES
+from clawcraft.twitch.scopes import login_scopes
 from clawcraft.twitch.transport import Transport
 from tests.support.clock import ManualClock
 from tests.support.paths import ROOT
@@ -26,7 +28,7 @@ from twitch_sim.world import CLIENT_ID, CONFIDENTIAL_CLIENT_ID
 @pytest.fixture
 def login(rig: Rig) -> Iterator[DeviceLogin]:
     transport = Transport(lambda: rig.settings, rig.clock, rig.clock.wait, lambda *_: None, "test")
-    yield DeviceLogin(OAuth(transport, lambda: rig.settings), rig.clock, CLIENT_ID, LOGIN_SCOPES)
+    yield DeviceLogin(OAuth(transport, lambda: rig.settings), rig.clock, CLIENT_ID, login_scopes(rig.policies))
     transport.close()
 
 
@@ -161,6 +163,16 @@ def test_the_panel_connects_and_actions_work_at_once(rig: Rig) -> None:
     ]
 
 
+def test_the_panel_asks_for_the_scopes_of_what_is_on(rig: Rig) -> None:
+    rig.policies["twitch.create_clip"] = Policy.OFF
+    rig.policies["twitch.raid"] = rig.policies["twitch.cancel_raid"] = Policy.ASK
+    panel = Panel(rig)
+    panel.shown()
+    assert rig.sim.world.devices[0].scopes == ("channel:manage:broadcast", "user:write:chat", "channel:manage:raids")
+    rig.twitch.login.cancel()
+    assert panel.end() == "cancelled"
+
+
 @pytest.mark.parametrize("state", ["denied", "expired"])
 def test_the_panel_says_how_a_login_failed(rig: Rig, state: str) -> None:
     panel = Panel(rig)
@@ -257,8 +269,13 @@ def local(tmp_path: Path) -> Iterator[TwitchSim]:
 def test_the_tool_prints_the_code_waits_and_stores_where_the_service_finds_it(
     local: TwitchSim, tmp_path: Path, clock: ManualClock
 ) -> None:
+    chosen = ChosenPolicies(tmp_path / "data")
+    chosen.choose({"twitch.announce": Policy.ALLOW, "twitch.create_clip": Policy.OFF})
+    chosen.save()
     tool = Tool(tmp_path / "data", "--client-id", CLIENT_ID, "--auth-url", local.auth_url)
     local.world.wait_for("POST /oauth2/token", 1, 60)
+    asked = local.world.devices[0].scopes
+    assert asked == ("channel:manage:broadcast", "user:write:chat", "moderator:manage:announcements")
     with local.world.lock:
         local.world.devices[0].state = "approved"
     status, out, err = tool.ended()

@@ -34,10 +34,11 @@ be changed there.
 """
 
 _RAILS = """\
-Bounds for agents, each off until you set it; none of them holds for you. What you set in the panel is kept in
-`guard_rails.json`, beside `secrets.json`: it holds in every scene collection of this machine, and no collection says
-anything about it. The environment comes first, as everywhere. Rails count at once, also for what is queued; what is
-beyond one is answered with `refused_by_guard_rail` before anything has happened. A stop is never refused.
+Bounds for agents, each off until you set it; only a raid is possible nowhere until you list channels. None holds for
+you. What you set in the panel is kept in `guard_rails.json`, beside `secrets.json`: it holds in every scene collection
+of this machine, and no collection says anything about it. The environment comes first, as everywhere. Rails count at
+once, also for what is queued; what is beyond one is answered with `refused_by_guard_rail` before anything has happened.
+A stop is never refused.
 
 Words are looked for whole, in whatever case and Unicode form, and also with dots, spaces or invisible characters
 between their letters; letters of another alphabet that look alike, and digits for letters, pass. The scene at start is
@@ -110,7 +111,7 @@ def _actions() -> Iterator[str]:
 
 
 def _action_line(action: Action) -> str:
-    limit = f"{action.limit.per_min}, {action.limit.burst} at once" if action.limit else "the limit of each action"
+    limit = f"{action.limit.per_min:g}, {action.limit.burst} at once" if action.limit else "the limit of each action"
     scope = f"`{action.scope}`" if action.scope else ""
     answer = "a job" if action.kind is Kind.ASYNC else "its result"
     return f"| `{action.name}` | {action.label} | {answer} | {action.policy} | {limit} | {scope} |"

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from clawcraft.actions.catalogue import ACTIONS, Action, Kind
+from clawcraft.actions.catalogue import ACTIONS, Action, Kind, Policy
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PLUGIN: Final = ROOT / "tools" / "openclaw"
@@ -19,7 +19,7 @@ PROFILES: Final = ("coding", "messaging", "full")
 """OpenClaw's tool profiles that show the tools; without the list its common profiles hide them."""
 SCHEMA_KEYS: Final = frozenset(
     {"type", "properties", "required", "additionalProperties", "description", "default", "enum"}
-    | {"minLength", "maxLength", "pattern", "minimum", "maximum"}
+    | {"minLength", "maxLength", "pattern", "minimum", "maximum", "items", "minItems", "maxItems"}
 )
 """What model providers and OpenClaw's validator take everywhere. The rest (combinations such as "one of", and
 multipleOf, which 5.1 / 0.1 fails in floating point) stays in the descriptions, and with the service."""
@@ -106,12 +106,14 @@ def _tool(action: Action, schema: Json) -> Json:
     del parameters["description"]
     if action.kind is Kind.ASYNC:
         parameters["properties"]["wait"] = WAIT
+    at_first = {"atFirst": "off"} if action.policy is Policy.OFF else {}
     return {
         "name": action.name.replace(".", "_"),
         "label": schema["x-agent"]["label"],
         "description": " ".join([schema["x-agent"]["description"], *rules]),
         "action": action.name,
         "kind": action.kind,
+        **at_first,
         "parameters": parameters,
     }
 
@@ -122,6 +124,8 @@ def _reduced(schema: Json) -> Json:
     reduced = {key: value for key, value in schema.items() if key in SCHEMA_KEYS}
     if "properties" in reduced:
         reduced["properties"] = {name: _reduced(field) for name, field in reduced["properties"].items()}
+    if "items" in reduced:
+        reduced["items"] = _reduced(reduced["items"])
     return reduced
 
 

@@ -17,7 +17,7 @@
 |                       | or {"do": "deny"}                         | this user                               |
 | POST /_sim/eventsub   | {"do": "chat", "text": "hi", "user": "x"} | somebody writes; see ``_EVENTSUB``      |
 | GET  /_sim/calls      |                                           | every call received, secrets masked     |
-| GET  /_sim/state      |                                           | channels, chat and clips                |
+| GET  /_sim/state      |                                           | channels, chat, clips and the show      |
 """
 
 from collections.abc import Callable, Mapping
@@ -48,7 +48,12 @@ def _run(world: World, faults: Faults, method: str, name: str, body: dict[str, A
             return {"calls": [_masked(call) for call in world.calls]}
         if name == "state":
             channels = {key: asdict(channel) for key, channel in world.channels.items()}
-            return {"channels": channels, "chat": world.chat, "clips": [asdict(clip) for clip in world.clips]}
+            return {
+                "channels": channels,
+                "chat": world.chat,
+                "clips": [asdict(clip) for clip in world.clips],
+                "show": asdict(world.show),
+            }
         return None
     if name == "scenario":
         return {"ok": True, "environment": dict(SCENARIOS[body["play"]].go(world, faults))}

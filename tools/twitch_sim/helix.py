@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from twitch_sim import shelf
+from twitch_sim import shelf, show
 from twitch_sim.answers import Answer, Asked, helix_error, rows
 from twitch_sim.world import POINTS_PER_MIN, Channel, Clip, Stream, Token, User, World
 
@@ -88,8 +88,7 @@ def _get_channels(world: World, asked: Asked, _: Token) -> Answer:
                 "game_name": world.games.get(channel.game_id, ""),
                 "title": channel.title,
                 "delay": 0,
-                "tags": [],
-                "content_classification_labels": [],
+                **show.shown_lists(world, user.id),
                 "is_branded_content": False,
             }
         ]
@@ -106,7 +105,7 @@ def _patch_channels(world: World, asked: Asked, token: Token) -> Answer:
     if refusal is not None:
         return refusal
     title, game_id = asked.body.get("title"), asked.body.get("game_id")
-    if title is None and game_id is None:
+    if title is None and game_id is None and not show.changes_lists(asked.body):
         return helix_error(400, "Request must update at least one field.")
     if title is not None and not str(title).strip():
         return helix_error(400, "The title field cannot be empty.")
@@ -116,8 +115,12 @@ def _patch_channels(world: World, asked: Asked, token: Token) -> Answer:
         return helix_error(400, "Invalid game ID")
     if title is not None and any(word in str(title).lower().split() for word in world.banned_words):
         return helix_error(400, "The title contains banned words.")
+    refusal = show.refuse_lists(asked.body)
+    if refusal is not None:
+        return refusal
     channel = world.channels[broadcaster_id]
     world.shown[broadcaster_id] = replace(channel)
+    show.apply_lists(world, broadcaster_id, asked.body)
     if title is not None and "title" not in world.ignored_fields:
         channel.title = " ".join(str(title).split())
     if game_id is not None and "game_id" not in world.ignored_fields:
@@ -284,4 +287,5 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("GET", "/helix/streams"): _get_streams,
     ("POST", "/helix/eventsub/subscriptions"): _post_subscriptions,
     **shelf.ENDPOINTS,
+    **show.ENDPOINTS,
 }

@@ -162,6 +162,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PATCH(self) -> None:
         self._serve()
 
+    def do_DELETE(self) -> None:
+        self._serve()
+
     def date_time_string(self, timestamp: float | None = None) -> str:
         """The ``Date`` header: Twitch's own time, which a test may turn."""
         return super().date_time_string(self.server.sim.world.clock.time() if timestamp is None else timestamp)

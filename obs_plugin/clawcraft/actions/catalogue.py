@@ -45,7 +45,7 @@ def stricter(one: Policy, other: Policy) -> Policy:
 class Limit:
     """At most ``per_min`` requests a minute, of which ``burst`` may come at once."""
 
-    per_min: int
+    per_min: float
     burst: int
 
 
@@ -83,6 +83,8 @@ class Action:
 _BROADCAST: Final = "channel:manage:broadcast"
 _CHAT: Final = Limit(per_min=40, burst=20)
 """Twitch's own limit for a channel's chat, 20 messages per 30 s."""
+_ONE_A_MINUTE: Final = Limit(per_min=1, burst=1)
+"""What viewers cannot overlook; Twitch takes 10 raids in 10 minutes, and an ad every 8."""
 
 ACTIONS: Final = (
     # Its scope is for title and game only: a start goes on without.
@@ -95,6 +97,26 @@ ACTIONS: Final = (
     Action("twitch.post_chat_message", Kind.SYNC, "chat", "write in chat", Needs.TWITCH, "user:write:chat",
            Policy.ALLOW, limit=_CHAT),
     Action("twitch.create_clip", Kind.SYNC, "clips", "create clips", Needs.TWITCH, "clips:edit", Policy.ALLOW),
+    Action("twitch.get_clip", Kind.SYNC, "clips", "look a clip up", Needs.TWITCH),
+    Action("twitch.create_marker", Kind.SYNC, "markers", "set markers in the stream", Needs.TWITCH, _BROADCAST),
+    Action("twitch.set_tags", Kind.SYNC, "labels", "change the tags", Needs.TWITCH, _BROADCAST),
+    Action("twitch.set_labels", Kind.SYNC, "labels", "change the content labels", Needs.TWITCH, _BROADCAST),
+    # Twitch takes one every two seconds.
+    Action("twitch.announce", Kind.SYNC, "chat", "make announcements in chat", Needs.TWITCH,
+           "moderator:manage:announcements", limit=Limit(per_min=30, burst=1)),
+    # Twitch's own limit, 1 in 2 minutes; the one for each channel is twitch/shoutouts.py's.
+    Action("twitch.shoutout", Kind.SYNC, "shoutouts", "give shoutouts", Needs.TWITCH, "moderator:manage:shoutouts",
+           limit=Limit(per_min=0.5, burst=1)),
+    Action("twitch.raid", Kind.SYNC, "raids", "raid a channel", Needs.TWITCH, "channel:manage:raids",
+           limit=_ONE_A_MINUTE),
+    Action("twitch.cancel_raid", Kind.SYNC, "raids", "cancel a raid", Needs.TWITCH, "channel:manage:raids"),
+    Action("twitch.run_ad", Kind.SYNC, "ads", "run ads", Needs.TWITCH, "channel:edit:commercial",
+           limit=_ONE_A_MINUTE),
+    Action("twitch.snooze_ad", Kind.SYNC, "ads", "put the next ad off", Needs.TWITCH, "channel:manage:ads",
+           limit=_ONE_A_MINUTE),
+    Action("twitch.create_poll", Kind.SYNC, "polls", "create polls", Needs.TWITCH, "channel:manage:polls",
+           limit=_ONE_A_MINUTE),
+    Action("twitch.end_poll", Kind.SYNC, "polls", "end a poll", Needs.TWITCH, "channel:manage:polls"),
 )  # fmt: skip
 
 BY_NAME: Final = MappingProxyType({action.name: action for action in ACTIONS})

@@ -1,10 +1,11 @@
-"""``twitch.post_chat_message``: says something in the channel's chat, as the bot or the streamer. Called on an HTTP
-worker."""
+"""``twitch.post_chat_message``: says something in the channel's chat, as the bot or the streamer; and
+``twitch.announce``, always as the streamer. Called on an HTTP worker. Each is sent once or not at all."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 from clawcraft.actions.handlers import ActionContext, Result
+from clawcraft.actions.refusals import explained
 from clawcraft.errors import ChatMessageDropped
 from clawcraft.twitch.foreign import foreign
 
@@ -34,6 +35,12 @@ HINTS: Final[Mapping[str, str]] = {
 }
 """What to do about each of Twitch's codes, which are those of its chat's notices."""
 DEFAULT_HINT: Final = "Read details.drop_reason; do not send the same text again, and tell the streamer if it matters."
+_ANNOUNCE_HINTS: Final = {
+    400: "Read details.twitch_message: Twitch does not take the announcement as it is.",
+    401: "The connected account is not a moderator of the channel: connect Twitch with the streamer's own account.",
+    403: "The connected account is not a moderator of the channel: connect Twitch with the streamer's own account.",
+}
+_ANNOUNCE_LIMIT: Final = "Twitch takes one announcement in 2 seconds."
 
 
 def post_chat_message(context: ActionContext) -> Result:
@@ -57,6 +64,15 @@ def post_chat_message(context: ActionContext) -> Result:
             "broadcaster_id": session.broadcaster.id,
             "sender": session.speaker.login,
         }
+
+
+def announce(context: ActionContext) -> Result:
+    """Gives ``{"status": "sent", "colour", "channel"}``. Twitch says nothing of what viewers get to see."""
+    args = context.args
+    colour = args.get("colour", "primary")
+    with context.session() as session, explained(_ANNOUNCE_HINTS, limit=_ANNOUNCE_LIMIT, limit_s=2.0):
+        session.helix.announce(session.broadcaster.id, args["message"], colour)
+        return {"status": "sent", "colour": colour, "channel": session.broadcaster.login}
 
 
 def _drop_reason(value: Any) -> dict[str, str]:

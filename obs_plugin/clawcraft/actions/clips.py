@@ -1,10 +1,11 @@
-"""``twitch.create_clip``: makes a clip of the last moments of the live stream. Called on an HTTP worker."""
+"""``twitch.create_clip`` and ``twitch.get_clip``: makes a clip of the last moments of the live stream, and tells later
+whether Twitch has it. Called on an HTTP worker."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 from clawcraft.actions.handlers import ActionContext, Result
-from clawcraft.errors import ChannelOffline, ClawcraftError, Stopping, TwitchRejected
+from clawcraft.errors import ChannelNotAllowed, ChannelOffline, ClawcraftError, Stopping, TwitchRejected
 from clawcraft.twitch.client import HelixSession
 from clawcraft.twitch.foreign import foreign
 
@@ -65,6 +66,31 @@ def described(clip_id: str, clip: Mapping[str, Any] | None) -> Result:
         "title": foreign(clip, "title", "title"),
         "duration_s": duration if isinstance(duration, int | float) else None,
     }
+
+
+def get_clip(context: ActionContext) -> Result:
+    """Gives ``{"status": "confirmed" | "unconfirmed", "clip_id", "url", "confirmed", "channel", …}``: a clip that
+    Twitch does not list may still be being made, or have failed. Raises ChannelNotAllowed for the clip of another
+    channel."""
+    clip_id = context.args["clip_id"]
+    with context.session() as session:
+        clip = session.helix.clip(clip_id)
+        result: Result = {
+            "status": "unconfirmed" if clip is None else "confirmed",
+            **described(clip_id, clip),
+            "channel": session.broadcaster.login,
+        }
+        if clip is None:
+            result["warning"] = "Twitch does not list it: it takes a minute or more to be made, and some never are"
+            return result
+        if foreign(clip, "broadcaster_id", "id") != session.broadcaster.id:
+            raise ChannelNotAllowed(
+                f"the clip {clip_id!r} is not of the service's own channel",
+                details={"own_channel": session.broadcaster.login},
+                hint="Use the clip_id that twitch.create_clip gave.",
+            )
+        result["created_at"] = foreign(clip, "created_at", "time")
+        return result
 
 
 def _confirm(session: HelixSession, clip_id: str) -> Mapping[str, Any] | None:

@@ -61,7 +61,7 @@ class NamedAgent:
     def narrow_limit(self, limit: Limit, action: str) -> Limit:
         """What is left of the general ``limit`` of ``action``."""
         per_min = min(limit.per_min, self.limits.get(action, limit.per_min))
-        return Limit(per_min, min(limit.burst, per_min))
+        return Limit(per_min, max(1, min(limit.burst, int(per_min))))
 
     def ended(self, now_s: float) -> bool:
         return self.until is not None and now_s >= self.until

@@ -5,7 +5,7 @@ scenes, which words. The longest stream has a module of its own. Any thread, als
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from clawcraft.authority.agent_starts import HOUR_S, START, AgentStarts
 from clawcraft.clock import Clock, rfc3339
@@ -26,6 +26,8 @@ class TextKind(StrEnum):
     """For the log."""
 
 
+RAID: Final = "twitch.raid"
+
 Texts = Mapping[str, Mapping[str, TextKind]]
 """By action, then by argument."""
 
@@ -42,6 +44,8 @@ class GuardRails:
     def check(self, action: str, args: Mapping[str, Any]) -> None:
         """What is asked for: scenes, words, links. Raises RefusedByGuardRail."""
         settings = self._settings()
+        if action == RAID:
+            _check_raid(settings, args["target"])
         for name, kind, text in self._texts_of(action, args):
             if kind is TextKind.SCENE:
                 _check_scene(settings, text)
@@ -108,7 +112,7 @@ class GuardRails:
 
     def _texts_of(self, action: str, args: Mapping[str, Any]) -> Iterator[tuple[str, TextKind, str]]:
         for name, kind in self._texts[action].items():
-            for text in _strings(args.get(name)):
+            for text in strings(args.get(name)):
                 yield name, kind, text
 
 
@@ -123,6 +127,24 @@ def _check_scene(settings: Settings, scene: str) -> None:
         f"the streamer does not let agents show the scene {scene!r}",
         "Use one of details.allowed, exactly as written, or leave the scene out.",
         scene=scene,
+        allowed=list(allowed),
+    )
+
+
+def _check_raid(settings: Settings, target: str) -> None:
+    allowed = settings.raid_targets
+    if target.lower() in allowed:
+        return
+    raise _refused(
+        "TWITCH_RAID_TARGETS",
+        "raid_targets",
+        f"the streamer does not let agents raid {target!r}"
+        if allowed
+        else "no raid is possible: the streamer has not listed a channel that agents may raid",
+        "Use one of details.allowed; the streamer can list others in the OBS script panel, Guard rails."
+        if allowed
+        else "The streamer can list channels in the OBS script panel, Guard rails, or in TWITCH_RAID_TARGETS.",
+        target=target,
         allowed=list(allowed),
     )
 
@@ -157,9 +179,10 @@ def _refused(setting: str, rail: str, message: str, hint: str, **details: Any) -
     return RefusedByGuardRail(message, hint=hint, details={"rail": rail, "setting": setting, **details})
 
 
-def _strings(value: Any) -> Iterator[str]:
+def strings(value: Any) -> Iterator[str]:
+    """The texts in an argument, itself or the items of a list."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
         for each in value:
-            yield from _strings(each)
+            yield from strings(each)

@@ -63,6 +63,11 @@ class ChosenPolicies:
             return {action.name: Policy.OFF for action in ACTIONS if not action.supersedes}
 
 
+def in_force(given: Mapping[str, Policy], chosen: ChosenPolicies) -> dict[str, Policy]:
+    """What counts for every agent, by the name of the action; ``given`` is the environment's word."""
+    return {action.name: given.get(action.name) or chosen.get(action.name) or action.policy for action in ACTIONS}
+
+
 class Policies:
     """What counts now, of every place."""
 
@@ -77,7 +82,4 @@ class Policies:
 
     def all(self) -> dict[str, Policy]:
         """By the name of the action, for every agent; a named one's own policy can only narrow it."""
-        given = self._settings().given_policies
-        return {
-            action.name: given.get(action.name) or self._chosen.get(action.name) or action.policy for action in ACTIONS
-        }
+        return in_force(self._settings().given_policies, self._chosen)

@@ -33,7 +33,7 @@ class TokenBuckets:
         self._full_at: OrderedDict[str, float] = OrderedDict()
         self._lock = threading.Lock()
 
-    def take(self, key: str, per_min: int, burst: int) -> float:
+    def take(self, key: str, per_min: float, burst: int) -> float:
         """Take a token: 0.0 if there was one, else the seconds until there is, and nothing is taken."""
         interval_s = 60 / per_min
         with self._lock:
@@ -65,7 +65,7 @@ class RateLimiter:
         wait_s = self._buckets.take(f"{holder}/{action.name}", limit.per_min, limit.burst)
         if wait_s:
             raise RateLimited(
-                f"{action.name} is limited to {limit.per_min} a minute; the next is possible in {wait_s:.1f} s",
+                f"{action.name} is limited to {limit.per_min:g} a minute; the next is possible in {wait_s:.1f} s",
                 details={"retry_after_s": wait_s, "limit_per_min": limit.per_min},
                 retry_after_s=wait_s,
             )

@@ -11,7 +11,7 @@ from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
 from clawcraft.actions.catalogue import BY_NAME, Kind
-from clawcraft.authority.guard_rails import TextKind, Texts
+from clawcraft.authority.guard_rails import TextKind, Texts, strings
 from clawcraft.contract.quick_check import PLAIN_TEXT, ecma, quick_check
 from clawcraft.contract.strict_json import shown
 from clawcraft.errors import InvalidRequest, UnknownAction
@@ -129,7 +129,7 @@ class Contract:
         )
 
     def _refuse_secrets(self, args: Mapping[str, Any]) -> None:
-        found = [name for name, value in args.items() if isinstance(value, str) and self._holds_secret(value)]
+        found = [name for name, value in args.items() if any(map(self._holds_secret, strings(value)))]
         if found:
             message = "must not contain a secret of this service: viewers would read it"
             violations = [{"path": f"/args/{name}", "rule": "secret", "message": message} for name in found]
@@ -174,7 +174,9 @@ def _normalised(args: Mapping[str, Any], properties: Schema) -> dict[str, Any]:
     if "channel" in normal:
         normal["channel"] = normal["channel"].lower()
     for name, schema in properties.items():
-        if name in normal and "multipleOf" in schema:
+        if name in normal and schema.get("type") == "integer":
+            normal[name] = int(normal[name])
+        elif name in normal and "multipleOf" in schema:
             normal[name] = round(float(normal[name]), 6)
     return normal
 
@@ -241,6 +243,7 @@ def _explain(error: Any) -> str:
 _ARTICLES: Final = {
     "string": "a string",
     "number": "a number",
+    "integer": "a whole number",
     "boolean": "true or false",
     "object": "an object",
     "array": "an array",

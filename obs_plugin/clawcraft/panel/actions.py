@@ -7,7 +7,7 @@ that lists actions; where the environment sets such a list, the list is shown in
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from clawcraft.actions.catalogue import ACTIONS, Policy
+from clawcraft.actions.catalogue import ACTIONS, BY_NAME, Policy
 from clawcraft.obs.script_ui import Choice, Info, Number, Row, ScriptSettings
 from clawcraft.panel import fields
 from clawcraft.panel.background import Background
@@ -50,6 +50,7 @@ class Actions:
             label = f"The agent wants to {action.label}"
             visible = action.name not in given
             yield Choice(fields.policy_key(action), label, choices, chosen=str(chosen), visible=visible)
+        yield Info("actions_scopes", "", coloured(AMBER, self._missing()))
         yield Info("actions_problem", "", coloured(AMBER, policies.problem))
         yield from rows_of(fields.RATE, "")
         limits = environment_origin(fields.OWN_LIMITS)
@@ -58,6 +59,15 @@ class Actions:
             yield Info("actions_hint", "Of one action", "0 means: the limit above")
             for action in ACTIONS:
                 yield Number(fields.limit_key(action), action.label.capitalize(), 0, MAX_PER_MIN, " a minute")
+
+    def _missing(self) -> str:
+        """What is on and cannot work: the login was made before it was switched on."""
+        assembly = self._service.assembly
+        missing = [] if assembly is None else assembly.twitch.status()["scopes_missing"]
+        labels = [BY_NAME[name].label for each in missing for name in each["blocks"] if name in BY_NAME]
+        if not labels:
+            return ""
+        return f"The Twitch login does not cover this yet: {', '.join(labels)}. Press Connect Twitch again."
 
     def _choose(self, policies: Mapping[str, Policy]) -> None:
         if policies:

@@ -113,6 +113,7 @@ RAILS: Final = (
     Field("TOOL_ALLOWED_SCENES", "Scenes allowed"),
     Field("TOOL_REFUSED_WORDS", "Words refused"),
     Field("TOOL_REFUSE_LINKS", "Refuse links"),
+    Field("TWITCH_RAID_TARGETS", "Channels to raid"),
 )
 
 FIELDS: Final = (

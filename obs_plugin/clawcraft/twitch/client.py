@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from clawcraft import twitch_health as health
+from clawcraft.actions.catalogue import Policy
 from clawcraft.clock import Clock
 from clawcraft.errors import ClawcraftError, Interrupted, Stopping, TwitchUnavailable
 from clawcraft.heard import missing_event_scopes
@@ -27,11 +28,13 @@ from clawcraft.twitch.credentials import CredentialStore
 from clawcraft.twitch.eventsub import Account
 from clawcraft.twitch.hearing import Hearing, OnHeard
 from clawcraft.twitch.helix import Helix, Stream
+from clawcraft.twitch.helix_show import ShowHelix
 from clawcraft.twitch.live_check import ANY, Expected, wait_until_live
 from clawcraft.twitch.login import PanelLogin
 from clawcraft.twitch.metadata import ChannelMetadata
 from clawcraft.twitch.oauth import OAuth
-from clawcraft.twitch.scopes import login_scopes
+from clawcraft.twitch.scopes import login_scopes, missing_scopes
+from clawcraft.twitch.shoutouts import ShoutoutTimes
 from clawcraft.twitch.speaker import Speaker
 from clawcraft.twitch.tokens import TokenKeeper
 from clawcraft.twitch.transport import OnCall, Transport
@@ -48,9 +51,10 @@ class HelixSession:
     """What one sync action talks to Twitch with, and the channel it is about. ``pause`` waits so many seconds, and
     raises Stopping when the service stops meanwhile."""
 
-    helix: Helix
+    helix: ShowHelix
     broadcaster: Broadcaster
     metadata: ChannelMetadata
+    shoutouts: ShoutoutTimes
     pause: Callable[[float], None]
 
 
@@ -66,7 +70,8 @@ class Twitch:
     """The Twitch side of the service. Any thread.
 
     Parameters: ``settings`` gives those in force; ``on_call`` is told ``(endpoint, outcome, seconds)`` of each call,
-    ``on_heard`` the type of each event; ``wait`` is how a thread waits for an event.
+    ``on_heard`` the type of each event; ``wait`` is how a thread waits for an event; ``policies`` are those in force,
+    by the name of the action.
     """
 
     def __init__(
@@ -78,17 +83,20 @@ class Twitch:
         on_call: OnCall,
         *,
         version: str,
+        policies: Callable[[], Mapping[str, Policy]],
         wait: Wait = threading.Event.wait,
         on_heard: OnHeard = lambda _type: None,
     ) -> None:
         self._settings = settings
         self._clock = clock
+        self._policies = policies
         self._log = log
         self._transport = Transport(settings, clock, wait, on_call, f"twitch-clawcraft/{version}")
         self._oauth = OAuth(self._transport, settings)
         self._tokens = TokenKeeper(CredentialStore(store, settings), self._oauth, clock, log)
         self._broadcasters = Broadcasters(settings)
         self._metadata = ChannelMetadata(self._transport.pause)
+        self._shoutouts = ShoutoutTimes(clock)
         self._revokers: list[threading.Thread] = []
         account = Account(self._helix_within, self._own_channel, lambda: self._tokens.identity)
         self.hearing = Hearing(settings, account, clock, wait, log, on_heard)
@@ -143,13 +151,16 @@ class Twitch:
         refreshing, revoked, unreachable; ``troubles`` see ``health``; ``bot`` has the same of the account that speaks
         in chat. Never waits, never calls Twitch, holds no secret."""
         token = self._tokens.status()
-        deaf = missing_event_scopes(token["scopes"], self._settings().twitch_events) if token["identity"] else []
-        token = {**token, "scopes_missing": [*token["scopes_missing"], *deaf]}
+        missing: list[dict[str, Any]] = []
+        if token["identity"]:
+            missing += missing_scopes(token["scopes"], self._policies())
+            missing += missing_event_scopes(token["scopes"], self._settings().twitch_events)
+        token = {**token, "scopes_missing": missing}
         found = [trouble.to_json() for trouble in health.troubles(token, self._settings())]
         return {**token, "login": self.login.status(), "troubles": found, "bot": self._bot_status()}
 
     def _login_scopes(self) -> tuple[str, ...]:
-        return (*login_scopes(self._settings().twitch_events), ADS_SCOPE)
+        return (*login_scopes(self._policies(), self._settings().twitch_events), ADS_SCOPE)
 
     @property
     def token_expires_in_s(self) -> float | None:
@@ -204,7 +215,8 @@ class Twitch:
         """
         helix = self.helix(action).ready()
         try:
-            yield HelixSession(helix, self._broadcasters.resolve(helix, channel), self._metadata, self._transport.pause)
+            broadcaster = self._broadcasters.resolve(helix, channel)
+            yield HelixSession(helix, broadcaster, self._metadata, self._shoutouts, self._transport.pause)
         finally:
             self.page.expire()
 
@@ -218,10 +230,10 @@ class Twitch:
         speaker = Speaker(speaks, is_bot=is_bot)
         yield ChatSession(speaker, self._broadcasters.resolve(self.helix("", until), channel))
 
-    def helix(self, action: str, deadline: Deadline | None = None) -> Helix:
+    def helix(self, action: str, deadline: Deadline | None = None) -> ShowHelix:
         """Helix for one action, by default within the time of a sync action."""
         until = deadline or self._transport.deadline(self._settings().action_timeout_s)
-        return Helix(self._transport, self._tokens, self._settings, until, action)
+        return ShowHelix(self._transport, self._tokens, self._settings, until, action)
 
     # --- a start of the stream, on the stream worker --------------------------------------------------------------
 
@@ -229,7 +241,7 @@ class Twitch:
         """Whether an agent may name ``channel``. Raises ChannelNotAllowed; TwitchNotConfigured, TwitchUnavailable and
         the like where only Twitch could tell; without ``ask``, TwitchUnavailable there at once."""
 
-        def helix() -> Helix:
+        def helix() -> ShowHelix:
             if not ask:
                 raise TwitchUnavailable("Whose channel this is was not known here, and Twitch was not asked.")
             return self.helix("", self._transport.deadline(_CHECK_TIMEOUT_S))

@@ -11,7 +11,6 @@ from clawcraft.errors import ClawcraftError, TwitchTokenInvalid
 from clawcraft.secrets import Secret
 from clawcraft.twitch.credentials import Credentials
 from clawcraft.twitch.oauth import Grant, Identity
-from clawcraft.twitch.scopes import missing_scopes
 
 VALIDATE_EVERY_S: Final = 3600.0
 """Twitch's rule for applications that keep a session."""
@@ -137,7 +136,6 @@ class TokenState:
             "identity": {"login": identity.login, "user_id": identity.user_id} if identity else None,
             "client_id": identity.client_id if identity else None,
             "scopes": sorted(identity.scopes) if identity else [],
-            "scopes_missing": missing_scopes(identity.scopes) if identity else [],
             "expires_at": self._shown(self.expires_at),
             "refreshable": self.refreshable,
             "renewal": self.renewal,

@@ -48,7 +48,7 @@ function access({ paused }) {
 function actions(tools) {
   const off = tools.filter((tool) => tool.enabled === false).map((tool) => tool.name);
   if (off.length === 0) {
-    return ok("actions", "All actions are switched on.");
+    return ok("actions", "Nothing the show needs is switched off.");
   }
   const message = `Switched off by the streamer: ${off.join(", ")}.`;
   return off.includes("twitch.start_stream") ? problem("actions", message) : warning("actions", message);

@@ -23,7 +23,7 @@ export function register(api) {
   const client = new ServiceClient(config, sleep);
   const watcher = new JobWatcher(client, createWake(api));
   const calls = new Calls();
-  const tools = new Tools(config, client, watcher, calls);
+  const tools = new Tools(config, client, watcher, calls, entries);
 
   for (const entry of entries) {
     api.registerTool((session) => tools.build(entry, session ?? {}), { name: entry.name });

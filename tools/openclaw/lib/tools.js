@@ -14,13 +14,15 @@ export class Tools {
    * @param client       ServiceClient
    * @param watcher      JobWatcher
    * @param calls        Calls: run ids and approvals by tool call id
+   * @param entries      of tools.json
    */
-  constructor(config, client, watcher, calls) {
+  constructor(config, client, watcher, calls, entries) {
     this.config = config;
     this.client = client;
     this.watcher = watcher;
     this.calls = calls;
     this.askFirst = askFirst(config);
+    this.offAtFirst = new Set(entries.filter((entry) => entry.atFirst === "off").map((entry) => entry.action));
   }
 
   /** The OpenClaw tool for an entry of tools.json. `session` is what OpenClaw knows of who calls. */
@@ -135,7 +137,9 @@ export class Tools {
       return failed(failure, { ready: false });
     }
     const [status, { tools }] = answers.map((answer) => answer.body);
-    return { ok: true, ...judge(status, tools, params, Date.now()) };
+    // What nobody has switched on keeps no show from anything.
+    const expected = tools.filter(({ name, enabled }) => enabled || !this.offAtFirst.has(name));
+    return { ok: true, ...judge(status, expected, params, Date.now()) };
   }
 }
 

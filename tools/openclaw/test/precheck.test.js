@@ -51,6 +51,18 @@ test("a start that is switched off is a problem, another action a warning", () =
   assert.equal(level(off("twitch.create_clip"), "actions"), "warning");
 });
 
+test("what is off until somebody switches it on is no warning", async (t) => {
+  const names = ["twitch.start_stream", "twitch.raid", "twitch.create_clip"];
+  const listed = (off) => ({ body: { ok: true, tools: names.map((name) => ({ name, enabled: !off.includes(name) })) } });
+  let off = ["twitch.raid"];
+  const service = await Service.start(t, ({ path }) => (path === "/status" ? { body: { ok: true, ...good() } } : listed(off)));
+  const gateway = gatewayFor(t, service);
+  assert.equal(level(await gateway.call("twitch_pre_show_check"), "actions"), "ok");
+  off = ["twitch.raid", "twitch.create_clip"];
+  const { summary } = await gateway.call("twitch_pre_show_check");
+  assert.match(summary, /Switched off by the streamer: twitch\.create_clip\./);
+});
+
 for (const state of ["not_configured", "revoked", "unreachable", "unchecked"]) {
   test(`Twitch ${state} warns and keeps nothing from starting`, () => {
     const verdict = judge({ ...good(), twitch: { state } }, tools, {}, NOW);
