@@ -288,7 +288,7 @@ def test_twitch_is_connected_with_a_code_and_disconnected(streamer: Streamer, mo
         streamer.obs.change("policy_run_ad", "ask")
         streamer.refresh()
         assert "run ads" in streamer.text("actions_scopes")
-        assert "channel:edit:commercial: connect again" in streamer.text("status_twitch")
+        assert "lacks channel:edit:commercial" in streamer.text("status_twitch")
         streamer.obs.change("policy_run_ad", "off")
         streamer.sees("actions_scopes", "")
         saved = streamer.saved()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from clawcraft.actions.catalogue import Policy
+from clawcraft.actions.catalogue import ACTIONS, Policy
 from clawcraft.authority.agent_file import AgentFile
 from clawcraft.jobs.store import MAX_ACTIVE_OF_AGENT
 from tests.service.conftest import Studio
@@ -191,7 +191,8 @@ def test_an_agent_sees_what_it_may_and_how_often(two: Two) -> None:
     assert fits("tools", answer)
     assert {tool["name"] for tool in answer["tools"] if tool["enabled"]} == {TITLE, CHAT}
     assert {tool["name"]: tool["policy"] for tool in answer["tools"]}[CHAT] == "ask"
-    assert all(tool["policy"] == "allow" for tool in two.service.get("/tools").json()["tools"])
+    general = {tool["name"]: tool["policy"] for tool in two.service.get("/tools").json()["tools"]}
+    assert general == {action.name: str(action.policy) for action in ACTIONS}
     status = narrow.get("/status").json()
     assert fits("status", status)
     assert status["agent"] == {"name": "narrow", "until": None, "limits_per_min": {TITLE: 1}}

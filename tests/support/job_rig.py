@@ -343,9 +343,9 @@ class JobRig:
         self.approvals.forbid()
 
     def _job_moved(self, job: Job) -> None:
-        self.transitions.append(job)
         self.audit.job_moved(job)
         self.starts.note(job)
+        self.transitions.append(job)
 
     def execute(self, request: Envelope) -> Answer:
         """As the route does."""

@@ -202,7 +202,9 @@ def test_a_session_moves_to_another_connection_without_losing_a_message(
     for number in range(600):
         eventsub.chat(str(number))
         if number % 100 == 50:
-            rig.log.wait_for("events_moved", number // 100)
+            moved = number // 100
+            rig.log.wait_for("events_moved", moved)
+            eventsub.wait_for(lambda: len(eventsub.closed_with) == moved, HANG_S)  # noqa: B023 - it is over by then
             eventsub.reconnect(sim.eventsub_url)
     rig.hears(600)
     rig.log.wait_for("events_moved", 6)

@@ -14,6 +14,7 @@ from clawcraft.actions.catalogue import Policy
 from clawcraft.authority.policy import ChosenPolicies
 from clawcraft.errors import TwitchNotConfigured, TwitchRejected, TwitchUnavailable
 from clawcraft.secrets import Secret, SecretStore, SecretStoreError
+from clawcraft.twitch.channel_sections import ADS_SCOPE
 from clawcraft.twitch.login import DeviceLogin, LoginState
 from clawcraft.twitch.oauth import OAuth
 from clawcraft.twitch.scopes import login_scopes
@@ -168,7 +169,10 @@ def test_the_panel_asks_for_the_scopes_of_what_is_on(rig: Rig) -> None:
     rig.policies["twitch.raid"] = rig.policies["twitch.cancel_raid"] = Policy.ASK
     panel = Panel(rig)
     panel.shown()
-    assert rig.sim.world.devices[0].scopes == ("channel:manage:broadcast", "user:write:chat", "channel:manage:raids")
+    assert rig.sim.world.devices[0].scopes == (
+        *("channel:manage:broadcast", "user:write:chat", "channel:manage:raids"),
+        ADS_SCOPE,
+    )
     rig.twitch.login.cancel()
     assert panel.end() == "cancelled"
 
@@ -275,7 +279,10 @@ def test_the_tool_prints_the_code_waits_and_stores_where_the_service_finds_it(
     tool = Tool(tmp_path / "data", "--client-id", CLIENT_ID, "--auth-url", local.auth_url)
     local.world.wait_for("POST /oauth2/token", 1, 60)
     asked = local.world.devices[0].scopes
-    assert asked == ("channel:manage:broadcast", "user:write:chat", "moderator:manage:announcements")
+    assert asked == (
+        *("channel:manage:broadcast", "user:write:chat", "moderator:manage:announcements"),
+        ADS_SCOPE,
+    )
     with local.world.lock:
         local.world.devices[0].state = "approved"
     status, out, err = tool.ended()

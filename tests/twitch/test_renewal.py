@@ -92,13 +92,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from clawcraft.secrets import Secret, SecretStore
 from clawcraft.twitch.client import Twitch
+from clawcraft.actions.catalogue import ACTIONS
 from tests.support.events import RecordedEvents
 from tests.support.settings import make_settings
 folder, api, auth, client_id, secret, now = sys.argv[1:]
 settings = make_settings(Path(folder), twitch_client_id=client_id, twitch_client_secret=Secret(secret),
                          twitch_api_url=api, twitch_auth_url=auth)
 clock = SimpleNamespace(time=lambda: float(now), monotonic=lambda: float(now))
-twitch = Twitch(lambda: settings, SecretStore(Path(folder)), clock, RecordedEvents(), lambda *_: None, version="test")
+twitch = Twitch(lambda: settings, SecretStore(Path(folder)), clock, RecordedEvents(), lambda *_: None, version="test",
+                policies=lambda: {action.name: action.policy for action in ACTIONS})
 twitch.start()
 threading.Event().wait()
 """
