@@ -218,7 +218,9 @@ class EventSub:
 
     def _answered(self, connection: Connection, opcode: int, payload: bytes) -> bool:
         if opcode == CLOSE:
-            self.closed_with.append(int.from_bytes(payload[:2], "big"))
+            with self._changed:
+                self.closed_with.append(int.from_bytes(payload[:2], "big"))
+                self._changed.notify_all()
             connection.send(frame(CLOSE, payload))
             return False
         if opcode == PING:
