@@ -63,7 +63,7 @@ def test_a_silent_server_times_out_within_the_deadline(show: Show) -> None:
     show.gate.silent()
     failed = show.client.run("twitch.start_stream", "silent")
     assert failed["error"]["code"] == "stream_start_timeout"
-    assert failed["error"]["details"]["timeout_s"] == 5
+    assert failed["error"]["details"]["timeout_s"] == 6
     health_answers(show)
     show.gate.dead()
     show.gate.cut()

@@ -97,7 +97,7 @@ class Desk:
 
         wait_until(pending, "Twitch gave a code")
         window.press("connect")
-        window.appeared(["cancel"], before="client_secret")
+        window.appeared(["cancel"], before="bot_connect")
 
     def save_while_typing(self, window: ScriptsWindow) -> None:
         """Make OBS save the collection: a scene is added in the main window."""

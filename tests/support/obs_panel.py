@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from clawcraft.actions.catalogue import ACTIONS
-from clawcraft.panel.fields import limit_key, policy_key
+from clawcraft.heard import KINDS
+from clawcraft.panel.fields import hear_key, limit_key, policy_key
 from tests.support.real_obs import RealObs
 from tests.support.waiting import insist, wait_until
 
@@ -14,11 +15,13 @@ from tests.support.waiting import insist, wait_until
 BEFORE = ("list", "add", "remove", "reload", "defaults", "edit", "log", "close", "scroll area")
 PANEL = (
     *("refresh", "pause", "keep_paused"),
-    *("client_id", "connect", "client_secret", "client_secret_show", "twitch_store", "channels"),
+    *("client_id", "connect", "bot_connect", "client_secret", "client_secret_show", "twitch_store", "channels"),
     *("token_show", "token_new", "own_token", "own_token_show", "signing", "signing_show", "access_store", "timestamp"),
+    *("agent_name", "agent_add"),
     *map(policy_key, ACTIONS),
     *("rate", *map(limit_key, ACTIONS), "approval_timeout", "countdown"),
-    *("max_minutes", "start_hours", "starts", "scenes", "words", "links"),
+    *("max_minutes", "start_hours", "starts", "scenes", "words", "links", "raid_targets"),
+    *(hear_key(kind) for kind in KINDS),
     *("scene", "start_timeout", "retries"),
     *("port", "bind", "clients"),
 )
