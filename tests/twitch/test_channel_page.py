@@ -23,7 +23,9 @@ READS = ["GET /channels", "GET /streams", "GET /videos", "GET /clips", "GET /cli
 def show(rig: Rig) -> Rig:
     """A running service whose token may see the ads."""
     rig.token.scopes = (*ALL_SCOPES, "channel:read:ads")
-    return rig.start()
+    rig.start()
+    rig.log.wait_for("twitch_connected")  # a page that is read before says that it has no token yet
+    return rig
 
 
 def page(rig: Rig, wait_s: float = HANG_S) -> dict[str, Any]:
