@@ -1,7 +1,9 @@
 """An agent asks to go live in a real OBS: what the streamer sees, what they answer, and what is on air then."""
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,33 +34,44 @@ def rtmp(tmp_path: Path) -> Iterator[RtmpServer]:
 
 @pytest.fixture
 def desk(display: Display, twitch: TwitchSim, tmp_path: Path, rtmp: RtmpServer) -> Iterator[Desk]:
-    desk = Desk(tmp_path, display, twitch, SCRIPT, {**KEYS, "tool_start_countdown_ms": 3000}, server_url=rtmp.url())
+    desk = Desk(tmp_path, display, twitch, SCRIPT, {**KEYS, "tool_start_countdown_ms": 8000}, server_url=rtmp.url())
     with desk.obs:
         wait_for_service(desk.port)
         yield desk
 
 
-def press(desk: Desk, key: str) -> None:
-    desk.obs.display.xdotool("keydown", key)
-    desk.obs.display.xdotool("keyup", key)
+def press(desk: Desk, key: str, counted: Callable[[], Any]) -> None:
+    """Hold a key until it counted: OBS looks at the keyboard 40 times a second, and at nothing in between."""
+    try:
+        insist(lambda: desk.obs.display.xdotool("keyup", key, "sleep", "0.1", "keydown", key), counted, f"{key} counts")
+    finally:
+        desk.obs.display.xdotool("keyup", key)
 
 
-def answered(desk: Desk, agent: ToolClient, job_id: str, key: str) -> dict[str, object]:
+def ask_about_starts(window: ScriptsWindow, agent: ToolClient) -> None:
+    def asked() -> bool:
+        return bool(agent.get("/tools").json()["tools"][0]["policy"] == "ask")
+
+    insist(lambda: window.choose("policy_start_stream", 1), asked, "a start is asked about")
+
+
+def answered(desk: Desk, agent: ToolClient, job_id: str, key: str) -> dict[str, Any]:
     """Press a key until it counted; the job then. A key is nothing before a question can have been seen."""
+    press(desk, key, lambda: agent.job(job_id)["approval"]["state"] != "pending")
+    return agent.job(job_id)
 
-    def job() -> dict[str, object]:
-        return agent.job(job_id)
 
-    insist(lambda: press(desk, key), lambda: job()["approval"]["state"] != "pending", f"{key} answers")  # type: ignore[index]
-    return job()
+def refused(desk: Desk, agent: ToolClient, job_id: str, key: str) -> str:
+    """Press a key until the job has ended; its error code."""
+    press(desk, key, lambda: agent.job(job_id)["status"] in ("done", "failed"))
+    return str(agent.job(job_id).get("error", {}).get("code"))
 
 
 def test_a_start_is_asked_shown_allowed_counted_down_and_then_live(
     desk: Desk, window: ScriptsWindow, rtmp: RtmpServer
 ) -> None:
     agent = desk.agent()
-    window.choose("policy_start_stream", 1)
-    wait_until(lambda: agent.get("/tools").json()["tools"][0]["policy"] == "ask", "a start is asked about")
+    ask_about_starts(window, agent)
     window.press("refresh")
     window.screenshot("ask-me-first", at="policy_create_clip")
 
@@ -68,7 +81,7 @@ def test_a_start_is_asked_shown_allowed_counted_down_and_then_live(
     window.appeared(["question_allow", "question_deny"], before="client_id")
     window.screenshot("the-agent-asks")
     job = answered(desk, agent, job_id, ALLOW)
-    assert (job["status"], job["approval"]["by"]) == ("queued", "hotkey")  # type: ignore[index]
+    assert (job["status"], job["approval"]["by"]) == ("queued", "hotkey")
     assert rtmp.publishers() == []
     window.press("refresh")
     window.screenshot("countdown")
@@ -85,32 +98,30 @@ def test_a_start_is_asked_shown_allowed_counted_down_and_then_live(
 
 def test_denied_expired_paused_and_closed_are_never_live(desk: Desk, window: ScriptsWindow, rtmp: RtmpServer) -> None:
     agent = desk.agent()
-    window.choose("policy_start_stream", 1)
-    wait_until(lambda: agent.get("/tools").json()["tools"][0]["policy"] == "ask", "a start is asked about")
+    ask_about_starts(window, agent)
 
     denied = agent.accept("twitch.start_stream", "denied")
-    answered(desk, agent, denied, DENY)
-    assert agent.ended(denied)["error"]["code"] == "denied_by_operator"
+    assert refused(desk, agent, denied, DENY) == "denied_by_operator"
 
     counting = agent.accept("twitch.start_stream", "counting")
     answered(desk, agent, counting, ALLOW)
-    press(desk, DENY)
-    assert agent.ended(counting)["error"]["code"] == "denied_by_operator"
+    assert refused(desk, agent, counting, DENY) == "denied_by_operator"
 
     paused = agent.accept("twitch.start_stream", "paused")
-    press(desk, PAUSE)
-    assert agent.ended(paused)["error"]["code"] == "paused_by_operator"
-    press(desk, PAUSE)
-    wait_until(lambda: not agent.status()["paused"], "the agent may act")
+    assert refused(desk, agent, paused, PAUSE) == "paused_by_operator"
+    press(desk, PAUSE, lambda: not agent.status()["paused"])
 
     window.type("approval_timeout", "1000")
-    wait_until(
-        lambda: (
-            agent.run("twitch.start_stream", f"expired-{len(desk.logged('question'))}")["error"]["code"]
-            == "approval_expired"
-        ),
-        "silence is a no",
-    )
+    tries = itertools.count()
+
+    def expires() -> bool:
+        """False where the question waits longer than was typed just now: that does not count yet."""
+        expired = agent.accept("twitch.start_stream", f"expired-{next(tries)}")
+        if agent.job(expired, wait_s=5)["status"] != "failed":
+            refused(desk, agent, expired, DENY)
+        return bool(agent.job(expired)["error"]["code"] == "approval_expired")
+
+    wait_until(expires, "silence is a no")
     window.type("approval_timeout", "120000")
     window.press("refresh")
 

@@ -40,7 +40,9 @@ class Display:
     def _start_xvfb(self) -> int:
         read_fd, write_fd = os.pipe()
         # -noreset: else the server resets, and openbox with it, when xdotool is its only client and leaves.
-        command = ["Xvfb", "-displayfd", str(write_fd), "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-noreset"]
+        # -r: no auto-repeat, which makes two keys of one that a busy machine holds down for a moment.
+        command = ["Xvfb", "-displayfd", str(write_fd), "-screen", "0", "1280x800x24", "-nolisten", "tcp"]
+        command += ["-noreset", "-r"]
         with os.fdopen(read_fd) as pipe:
             self._xvfb = Process(command, env=self.env(), pass_fds=[write_fd])
             os.close(write_fd)

@@ -74,14 +74,11 @@ class ScriptsWindow:
         insist(type_path, lambda: self._dialogs() == [], f"the file dialog takes {path}")
         self.settle()
 
-    def select_first_script(self) -> None:
-        self._click(120, 67)
-        self.settle()
-
     def focus(self, name: str) -> None:
         """Tab to a widget; OBS scrolls it into view."""
         self._display.activate(self.window)
         self._click(120, 67)
+        self.settle()  # keys that come while OBS builds the panel anew are lost with the old one
         index = (*BEFORE, *self.widgets).index(name)
         self._display.xdotool("key", "--delay", "8", *["Tab"] * index)
 
@@ -96,11 +93,13 @@ class ScriptsWindow:
         self.focus(name)
         for text in texts:
             self._display.xdotool("key", "ctrl+a", "type", "--delay", "12", text)
+        self.settle()
 
     def copy(self, name: str) -> None:
         """All of a field, to the clipboard."""
         self.focus(name)
         self._display.xdotool("key", "ctrl+a", "ctrl+c")
+        self.settle()
 
     def paste(self, name: str) -> None:
         self.focus(name)
@@ -112,6 +111,7 @@ class ScriptsWindow:
         self.focus(name)
         self._display.xdotool("key", "End")
         self._display.xdotool("type", "--delay", "12", text)
+        self.settle()
 
     def add_scene(self) -> None:
         """The + button of the Scenes dock, and the name it proposes; then back to the Scripts window."""
@@ -123,10 +123,11 @@ class ScriptsWindow:
         wait_until(lambda: not self._display.windows("^Add Scene$"), "the scene is added")
         self._display.activate(self.window)
 
-    def choose(self, name: str, steps: int) -> None:
-        """Go down a list by so many entries, or up."""
+    def choose(self, name: str, index: int) -> None:
+        """An entry of a list, counted from the first one, 0."""
         self.focus(name)
-        self._display.xdotool("key", "--delay", "30", *["Down" if steps > 0 else "Up"] * abs(steps))
+        self._display.xdotool("key", "--delay", "30", "Home", *["Down"] * index)
+        self.settle()
 
     def appeared(self, names: Iterable[str], before: str) -> None:
         """Further widgets stand before this one now."""
@@ -137,12 +138,13 @@ class ScriptsWindow:
         self.widgets = [name for name in self.widgets if name not in names]
 
     def settle(self) -> None:
-        """Until the window stands still, that is until OBS has drawn everything."""
-        pictures: list[bytes] = []
+        """Until OBS has taken every key and drawn everything: it waits for events, and the window stands still."""
+        pictures: list[bytes] = [b""]
 
         def still() -> bool:
-            pictures.append(self._picture())
-            return len(pictures) > 1 and pictures[-1] == pictures[-2]
+            idle = self._obs.ui_thread_sleeps()
+            pictures[:] = pictures[-1], self._picture()
+            return idle and pictures[0] == pictures[1] and self._obs.ui_thread_sleeps()
 
         wait_until(still, "the Scripts window stands still")
 

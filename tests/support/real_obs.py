@@ -144,6 +144,11 @@ class RealObs:
     def thread_count(self) -> int:
         return len(list(Path(f"/proc/{self.pid}/task").iterdir()))
 
+    def ui_thread_sleeps(self) -> bool:
+        """It waits for something, so it has nothing left to do; one that waits for a processor does not sleep."""
+        stat = Path(f"/proc/{self.pid}/task/{self.pid}/stat").read_text()
+        return stat.rpartition(")")[2].split()[0] == "S"
+
     def rss_bytes(self) -> int:
         """Resident memory of the process."""
         status = Path(f"/proc/{self.pid}/status").read_text()
