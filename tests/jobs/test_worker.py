@@ -114,11 +114,11 @@ def test_an_error_becomes_the_jobs_error_whole(rig: JobRig) -> None:
 def test_a_defect_ends_its_job_with_an_incident_and_the_worker_lives_on(
     rig: JobRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(scene: str | None) -> None:
+    def broken(*_args: object) -> None:
         raise KeyError("boom")
 
     with monkeypatch.context() as patch:
-        patch.setattr(rig.stream, "check_scene", broken)
+        patch.setattr(rig.stream, "start", broken)
         job = rig.run(start("r"))
     assert job.error is not None
     assert job.error["code"] == "internal_error"
@@ -199,7 +199,7 @@ def test_at_stop_the_running_job_and_the_queued_end_as_interrupted(rig: JobRig) 
     rig.worker.submit(late)
     assert [code(rig.store.get(id_)) for id_ in (*ids, late.id)] == ["interrupted"] * 6
     assert rig.store.get(ids[0]).started_at is not None
-    assert rig.stream.calls == ["check_scene None", "start None"]
+    assert rig.stream.calls == ["start None"]
     assert rig.worker.stop(HANG_S)
 
 

@@ -102,6 +102,9 @@ class StreamDouble(StreamController):
 
     def check_scene(self, scene: str | None) -> None:
         self.calls.append(f"check_scene {scene}")
+        self._require(scene)
+
+    def _require(self, scene: str | None) -> None:
         if scene is not None and scene not in self.scenes:
             raise SceneNotFound(f"there is no scene {scene!r}", details={"scenes": list(self.scenes)})
 
@@ -111,6 +114,7 @@ class StreamDouble(StreamController):
         self._ends = None
         progress(10, "starting")
         self.calls.append(f"start {scene}")
+        self._require(scene)
         if self.live:
             return {"status": "already_running", "scene": scene, "attempts": 0}
         may()

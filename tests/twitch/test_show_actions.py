@@ -18,6 +18,7 @@ from clawcraft.settings import Settings
 from tests.support.examples import EXAMPLES
 from tests.support.settings import make_settings
 from tests.support.twitch_rig import Rig
+from tests.support.waiting import wait_until
 from twitch_sim.show import AD_PAUSE_S, RAID_S, SAME_SHOUTOUT_S, SHOUTOUT_S
 
 LATER = [action.name.removeprefix("twitch.") for action in ACTIONS if action.policy is Policy.OFF]
@@ -44,7 +45,10 @@ POLL = EXAMPLES["twitch.create_poll"]
 def live(rig: Rig) -> Rig:
     rig.sim.world.go_live()
     rig.sim.world.show.next_ad_at = rig.clock.time() + 600
-    return rig.start()
+    rig.start()
+    # Else the first check of the token may be under way while a test moves the clock, past its deadline.
+    wait_until(lambda: rig.twitch.status()["state"] == "ok", "the token is checked")
+    return rig
 
 
 def refusal(rig: Rig, action: str, args: dict[str, Any] | None = None) -> ClawcraftError:

@@ -29,17 +29,16 @@ def start_stream(context: ActionContext) -> Result:
     warnings: list[str] = []
     result: Result = {}
     scene = args.get("obs_scene")
-    context.progress(2, "checking channel and scene")
     _check_channel(context, result, warnings)
-    # Before the metadata: a start that cannot happen must not have changed the title that viewers see.
-    context.stream.check_scene(scene)
-    context.may()
     if METADATA_ARGS & args.keys():
+        context.progress(2, "checking the scene")
+        # A start that cannot happen must not have changed the title that viewers see.
+        context.stream.check_scene(scene)
+        context.may()
         context.progress(5, "setting title and game on Twitch")
         result["metadata"] = _apply_metadata(context, warnings)
     # Before OBS streams: what Twitch lists now is not what this start will show.
     before = context.twitch.listed_stream(args.get("channel")) if args.get("wait_until_live") else ""
-    context.progress(OBS_FROM, "starting the stream in OBS")
     result.update(context.stream.start(scene, _within(context, OBS_FROM, OBS_TO), context.may))
     if args.get("wait_until_live"):
         context.progress(OBS_TO + 1, "connected; waiting for Twitch to show the channel live")
@@ -55,10 +54,8 @@ def stop_stream(context: ActionContext) -> Result:
     """Gives ``{"status": "stopped" | "already_stopped", …, "reason", "warnings"}``."""
     warnings: list[str] = []
     result: Result = {}
-    context.progress(2, "checking the channel")
     _check_channel(context, result, warnings, ask_twitch=False)
-    context.progress(5, "stopping the stream in OBS")
-    result.update(context.stream.stop(_within(context, 5, 99)))
+    result.update(context.stream.stop(_within(context, 0, 99)))
     return {**result, "reason": context.args.get("reason"), "warnings": warnings}
 
 
@@ -68,6 +65,7 @@ def _check_channel(context: ActionContext, result: Result, warnings: list[str], 
     channel = context.args.get("channel")
     if channel is None:
         return
+    context.progress(1, "checking the channel")
     try:
         context.twitch.check_channel(channel, ask=ask_twitch)
     except (Interrupted, Stopping) as error:

@@ -185,10 +185,9 @@ class StreamController:
         settings = self._settings()
         start = self._running = _Waiting()
         try:
-            progress(30, "preparing the scene")
+            progress(30, "starting the stream in OBS")
             shown = self._orders.show_scene(scene, settings.default_scene, settings.stream_operation_timeout_s)
             self._page.expire()
-            progress(40, "starting the stream")
             found, attempts = self._attempts(start, settings, progress, may)
         finally:
             self._running = None
@@ -203,10 +202,10 @@ class StreamController:
         """Take the stream off air; returns once OBS says so: ``{"status": "stopped" | "already_stopped"}``. Raises
         ClawcraftError."""
         timeout_s = self._settings().stream_operation_timeout_s
-        progress(30, "stopping the stream")
         order = self._orders.stop(timeout_s)
         if order.found is Found.OFFLINE:
             return {"status": "already_stopped"}
+        progress(50, "OBS stops the stream")  # behind the order: it reaches the disk while OBS is at work
         deadline_s = self._clock.monotonic() + timeout_s + self._orders.delay_s()
         if self._wait(lambda now: _is_over(now, order.number), deadline_s):
             return {"status": "stopped"}
