@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from twitch_sim.chat import ChatRules
 from twitch_sim.eventsub import EventSub
-from twitch_sim.shelf import Shelf
+from twitch_sim.shelf import ADS_SCOPE, Shelf
 from twitch_sim.show import SCOPES as SHOW_SCOPES
 from twitch_sim.show import Show
 
@@ -25,7 +25,7 @@ CONFIDENTIAL_CLIENT_ID = "simserver0000000000000000000000"
 CLIENT_SECRET = "simsecret0000000000000000000000"
 ACTION_SCOPES = ("channel:manage:broadcast", "clips:edit", "user:write:chat")
 EVENT_SCOPES = ("user:read:chat", "moderator:read:followers", "channel:read:subscriptions")
-ALL_SCOPES = (*ACTION_SCOPES, *EVENT_SCOPES, *SHOW_SCOPES)
+ALL_SCOPES = (*ACTION_SCOPES, *EVENT_SCOPES, *SHOW_SCOPES, ADS_SCOPE)
 TOKEN_LIFE_S = 4 * 3600.0
 POINTS_PER_MIN = 800
 
