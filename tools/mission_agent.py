@@ -1,4 +1,4 @@
-"""An agent of one mission, for ``tools/mission.py``: sends actions, follows jobs, and holds the service to its contract.
+"""An agent of one mission, for ``tools/mission.py``: sends actions, follows jobs, holds the service to its contract.
 
 Standard library only.
 """

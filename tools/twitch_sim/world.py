@@ -127,14 +127,16 @@ class World:
     """Everything that persists. Public attributes may be changed by a test at any time, under ``lock``.
 
     ``live_delay_s`` and ``offline_delay_s``: how late ``GET /streams`` is when a stream begins and ends.
-    ``ignored_fields``: what ``PATCH /channels`` answers 204 for and leaves as it is. ``banned_words``: a title with one
-    is refused, and all that came with it. ``device_doubts``: so many polls of a pending login are answered with
-    ``invalid device code``. ``chat_drop`` drops every message with that reason; ``chat_rules`` only those that break
-    one. ``too_long_status``: the answer to a message that is too long, which Twitch gives as 400 and as 422.
+    ``lost_clips``: each n-th clip is taken and never made; 0 for none. ``ignored_fields``: what ``PATCH /channels``
+    answers 204 for and leaves as it is. ``banned_words``: a title with one is refused, and all that came with it.
+    ``device_doubts``: so many polls of a pending login are answered with ``invalid device code``. ``chat_drop`` drops
+    every message with that reason; ``chat_rules`` only those that break one. ``too_long_status``: the answer to a
+    message that is too long, which Twitch gives as 400 and as 422.
     """
 
     clock: Clock = field(default_factory=WallClock)
     clip_delay_s: float = 5.0
+    lost_clips: int = 0
     device_interval_s: int = 5
     device_doubts: int = 0
     live_delay_s: float = 0.0
