@@ -318,5 +318,7 @@ _JUDGES: Final[Mapping[str, Callable[[Claim, State, State], str]]] = {
     "heard stream_online": _heard_stream,
     "nothing missed": _all_heard,
 }
+KNOWN: Final = frozenset(_JUDGES)
+"""The kinds that the local Twitch can judge."""
 SETTLING: Final = frozenset({"start_stream", "stop_stream", "on air"})
 """What Twitch knows a moment after OBS: what it is sent has to arrive."""

@@ -26,15 +26,17 @@ class Played:
 
 
 def counted(played: list[Played]) -> str:
-    """The table at the end: for each kind how many claims, and what became of them."""
+    """The table at the end: for each kind how many claims, how many of them say that something was done or not done,
+    and how many are true, as a witness says, are not, or end in a failure."""
     kinds: dict[str, list[Played]] = {}
     for one in played:
         kinds.setdefault(one.claim.kind, []).append(one)
-    lines = [f"{'claims':<19}  {'all':>5}  {'done':>5}  {'not':>5}  {'FALSE':>5}  {'FAIL':>5}"]
+    lines = [f"{'claims':<19}  {'all':>5}  {'done':>5}  {'not':>5}  {'true':>5}  {'FALSE':>5}  {'FAIL':>5}"]
     for kind, ones in [*sorted(kinds.items()), ("all", played)]:
         refused = sum(bool(one.claim.refused) for one in ones)
+        true = sum(one.otherwise == "" for one in ones)
         false = sum(bool(one.otherwise) for one in ones)
         failed = sum(bool(one.failure) for one in ones)
-        row = (len(ones), len(ones) - refused, refused, false, failed)
+        row = (len(ones), len(ones) - refused, refused, true, false, failed)
         lines.append(f"{kind:<19}  " + "  ".join(f"{number:>5}" for number in row))
     return "\n".join(lines)

@@ -8,7 +8,7 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any, Final
 
-from claims import SETTLING, Claim, State, judged
+from claims import KNOWN, SETTLING, Claim, State, judged
 
 TIMEOUT_S: Final = 30.0
 SETTLE_S: Final = 5.0
@@ -29,8 +29,10 @@ class Witness:
         """The id of the message."""
         return str(self._call("eventsub", {"do": "chat", "text": text, "user": user})["result"])
 
-    def judge(self, claim: Claim) -> str:
-        """What Twitch knows otherwise; empty where it knows the same."""
+    def judge(self, claim: Claim) -> str | None:
+        """What Twitch knows otherwise; empty where it knows the same, None where it knows nothing of it."""
+        if claim.kind not in KNOWN:
+            return None
         until = time.monotonic() + (SETTLE_S if claim.kind in SETTLING else 0.0)
         while True:
             after = self.look()

@@ -58,4 +58,4 @@ def test_every_claim_of_a_show_is_true(tmp_path: Path, heard: str) -> None:
     kinds = {claim["claim"]["kind"] for claim in report["claims"]}
     assert {"start_stream", "stop_stream", "heard chat", "nothing missed", "shown stream"} <= kinds
     if MINUTES >= 1:
-        assert {action.key for action in ACTIONS} <= kinds
+        assert {action.key for action in ACTIONS if action.name.startswith("twitch.")} <= kinds

@@ -216,6 +216,7 @@ def test_what_cannot_begin_says_why(studio: Studio) -> None:
         assert TOKEN not in done.stdout + done.stderr
 
 
+ON_TWITCH = {action.key for action in ACTIONS if action.name.startswith("twitch.")}
 ALL_ON = {
     "TOOL_ACTION_POLICY": ",".join(f"{action.key}=allow" for action in ACTIONS),
     "TWITCH_RAID_TARGETS": "friendlyneighbour",
@@ -250,11 +251,23 @@ def test_what_is_switched_on_is_played_and_true(all_on: Studio) -> None:
     _, claims = witnessed(all_on, all_on.url)
     false = [claim for claim in claims if claim["failure"] and claim["claim"]["kind"] != "stop_stream"]
     assert false == []
-    assert {action.key for action in ACTIONS} <= {claim["claim"]["kind"] for claim in claims}
+    assert {claim["claim"]["kind"] for claim in claims} >= ON_TWITCH
 
 
 def test_there_is_a_play_for_each_action() -> None:
     assert {*PLAYS, "twitch.start_stream", "twitch.stop_stream"} >= {action.name for action in ACTIONS}
+
+
+def test_a_question_that_nobody_answers_is_a_no_and_no_failure(tmp_path: Path) -> None:
+    settings = {"TOOL_ACTION_POLICY": "create_marker=ask", "TOOL_APPROVAL_TIMEOUT_MS": "5000"}
+    with Studio(tmp_path / "studio", settings) as studio:
+        assert studio.twitch is not None
+        studio.twitch.world.go_live()
+        done = mission(studio.url, "--json")
+        assert done.returncode == 0, done.stdout
+        refused = {claim["claim"]["kind"]: claim["claim"]["refused"] for claim in json.loads(done.stdout)["claims"]}
+        assert refused["create_marker"] == "approval_expired"
+        assert studio.twitch.world.show.markers == []
 
 
 UNTRUE: dict[str, Body] = {

@@ -18,7 +18,8 @@ ADS_SCOPE = "channel:read:ads"
 @dataclass
 class Shelf:
     """What is there to be read, each row as Twitch gives it. ``clips`` are in Twitch's order, by views; ``page`` is how
-    many of them come at once. Without ``ads`` the channel has none, as one that is no affiliate."""
+    many of them come at once. Without ``ads`` the next one is the show's; without that, too, the channel has none, as
+    one that is no affiliate."""
 
     videos: list[dict[str, Any]] = field(default_factory=list)
     clips: list[dict[str, Any]] = field(default_factory=list)
@@ -72,13 +73,13 @@ def _get_ads(world: World, asked: Asked, token: Token) -> Answer:
         return helix_error(401, "The ID in broadcaster_id must match the user ID found in the request's OAuth token.")
     if ADS_SCOPE not in token.scopes:
         return helix_error(401, f"Missing scope: {ADS_SCOPE}")
-    if world.shelf.ads is None and world.show.next_ad_at is not None:
-        show = world.show
-        row = {"next_ad_at": int(show.next_ad_at or 0), "last_ad_at": 0, "duration": 60, "preroll_free_time": 0}
-        return rows([{**row, "snooze_count": show.snoozes, "snooze_refresh_at": 0}])
-    if world.shelf.ads is None:
+    show = world.show
+    if world.shelf.ads is not None:
+        return rows([world.shelf.ads])
+    if show.next_ad_at is None:
         return helix_error(400, "The broadcaster is not an affiliate or partner.")
-    return rows([world.shelf.ads])
+    row = {"next_ad_at": int(show.next_ad_at), "last_ad_at": 0, "duration": 60, "preroll_free_time": 0}
+    return rows([{**row, "snooze_count": show.snoozes, "snooze_refresh_at": 0}])
 
 
 ENDPOINTS: dict[tuple[str, str], Callable[[World, Asked, Token], Answer]] = {
