@@ -110,6 +110,8 @@ def _started(claim: Claim, before: State, after: State) -> str:
     if found or live is None:
         return found
     newest = _streams(after)[-1]
+    if "title" in live and newest["listed_from"] > claim.at_s:  # EventSub, which is sooner, tells no title
+        return "it is not listed"
     if live["live"]:
         return _unlike(started_at=(live["started_at"], _timestamp(newest["started_at"])))
     shown = newest["listed_from"] < claim.at_s - EDGE_S

@@ -64,6 +64,15 @@ def test_not_shown_live_is_true_until_it_is_listed(world: World, clock: ManualCl
     assert otherwise(world, "start_stream", not_yet) == "it is listed"
 
 
+def test_live_with_a_title_is_true_once_it_is_listed(world: World, clock: ManualClock) -> None:
+    world.go_live()
+    says = live(clock.time())
+    says["live"]["title"] = "My first stream"
+    assert otherwise(world, "start_stream", says) == "it is not listed"
+    clock.advance(80)
+    assert otherwise(world, "start_stream", says) == ""
+
+
 def test_stopped_is_true_once_nothing_is_on_air(world: World) -> None:
     world.go_live()
     assert otherwise(world, "stop_stream", {"status": "stopped"})
