@@ -57,6 +57,10 @@ class SecretStore:
         self.path = folder / self.FILE_NAME
         self._lock = threading.Lock()
 
+    def beside(self, name: str) -> Path:
+        """Where a file lies that belongs to these secrets."""
+        return self.path.with_name(name)
+
     def get(self, name: str) -> Secret | None:
         """The secret stored as ``name``, or None. Raises SecretStoreError."""
         text = self._read().get(name)

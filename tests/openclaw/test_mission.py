@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 import requests
 
+from clawcraft.actions.catalogue import ACTIONS
+from mission_show import PLAYS
 from tests.support.paths import ROOT
 from tests.support.ports import free_port
 from tests.support.studio import TOKEN, Studio
@@ -85,7 +87,7 @@ def changed(studio: Studio, change: Change) -> Iterator[str]:
 def test_a_sound_service_passes_every_check(studio: Studio) -> None:
     done = mission(studio.url, "--json", "--title", "A mission")
     assert done.returncode == 0, done.stdout
-    assert len(report(done)) == 15
+    assert len(report(done)) == 16
     assert studio.stream_state() == "offline"
     assert studio.twitch is not None
     changes = [call for call in studio.twitch.world.calls if call.body == {"title": "A mission"}]
@@ -95,7 +97,7 @@ def test_a_sound_service_passes_every_check(studio: Studio) -> None:
 def test_the_table_names_each_check(studio: Studio) -> None:
     done = mission(studio.url)
     assert done.returncode == 0
-    assert done.stdout.count("\nok  ") == 14
+    assert done.stdout.count("\nok  ") == 16
     assert "queued → running → done, result started" in done.stdout
 
 
@@ -214,14 +216,95 @@ def test_what_cannot_begin_says_why(studio: Studio) -> None:
         assert TOKEN not in done.stdout + done.stderr
 
 
-def test_what_is_switched_on_is_played_too(tmp_path: Path) -> None:
-    later = ("create_marker", "announce", "get_clip")
-    policy = {"TOOL_ACTION_POLICY": ",".join(f"{action}=allow" for action in later)}
-    with Studio(tmp_path / "studio", policy) as studio:
+ON_TWITCH = {action.key for action in ACTIONS if action.name.startswith("twitch.")}
+ALL_ON = {
+    "TOOL_ACTION_POLICY": ",".join(f"{action.key}=allow" for action in ACTIONS),
+    "TWITCH_RAID_TARGETS": "friendlyneighbour",
+    "TWITCH_EVENTS": "chat,stream",
+}
+
+
+@pytest.fixture(scope="module")
+def all_on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    """A studio where everything is allowed and heard, on a channel that is live."""
+    with Studio(tmp_path_factory.mktemp("all-on"), ALL_ON) as studio:
+        assert studio.twitch is not None
+        studio.twitch.play("realistic")
+        world = studio.twitch.world
+        world.live_delay_s = world.clip_delay_s = 0.0
+        world.eventsub.wait_for(lambda: world.eventsub.subscribed(3))
+        yield studio
+
+
+def witnessed(studio: Studio, url: str) -> tuple[int, list[dict[str, Any]]]:
+    """The exit status of a mission with the local Twitch as its witness, and its claims."""
+    assert studio.twitch is not None
+    studio.twitch.show_live(True)
+    target = ("--target", "friendlyneighbour")
+    done = mission(url, "--json", *target, "--witness", studio.twitch.control_url)
+    studio.twitch.show_live(False)
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout)["claims"]
+
+
+def test_what_is_switched_on_is_played_and_true(all_on: Studio) -> None:
+    _, claims = witnessed(all_on, all_on.url)
+    false = [claim for claim in claims if claim["failure"] and claim["claim"]["kind"] != "stop_stream"]
+    assert false == []
+    assert {claim["claim"]["kind"] for claim in claims} >= ON_TWITCH
+
+
+def test_there_is_a_play_for_each_action() -> None:
+    assert {*PLAYS, "twitch.start_stream", "twitch.stop_stream"} >= {action.name for action in ACTIONS}
+
+
+def test_a_question_that_nobody_answers_is_a_no_and_no_failure(tmp_path: Path) -> None:
+    settings = {"TOOL_ACTION_POLICY": "create_marker=ask", "TOOL_APPROVAL_TIMEOUT_MS": "5000"}
+    with Studio(tmp_path / "studio", settings) as studio:
         assert studio.twitch is not None
         studio.twitch.world.go_live()
-        checks = report(mission(studio.url, "--json"))
-        assert all(checks.values())
-        assert {"create marker", "announce", "get clip"} <= checks.keys()
-        show = studio.twitch.world.show
-        assert (len(show.markers), len(show.announcements), len(studio.twitch.world.clips)) == (1, 1, 1)
+        done = mission(studio.url, "--json")
+        assert done.returncode == 0, done.stdout
+        refused = {claim["claim"]["kind"]: claim["claim"]["refused"] for claim in json.loads(done.stdout)["claims"]}
+        assert refused["create_marker"] == "approval_expired"
+        assert studio.twitch.world.show.markers == []
+
+
+UNTRUE: dict[str, Body] = {
+    "set_title": {"current": {"title": "another", "game_id": "0"}},
+    "set_game": {"current": {"title": "Mission check, part 1", "game_id": "27471"}},
+    "set_tags": {"tags": []},
+    "set_labels": {"labels": ["Gambling"]},
+    "post_chat_message": {"message_id": "none of them"},
+    "announce": {"colour": "never"},
+    "create_marker": {"position_s": 7777},
+    "create_clip": {"clip_id": "none of them"},
+    "create_poll": {"poll_id": "none of them"},
+    "shoutout": {"target": "stranger"},
+    "raid": {"target": "stranger"},
+    "cancel_raid": {"status": "no_raid_pending"},
+    "run_ad": {"length_s": 180},
+    "snooze_ad": {"snooze_count": 77},
+}
+
+
+def _untrue(_method: str, path: str, request: Body, status: int, answer: Body) -> int:
+    kind = str(request.get("action", "")).removeprefix("twitch.")
+    if kind in UNTRUE and "result" in answer:
+        answer["result"] |= UNTRUE[kind]
+    if path == "/channel":
+        answer["channel"]["data"]["title"] = "another"
+        answer["stream"]["data"]["live"] = False
+    return status
+
+
+def test_what_is_not_true_is_seen_and_fails_the_mission(tmp_path: Path) -> None:
+    with Studio(tmp_path / "studio", ALL_ON) as studio:
+        assert studio.twitch is not None
+        studio.twitch.play("realistic")
+        studio.twitch.world.live_delay_s = studio.twitch.world.clip_delay_s = 0.0
+        with changed(studio, _untrue) as url:
+            status, claims = witnessed(studio, url)
+    assert status == 1
+    false = {claim["claim"]["kind"] for claim in claims if claim["otherwise"]}
+    assert {*UNTRUE, "shown channel", "shown stream"} - false == set()

@@ -10,7 +10,8 @@ from clawcraft.actions.catalogue import ACTIONS
 from clawcraft.authority.known_secrets import KnownSecrets
 from clawcraft.errors import ClawcraftError, TwitchMissingScope, TwitchRejected, TwitchTokenInvalid
 from clawcraft.secrets import Secret, SecretStore
-from clawcraft.twitch.bot import BOT_SCOPES
+from clawcraft.twitch.bot import BOT_SCOPES, BotSecrets, bot_settings
+from clawcraft.twitch.credentials import CredentialStore
 from tests.support.clock import ManualClock
 from tests.support.studio import TOKEN, Studio
 from tests.support.twitch_rig import Rig, connected
@@ -77,6 +78,15 @@ def test_the_bot_is_checked_hourly_and_renewed_beside_the_streamer(rig: Rig) -> 
     rig.restart()
     assert rig.run("post_chat_message", HELLO)["sender"] == "friendlyneighbour"
     assert rig.run("set_title", {"title": "still the streamer's"})["channel"] == "clawstreamer"
+
+
+def test_the_bot_is_renewed_while_the_streamers_pair_is(rig: Rig) -> None:
+    streamers = CredentialStore(rig.store, lambda: rig.settings)
+    bots = CredentialStore(BotSecrets(rig.store), lambda: bot_settings(rig.settings))
+    with streamers.alone() as first, bots.alone() as second:
+        assert (first, second) == (True, True)
+        with streamers.alone() as again, bots.alone() as also_again:
+            assert (again, also_again) == (False, False)
 
 
 def test_nobody_speaks_in_the_place_of_a_bot_that_was_cut_off(rig: Rig) -> None:

@@ -147,6 +147,30 @@ def test_a_stream_is_listed_late_and_for_a_while_after_its_end(caller: Caller, c
     assert second != first
 
 
+def test_a_clip_is_listed_late_and_each_fourth_never(caller: Caller, clock: ManualClock) -> None:
+    def listed() -> list[str]:
+        asked = {"broadcaster_id": "1001", "started_at": "2000-01-01T00:00:00Z"}
+        return [row["id"] for row in caller.helix("GET", "clips", params=asked).json()["data"]]
+
+    caller.control("scenario", play="realistic")
+    caller.control("live", live=True)
+    made = [caller.helix("POST", "clips", params={"broadcaster_id": "1001"}).json()["data"][0]["id"] for _ in range(8)]
+    assert listed() == []
+    clock.advance(25)
+    assert listed() == [*made[:3], *made[4:7]]
+    clock.advance(3600)
+    [lost] = made[3:4]
+    assert caller.helix("GET", "clips", params={"id": lost}).json()["data"] == []
+
+
+def test_the_next_ad_is_the_one_that_was_put_off(caller: Caller, clock: ManualClock) -> None:
+    caller.control("scenario", play="realistic")
+    caller.control("live", live=True)
+    caller.helix("POST", "channels/ads/schedule/snooze", params={"broadcaster_id": "1001"})
+    [row] = caller.helix("GET", "channels/ads", params={"broadcaster_id": "1001"}).json()["data"]
+    assert (row["next_ad_at"], row["snooze_count"]) == (int(clock.time() + 600 + 300), 2)
+
+
 def test_a_public_refresh_token_works_once_and_ends_everything_the_second_time(caller: Caller) -> None:
     old = Token(**vars(caller.token))
     new = caller.refresh(old).json()

@@ -17,7 +17,7 @@
 |                       | or {"do": "deny"}                         | this user                               |
 | POST /_sim/eventsub   | {"do": "chat", "text": "hi", "user": "x"} | somebody writes; see ``_EVENTSUB``      |
 | GET  /_sim/calls      |                                           | every call received, secrets masked     |
-| GET  /_sim/state      |                                           | channels, chat, clips and the show      |
+| GET  /_sim/state      |                                           | channels, streams, chat, clips, show    |
 """
 
 from collections.abc import Callable, Mapping
@@ -49,7 +49,10 @@ def _run(world: World, faults: Faults, method: str, name: str, body: dict[str, A
         if name == "state":
             channels = {key: asdict(channel) for key, channel in world.channels.items()}
             return {
+                "now": world.clock.time(),
+                "users": {user.id: user.login for user in world.users},
                 "channels": channels,
+                "streams": [asdict(stream) for stream in world.streams],
                 "chat": world.chat,
                 "clips": [asdict(clip) for clip in world.clips],
                 "show": asdict(world.show),

@@ -216,30 +216,32 @@ def _post_clips(world: World, asked: Asked, token: Token) -> Answer:
     if not 5 <= duration <= 60:
         return helix_error(400, "The duration must be between 5 and 60 seconds.")
     clip_id = f"SimulatedClip{secrets.token_hex(6)}"
-    listed_from = world.clock.time() + world.clip_delay_s
+    lost = world.lost_clips and len(world.clips) % world.lost_clips == world.lost_clips - 1
+    listed_from = math.inf if lost else world.clock.time() + world.clip_delay_s
     world.clips.append(Clip(clip_id, broadcaster_id, asked.query.get("title", channel.title), duration, listed_from))
     return rows([{"id": clip_id, "edit_url": f"https://clips.twitch.tv/{clip_id}/edit"}], status=202)
 
 
 def _get_clips(world: World, asked: Asked, _: Token) -> Answer:
-    if "broadcaster_id" in asked.query:
-        return shelf.clips_of(world, asked)
     now = world.clock.time()
-    found = [clip for clip in world.clips if clip.id == asked.query.get("id") and now >= clip.listed_from]
-    return rows(
-        [
-            {
-                "id": clip.id,
-                "url": f"https://clips.twitch.tv/{clip.id}",
-                "embed_url": f"https://clips.twitch.tv/embed?clip={clip.id}",
-                "broadcaster_id": clip.broadcaster_id,
-                "title": clip.title,
-                "duration": clip.duration,
-                "created_at": _timestamp(clip.listed_from),
-            }
-            for clip in found
-        ]
-    )
+    listed = [clip for clip in world.clips if now >= clip.listed_from]
+    if "broadcaster_id" in asked.query:
+        return shelf.clips_of(world, asked, [_clip(clip) for clip in listed])
+    return rows([_clip(clip) for clip in listed if clip.id == asked.query.get("id")])
+
+
+def _clip(clip: Clip) -> dict[str, Any]:
+    return {
+        "id": clip.id,
+        "url": f"https://clips.twitch.tv/{clip.id}",
+        "embed_url": f"https://clips.twitch.tv/embed?clip={clip.id}",
+        "broadcaster_id": clip.broadcaster_id,
+        "creator_name": "ClawStreamer",
+        "title": clip.title,
+        "duration": clip.duration,
+        "view_count": 0,
+        "created_at": _timestamp(clip.listed_from),
+    }
 
 
 def _get_streams(world: World, asked: Asked, _: Token) -> Answer:

@@ -53,6 +53,16 @@ def _ended_still_listed(world: World, _: Faults) -> Mapping[str, str]:
     return _NONE
 
 
+def _realistic(world: World, _: Faults) -> Mapping[str, str]:
+    world.live_delay_s, world.offline_delay_s = 75.0, 120.0
+    world.clip_delay_s, world.lost_clips = 25.0, 4
+    world.stale_reads = 2
+    world.chat_rules = ChatRules(repeat_s=30.0, per_window=20, held_words=("held",), blocked_words=("blocked",))
+    world.show.votes = (5, 3, 1)
+    world.show.next_ad_at = world.clock.time() + 600
+    return _NONE
+
+
 def _timed_out(world: World, _: Faults) -> Mapping[str, str]:
     world.chat_rules = ChatRules(timed_out_until=world.clock.time() + 600)
     return _NONE
@@ -75,8 +85,8 @@ _ROWS: Final = (
     Scenario("prompt", "everything at once, as no real Twitch is (the default)", _world()),
     Scenario(
         "realistic",
-        "a stream is listed 75 s late and for 2 minutes after its end, a clip after 25 s",
-        _world(live_delay_s=75.0, offline_delay_s=120.0, clip_delay_s=25.0),
+        "a stream is listed 75 s late and for 2 minutes after its end, a clip after 25 s or never; chat drops messages",
+        _realistic,
     ),
     Scenario("ended_still_listed", "a stream that is over is listed until the next one is", _ended_still_listed),
     Scenario("late_clips", "a clip is listed after 50 s", _world(clip_delay_s=50.0)),

@@ -18,7 +18,8 @@ ADS_SCOPE = "channel:read:ads"
 @dataclass
 class Shelf:
     """What is there to be read, each row as Twitch gives it. ``clips`` are in Twitch's order, by views; ``page`` is how
-    many of them come at once. Without ``ads`` the channel has none, as one that is no affiliate."""
+    many of them come at once. Without ``ads`` the next one is the show's; without that, too, the channel has none, as
+    one that is no affiliate."""
 
     videos: list[dict[str, Any]] = field(default_factory=list)
     clips: list[dict[str, Any]] = field(default_factory=list)
@@ -48,11 +49,11 @@ def timestamp(unix_s: float) -> str:
     return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def clips_of(world: World, asked: Asked) -> Answer:
-    """``GET /clips?broadcaster_id=``, page by page."""
+def clips_of(world: World, asked: Asked, made: list[dict[str, Any]]) -> Answer:
+    """``GET /clips?broadcaster_id=``, page by page; ``made`` are those that were made here, which nobody has seen."""
     shelf, since = world.shelf, asked.query.get("started_at", "")
     wanted = asked.query["broadcaster_id"]
-    found = [row for row in shelf.clips if row["broadcaster_id"] == wanted and row["created_at"] >= since]
+    found = [row for row in (*shelf.clips, *made) if row["broadcaster_id"] == wanted and row["created_at"] >= since]
     begin = int(asked.query.get("after") or 0)
     end = begin + min(shelf.page, int(asked.query.get("first", "20")))
     pagination = {"cursor": str(end)} if end < len(found) else {}
@@ -72,9 +73,13 @@ def _get_ads(world: World, asked: Asked, token: Token) -> Answer:
         return helix_error(401, "The ID in broadcaster_id must match the user ID found in the request's OAuth token.")
     if ADS_SCOPE not in token.scopes:
         return helix_error(401, f"Missing scope: {ADS_SCOPE}")
-    if world.shelf.ads is None:
+    show = world.show
+    if world.shelf.ads is not None:
+        return rows([world.shelf.ads])
+    if show.next_ad_at is None:
         return helix_error(400, "The broadcaster is not an affiliate or partner.")
-    return rows([world.shelf.ads])
+    row = {"next_ad_at": int(show.next_ad_at), "last_ad_at": 0, "duration": 60, "preroll_free_time": 0}
+    return rows([{**row, "snooze_count": show.snoozes, "snooze_refresh_at": 0}])
 
 
 ENDPOINTS: dict[tuple[str, str], Callable[[World, Asked, Token], Answer]] = {

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from twitch_sim.chat import ChatRules
 from twitch_sim.eventsub import EventSub
-from twitch_sim.shelf import Shelf
+from twitch_sim.shelf import ADS_SCOPE, Shelf
 from twitch_sim.show import SCOPES as SHOW_SCOPES
 from twitch_sim.show import Show
 
@@ -25,7 +25,7 @@ CONFIDENTIAL_CLIENT_ID = "simserver0000000000000000000000"
 CLIENT_SECRET = "simsecret0000000000000000000000"
 ACTION_SCOPES = ("channel:manage:broadcast", "clips:edit", "user:write:chat")
 EVENT_SCOPES = ("user:read:chat", "moderator:read:followers", "channel:read:subscriptions")
-ALL_SCOPES = (*ACTION_SCOPES, *EVENT_SCOPES, *SHOW_SCOPES)
+ALL_SCOPES = (*ACTION_SCOPES, *EVENT_SCOPES, *SHOW_SCOPES, ADS_SCOPE)
 TOKEN_LIFE_S = 4 * 3600.0
 POINTS_PER_MIN = 800
 
@@ -127,14 +127,16 @@ class World:
     """Everything that persists. Public attributes may be changed by a test at any time, under ``lock``.
 
     ``live_delay_s`` and ``offline_delay_s``: how late ``GET /streams`` is when a stream begins and ends.
-    ``ignored_fields``: what ``PATCH /channels`` answers 204 for and leaves as it is. ``banned_words``: a title with one
-    is refused, and all that came with it. ``device_doubts``: so many polls of a pending login are answered with
-    ``invalid device code``. ``chat_drop`` drops every message with that reason; ``chat_rules`` only those that break
-    one. ``too_long_status``: the answer to a message that is too long, which Twitch gives as 400 and as 422.
+    ``lost_clips``: each n-th clip is taken and never made; 0 for none. ``ignored_fields``: what ``PATCH /channels``
+    answers 204 for and leaves as it is. ``banned_words``: a title with one is refused, and all that came with it.
+    ``device_doubts``: so many polls of a pending login are answered with ``invalid device code``. ``chat_drop`` drops
+    every message with that reason; ``chat_rules`` only those that break one. ``too_long_status``: the answer to a
+    message that is too long, which Twitch gives as 400 and as 422.
     """
 
     clock: Clock = field(default_factory=WallClock)
     clip_delay_s: float = 5.0
+    lost_clips: int = 0
     device_interval_s: int = 5
     device_doubts: int = 0
     live_delay_s: float = 0.0

@@ -6,6 +6,7 @@ Its tokens lie beside the streamer's under names of their own, and whoever keeps
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 from clawcraft.secrets import Secret, SecretStore
@@ -26,6 +27,10 @@ class BotSecrets(SecretStore):
     def __init__(self, store: SecretStore) -> None:
         self._store = store
         self.path = store.path
+
+    def beside(self, name: str) -> Path:
+        """Not the streamer's: each pair is renewed by itself, and neither waits for the other."""
+        return self._store.beside(f"bot_{name}")
 
     def get(self, name: str) -> Secret | None:
         return self._store.get(_bots(name))

@@ -105,7 +105,7 @@ class CredentialStore:
         that still waits for its answer. It ends with its holder, however that dies."""
         with contextlib.ExitStack() as held:
             try:
-                held.enter_context(locked(self._store.path.with_name(LOCK_NAME), 0.0))
+                held.enter_context(locked(self._store.beside(LOCK_NAME), 0.0))
             except LockHeld:
                 yield False
                 return

@@ -4,7 +4,7 @@ A public client's refresh token works once, and Twitch answers its second use by
 pair that came in its place is dead then. So none is sent twice blindly. That it is sent is noted durably before. If no
 answer came (OBS was killed, the connection broke) the access token beside it tells: Twitch revokes it when it uses the
 refresh token up, so that while it is valid the refresh token is unused. Another process with the same store, or the
-life of the script before a reload, which may still wait for its answer, holds a lock meanwhile.
+life of the script before a reload, which may still wait for its answer, holds a lock meanwhile: one for each pair.
 
 What can still lose a login, of a public client alone: OBS is killed, or the connection breaks, between Twitch's using
 up the refresh token and our storing the answer. The next refresh is refused then, and the error says why.
