@@ -55,7 +55,8 @@ def test_each_is_off_by_default(rig: Rig) -> None:
     for hour in range(24):
         rig.at(f"2026-03-03T{hour:02d}:30")
         for action in ACTIONS:
-            rig.rails.check(action.name, {**EXAMPLES[action.name], "obs_scene": "Any"})
+            if action.name != SWITCH:
+                rig.rails.check(action.name, {**EXAMPLES[action.name], "obs_scene": "Any"})
             rig.rails.check_time(action.name)
     assert {value for value in rig.rails.status().values() if value} == set()
 
@@ -116,6 +117,16 @@ def test_an_agent_may_show_the_scenes_that_are_listed_and_the_scene_at_start(rig
     assert error.details["allowed"] == ["Game, wide", "Chat"]
 
 
+def test_an_agent_may_switch_to_the_scenes_that_are_listed_and_without_a_list_to_none(rig: Rig) -> None:
+    unlisted = rig.refusal(rig.rails.check, SWITCH, {"obs_scene": "Chat"})
+    assert (unlisted.details["setting"], unlisted.details["allowed"]) == ("TOOL_ALLOWED_SCENES", [])
+    assert "TOOL_ALLOWED_SCENES" in unlisted.hint
+    rig.set(allowed_scenes=("Game, wide", "Chat"), default_scene="Intro")
+    rig.rails.check(SWITCH, {"obs_scene": "Chat"})
+    for scene in ("Intro", "chat"):
+        assert rig.refusal(rig.rails.check, SWITCH, {"obs_scene": scene}).details["allowed"] == ["Game, wide", "Chat"]
+
+
 @pytest.mark.parametrize(("action", "name"), [(START, "title"), (TITLE, "title"), (CHAT, "message")])
 def test_refused_words_and_links_are_looked_for_in_what_viewers_read(rig: Rig, action: str, name: str) -> None:
     rig.set(refused_words=("heck",), refuse_links=True)
@@ -144,6 +155,7 @@ def test_each_text_argument_is_for_viewers_unless_its_schema_says_otherwise() ->
         ("twitch.start_stream", "obs_scene"): TextKind.SCENE,
         ("twitch.set_game", "game"): TextKind.CATEGORY,
         ("twitch.stop_stream", "reason"): TextKind.PRIVATE,
+        (SWITCH, "obs_scene"): TextKind.LISTED_SCENE,
     }
 
 

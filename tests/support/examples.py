@@ -10,4 +10,6 @@ EXAMPLES: Final[Mapping[str, dict[str, Any]]] = {
     "twitch.set_game": {"game": "Just Chatting"},
     "twitch.post_chat_message": {"message": "hi"},
     "twitch.create_clip": {"title": "a fine moment"},
+    "obs.switch_scene": {"obs_scene": "BRB"},
+    "obs.screenshot": {},
 }

@@ -56,7 +56,7 @@ class Action:
     Parameters: ``module`` of this folder holds the handler; ``label`` completes "The agent may …" in the panel;
     ``scope`` is the Twitch scope that it needs; ``policy`` counts until the streamer says otherwise; ``limit`` bounds
     it where the general limit is more than Twitch takes; ``supersedes`` names the action whose earlier jobs end when
-    this one is accepted.
+    this one is accepted; ``unkept`` is a field of its result that is answered and never stored.
     """
 
     name: str
@@ -68,6 +68,7 @@ class Action:
     policy: Policy = Policy.OFF
     limit: Limit | None = None
     supersedes: str | None = None
+    unkept: str | None = None
 
     @property
     def handler(self) -> str:
@@ -83,6 +84,8 @@ class Action:
 _BROADCAST: Final = "channel:manage:broadcast"
 _CHAT: Final = Limit(per_min=40, burst=20)
 """Twitch's own limit for a channel's chat, 20 messages per 30 s."""
+_PICTURES: Final = Limit(per_min=12, burst=4)
+"""OBS draws and codes some frames more for each."""
 
 ACTIONS: Final = (
     # Its scope is for title and game only: a start goes on without.
@@ -95,6 +98,9 @@ ACTIONS: Final = (
     Action("twitch.post_chat_message", Kind.SYNC, "chat", "write in chat", Needs.TWITCH, "user:write:chat",
            Policy.ALLOW, limit=_CHAT),
     Action("twitch.create_clip", Kind.SYNC, "clips", "create clips", Needs.TWITCH, "clips:edit", Policy.ALLOW),
+    Action("obs.switch_scene", Kind.ASYNC, "stage", "switch to the scenes allowed to agents", Needs.OBS),
+    # A picture of the streamer's screen must not lie on a disk for a week.
+    Action("obs.screenshot", Kind.SYNC, "stage", "see what viewers see", Needs.OBS, limit=_PICTURES, unkept="data"),
 )  # fmt: skip
 
 BY_NAME: Final = MappingProxyType({action.name: action for action in ACTIONS})
