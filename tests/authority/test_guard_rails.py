@@ -20,6 +20,7 @@ from tests.support.job_rig import CONTRACT, finished, open_store, start
 from tests.support.settings import make_settings
 
 START, TITLE, CHAT = "twitch.start_stream", "twitch.set_title", "twitch.post_chat_message"
+SWITCH = "obs.switch_scene"
 
 
 class Rig:

@@ -73,9 +73,9 @@ class Pictures:
         }
 
     def release(self, output: Handle) -> None:
-        """Destroys it, and so stops it first."""
+        """Destroys it."""
         if self._get(output).active:
-            self._stop(output)
+            self._recorder.violation("an output was released before it had ended: its end may never come, a hang")
         self._ledger.release(output, PictureOutput)
 
     def _get(self, output: Handle) -> PictureOutput:
@@ -108,7 +108,7 @@ class Pictures:
         output = self._get(handle)
         if output.active and output.frames_left != 0:
             self._recorder.violation("an output of raw video was stopped while a frame is on its way: crash")
-        self._outputs.call(lambda: self._close(output))
+        self._outputs.post(lambda: self._close(output), 1 / FRAMES_PER_S)
 
     # --- the output loop ------------------------------------------------------------------------------------------
 

@@ -9,8 +9,8 @@ from clawcraft.actions.handlers import ActionContext, Result
 
 
 def switch_scene(context: ActionContext) -> Result:
-    """Gives ``{"status": "switched" | "already_shown", "scene", "previous"}``. That the streamer listed the scene is the
-    guard rails' to check, again in the moment of the switch. Raises SceneNotFound with the scenes there are."""
+    """Gives ``{"status": "switched" | "already_shown", "scene", "previous"}``. That the streamer listed the scene is
+    for the guard rails to check, again in the moment of the switch. Raises SceneNotFound with the scenes there are."""
     scene = context.args["obs_scene"]
     context.progress(50, "switching the scene in OBS")
     previous = context.stream.switch_scene(scene, context.may)

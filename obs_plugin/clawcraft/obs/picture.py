@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -80,7 +81,6 @@ class ProgramPictures:
                     finally:
                         output.pause()
                         _drain(connection, native.frame_s() * QUIET_FRAMES + SLICE_S)
-                        output.stop()
         if (picture.width, picture.height) != (width, height):
             raise ObsUnavailable("OBS sent a picture of another size.")
         return picture
@@ -174,6 +174,7 @@ class _Native:
         self._release_data = function(LIBOBS, "obs_data_release", no, void_p)
         self._create = function(LIBOBS, "obs_output_create", void_p, char_p, char_p, void_p, void_p)
         self.start = function(LIBOBS, "obs_output_start", flag, void_p)
+        self.active = function(LIBOBS, "obs_output_active", flag, void_p)
         self.pause = function(LIBOBS, "obs_output_pause", flag, void_p, flag)
         self.stop = function(LIBOBS, "obs_output_stop", no, void_p)
         self.release = function(LIBOBS, "obs_output_release", no, void_p)
@@ -188,7 +189,7 @@ class _Native:
 
     @contextlib.contextmanager
     def output(self, port: int, width: int, height: int, quantizer: int) -> Iterator["_Output"]:
-        """One that runs, and sends to ``port``; released at the end."""
+        """One that runs, and sends to ``port``; stopped and released at the end."""
         texts = {
             # Microseconds: a write of OBS's must not wait for ever.
             "url": f"tcp://127.0.0.1:{port}?timeout=2000000",
@@ -215,7 +216,8 @@ class _Native:
                 raise ObsUnavailable(f"OBS gives no picture: {output.last_error() or 'without a reason'}.")
             yield output
         finally:
-            self.release(address)
+            if output.stop():
+                self.release(address)
 
 
 class _Output:
@@ -228,8 +230,15 @@ class _Output:
     def pause(self) -> None:
         self._native.pause(self._address, True)
 
-    def stop(self) -> None:
+    def stop(self) -> bool:
+        """Whether it has ended. A release while it does would wait for ever for an end that has been told already: one
+        output less is better than a thread less."""
         self._native.stop(self._address)
+        for _ in range(SLICES * 10):
+            if not self._native.active(self._address):
+                return True
+            time.sleep(SLICE_S / 10)
+        return False
 
     def last_error(self) -> str:
         return (self._native.last_error(self._address) or b"").decode("utf-8", "replace").strip().rstrip(".")

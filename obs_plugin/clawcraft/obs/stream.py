@@ -167,7 +167,7 @@ class StreamController:
         self._orders.check_scene(scene, settings.default_scene, settings.stream_operation_timeout_s)
 
     def switch_scene(self, scene: str, may: Callable[[], object]) -> str | None:
-        """Show ``scene``; the one shown before. ``may`` as at a start. Raises SceneNotFound and other ClawcraftError."""
+        """Show ``scene``; the one shown before. ``may`` as at a start. Raises SceneNotFound, other ClawcraftErrors."""
         before = self._orders.switch_scene(scene, may, self._settings().stream_operation_timeout_s)
         self._page.expire()
         return before
