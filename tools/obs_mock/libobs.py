@@ -86,7 +86,7 @@ class Native:
             "obs_frontend_remove_event_callback": self._remove_event_callback,
             "obs_frontend_get_streaming_output": lambda: self._stream.output,
             "obs_output_get_signal_handler": lambda output: output.signals,
-            "obs_output_release": lambda output: output is self._stream.output or self._pictures.release(output),
+            "obs_output_release": self._release_output,
             "signal_handler_connect": self._signal_handler_connect,
             "signal_handler_disconnect": self._signal_handler_disconnect,
             "calldata_get_data": self._calldata_get_data,
@@ -95,6 +95,10 @@ class Native:
             **dict.fromkeys(QT_LOOP_LEVEL, lambda _thread: self._ui.level),
             **dict.fromkeys(QT_MODAL_WIDGET, lambda: self._boxes.topmost),
         }
+
+    def _release_output(self, output: Any) -> None:
+        if output is not self._stream.output:
+            self._pictures.release(output)
 
     def _add_event_callback(self, fn: Any, data: Any) -> None:
         self._events.add_native(self._callback(fn, data, "frontend event"))

@@ -53,13 +53,14 @@ class Pictures:
         self._ledger = ledger
         self._recorder = recorder
         self._scenario = scenario
+        self._total_frames = 0
 
     def functions(self) -> dict[str, Callable[..., Any]]:
         return {
             "obs_get_video": lambda: CANVAS,
             "video_output_get_width": lambda video: video[0],
             "video_output_get_height": lambda video: video[1],
-            "video_output_get_frame_rate": lambda _video: float(FRAMES_PER_S),
+            "video_output_get_total_frames": lambda _video: self._total_frames,
             "obs_data_create": lambda: self._ledger.take(Data()),
             "obs_data_set_string": self._set_text,
             "obs_data_set_int": self._set_number,
@@ -126,7 +127,11 @@ class Pictures:
         self._outputs.post(lambda: self._frame(output), 1 / FRAMES_PER_S)
 
     def _frame(self, output: PictureOutput) -> None:
-        if output.connection is None or output.frames_left == 0:
+        if output.connection is None:
+            return
+        self._outputs.post(lambda: self._frame(output), 1 / FRAMES_PER_S)
+        self._total_frames += 1
+        if output.frames_left == 0:
             return
         if output.frames_left is not None:
             output.frames_left -= 1
@@ -135,7 +140,6 @@ class Pictures:
         detail = self._scenario().picture_bytes * width * height * 4 // (1280 * 720 * quantizer)
         with contextlib.suppress(OSError):  # who reads has gone
             output.connection.sendall(jpeg(width, height, detail))
-        self._outputs.post(lambda: self._frame(output), 1 / FRAMES_PER_S)
 
     def _close(self, output: PictureOutput) -> None:
         output.active = False

@@ -11,7 +11,7 @@ import ctypes
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,8 +25,10 @@ TRIES: Final = ((MAX_SIDE, 4), (MAX_SIDE, 12), (960, 20), (640, 31))
 SLICE_S: Final = 0.05
 SLICES: Final = 60
 """How long OBS has for each try, and to become quiet."""
-QUIET_FRAMES: Final = 4
-"""OBS pauses an output two frames from now; this long without one, there is none in OBS's hands any more."""
+QUIET_FRAMES: Final = 5
+"""A pause takes effect some frames later, and more may wait in OBS; once so many have gone by and none came here, none
+is on its way."""
+QUIET_SLICES: Final = 40
 _READ_BYTES: Final = 1 << 18
 _START_OF_SCAN: Final = 0xDA
 _SIZES: Final = (0xC0, 0xC1, 0xC2)
@@ -80,7 +82,7 @@ class ProgramPictures:
                         picture = self._picture(connection, output)
                     finally:
                         output.pause()
-                        _drain(connection, native.frame_s() * QUIET_FRAMES + SLICE_S)
+                        _drain(connection, native.frames)
         if (picture.width, picture.height) != (width, height):
             raise ObsUnavailable("OBS sent a picture of another size.")
         return picture
@@ -145,14 +147,18 @@ def _fit(width: int, height: int, side: int) -> tuple[int, int]:
     return next(fitted), next(fitted)
 
 
-def _drain(connection: socket.socket, quiet_s: float) -> None:
-    """Until nothing has come for ``quiet_s``: OBS frees what its threads use if it is stopped in the middle of a frame,
-    and hangs if it is stopped while it waits for us to read."""
-    connection.settimeout(quiet_s)
-    with contextlib.suppress(OSError):
-        for _ in range(SLICES * 10):
-            if not connection.recv(_READ_BYTES):
-                return
+def _drain(connection: socket.socket, frames: Callable[[], int]) -> None:
+    """Until no frame is on its way: OBS frees what its threads use if it is stopped in the middle of one, and hangs if
+    it is stopped while it waits for us to read."""
+    quiet_since, slices = frames(), 0
+    with contextlib.suppress(ConnectionError):
+        while slices < QUIET_SLICES and frames() - quiet_since < QUIET_FRAMES:
+            try:
+                if not connection.recv(_READ_BYTES):
+                    return
+                quiet_since = frames()
+            except TimeoutError:
+                slices += 1
 
 
 def _unresponsive() -> ClawcraftError:
@@ -167,7 +173,7 @@ class _Native:
         self._video = function(LIBOBS, "obs_get_video", void_p)
         self._width = function(LIBOBS, "video_output_get_width", ctypes.c_uint32, void_p)
         self._height = function(LIBOBS, "video_output_get_height", ctypes.c_uint32, void_p)
-        self._frame_rate = function(LIBOBS, "video_output_get_frame_rate", ctypes.c_double, void_p)
+        self._frames = function(LIBOBS, "video_output_get_total_frames", ctypes.c_uint32, void_p)
         self._data = function(LIBOBS, "obs_data_create", void_p)
         self._set_text = function(LIBOBS, "obs_data_set_string", no, void_p, char_p, char_p)
         self._set_number = function(LIBOBS, "obs_data_set_int", no, void_p, char_p, ctypes.c_longlong)
@@ -184,8 +190,9 @@ class _Native:
         video = self._video()
         return int(self._width(video)), int(self._height(video))
 
-    def frame_s(self) -> float:
-        return 1.0 / max(1.0, float(self._frame_rate(self._video())))
+    def frames(self) -> int:
+        """How many OBS has handed to all its outputs so far."""
+        return int(self._frames(self._video()))
 
     @contextlib.contextmanager
     def output(self, port: int, width: int, height: int, quantizer: int) -> Iterator["_Output"]:
