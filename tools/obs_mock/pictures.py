@@ -73,11 +73,13 @@ class Pictures:
             "obs_output_get_last_error": lambda output: self._get(output).last_error,
         }
 
-    def release(self, output: Handle) -> None:
+    def release(self, handle: Handle) -> None:
         """Destroys it."""
-        if self._get(output).active:
+        output = self._get(handle)
+        if output.active:
             self._recorder.violation("an output was released before it had ended: its end may never come, a hang")
-        self._ledger.release(output, PictureOutput)
+            self._outputs.post(lambda: self._close(output))
+        self._ledger.release(handle, PictureOutput)
 
     def _get(self, output: Handle) -> PictureOutput:
         return self._ledger.get(output, PictureOutput)
