@@ -113,6 +113,11 @@ class Driver:
             switched += self.ui.call(functools.partial(self.obs.set_scene, names[number % len(names)]), 5.0)
         return switched
 
+    def do_pictures(self, times: int) -> list[tuple[int, int, int]]:
+        """So many pictures, one after the other: width, height and bytes of each."""
+        taken = [self.stream.take_picture() for _ in range(times)]
+        return [(picture.width, picture.height, len(picture.jpeg)) for picture in taken]
+
     def do_pass_ui_queue(self) -> None:
         """Returns once all that was queued before has had its turn."""
         self.ui.call(lambda: None, 5.0)
