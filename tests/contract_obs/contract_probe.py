@@ -344,12 +344,14 @@ def native(result: Any, name: str, *arguments: Any) -> Any:
 
 
 def picture(width: int, height: int, encoder: str) -> dict[str, Any]:
-    """What an output of OBS's own sends that codes the program as JPEG, and how it ends."""
+    """What an output of OBS's own sends that codes the program as JPEGs in parts, and how it ends."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(3)
         data = native(ctypes.c_void_p, "obs_data_create")
         url = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
-        for name, text in {"url": url, "format_name": "mjpeg", "video_encoder": encoder}.items():
+        texts = {"url": url, "format_name": "mpjpeg", "video_encoder": encoder}
+        texts |= {"video_settings": "color_range=pc", "muxer_settings": "flush_packets=1 boundary_tag=between"}
+        for name, text in texts.items():
             native(None, "obs_data_set_string", data, name.encode(), text.encode())
         for name, number in {"scale_width": width, "scale_height": height}.items():
             native(None, "obs_data_set_int", data, name.encode(), number)
@@ -365,9 +367,14 @@ def picture(width: int, height: int, encoder: str) -> dict[str, Any]:
         with connection:
             connection.settimeout(1)
             received = bytearray()
-            while not (ended := received.find(b"\xff\xd9") + 1) and (more := connection.recv(1 << 16)):
+            while received.count(b"--between\r\n") < 2 and (more := connection.recv(1 << 16)):
                 received += more
-            found |= {"begins": received[:2].hex(), "whole": bool(ended)}
+            head, _, rest = received.partition(b"\r\n\r\n")
+            opening, kind, length = head.decode().split("\r\n")
+            name, _, count = length.partition(": ")
+            jpeg = rest[: int(count)]
+            found |= {"head": [opening, kind, name], "jpeg": (jpeg[:2] + jpeg[-2:]).hex()}
+            found["then"] = rest[int(count) :][:13].decode()
             found["paused"] = native(ctypes.c_bool, "obs_output_pause", output, True)
             with contextlib.suppress(TimeoutError):  # a second without a frame: it is paused
                 while connection.recv(1 << 16):

@@ -24,7 +24,7 @@ class Rig:
         data = self.call("obs_data_create")
         texts = {
             "url": f"tcp://127.0.0.1:{listener.getsockname()[1]}",
-            "format_name": "mjpeg",
+            "format_name": "mpjpeg",
             "video_encoder": "mjpeg",
         }
         for name, text in texts.items():

@@ -77,18 +77,6 @@ def test_200_scene_switches_while_another_script_listens_to_events(stage: Stage)
     assert any("obs_other_script.py] heard event" in line for line in stage.obs.process.lines()[mark:])
 
 
-def test_pictures_while_streaming_leave_the_stream_as_it_is(stage: Stage) -> None:
-    assert stage.control.call("start")["status"] == "started"
-    mark = stage.obs.process.mark()
-    pictures = stage.control.call("pictures", times=20)
-    assert {tuple(picture[:2]) for picture in pictures} == {(640, 360)}
-    assert all(500 < size <= 200_000 for _width, _height, size in pictures)
-    assert stage.state() == "live"
-    assert stage.rtmp.publishers() == ["testkey"]
-    assert not [line for line in stage.obs.process.lines()[mark:] if "ffmpeg_data_init failed" in line]
-    assert stage.control.call("stop") == {"status": "stopped"}
-
-
 def test_a_server_that_comes_back_is_reached_by_a_retry(stage: Stage) -> None:
     stage.gate.dead()
     stage.control.call("configure", obs_retries=5)

@@ -1,4 +1,4 @@
-"""OBS's "ffmpeg_output" as far as it sends JPEGs of the program to a socket, reached with ctypes.
+"""OBS's "ffmpeg_output" as far as it sends JPEGs of the program to a socket, in parts, reached with ctypes.
 
 Frames come on the output loop. A real one frees at its stop what its video thread may still use, and does not wait for
 that: whoever stops it has to pause it first, and let the frames pass that are on their way.
@@ -18,6 +18,7 @@ from obs_mock.scenarios import Scenario
 from obs_mock.violations import Recorder
 
 CANVAS = (1920, 1080)
+SETTINGS = {"format_name": "mpjpeg", "video_encoder": "mjpeg"}
 URL = re.compile(r"tcp://127\.0\.0\.1:(\d+)(\?timeout=\d+)?")
 PAUSED_AFTER = 2
 """Frames: so late a pause takes effect."""
@@ -44,6 +45,19 @@ class PictureOutput:
     def text(self, name: str) -> str:
         return str(self.settings.get(name) or "")
 
+    def send(self, data: bytes) -> None:
+        if self.connection is not None:
+            with contextlib.suppress(OSError):  # who reads has gone
+                self.connection.sendall(data)
+
+    def options(self, name: str) -> dict[str, str]:
+        return dict(part.split("=") for part in self.text(name).split())
+
+    @property
+    def opening(self) -> bytes:
+        """What stands before each part."""
+        return f"--{self.options('muxer_settings').get('boundary_tag', 'ffmpeg')}\r\n".encode()
+
 
 class Pictures:
     """The functions that make and run such an output."""
@@ -54,6 +68,7 @@ class Pictures:
         self._recorder = recorder
         self._scenario = scenario
         self._total_frames = 0
+        self._intruder: socket.socket | None = None
 
     def functions(self) -> dict[str, Callable[..., Any]]:
         return {
@@ -117,15 +132,22 @@ class Pictures:
 
     def _connect(self, output: PictureOutput) -> None:
         url = URL.fullmatch(output.text("url"))
-        wrong = (
-            "" if url and {output.text(name) for name in ("format_name", "video_encoder")} == {"mjpeg"} else "settings"
-        )
+        wrong = "" if url and all(output.text(name) == text for name, text in SETTINGS.items()) else "settings"
         error = self._scenario().picture_error or wrong
         if url is None or error:
             output.last_error = error.encode()
             return
-        output.connection = socket.create_connection(("127.0.0.1", int(url[1])))
+        address = ("127.0.0.1", int(url[1]))
+        if self._scenario().picture_intruder:
+            self._intruder = socket.create_connection(address)
+            self._intruder.sendall(self._scenario().picture_intruder)
+        try:
+            output.connection = socket.create_connection(address)
+        except OSError as refused:
+            output.last_error = str(refused).encode()
+            return
         output.active = True
+        output.send(output.opening)
         self._outputs.post(lambda: self._frame(output), 1 / FRAMES_PER_S)
 
     def _frame(self, output: PictureOutput) -> None:
@@ -138,16 +160,23 @@ class Pictures:
         if output.frames_left is not None:
             output.frames_left -= 1
         width, height = output.number("scale_width") or CANVAS[0], output.number("scale_height") or CANVAS[1]
-        quantizer = int(dict(part.split("=") for part in output.text("video_settings").split()).get("qmax", 4))
+        quantizer = int(output.options("video_settings").get("qmax", 4))
         detail = self._scenario().picture_bytes * width * height * 4 // (1280 * 720 * quantizer)
-        with contextlib.suppress(OSError):  # who reads has gone
-            output.connection.sendall(jpeg(width, height, detail))
+        output.send(part(jpeg(width, height, detail)) + output.opening)
 
     def _close(self, output: PictureOutput) -> None:
         output.active = False
+        if self._intruder is not None:
+            self._intruder.close()
+            self._intruder = None
         if output.connection is not None:
             output.connection.close()
             output.connection = None
+
+
+def part(jpeg: bytes) -> bytes:
+    """One part of the stream, without the boundary before it."""
+    return b"Content-type: image/jpeg\r\nContent-length: %d\r\n\r\n%b\r\n" % (len(jpeg), jpeg)
 
 
 def jpeg(width: int, height: int, more_bytes: int = 0) -> bytes:

@@ -53,6 +53,7 @@ class Scenario:
         picture_bytes: how much longer than an empty one a JPEG of the program is, 1280 wide at the quantizer 4.
         picture_error: why OBS gives no picture.
         picture_silent: nothing comes when a picture is wanted.
+        picture_intruder: what another program sends that connects in OBS's place when a picture is wanted.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Scenario:
     picture_bytes: int = 0
     picture_error: str = ""
     picture_silent: bool = False
+    picture_intruder: bytes = b""
 
     def but(self, **changes: object) -> "Scenario":
         """This scenario with changes."""

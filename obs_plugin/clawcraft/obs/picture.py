@@ -4,18 +4,22 @@ OBS's "ffmpeg_output", which records and streams for its users, sends a few fram
 So scaling and coding run in OBS's threads for that, in C; nothing of ours runs on the render or UI thread, nothing
 holds the graphics lock while it waits for the GIL (two threads that do stop OBS for good), and no file is written.
 OBS's own screenshot writes one into the streamer's folder of recordings.
+
+The socket is on loopback, takes one connection and is closed behind it; a secret of this one picture, which OBS is told
+as the boundary of its parts, tells OBS's connection from another program's.
 """
 
 import contextlib
 import ctypes
+import secrets
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 from clawcraft.errors import Busy, ClawcraftError, Interrupted, ObsUnavailable, ObsUnresponsive
+from clawcraft.obs.jpeg import Picture, first_jpeg
 from clawcraft.obs.libobs import LIBOBS, function
 
 MAX_SIDE: Final = 1280
@@ -23,24 +27,12 @@ MAX_BYTES: Final = 200_000
 TRIES: Final = ((MAX_SIDE, 4), (MAX_SIDE, 12), (960, 20), (640, 31))
 """The longer side in pixels, and JPEG's quantizer from 2 (best) to 31: the next where one is too large."""
 SLICE_S: Final = 0.05
-SLICES: Final = 60
-"""How long OBS has for each try, and to become quiet."""
+PATIENCE_S: Final = 5.0
+"""How long OBS has to connect, to send, to become quiet, and to end: each."""
 QUIET_FRAMES: Final = 5
 """A pause takes effect some frames later, and more may wait in OBS; once so many have gone by and none came here, none
 is on its way."""
-QUIET_SLICES: Final = 40
 _READ_BYTES: Final = 1 << 18
-_START_OF_SCAN: Final = 0xDA
-_SIZES: Final = (0xC0, 0xC1, 0xC2)
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One JPEG, and its size in pixels."""
-
-    jpeg: bytes
-    width: int
-    height: int
 
 
 class ProgramPictures:
@@ -53,7 +45,7 @@ class ProgramPictures:
     def take(self) -> Picture:
         """At most MAX_SIDE pixels and MAX_BYTES large; takes about 0.3 s. Raises ObsUnavailable, ObsUnresponsive, Busy,
         Interrupted."""
-        if not self._turn.acquire(timeout=SLICE_S * SLICES):
+        if not self._turn.acquire(timeout=PATIENCE_S):
             raise Busy("another picture is being taken", retry_after_s=1.0)
         try:
             native = _Native()
@@ -73,22 +65,26 @@ class ProgramPictures:
 
     def _try(self, native: "_Native", side: int, quantizer: int) -> Picture:
         width, height = _fit(*native.canvas(), side)
+        boundary = secrets.token_hex(16)
         with socket.create_server(("127.0.0.1", 0), backlog=1) as listener:
             listener.settimeout(SLICE_S)
-            with native.output(listener.getsockname()[1], width, height, quantizer) as output:
+            port = listener.getsockname()[1]
+            with native.output(port, boundary, width, height, quantizer) as output:
                 connection = self._connection(listener, output)
+                listener.close()
                 with connection:
                     try:
-                        picture = self._picture(connection, output)
+                        picture = self._picture(connection, boundary, output)
                     finally:
                         output.pause()
-                        _drain(connection, native.frames)
+                        _drain(connection, output, native.frames)
         if (picture.width, picture.height) != (width, height):
             raise ObsUnavailable("OBS sent a picture of another size.")
         return picture
 
     def _connection(self, listener: socket.socket, output: "_Output") -> socket.socket:
-        for _ in range(SLICES):
+        deadline_s = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline_s:
             self._refuse_when_closed()
             with contextlib.suppress(TimeoutError):
                 return listener.accept()[0]
@@ -96,48 +92,25 @@ class ProgramPictures:
                 raise ObsUnavailable(f"OBS gives no picture: {error}.")
         raise _unresponsive()
 
-    def _picture(self, connection: socket.socket, output: "_Output") -> Picture:
+    def _picture(self, connection: socket.socket, boundary: str, output: "_Output") -> Picture:
         connection.settimeout(SLICE_S)
         received = bytearray()
-        slices = 0
-        while (picture := first_jpeg(received)) is None:
+        deadline_s = time.monotonic() + PATIENCE_S
+        while (picture := first_jpeg(received, boundary)) is None:
             self._refuse_when_closed()
-            try:
-                more = connection.recv(_READ_BYTES)
-            except TimeoutError:
-                slices += 1
-                if slices == SLICES:
-                    raise _unresponsive() from None
-                continue
-            if not more:
-                raise ObsUnavailable(
-                    f"OBS ended before it gave a picture: {output.last_error() or 'without a reason'}."
-                )
-            received += more
+            if time.monotonic() > deadline_s:
+                raise _unresponsive()
+            with contextlib.suppress(TimeoutError):
+                more = _received(connection)
+                if not more:
+                    why = output.last_error() or "without a reason"
+                    raise ObsUnavailable(f"OBS ended before it gave a picture: {why}.")
+                received += more
         return picture
 
     def _refuse_when_closed(self) -> None:
         if self._closed:
             raise Interrupted("The service stopped before there was a picture.")
-
-
-def first_jpeg(data: bytes | bytearray) -> Picture | None:
-    """The first whole JPEG that ``data`` begins with; None while it is not whole. Raises ObsUnavailable if it is
-    none."""
-    place, width, height = 2, 0, 0
-    while place + 9 <= len(data):
-        if data[place] != 0xFF:
-            raise ObsUnavailable("What OBS sent is no JPEG.")
-        code = data[place + 1]
-        length = int.from_bytes(data[place + 2 : place + 4], "big")
-        if code in _SIZES:
-            height, width = (int.from_bytes(data[at : at + 2], "big") for at in (place + 5, place + 7))
-        place += 2 + length
-        if code == _START_OF_SCAN:
-            # Behind this marker a byte FF of the picture has 00 behind it.
-            end = data.find(b"\xff\xd9", place)
-            return None if end < 0 else Picture(bytes(data[: end + 2]), width, height)
-    return None
 
 
 def _fit(width: int, height: int, side: int) -> tuple[int, int]:
@@ -147,22 +120,28 @@ def _fit(width: int, height: int, side: int) -> tuple[int, int]:
     return next(fitted), next(fitted)
 
 
-def _drain(connection: socket.socket, frames: Callable[[], int]) -> None:
+def _received(connection: socket.socket) -> bytes:
+    """What has come; nothing at its end, whoever ended it. Raises TimeoutError."""
+    try:
+        return connection.recv(_READ_BYTES)
+    except ConnectionError:
+        return b""
+
+
+def _drain(connection: socket.socket, output: "_Output", frames: Callable[[], int]) -> None:
     """Until no frame is on its way: OBS frees what its threads use if it is stopped in the middle of one, and hangs if
     it is stopped while it waits for us to read."""
-    quiet_since, slices = frames(), 0
-    with contextlib.suppress(ConnectionError):
-        while slices < QUIET_SLICES and frames() - quiet_since < QUIET_FRAMES:
-            try:
-                if not connection.recv(_READ_BYTES):
-                    return
+    quiet_since, deadline_s = frames(), time.monotonic() + PATIENCE_S
+    while output.active() and frames() - quiet_since < QUIET_FRAMES and time.monotonic() < deadline_s:
+        with contextlib.suppress(TimeoutError):
+            if _received(connection):
                 quiet_since = frames()
-            except TimeoutError:
-                slices += 1
+            else:
+                time.sleep(SLICE_S)
 
 
 def _unresponsive() -> ClawcraftError:
-    return ObsUnresponsive(f"OBS gave no picture within {SLICE_S * SLICES:g} s.", hint="Try again in a few seconds.")
+    return ObsUnresponsive(f"OBS gave no picture within {PATIENCE_S:g} s.", hint="Try again in a few seconds.")
 
 
 class _Native:
@@ -195,16 +174,16 @@ class _Native:
         return int(self._frames(self._video()))
 
     @contextlib.contextmanager
-    def output(self, port: int, width: int, height: int, quantizer: int) -> Iterator["_Output"]:
+    def output(self, port: int, boundary: str, width: int, height: int, quantizer: int) -> Iterator["_Output"]:
         """One that runs, and sends to ``port``; stopped and released at the end."""
         texts = {
             # Microseconds: a write of OBS's must not wait for ever.
             "url": f"tcp://127.0.0.1:{port}?timeout=2000000",
-            "format_name": "mjpeg",
+            "format_name": "mpjpeg",
             "video_encoder": "mjpeg",
-            # FFmpeg wants to be told that the range of OBS's colours is meant.
-            "video_settings": f"qmin={quantizer} qmax={quantizer} strict=unofficial",
-            "muxer_settings": "flush_packets=1",
+            # JPEG's full range, to which OBS scales; FFmpeg codes nothing for a JPEG that claims the canvas's own.
+            "video_settings": f"qmin={quantizer} qmax={quantizer} color_range=pc",
+            "muxer_settings": f"flush_packets=1 boundary_tag={boundary}",
         }
         data = self._data()
         try:
@@ -237,15 +216,19 @@ class _Output:
     def pause(self) -> None:
         self._native.pause(self._address, True)
 
+    def active(self) -> bool:
+        return bool(self._native.active(self._address))
+
     def stop(self) -> bool:
         """Whether it has ended. A release while it does would wait for ever for an end that has been told already: one
         output less is better than a thread less."""
         self._native.stop(self._address)
-        for _ in range(SLICES * 10):
-            if not self._native.active(self._address):
-                return True
+        deadline_s = time.monotonic() + PATIENCE_S
+        while self.active():
+            if time.monotonic() > deadline_s:
+                return False
             time.sleep(SLICE_S / 10)
-        return False
+        return True
 
     def last_error(self) -> str:
         return (self._native.last_error(self._address) or b"").decode("utf-8", "replace").strip().rstrip(".")
