@@ -28,10 +28,11 @@ from clawcraft.errors import (
     Superseded,
 )
 from clawcraft.obs.failures import start_failure
+from clawcraft.obs.jpeg import Picture
 from clawcraft.obs.libobs import Libobs, LibobsMissing
 from clawcraft.obs.observer import Observer
 from clawcraft.obs.orders import Found, Order, Orders
-from clawcraft.obs.picture import Picture, ProgramPictures
+from clawcraft.obs.picture import ProgramPictures
 from clawcraft.obs.port import ObsPort, ProgressSink
 from clawcraft.obs.status import StatusPage
 from clawcraft.obs.stream_state import Owner, Phase, Start, StreamState
