@@ -345,7 +345,7 @@ class Settings:
         "",
         _scenes,
         "The only scenes an agent may show, besides the scene at start, separated by semicolons (so none with one in"
-        " its name).",
+        " its name). While it is empty, a start may show any, and obs.switch_scene none.",
         rail=True,
     ).field()
     refused_words: tuple[str, ...] = Setting(

@@ -20,6 +20,7 @@ from tests.support.job_rig import CONTRACT, finished, open_store, start
 from tests.support.settings import make_settings
 
 START, TITLE, CHAT = "twitch.start_stream", "twitch.set_title", "twitch.post_chat_message"
+SWITCH = "obs.switch_scene"
 
 
 class Rig:
@@ -55,7 +56,7 @@ def test_each_is_off_by_default(rig: Rig) -> None:
     for hour in range(24):
         rig.at(f"2026-03-03T{hour:02d}:30")
         for action in ACTIONS:
-            if action.name == RAID:  # which is possible nowhere until the streamer says where
+            if action.name in (RAID, SWITCH):  # which are possible nowhere until the streamer says where
                 continue
             rig.rails.check(action.name, {**EXAMPLES[action.name], "obs_scene": "Any"})
             rig.rails.check_time(action.name)
@@ -118,6 +119,16 @@ def test_an_agent_may_show_the_scenes_that_are_listed_and_the_scene_at_start(rig
     assert error.details["allowed"] == ["Game, wide", "Chat"]
 
 
+def test_an_agent_may_switch_to_the_scenes_that_are_listed_and_without_a_list_to_none(rig: Rig) -> None:
+    unlisted = rig.refusal(rig.rails.check, SWITCH, {"obs_scene": "Chat"})
+    assert (unlisted.details["setting"], unlisted.details["allowed"]) == ("TOOL_ALLOWED_SCENES", [])
+    assert "TOOL_ALLOWED_SCENES" in unlisted.hint
+    rig.set(allowed_scenes=("Game, wide", "Chat"), default_scene="Intro")
+    rig.rails.check(SWITCH, {"obs_scene": "Chat"})
+    for scene in ("Intro", "chat"):
+        assert rig.refusal(rig.rails.check, SWITCH, {"obs_scene": scene}).details["allowed"] == ["Game, wide", "Chat"]
+
+
 @pytest.mark.parametrize(("action", "name"), [(START, "title"), (TITLE, "title"), (CHAT, "message")])
 def test_refused_words_and_links_are_looked_for_in_what_viewers_read(rig: Rig, action: str, name: str) -> None:
     rig.set(refused_words=("heck",), refuse_links=True)
@@ -146,6 +157,7 @@ def test_each_text_argument_is_for_viewers_unless_its_schema_says_otherwise() ->
         ("twitch.start_stream", "obs_scene"): TextKind.SCENE,
         ("twitch.set_game", "game"): TextKind.CATEGORY,
         ("twitch.stop_stream", "reason"): TextKind.PRIVATE,
+        (SWITCH, "obs_scene"): TextKind.LISTED_SCENE,
     }
 
 

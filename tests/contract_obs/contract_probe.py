@@ -4,6 +4,7 @@ Loaded by the real OBS and by the fake. Its setting ``port`` is a socket of the 
 there as one JSON line, and each line from there names a step, run on the probe's own thread (or on the UI thread).
 """
 
+import contextlib
 import ctypes
 import functools
 import json
@@ -333,6 +334,59 @@ def error_of(fn: Callable[[], Any]) -> str:
     return "nothing"
 
 
+def native(result: Any, name: str, *arguments: Any) -> Any:
+    """A C function of OBS's, called; texts and flags as they are, whole numbers and pointers as addresses."""
+    function = getattr(ctypes.CDLL(None), name)
+    kinds = {bytes: ctypes.c_char_p, bool: ctypes.c_bool}
+    function.argtypes = [kinds.get(type(argument), ctypes.c_void_p) for argument in arguments]
+    function.restype = result
+    return function(*arguments)
+
+
+def picture(width: int, height: int, encoder: str) -> dict[str, Any]:
+    """What an output of OBS's own sends that codes the program as JPEGs in parts, and how it ends."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(3)
+        data = native(ctypes.c_void_p, "obs_data_create")
+        url = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+        texts = {"url": url, "format_name": "mpjpeg", "video_encoder": encoder}
+        texts |= {"video_settings": "color_range=pc", "muxer_settings": "flush_packets=1 boundary_tag=between"}
+        for name, text in texts.items():
+            native(None, "obs_data_set_string", data, name.encode(), text.encode())
+        for name, number in {"scale_width": width, "scale_height": height}.items():
+            native(None, "obs_data_set_int", data, name.encode(), number)
+        output = native(ctypes.c_void_p, "obs_output_create", b"ffmpeg_output", b"contract picture", data, None)
+        native(None, "obs_data_release", data)
+        found: dict[str, Any] = {"started": native(ctypes.c_bool, "obs_output_start", output)}
+        try:
+            connection, _address = listener.accept()
+        except TimeoutError:
+            error = native(ctypes.c_char_p, "obs_output_get_last_error", output)
+            native(None, "obs_output_release", output)
+            return {**found, "error": bool(error)}
+        with connection:
+            connection.settimeout(1)
+            received = bytearray()
+            while received.count(b"--between\r\n") < 2 and (more := connection.recv(1 << 16)):
+                received += more
+            head, _, rest = received.partition(b"\r\n\r\n")
+            opening, kind, length = head.decode().split("\r\n")
+            name, _, count = length.partition(": ")
+            jpeg = rest[: int(count)]
+            found |= {"head": [opening, kind, name], "jpeg": (jpeg[:2] + jpeg[-2:]).hex()}
+            found["then"] = rest[int(count) :][:13].decode()
+            found["paused"] = native(ctypes.c_bool, "obs_output_pause", output, True)
+            with contextlib.suppress(TimeoutError):  # a second without a frame: it is paused
+                while connection.recv(1 << 16):
+                    pass
+            native(None, "obs_output_stop", output)
+            while native(ctypes.c_bool, "obs_output_active", output):
+                pass
+            found["at_end"] = len(connection.recv(1 << 16))
+        native(None, "obs_output_release", output)
+    return found
+
+
 STEPS: dict[str, Callable[..., Any]] = {
     "start": lambda: obs.obs_frontend_streaming_start(),
     "stop": lambda: obs.obs_frontend_streaming_stop(),
@@ -355,6 +409,7 @@ STEPS: dict[str, Callable[..., Any]] = {
     "log": lambda: obs.script_log(obs.LOG_INFO, "contract probe speaks"),
     "api": api,
     "refuses": refuses,
+    "picture": picture,
 }
 
 

@@ -22,4 +22,6 @@ EXAMPLES: Final[Mapping[str, dict[str, Any]]] = {
     "twitch.snooze_ad": {},
     "twitch.create_poll": {"title": "Which boss?", "choices": ["this", "that"], "duration": 60},
     "twitch.end_poll": {},
+    "obs.switch_scene": {"obs_scene": "BRB"},
+    "obs.screenshot": {},
 }

@@ -5,6 +5,7 @@ fake one the test takes ``driver`` itself. Settings: ``plugin_dir`` (where the p
 listen), ``tasks_at_unload`` (how many UI tasks to leave in OBS's queue when the script is unloaded).
 """
 
+import base64
 import contextlib
 import functools
 import gc
@@ -112,6 +113,11 @@ class Driver:
         for number in range(times):
             switched += self.ui.call(functools.partial(self.obs.set_scene, names[number % len(names)]), 5.0)
         return switched
+
+    def do_pictures(self, times: int) -> list[tuple[int, int, str]]:
+        """So many pictures, one after the other: width, height, and the JPEG in base64."""
+        taken = [self.stream.take_picture() for _ in range(times)]
+        return [(picture.width, picture.height, base64.b64encode(picture.jpeg).decode("ascii")) for picture in taken]
 
     def do_pass_ui_queue(self) -> None:
         """Returns once all that was queued before has had its turn."""

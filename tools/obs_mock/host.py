@@ -24,6 +24,7 @@ from obs_mock.libobs import Native, patched
 from obs_mock.lifecycle import Script
 from obs_mock.loops import Loop
 from obs_mock.output import Boxes
+from obs_mock.pictures import Pictures
 from obs_mock.properties import PropertiesApi, Property
 from obs_mock.scenarios import SCENARIOS, Scenario, Timings
 from obs_mock.scripting import Scripting
@@ -170,6 +171,7 @@ class MockObs:
             self._events,
             self._boxes,
             self.budget,
+            Pictures(self._outputs, self._ledger, self.recorder, lambda: self.stream.scenario),
         )
         self._native = native
         self._started = True

@@ -19,6 +19,7 @@ from obs_mock.constants import OBS_TASK_UI
 from obs_mock.frontend import Events
 from obs_mock.loops import Loop
 from obs_mock.output import Boxes
+from obs_mock.pictures import Pictures
 from obs_mock.scenarios import Scenario
 from obs_mock.scripting import NativeCallback
 from obs_mock.signals import CALLDATA, SignalHandler
@@ -62,7 +63,9 @@ class Native:
         events: Events,
         boxes: Boxes,
         budget: UiBudget,
+        pictures: Pictures,
     ) -> None:
+        self._pictures = pictures
         self._events = events
         self._boxes = boxes
         self._budget = budget
@@ -83,14 +86,19 @@ class Native:
             "obs_frontend_remove_event_callback": self._remove_event_callback,
             "obs_frontend_get_streaming_output": lambda: self._stream.output,
             "obs_output_get_signal_handler": lambda output: output.signals,
-            "obs_output_release": lambda _output: None,
+            "obs_output_release": self._release_output,
             "signal_handler_connect": self._signal_handler_connect,
             "signal_handler_disconnect": self._signal_handler_disconnect,
             "calldata_get_data": self._calldata_get_data,
+            **self._pictures.functions(),
             **dict.fromkeys(QT_CURRENT_THREAD, lambda: 1),
             **dict.fromkeys(QT_LOOP_LEVEL, lambda _thread: self._ui.level),
             **dict.fromkeys(QT_MODAL_WIDGET, lambda: self._boxes.topmost),
         }
+
+    def _release_output(self, output: Any) -> None:
+        if output is not self._stream.output:
+            self._pictures.release(output)
 
     def _add_event_callback(self, fn: Any, data: Any) -> None:
         self._events.add_native(self._callback(fn, data, "frontend event"))

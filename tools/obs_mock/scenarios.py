@@ -50,6 +50,10 @@ class Scenario:
         event_first: the STARTED or STOPPED event overtakes the signal; both orders happen in OBS.
         window_visible: a failure opens a box that blocks until clicked.
         libobs: libobs can be reached with ctypes.
+        picture_bytes: how much longer than an empty one a JPEG of the program is, 1280 wide at the quantizer 4.
+        picture_error: why OBS gives no picture.
+        picture_silent: nothing comes when a picture is wanted.
+        picture_intruder: what another program sends that connects in OBS's place when a picture is wanted.
     """
 
     name: str
@@ -74,6 +78,10 @@ class Scenario:
     event_first: bool = False
     window_visible: bool = True
     libobs: bool = True
+    picture_bytes: int = 0
+    picture_error: str = ""
+    picture_silent: bool = False
+    picture_intruder: bytes = b""
 
     def but(self, **changes: object) -> "Scenario":
         """This scenario with changes."""

@@ -56,7 +56,7 @@ class Action:
     Parameters: ``module`` of this folder holds the handler; ``label`` completes "The agent may …" in the panel;
     ``scope`` is the Twitch scope that it needs; ``policy`` counts until the streamer says otherwise; ``limit`` bounds
     it where the general limit is more than Twitch takes; ``supersedes`` names the action whose earlier jobs end when
-    this one is accepted.
+    this one is accepted; ``unkept`` is a field of its result that is answered and never stored.
     """
 
     name: str
@@ -68,6 +68,7 @@ class Action:
     policy: Policy = Policy.OFF
     limit: Limit | None = None
     supersedes: str | None = None
+    unkept: str | None = None
 
     @property
     def handler(self) -> str:
@@ -85,6 +86,8 @@ _CHAT: Final = Limit(per_min=40, burst=20)
 """Twitch's own limit for a channel's chat, 20 messages per 30 s."""
 _ONE_A_MINUTE: Final = Limit(per_min=1, burst=1)
 """What viewers cannot overlook; Twitch takes 10 raids in 10 minutes, and an ad every 8."""
+_PICTURES: Final = Limit(per_min=12, burst=4)
+"""OBS draws and codes some frames more for each."""
 
 ACTIONS: Final = (
     # Its scope is for title and game only: a start goes on without.
@@ -117,6 +120,9 @@ ACTIONS: Final = (
     Action("twitch.create_poll", Kind.SYNC, "polls", "create polls", Needs.TWITCH, "channel:manage:polls",
            limit=_ONE_A_MINUTE),
     Action("twitch.end_poll", Kind.SYNC, "polls", "end a poll", Needs.TWITCH, "channel:manage:polls"),
+    Action("obs.switch_scene", Kind.ASYNC, "stage", "switch to the scenes allowed to agents", Needs.OBS),
+    # A picture of the streamer's screen must not lie on a disk for a week.
+    Action("obs.screenshot", Kind.SYNC, "stage", "see what viewers see", Needs.OBS, limit=_PICTURES, unkept="data"),
 )  # fmt: skip
 
 BY_NAME: Final = MappingProxyType({action.name: action for action in ACTIONS})

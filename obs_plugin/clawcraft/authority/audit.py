@@ -72,7 +72,7 @@ class AuditTrail:
         if job.approval is not None and said and (job.approval.state is ApprovalState.ALLOWED) != job.status.ended:
             self.decided(job, str(job.approval.state), str(job.approval.by))
         if job.status.ended:
-            self._end(job.id, job.result, job.error)
+            self._end(job.id, job.storable().result, job.error)
         if job.started_at is not None or (job.approval is not None and not job.is_pending):
             self._file.store()
 

@@ -20,6 +20,8 @@ class TextKind(StrEnum):
     FOR_VIEWERS = "for viewers"
     """Viewers read it, in the agent's own words."""
     SCENE = "scene"
+    LISTED_SCENE = "listed scene"
+    """Only what the streamer listed: where a scene comes without a list, none."""
     CATEGORY = "category"
     """Viewers read it, but the name is Twitch's own; some are words or domains that a streamer may well refuse."""
     PRIVATE = "private"
@@ -49,6 +51,8 @@ class GuardRails:
         for name, kind, text in self._texts_of(action, args):
             if kind is TextKind.SCENE:
                 _check_scene(settings, text)
+            elif kind is TextKind.LISTED_SCENE:
+                _check_listed(settings, text)
             elif kind is TextKind.FOR_VIEWERS:
                 _check_words(settings, name, text)
                 _check_links(settings, name, text)
@@ -119,13 +123,28 @@ class GuardRails:
 def _check_scene(settings: Settings, scene: str) -> None:
     allowed = settings.allowed_scenes
     # The default scene is the streamer's own choice.
-    if not allowed or scene in allowed or scene == settings.default_scene:
+    if allowed and scene != settings.default_scene:
+        _check_listed(settings, scene)
+
+
+def _check_listed(settings: Settings, scene: str) -> None:
+    allowed = settings.allowed_scenes
+    if scene in allowed:
         return
+    if not allowed:
+        raise _refused(
+            "TOOL_ALLOWED_SCENES",
+            "allowed_scenes",
+            "the streamer has not listed any scene that agents may switch to",
+            "Tell the user: the list is Scenes allowed in the OBS script panel, or TOOL_ALLOWED_SCENES.",
+            scene=scene,
+            allowed=[],
+        )
     raise _refused(
         "TOOL_ALLOWED_SCENES",
         "allowed_scenes",
         f"the streamer does not let agents show the scene {scene!r}",
-        "Use one of details.allowed, exactly as written, or leave the scene out.",
+        "Use one of details.allowed, exactly as written.",
         scene=scene,
         allowed=list(allowed),
     )

@@ -7,6 +7,7 @@ from typing import Any, Final
 from clawcraft.errors import ClawcraftError
 from clawcraft.jobs.model import Envelope, Job
 from clawcraft.jobs.plain import plain
+from clawcraft.jobs.unkept import storable
 
 REPLAYED: Final = "Idempotent-Replayed"
 
@@ -18,6 +19,13 @@ class Answer:
     status: int
     body: Mapping[str, Any]
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    def storable(self) -> "Answer":
+        """The same answer as far as it may be stored."""
+        result = self.body.get("result")
+        if result is None:
+            return self
+        return replace(self, body={**self.body, "result": storable(self.body["action"], result)})
 
     def replayed(self) -> "Answer":
         """The same answer, marked as one given before."""

@@ -102,6 +102,6 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001 - a defect of a handler is an answer, and its traceback a log entry
             ids = {"action": envelope.action, "request_id": envelope.request_id, "agent_id": envelope.agent_id}
             answer = failed(envelope, incident(self._log, error, **ids))
-        self._ended(entry, answer)
+        self._ended(entry, answer.storable())
         self._idempotency.settle(run, answer, keep=keep)
         return answer

@@ -175,7 +175,7 @@ class Idempotency:
             self._changed.notify_all()
             try:
                 if keep:
-                    self._store.answers.finish(key, answer.status, answer.body)
+                    self._store.answers.finish(key, answer.status, answer.storable().body)
                 else:
                     self._store.answers.discard(key)
             except (StorageUnavailable, Stopping) as error:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from clawcraft.clock import rfc3339
 from clawcraft.errors import ApprovalExpired
 from clawcraft.jobs.plain import plain, plain_text
+from clawcraft.jobs.unkept import storable
 
 RequestKey = tuple[str, str]
 """Holder and request_id: each holder counts its own."""
@@ -197,6 +198,13 @@ class Job:
             raise IllegalTransition(f"job {self.id}: progress while {self.status}")
         percent = min(99, max(self.progress.percent, percent))
         return replace(self, progress=Progress(percent, plain_text(message), now_s))
+
+    def storable(self) -> "Job":
+        """The same job as far as it may be stored."""
+        if self.result is None:
+            return self
+        result = storable(self.action, self.result)
+        return self if result is self.result else replace(self, result=result)
 
     def to_json(self) -> dict[str, Any]:
         """The contract's ``job`` object; ``result`` or ``error`` is there once the job ended."""

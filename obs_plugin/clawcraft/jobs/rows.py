@@ -30,6 +30,7 @@ FILTERS: Final = ("status", "action", "mission_id", "correlation_id", "holder")
 
 def to_row(job: Job) -> dict[str, Any]:
     """The values of COLUMNS by name, for INSERT and UPDATE."""
+    job = job.storable()
     return {
         **{name: getattr(job, name) for name in _AS_THEY_ARE},
         "args": _dump(job.args),

@@ -11,6 +11,7 @@ import hashlib
 import sqlite3
 import threading
 import uuid
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,8 @@ MAX_ACTIVE_OF_AGENT: Final = 64
 ROOM_FOR_STOPS: Final = 16
 """Beyond these, for each holder: whoever filled its queue can still stop the stream."""
 ENDED_IN_MEMORY: Final = 256
+WHOLE_IN_MEMORY: Final = 4
+"""Of these, with the part of the result that is not stored: a picture is large."""
 QUEUE_FULL_RETRY_S: Final = 5.0
 SWEEP_BATCH: Final = 50
 SWEEP_PAUSE_S: Final = 0.005
@@ -82,6 +85,7 @@ class JobStore:
         """Every job that has not ended, and those ended whose end is not on disk yet."""
         self._ended: dict[str, Job] = {}
         """The ENDED_IN_MEMORY jobs that ended last, oldest first."""
+        self._whole: deque[str] = deque()
         self._unsaved: dict[str, Job] = {}
         self._changed = threading.Condition()
         self._woken = False
@@ -359,12 +363,23 @@ class JobStore:
                     self._active[job.id] = job
                     continue
                 self._ended[job.id] = job
+                self._keep_few_whole(job)
                 self._active.pop(job.id, None)
                 if len(self._ended) > ENDED_IN_MEMORY:
                     del self._ended[next(iter(self._ended))]
         if any(job.status.ended for job in jobs):
             with self._changed:
                 self._changed.notify_all()
+
+    def _keep_few_whole(self, job: Job) -> None:
+        """What is not stored can be read from memory for a while: whoever asked for it polls."""
+        if job.storable() is job:
+            return
+        self._whole.append(job.id)
+        if len(self._whole) > WHOLE_IN_MEMORY:
+            earlier = self._ended.get(self._whole.popleft())
+            if earlier is not None:
+                self._ended[earlier.id] = earlier.storable()
 
     def _write(self, connection: sqlite3.Connection, job: Job) -> None:
         """One that cannot be written, whatever the disk is like, must not keep the others from being written: its row

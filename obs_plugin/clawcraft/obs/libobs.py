@@ -19,22 +19,22 @@ EVENT: Final = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p)
 SIGNAL: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
 OUTPUT_SIGNALS: Final = ("starting", "start", "stop", "reconnect", "reconnect_success")
 
-_LIBOBS: Final = "libobs"
+LIBOBS: Final = "libobs"
 _FRONTEND: Final = "OBS's frontend API"
 _QT: Final = "Qt"
 _FILES: Final = {
     "linux": {
-        _LIBOBS: ("libobs.so.0", "libobs.so.30"),
+        LIBOBS: ("libobs.so.0", "libobs.so.30"),
         _FRONTEND: ("libobs-frontend-api.so.0", "libobs-frontend-api.so.30"),
         _QT: ("libQt6Widgets.so.6", "libQt6Core.so.6", "libQt5Widgets.so.5", "libQt5Core.so.5"),
     },
     "win32": {
-        _LIBOBS: ("obs.dll",),
+        LIBOBS: ("obs.dll",),
         _FRONTEND: ("obs-frontend-api.dll",),
         _QT: ("Qt6Widgets.dll", "Qt6Core.dll"),
     },
     "darwin": {
-        _LIBOBS: ("libobs.framework/libobs", "@rpath/libobs.framework/Versions/A/libobs", "libobs.0.dylib"),
+        LIBOBS: ("libobs.framework/libobs", "@rpath/libobs.framework/Versions/A/libobs", "libobs.0.dylib"),
         _FRONTEND: (
             "@rpath/obs-frontend-api.dylib",
             "@rpath/libobs-frontend-api.1.dylib",
@@ -66,21 +66,21 @@ class Libobs:
 
     def __init__(self) -> None:
         void_p, char_p, no = ctypes.c_void_p, ctypes.c_char_p, None
-        self._queue_task = _function(_LIBOBS, "obs_queue_task", no, ctypes.c_int, TASK, void_p, ctypes.c_bool)
-        self._config_path = _function(_LIBOBS, "os_get_config_path", ctypes.c_int, char_p, ctypes.c_size_t, char_p)
-        self.start_streaming = _function(_FRONTEND, "obs_frontend_streaming_start", no)
-        self.stop_streaming = _function(_FRONTEND, "obs_frontend_streaming_stop", no)
-        self._add_event_callback = _function(_FRONTEND, "obs_frontend_add_event_callback", no, EVENT, void_p)
-        self._remove_event_callback = _function(_FRONTEND, "obs_frontend_remove_event_callback", no, EVENT, void_p)
-        self._streaming_output = _function(_FRONTEND, "obs_frontend_get_streaming_output", void_p)
-        self._signal_handler = _function(_LIBOBS, "obs_output_get_signal_handler", void_p, void_p)
-        self._release = _function(_LIBOBS, "obs_output_release", no, void_p)
-        self._connect = _function(_LIBOBS, "signal_handler_connect", no, void_p, char_p, SIGNAL, void_p)
-        self._disconnect = _function(_LIBOBS, "signal_handler_disconnect", no, void_p, char_p, SIGNAL, void_p)
-        self._get_data = _function(_LIBOBS, "calldata_get_data", ctypes.c_bool, void_p, char_p, void_p, ctypes.c_size_t)
-        self._current_thread = _function(_QT, _CURRENT_THREAD, void_p)
-        self._loop_level = _function(_QT, _LOOP_LEVEL, ctypes.c_int, void_p)
-        self._modal_widget = _function(_QT, _MODAL_WIDGET, void_p)
+        self._queue_task = function(LIBOBS, "obs_queue_task", no, ctypes.c_int, TASK, void_p, ctypes.c_bool)
+        self._config_path = function(LIBOBS, "os_get_config_path", ctypes.c_int, char_p, ctypes.c_size_t, char_p)
+        self.start_streaming = function(_FRONTEND, "obs_frontend_streaming_start", no)
+        self.stop_streaming = function(_FRONTEND, "obs_frontend_streaming_stop", no)
+        self._add_event_callback = function(_FRONTEND, "obs_frontend_add_event_callback", no, EVENT, void_p)
+        self._remove_event_callback = function(_FRONTEND, "obs_frontend_remove_event_callback", no, EVENT, void_p)
+        self._streaming_output = function(_FRONTEND, "obs_frontend_get_streaming_output", void_p)
+        self._signal_handler = function(LIBOBS, "obs_output_get_signal_handler", void_p, void_p)
+        self._release = function(LIBOBS, "obs_output_release", no, void_p)
+        self._connect = function(LIBOBS, "signal_handler_connect", no, void_p, char_p, SIGNAL, void_p)
+        self._disconnect = function(LIBOBS, "signal_handler_disconnect", no, void_p, char_p, SIGNAL, void_p)
+        self._get_data = function(LIBOBS, "calldata_get_data", ctypes.c_bool, void_p, char_p, void_p, ctypes.c_size_t)
+        self._current_thread = function(_QT, _CURRENT_THREAD, void_p)
+        self._loop_level = function(_QT, _LOOP_LEVEL, ctypes.c_int, void_p)
+        self._modal_widget = function(_QT, _MODAL_WIDGET, void_p)
 
     def queue_task(self, callback: Any, param: int) -> None:
         self._queue_task(OBS_TASK_UI, callback, param, False)
@@ -151,17 +151,17 @@ def find_libobs() -> Libobs | LibobsMissing:
         return LibobsMissing(str(missing))
 
 
-def _function(library: str, names: str | tuple[str, ...], result: Any, *arguments: Any) -> Any:
+def function(library: str, names: str | tuple[str, ...], result: Any, *arguments: Any) -> Any:
     """The C function of one of these names, from the process itself or the first of the library's files that has it.
     Raises LookupError with a sentence about ``library``."""
     files = _FILES.get(sys.platform, {}).get(library, ())
     for opened in _opened(files):
         for name in (names,) if isinstance(names, str) else names:
-            function = getattr(opened, name, None)
-            if function is not None:
-                function.argtypes = list(arguments)
-                function.restype = result
-                return function
+            found = getattr(opened, name, None)
+            if found is not None:
+                found.argtypes = list(arguments)
+                found.restype = result
+                return found
     raise LookupError(
         f"{library} was not found in this process (looked for {', '.join(('the process itself', *files))})"
     )

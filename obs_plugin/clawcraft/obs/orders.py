@@ -64,14 +64,23 @@ class Orders:
 
         def show() -> str | None:
             now = self._obs.snapshot()
-            if not name or name == now.current_scene:
+            if not name:
                 return now.current_scene
-            self._refuse_while_changing()
-            _require_scene(name, now)
-            self._obs.set_scene(name)
+            self._show(name, now)
             return name
 
         return self._on_ui(show, timeout_s)
+
+    def switch_scene(self, name: str, may: Callable[[], object], timeout_s: float) -> str | None:
+        """Switch to this scene; the one that was shown before. ``may`` raises what forbids it, at the last moment."""
+
+        def switch() -> str | None:
+            may()
+            now = self._obs.snapshot()
+            self._show(name, now)
+            return now.current_scene
+
+        return self._on_ui(switch, timeout_s)
 
     def start(self, may: Callable[[], object], timeout_s: float) -> Order:
         """Start unless something is starting, up or stopping. A stop that was promised to it is taken back. ``may``
@@ -210,6 +219,12 @@ class Orders:
         elif order.found is Found.ACTED:
             self._state.stopping()
             self._obs.stop_streaming()
+
+    def _show(self, name: str, now: ObsSnapshot) -> None:
+        if name != now.current_scene:
+            self._refuse_while_changing()
+            _require_scene(name, now)
+            self._obs.set_scene(name)
 
     def _refuse_while_changing(self) -> None:
         changing = self._state.changing

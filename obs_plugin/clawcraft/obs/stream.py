@@ -28,9 +28,11 @@ from clawcraft.errors import (
     Superseded,
 )
 from clawcraft.obs.failures import start_failure
+from clawcraft.obs.jpeg import Picture
 from clawcraft.obs.libobs import Libobs, LibobsMissing
 from clawcraft.obs.observer import Observer
 from clawcraft.obs.orders import Found, Order, Orders
+from clawcraft.obs.picture import ProgramPictures
 from clawcraft.obs.port import ObsPort, ProgressSink
 from clawcraft.obs.status import StatusPage
 from clawcraft.obs.stream_state import Owner, Phase, Start, StreamState
@@ -90,6 +92,7 @@ class StreamController:
             self.observer.connect()
         self._after_unload = UiThread(libobs)
         self._orders = Orders(obs, ui, self._state)
+        self._pictures = ProgramPictures()
         self._page = StatusPage(obs, ui, clock, self._state, self._orders.settle_now)
         now = self._state.snapshot()
         if self._state.arm(now.number, now.armed):
@@ -135,6 +138,7 @@ class StreamController:
             self._stop_after_unload()
         self._state.closed = True
         self._state.wake()
+        self._pictures.close()
         self._ui.close()
 
     # --- any thread -----------------------------------------------------------------------------------------------
@@ -175,6 +179,16 @@ class StreamController:
         nothing."""
         settings = self._settings()
         self._orders.check_scene(scene, settings.default_scene, settings.stream_operation_timeout_s)
+
+    def switch_scene(self, scene: str, may: Callable[[], object]) -> str | None:
+        """Show ``scene``; the one shown before. ``may`` as at a start. Raises SceneNotFound, other ClawcraftErrors."""
+        before = self._orders.switch_scene(scene, may, self._settings().stream_operation_timeout_s)
+        self._page.expire()
+        return before
+
+    def take_picture(self) -> Picture:
+        """What viewers see right now. Raises ClawcraftError."""
+        return self._pictures.take()
 
     def start(
         self, scene: str | None, progress: ProgressSink, may: Callable[[], object] = lambda: None

@@ -1,6 +1,12 @@
 // The results of tools: text for the model, the same as data for OpenClaw. `ok: false` marks a failure.
 
 export function toolResult(payload) {
+  const { data, media_type: mimeType } = payload.result ?? {};
+  if (data && mimeType?.startsWith("image/")) {
+    // A picture for the model to see: as text it would fill its memory.
+    const rest = toolResult({ ...payload, result: { ...payload.result, data: undefined } });
+    return { ...rest, content: [...rest.content, { type: "image", data, mimeType }] };
+  }
   return { content: [{ type: "text", text: JSON.stringify(payload) }], details: payload };
 }
 
