@@ -245,6 +245,26 @@ def test_nobody_waits_for_a_stream_that_ended_while_the_script_was_unloaded(
     assert call.value["status"] in ("started", "already_stopped")
 
 
+def test_a_stop_that_obs_makes_while_it_exchanges_collections_is_not_made_again(now: Evening) -> None:
+    """A hotkey's or another program's stop is posted to the UI thread, and OBSBasic::ClearSceneData runs what is."""
+    now.obs.scenario = SILENT.but(user_stops=True)
+    now.obs.press_stream_button()
+    now.time.rest()
+    now.obs.hang_ui(1.0)
+    away = Call(now.time, "the streamer", lambda: now.obs.switch_collection("Other"))
+    now.time.rest()
+    now.obs.answer()
+    now.time.pass_time(1.0)
+    assert away.is_over
+    assert "untold STREAMING_STOPPING" in now.obs.timeline()
+    now.obs.switch_collection("Untitled")
+    assert now.lives.stream.status()["stream"]["state"] == "stopping"
+    call = stop(now)
+    now.time.pass_time(1.0)
+    assert call.value == {"status": "stopped"}
+    assert now.obs.stream.stopped_by_script == []
+
+
 # --- pause ------------------------------------------------------------------------------------------------------------
 
 

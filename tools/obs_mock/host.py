@@ -8,7 +8,7 @@ import inspect
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -331,8 +331,16 @@ class MockObs:
         """The open error boxes, the oldest first."""
         return self._boxes.open
 
+    def hang_ui(self, seconds: float) -> None:
+        """The UI thread is busy with something else for so long, from its next turn on. Returns at once."""
+        self.post(lambda: self._ui.hang(seconds))
+
+    def post(self, fn: Callable[[], object]) -> None:
+        """``fn()`` on the UI thread, behind all that waits there. Returns at once."""
+        self._ui.post(fn)
+
     def ui_hangs(self) -> bool:
-        """The UI thread hangs, as a scenario says."""
+        """Now, as a scenario or ``hang_ui`` says."""
         return self._ui.hangs
 
     def scene(self) -> str:

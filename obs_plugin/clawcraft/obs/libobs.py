@@ -17,7 +17,7 @@ PATH_BYTES: Final = 4096
 TASK: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 EVENT: Final = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p)
 SIGNAL: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
-OUTPUT_SIGNALS: Final = ("starting", "start", "stop", "reconnect", "reconnect_success")
+OUTPUT_SIGNALS: Final = ("starting", "start", "stopping", "stop", "reconnect", "reconnect_success")
 
 LIBOBS: Final = "libobs"
 _FRONTEND: Final = "OBS's frontend API"

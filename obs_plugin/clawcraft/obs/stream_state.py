@@ -251,6 +251,8 @@ class StreamState:
                     self._output_starting()
                 case "start" if now.phase in (Phase.CONNECTING, Phase.UNKNOWN):
                     now.output_started = now.connected = True
+                case "stopping" if Phase.STOPPING in MOVES[now.phase] and not now.is_silent:
+                    self._move(Phase.STOPPING)  # STREAMING_STOPPING is not told while a collection is exchanged
                 case "stop" if now.phase not in (Phase.ASKED, Phase.PREPARING, Phase.ENDED):
                     now.stop_code = code
                     self._end_if_told()
