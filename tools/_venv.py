@@ -94,7 +94,8 @@ class Environment:
         if self.folder.exists():
             shutil.rmtree(self.folder)
         pip = self._create()
-        _run([*pip, "install", "-qq", "--no-input", "-r", str(self.requirements)], "pip could not install everything")
+        install = [*pip, "install", "-qq", "--no-input", "--require-hashes", "-r", str(self.requirements)]
+        _run(install, "pip could not install everything")
         self._stamp.write_text(self.digest(), "utf-8")
         say("The environment is ready.")
 

@@ -54,7 +54,7 @@ class PackageFolder:
         # --no-deps: everything is pinned, and pip would read the packages' conditions of the Python it runs in.
         command = [*_pip(scratch), "install", "-qq", "--no-input", "--no-deps", "--no-warn-script-location"]
         command += ["--python-version", version, "--implementation", "cp", "--only-binary=:all:"]
-        command += ["--target", str(target), "-r", str(self._requirements)]
+        command += ["--target", str(target), "--require-hashes", "-r", str(self._requirements)]
         if self._python.version != sys.version_info[:2]:
             command.append("--no-compile")
         done = captured(command)
