@@ -7,11 +7,13 @@ Run it after a change of a pin; ``--check`` only tells what is stale. Standard l
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import os
 import re
 import subprocess
 import sys
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
@@ -29,6 +31,7 @@ PIN: Final = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[\w.]+)(?P<marker> *;[^
 _PLATFORMS: Final = re.compile(r"any|win_(amd64|arm64)|macosx_\w+|(many|musl)linux\w+_(x86_64|aarch64)")
 _JSON: Final = "application/vnd.pypi.simple.v1+json"
 _TIMEOUT_S: Final = 60.0
+_TRIES: Final = 3
 
 Hashes = Callable[[str, str], list[str]]
 """From a package's name and version to the SHA-256 of each of its files that may be installed."""
@@ -95,11 +98,20 @@ class Index:
 
 
 def download(url: str, accept: str = "*/*") -> bytes:
-    """Raises OSError."""
+    """Raises OSError, if each of a few tries fails."""
     request = urllib.request.Request(url, headers={"Accept": accept})
-    with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
-        body: bytes = answer.read()
-        return body
+    problem = ""
+    for _ in range(_TRIES):
+        try:
+            with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
+                body: bytes = answer.read()
+                return body
+        except urllib.error.HTTPError as error:
+            with error:  # it is the answer, too, and holds the connection
+                problem = str(error)
+        except (OSError, http.client.HTTPException) as error:  # the latter: the connection broke off
+            problem = str(error)
+    raise OSError(f"{problem} ({url})")
 
 
 def index_url() -> str:

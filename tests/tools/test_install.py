@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import install
+from clawcraft import dependencies
 from installer import embedded, homes
 from tests.support.waiting import HANG_S
 from tests.tools.conftest import OWN_TAG, Clone, hide, make_wheel, pin
@@ -268,6 +269,19 @@ def test_where_a_package_cannot_be_got_the_old_ones_and_the_collections_stay(clo
     assert path.read_bytes() == before
     assert (clone.packages / "first.py").exists()
     assert list(clone.packages.parent.glob(".new*")) == []
+
+
+def test_what_a_release_brought_along_needs_no_pip_and_stays(clone: Clone, tmp_path: Path) -> None:
+    brought = clone.packages.rename(f"{clone.packages}-{dependencies.machine()}")
+    (brought / "made-from.sha256").unlink()
+    clone.environment |= hide(tmp_path / "shadow", "pip", "venv", "virtualenv")
+
+    done = clone.install()
+
+    assert done.returncode == 0, done.stderr
+    assert f"already in {brought}" in done.stdout
+    assert clone.install("--uninstall").returncode == 0
+    assert (brought / "first.py").exists()
 
 
 def test_a_python_without_pip_is_told_what_to_install(clone: Clone, tmp_path: Path) -> None:

@@ -36,7 +36,8 @@ runpy.run_module("venv", run_name="__main__")
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project with one tool and no requirements, so that no package index is needed."""
-    for name in ("tools/_venv.py", "obs_plugin/clawcraft/__init__.py", "obs_plugin/clawcraft/files.py"):
+    parts = ("__init__.py", "dependencies.py", "files.py")
+    for name in ("tools/_venv.py", *(f"obs_plugin/clawcraft/{part}" for part in parts)):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / "tools/tool.py").write_text(TOOL)
