@@ -22,6 +22,7 @@ PLUGIN: Final = ROOT / "obs_plugin"
 sys.path.insert(0, str(PLUGIN))
 PIP_ENVIRONMENT: Final = {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 """What a person's pip configuration may say otherwise, and would fail here."""
+RUNTIME: Final = "requirements.txt"
 NEEDS: Final = (3, 11)
 WINDOWS: Final = os.name == "nt"
 
@@ -32,8 +33,14 @@ class EnvironmentProblem(Exception):
 
 def enter(requirements: str) -> None:
     """Return if this process already runs in the environment of ``requirements`` (a file at the top of the project);
-    else make it and run this same command there, not to return. Ends the process with a message if it cannot."""
+    else make it and run this same command there, not to return. Ends the process with a message if it cannot. What a
+    release brought along for this Python needs no environment."""
     require_python()
+    from clawcraft import dependencies  # Not at the top: see ``locked``.
+
+    if requirements == RUNTIME and dependencies.brought_along():
+        dependencies.activate()
+        return
     environment = Environment(ROOT / requirements, ROOT / ".venv")
     try:
         environment.make()
@@ -94,7 +101,8 @@ class Environment:
         if self.folder.exists():
             shutil.rmtree(self.folder)
         pip = self._create()
-        _run([*pip, "install", "-qq", "--no-input", "-r", str(self.requirements)], "pip could not install everything")
+        install = [*pip, "install", "-qq", "--no-input", "--require-hashes", "-r", str(self.requirements)]
+        _run(install, "pip could not install everything")
         self._stamp.write_text(self.digest(), "utf-8")
         say("The environment is ready.")
 

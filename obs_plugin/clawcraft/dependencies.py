@@ -6,13 +6,18 @@ Standard library only: it has to work when everything else is missing.
 import importlib
 import importlib.metadata
 import importlib.util
+import platform
 import re
 import sys
+import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 PLUGIN_FOLDER: Final = Path(__file__).resolve().parent.parent
+LIBRARY: Final = PLUGIN_FOLDER / "lib"
+SHARED: Final = "any"
+"""The folder of a release's packages that are not compiled."""
 REQUIREMENTS: Final = PLUGIN_FOLDER.parent / "requirements.txt"
 _MODULES: Final = {"attrs": "attr", "rpds-py": "rpds", "websocket-client": "websocket"}
 """The modules that are not named as their packages are."""
@@ -33,16 +38,38 @@ class Unfit:
         return f"{self.name} {self.found} from {self.folder} instead of {self.wanted}" if self.found else self.name
 
 
-def library_folder() -> Path:
-    """``obs_plugin/lib/cp311`` for Python 3.11: compiled packages fit one Python version only."""
-    return PLUGIN_FOLDER / "lib" / f"cp{sys.version_info.major}{sys.version_info.minor}"
+def library_folders() -> list[Path]:
+    """Where the packages are: those that a release brought along, else ``obs_plugin/lib/cp311`` for Python 3.11, which
+    ``tools/install.py`` fills."""
+    return brought_along() or [LIBRARY / python_tag(python_version())]
+
+
+def brought_along() -> list[Path]:
+    """The folders of a release's packages: of those compiled for this Python on this kind of machine, and of those for
+    all. None in a copy of the sources, or where the release has nothing for this Python and machine."""
+    compiled = LIBRARY / f"{python_tag(python_version())}-{machine()}"
+    return [compiled, LIBRARY / SHARED] if compiled.is_dir() else []
+
+
+def machine() -> str:
+    """The kind of machine that this Python is built for: ``win-amd64``, ``macos-arm64``, ``x86_64-linux-gnu``."""
+    if sys.platform == "win32":
+        return sysconfig.get_platform()
+    if sys.platform == "darwin":  # One Python serves both kinds: it runs as the OBS that loads it.
+        return f"macos-{platform.machine()}"
+    # Of the interpreter itself: sysconfig would look for a file, which a packaged OBS may lack.
+    return str(getattr(sys.implementation, "_multiarch", sys.platform))
+
+
+def python_tag(version: str) -> str:
+    """``cp311`` for ``3.11``: compiled packages fit one Python version only."""
+    return "cp" + version.replace(".", "")
 
 
 def activate() -> None:
-    """Put the library folder first on ``sys.path``, once, so that the pinned versions win over a system's own."""
-    folder = str(library_folder())
-    if Path(folder).is_dir() and folder not in sys.path:
-        sys.path.insert(0, folder)
+    """Put the library folders first on ``sys.path``, once, so that the pinned versions win over a system's own."""
+    folders = [str(folder) for folder in library_folders() if folder.is_dir()]
+    sys.path[:0] = [folder for folder in folders if folder not in sys.path]
     importlib.invalidate_caches()
 
 

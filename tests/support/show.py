@@ -28,7 +28,8 @@ def install(*args: str) -> subprocess.CompletedProcess[str]:
 class Show:
     """Entering starts all of it and waits for the service; ``restart`` starts OBS anew in the same home.
 
-    ``env`` adds settings of the service; by default no rate limit gets in the way of a test.
+    ``env`` adds settings of the service; by default no rate limit gets in the way of a test. With ``script``, one that
+    is elsewhere, nothing is installed: the scene collection lists it, as after Tools, Scripts, +.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Show:
         encoder: Literal["x264", "broken"] = "x264",
         more_scripts: tuple[Path, ...] = (),
         websocket_port: int | None = None,
+        script: Path | None = None,
     ) -> None:
         self.folder = folder
         self.port = free_port()
@@ -46,7 +48,11 @@ class Show:
         self.display = Display(folder / "display")
         self.home = folder / "home"
         self.obs_home = ObsHome(
-            server_url=self.gate.url(), encoder=encoder, more_scripts=more_scripts, websocket_port=websocket_port
+            server_url=self.gate.url(),
+            script=script,
+            encoder=encoder,
+            more_scripts=more_scripts,
+            websocket_port=websocket_port,
         )
         self.config = self.home / ".config" / "obs-studio"
         self._env = {"PORT": str(self.port), "TOOL_ACTION_RATE_LIMIT_PER_MIN": "100000", **(env or {})}
@@ -59,8 +65,9 @@ class Show:
             for part in (self.display, self.rtmp, self.gate):
                 stack.enter_context(part)
             self.obs_home.write(self.home)
-            done = install("--obs-config-dir", str(self.config))
-            assert done.returncode == 0, done.stdout + done.stderr
+            if self.obs_home.script is None:
+                done = install("--obs-config-dir", str(self.config))
+                assert done.returncode == 0, done.stdout + done.stderr
             self.gate.forward(self.rtmp.port)
             self.start()
             stack.callback(lambda: self.client.close())

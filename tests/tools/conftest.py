@@ -1,5 +1,6 @@
 """A copy of the project to install from, and OBS homes to install into, all in temporary folders."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -98,15 +99,23 @@ def hide(shadow: Path, *modules: str) -> dict[str, str]:
     return {"PYTHONPATH": str(shadow), "PATH": str(shadow)}
 
 
-def make_wheel(folder: Path, name: str, tag: str = "py3-none-any") -> None:
+def make_wheel(folder: Path, name: str, tag: str = "py3-none-any") -> Path:
     """A package of the tests' own, so that they need no package index: one module that holds its wheel's tag. What it
     says to need is nowhere."""
-    with zipfile.ZipFile(folder / f"{name}-1.0-{tag}.whl", "w") as wheel:
+    path = folder / f"{name}-1.0-{tag}.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
         wheel.writestr(f"{name}.py", f'TAG = "{tag}"\n')
         described = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\nRequires-Dist: nowhere==1\n"
         wheel.writestr(f"{name}-1.0.dist-info/METADATA", described)
         wheel.writestr(f"{name}-1.0.dist-info/WHEEL", f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n")
         wheel.writestr(f"{name}-1.0.dist-info/RECORD", "")
+    return path
+
+
+def pin(name: str, *wheels: Path) -> str:
+    """The line of a requirements file for a package that is in these wheels."""
+    hashes = (f" --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}" for wheel in wheels)
+    return f"{name}==1.0{''.join(hashes)}\n"
 
 
 @pytest.fixture(scope="session")
@@ -118,11 +127,11 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory, wheels: Path) -> Clone:
     """A copy of the project with one small package as all its requirements, installed."""
-    make_wheel(wheels, "first")
+    first = make_wheel(wheels, "first")
     folder = copy_project(tmp_path_factory.mktemp("clone") / "twitch clawcraft")  # A blank, as in many a real path.
     environment = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
     clone = Clone(folder, tmp_path_factory.mktemp("user"), environment)
-    clone.pin("first==1.0\n")
+    clone.pin(pin("first", first))
     done = clone.install("--deps-only")
     assert done.returncode == 0, done.stderr
     return clone

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 import install
+from clawcraft import dependencies
 from installer import embedded, homes
 from tests.support.waiting import HANG_S
-from tests.tools.conftest import OWN_TAG, Clone, hide, make_wheel
+from tests.tools.conftest import OWN_TAG, Clone, hide, make_wheel, pin
 
 OTHER_SCRIPT = {"path": "/home/me/clock.lua", "settings": {"format": "%H:%M"}}
 COLLECTION = {
@@ -230,8 +231,7 @@ def test_the_packages_import_in_that_python_and_without_any_other(whole_clone: C
 
 
 def test_packages_of_other_pins_are_replaced(clone: Clone, wheels: Path) -> None:
-    make_wheel(wheels, "second")
-    clone.pin("second==1.0\n")
+    clone.pin(pin("second", make_wheel(wheels, "second")))
 
     done = clone.install("--deps-only")
 
@@ -243,9 +243,8 @@ def test_packages_for_another_python_than_the_running_one_are_that_pythons(clone
     other = "3.12" if OWN_TAG != "cp312" else "3.11"
     tag = "cp" + other.replace(".", "")
     machine = sysconfig.get_platform().replace("-", "_").replace(".", "_")
-    for python in (OWN_TAG, tag):
-        make_wheel(wheels, "compiled", f"{python}-{python}-{machine}")
-    clone.pin("compiled==1.0\n")
+    made = [make_wheel(wheels, "compiled", f"{python}-{python}-{machine}") for python in (OWN_TAG, tag)]
+    clone.pin(pin("compiled", *made))
 
     done = clone.install("--deps-only", "--python-version", other)
 
@@ -253,8 +252,13 @@ def test_packages_for_another_python_than_the_running_one_are_that_pythons(clone
     assert f"{tag}-{tag}" in (clone.packages.with_name(tag) / "compiled.py").read_text()
 
 
-def test_where_a_package_cannot_be_got_the_old_ones_and_the_collections_stay(clone: Clone) -> None:
-    clone.pin("first==99.0\n")
+@pytest.mark.parametrize(
+    "pins",
+    [f"first==99.0 --hash=sha256:{'0' * 64}", f"first==1.0 --hash=sha256:{'0' * 64}", "first==1.0"],
+    ids=["missing", "another than the one pinned", "pinned by its version alone"],
+)
+def test_where_a_package_cannot_be_got_the_old_ones_and_the_collections_stay(clone: Clone, pins: str) -> None:
+    clone.pin(pins)
     path = clone.add_collection("Show", COLLECTION)
     before = path.read_bytes()
 
@@ -265,6 +269,19 @@ def test_where_a_package_cannot_be_got_the_old_ones_and_the_collections_stay(clo
     assert path.read_bytes() == before
     assert (clone.packages / "first.py").exists()
     assert list(clone.packages.parent.glob(".new*")) == []
+
+
+def test_what_a_release_brought_along_needs_no_pip_and_stays(clone: Clone, tmp_path: Path) -> None:
+    brought = clone.packages.rename(f"{clone.packages}-{dependencies.machine()}")
+    (brought / "made-from.sha256").unlink()
+    clone.environment |= hide(tmp_path / "shadow", "pip", "venv", "virtualenv")
+
+    done = clone.install()
+
+    assert done.returncode == 0, done.stderr
+    assert f"already in {brought}" in done.stdout
+    assert clone.install("--uninstall").returncode == 0
+    assert (brought / "first.py").exists()
 
 
 def test_a_python_without_pip_is_told_what_to_install(clone: Clone, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from _venv import Environment
 from tests.support.paths import ROOT
 from tests.support.waiting import HANG_S
-from tests.tools.conftest import OWN_TAG, hide
+from tests.tools.conftest import OWN_TAG, hide, make_wheel
 
 # The environments of these tests are made as on a Debian without python3-venv, which is quicker than ensurepip. The
 # plain way is the one of whoever runs tools/test.py.
@@ -36,7 +36,8 @@ runpy.run_module("venv", run_name="__main__")
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project with one tool and no requirements, so that no package index is needed."""
-    for name in ("tools/_venv.py", "obs_plugin/clawcraft/__init__.py", "obs_plugin/clawcraft/files.py"):
+    parts = ("__init__.py", "dependencies.py", "files.py")
+    for name in ("tools/_venv.py", *(f"obs_plugin/clawcraft/{part}" for part in parts)):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / "tools/tool.py").write_text(TOOL)
@@ -105,13 +106,25 @@ def test_what_to_install_is_said_where_no_environment_can_be_made(project: Path,
 
 
 def test_an_unreachable_package_index_is_said(project: Path, debian: dict[str, str]) -> None:
-    (project / "requirements.txt").write_text("no-such-package==1\n")
+    (project / "requirements.txt").write_text(f"no-such-package==1 --hash=sha256:{'0' * 64}\n")
 
     status, _out, err = run(project, PIP_NO_INDEX="1", **debian)
 
     assert status == 1
     assert "pip could not install" in err
-    assert "no-such-package" in err
+    assert "No matching distribution found for no-such-package==1" in err
+
+
+def test_a_package_that_is_pinned_by_its_version_alone_is_refused(
+    project: Path, debian: dict[str, str], tmp_path: Path
+) -> None:
+    make_wheel(tmp_path, "first")
+    (project / "requirements.txt").write_text("first==1.0\n")
+
+    status, _out, err = run(project, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(tmp_path), **debian)
+
+    assert status == 1
+    assert "Hashes are required" in err
 
 
 def test_an_old_python_is_told_what_is_needed() -> None:

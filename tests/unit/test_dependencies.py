@@ -72,6 +72,43 @@ def test_one_that_another_script_loaded_counts_and_not_the_one_that_stands_first
     assert dependencies.unfit() == (Unfit("claw-one", "1.0", "0.9", str(theirs), loaded=True),)
 
 
+@pytest.mark.parametrize(
+    ("platform", "python", "cpu", "machine"),
+    [
+        ("win32", "win-arm64", "AMD64", "win-arm64"),
+        ("darwin", "macosx-10.13-universal2", "x86_64", "macos-x86_64"),
+        ("linux", "linux-aarch64", "aarch64", "armv7l-linux-gnueabihf"),
+    ],
+    ids=["Windows", "macOS", "a 32-bit Linux on a 64-bit processor"],
+)
+def test_the_machine_is_the_one_that_this_python_is_built_for(
+    platform: str, python: str, cpu: str, machine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr("sysconfig.get_platform", lambda: python)
+    monkeypatch.setattr("platform.machine", lambda: cpu)
+    monkeypatch.setattr(sys.implementation, "_multiarch", "armv7l-linux-gnueabihf", raising=False)
+    assert dependencies.machine() == machine
+
+
+def test_what_a_release_brought_for_this_machine_comes_before_what_was_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tag = dependencies.python_tag(dependencies.python_version())
+    monkeypatch.setattr(dependencies, "LIBRARY", tmp_path)
+    monkeypatch.setattr(sys, "path", ["there before"])
+    for name in (tag, dependencies.SHARED, f"{tag}-another-machine"):
+        (tmp_path / name).mkdir()
+    assert dependencies.library_folders() == [tmp_path / tag], "the release has nothing for this machine"
+    compiled = tmp_path / f"{tag}-{dependencies.machine()}"
+    compiled.mkdir()
+
+    dependencies.activate()
+    dependencies.activate()
+
+    assert sys.path == [str(compiled), str(tmp_path / dependencies.SHARED), "there before"]
+
+
 ANOTHER_SCRIPT_LOADED_ITS_OWN = """
 import sys, threading
 from pathlib import Path

@@ -15,7 +15,7 @@ from clawcraft.panel.fields import service_values
 from clawcraft.panel.interpreter import child_environment, interpreter_of
 from clawcraft.secrets import Secret, SecretStore, SecretStoreError
 from clawcraft.settings import Settings, SettingsError, load_settings
-from installer import LIBRARY, SCRIPT, Problem, embedded, homes
+from installer import LIBRARY, SCRIPT, Problem, embedded, homes, packages
 from installer.collection import BrokenCollection, Collection
 
 INSTALL: Final = f'Close OBS and run: python3 "{_venv.ROOT / "tools" / "install.py"}"'
@@ -115,7 +115,7 @@ def _packages(home: homes.ObsHome) -> Iterator[Check]:
         yield failed("python", str(problem), "Install a Python that fits, and choose it in OBS.")
         return
     yield ok("python", f"OBS uses Python {python} ({python.origin})")
-    folder = LIBRARY / python.tag
+    folder = packages.folder_of(LIBRARY, python)
     interpreter = interpreter_of(python.version)
     if interpreter is None:
         there = folder.is_dir()

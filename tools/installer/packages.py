@@ -1,7 +1,9 @@
-"""The runtime packages in ``obs_plugin/lib/<cpXY>/``, for exactly the Python that OBS embeds."""
+"""The runtime packages in ``obs_plugin/lib/<cpXY>/``, for exactly the Python that OBS embeds, unless a release brought
+them along."""
 
 import hashlib
 import platform
+import re
 import shutil
 import sys
 import tempfile
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from _venv import WINDOWS, captured
+from clawcraft import dependencies
 from installer import Problem, Status
 from installer.embedded import EmbeddedPython
 
@@ -19,13 +22,14 @@ class PackageFolder:
     """One ``lib/<cpXY>`` folder; its stamp tells what it was made from."""
 
     def __init__(self, library: Path, python: EmbeddedPython, requirements: Path) -> None:
-        self.folder = library / python.tag
+        self.folder = folder_of(library, python)
+        self._brought = self.folder.name != python.tag
         self._python = python
         self._requirements = requirements
 
     def is_current(self) -> bool:
         try:
-            return (self.folder / STAMP).read_text("utf-8") == self._digest()
+            return self._brought or (self.folder / STAMP).read_text("utf-8") == self._digest()
         except OSError:
             return False
 
@@ -54,7 +58,7 @@ class PackageFolder:
         # --no-deps: everything is pinned, and pip would read the packages' conditions of the Python it runs in.
         command = [*_pip(scratch), "install", "-qq", "--no-input", "--no-deps", "--no-warn-script-location"]
         command += ["--python-version", version, "--implementation", "cp", "--only-binary=:all:"]
-        command += ["--target", str(target), "-r", str(self._requirements)]
+        command += ["--target", str(target), "--require-hashes", "-r", str(self._requirements)]
         if self._python.version != sys.version_info[:2]:
             command.append("--no-compile")
         done = captured(command)
@@ -90,9 +94,15 @@ def _pip(scratch: Path) -> list[str]:
     )
 
 
+def folder_of(library: Path, python: EmbeddedPython) -> Path:
+    """That of the compiled packages which a release brought along for this Python and machine, else the one to fill."""
+    brought = library / f"{python.tag}-{dependencies.machine()}"
+    return brought if brought.is_dir() else library / python.tag
+
+
 def installed(library: Path) -> list[Path]:
-    """The package folders there are."""
-    return sorted(path for path in library.glob("cp*") if path.is_dir())
+    """The package folders that the installer filled."""
+    return sorted(path for path in library.glob("cp*") if re.fullmatch(r"cp\d+", path.name) and path.is_dir())
 
 
 def remove(folder: Path) -> None:
