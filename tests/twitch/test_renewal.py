@@ -19,7 +19,7 @@ from clawcraft.twitch import client
 from clawcraft.twitch.credentials import CredentialStore
 from tests.support.paths import OBS_PLUGIN, ROOT, TOOLS
 from tests.support.twitch_rig import Rig
-from tests.support.waiting import wait_until
+from tests.support.waiting import HANG_S, wait_until
 from twitch_sim.faults import HTML_502
 from twitch_sim.world import CLIENT_ID, CLIENT_SECRET, CONFIDENTIAL_CLIENT_ID, TOKEN_LIFE_S
 
@@ -162,10 +162,17 @@ def test_a_reload_while_twitch_answers_a_refresh_loses_nothing(lives: Lives) -> 
 def test_a_refresh_that_was_not_sent_yet_is_cut_at_once_and_leaves_no_doubt(lives: Lives) -> None:
     rig = due(lives.rig)
     rig.sim.fault(TOKEN, status=429, headers={"Retry-After": "20"})
-    rig.clock.wait = lambda event, seconds: event.wait(10)  # type: ignore[method-assign]
+    waits = threading.Event()
+
+    def wait(event: threading.Event, _seconds: float) -> bool:
+        waits.set()
+        return event.wait(HANG_S)
+
+    rig.clock.wait = wait  # type: ignore[method-assign]
     rig.twitch = rig.build()
     rig.twitch.start()
     rig.sim.world.wait_for(TOKEN, 1)
+    assert waits.wait(HANG_S)  # the answer has come, too
     lives.reload()
     assert "twitch_refresh_goes_on" not in rig.log.names()
     assert SecretStore(rig.folder).get("TWITCH_REFRESH_ASKED") is None
