@@ -350,7 +350,7 @@ def picture(width: int, height: int, encoder: str) -> dict[str, Any]:
         data = native(ctypes.c_void_p, "obs_data_create")
         url = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
         texts = {"url": url, "format_name": "mpjpeg", "video_encoder": encoder}
-        texts |= {"video_settings": "color_range=pc", "muxer_settings": "flush_packets=1 boundary_tag=between"}
+        texts["muxer_settings"] = "flush_packets=1 boundary_tag=between"
         for name, text in texts.items():
             native(None, "obs_data_set_string", data, name.encode(), text.encode())
         for name, number in {"scale_width": width, "scale_height": height}.items():

@@ -181,8 +181,9 @@ class _Native:
             "url": f"tcp://127.0.0.1:{port}?timeout=2000000",
             "format_name": "mpjpeg",
             "video_encoder": "mjpeg",
-            # JPEG's full range, to which OBS scales; FFmpeg codes nothing for a JPEG that claims the canvas's own.
-            "video_settings": f"qmin={quantizer} qmax={quantizer} color_range=pc",
+            # A canvas of I420 or I444 is coded in its own range, which FFmpeg wants to be told is meant; OBS converts
+            # that of any other, as the usual NV12, to JPEG's. Nothing converts the matrix.
+            "video_settings": f"qmin={quantizer} qmax={quantizer} strict=unofficial",
             "muxer_settings": f"flush_packets=1 boundary_tag={boundary}",
         }
         data = self._data()
