@@ -27,7 +27,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from clawcraft.errors import ClawcraftError, ObsUnresponsive, PausedByOperator, Superseded
+from clawcraft.errors import ClawcraftError, PausedByOperator, Superseded
 from obs_mock import Scenario
 from obs_mock.constants import EVENTS
 from obs_mock.stream import Owner, State
@@ -192,7 +192,8 @@ class Ownership(RuleBasedStateMachine):
     @rule()
     def stops(self) -> None:
         stream = self.lives.stream
-        self.goes_on = self.start is None and self.wanted and self._is_live()
+        wanted = self.wanted if self.start is None else self.was_wanted and self.was_live
+        self.goes_on = wanted and self._is_live()
         if self.start is not None:
             stream.end_start(Superseded("a stop was accepted"))
         self.wanted = False
@@ -272,8 +273,8 @@ class Ownership(RuleBasedStateMachine):
         assert stop.error is None or isinstance(stop.error, ClawcraftError), stop.error
         if stop.error is None:
             self.stopped_to = self.stop_is_about
-        elif isinstance(stop.error, ObsUnresponsive):
-            self.wanted = self.goes_on  # OBS was never asked, and the agent knows
+        elif self.stop_is_about not in [number for _owner, number in self.obs.stream.stopped_by_script]:
+            self.wanted = self.goes_on  # OBS was never told, and the agent knows
 
     def _shows_what_is(self) -> None:
         """Not beneath a box, where OBS is in the middle of something; not in its moment between "stop" and idle; and
