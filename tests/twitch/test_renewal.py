@@ -164,7 +164,7 @@ def test_a_refresh_that_was_not_sent_yet_is_cut_at_once_and_leaves_no_doubt(live
     rig.sim.fault(TOKEN, status=429, headers={"Retry-After": "20"})
     waits = threading.Event()
 
-    def wait(event: threading.Event, _seconds: float) -> bool:
+    def wait(event: threading.Event, seconds: float) -> bool:
         waits.set()
         return event.wait(HANG_S)
 

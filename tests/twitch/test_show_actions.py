@@ -21,7 +21,7 @@ from tests.support.twitch_rig import Rig
 from tests.support.waiting import wait_until
 from twitch_sim.show import AD_PAUSE_S, RAID_S, SAME_SHOUTOUT_S, SHOUTOUT_S
 
-LATER = [action.name.removeprefix("twitch.") for action in ACTIONS if action.policy is Policy.OFF]
+LATER = [action.key for action in ACTIONS if action.policy is Policy.OFF and action.name.startswith("twitch.")]
 EFFECTS = {
     "create_marker": "POST /streams/markers",
     "set_tags": "PATCH /channels",
