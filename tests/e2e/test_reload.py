@@ -24,9 +24,7 @@ def test_fifty_reloads_leave_nothing_behind(tmp_path: Path, artefacts: Path) -> 
         window.focus("reload")
         threads, memory = 0, 0
         for reload in range(WARM_UP + RELOADS):
-            mark = show.obs.process.mark()
-            show.display.xdotool("key", "space")
-            show.obs.process.wait_for_line("listening http", mark)
+            window.reload()
             wait_for_service(show.port)
             if reload == WARM_UP - 1:
                 threads, memory = show.obs.thread_count(), show.obs.rss_bytes()

@@ -123,6 +123,15 @@ class ScriptsWindow:
         wait_until(lambda: not self._display.windows("^Add Scene$"), "the scene is added")
         self._display.activate(self.window)
 
+    def reload(self) -> None:
+        """Press "Reload scripts", which has the focus, until the service listens anew."""
+        mark = self._obs.process.mark()
+
+        def listens() -> bool:
+            return any("listening http" in line for line in self._obs.process.lines()[mark:])
+
+        insist(lambda: self._display.xdotool("key", "space"), listens, "the script is reloaded")
+
     def choose(self, name: str, index: int) -> None:
         """An entry of a list, counted from the first one, 0."""
         self.focus(name)
