@@ -8,6 +8,9 @@ import { followJob, hasEnded, readJob } from "./jobs.js";
 import { judge } from "./precheck.js";
 import { approvalState, failed, jobOutcome, progressUpdate, toolResult } from "./results.js";
 
+// More would fill a model's memory; the next call goes on behind them.
+const EVENTS_AT_ONCE = 50;
+
 export class Tools {
   /**
    * @param config       of readConfig
@@ -52,6 +55,10 @@ export class Tools {
         return this.#preShowCheck(call);
       case "twitch_job_status":
         return this.#jobStatus(call);
+      case "twitch_channel":
+        return this.#read("/channel", call);
+      case "twitch_events":
+        return this.#events(call);
       default:
         return this.#action(entry, session, { ...call, runId: facts.runId });
     }
@@ -128,6 +135,20 @@ export class Tools {
     const { job_id: jobId, wait_s: waitS = 0 } = params;
     const { job, failure } = await readJob(this.client, String(jobId), { waitS, signal });
     return job ? jobOutcome(job) : failed(failure, { job_id: jobId });
+  }
+
+  #events({ params, signal }) {
+    const { cursor, wait_s: waitS = 0 } = params;
+    const query = new URLSearchParams({ limit: EVENTS_AT_ONCE, wait: waitS });
+    if (cursor !== undefined) {
+      query.set("cursor", cursor);
+    }
+    return this.#read(`/events?${query}`, { signal }, waitS);
+  }
+
+  async #read(path, { signal }, waitS = 0) {
+    const { body, failure } = await this.client.get(path, { signal, waitS });
+    return body ?? failed(failure);
   }
 
   async #preShowCheck({ params, signal }) {

@@ -135,6 +135,24 @@ test("a job status names the job and waits as long as asked", async (t) => {
   });
 });
 
+test("the channel and what was heard are read, with cursor and wait", async (t) => {
+  const heard = { ok: true, enabled: true, connected: true, events: [{ type: "chat", text: "hi" }], next_cursor: "c-2" };
+  const channel = { ok: true, title: { text: "Hi", age_s: 3 } };
+  const service = await Service.start(t, ({ path }) => ({ body: path === "/channel" ? channel : heard }));
+  const gateway = gatewayFor(t, service);
+  assert.deepEqual(await gateway.call("twitch_channel"), channel);
+  assert.deepEqual(await gateway.call("twitch_events"), heard);
+  assert.deepEqual(await gateway.call("twitch_events", { cursor: "c-2", wait_s: 20 }), heard);
+  const paths = service.requests.map(({ path }) => path);
+  assert.deepEqual(paths, ["/channel", "/events?limit=50&wait=0", "/events?limit=50&wait=20&cursor=c-2"]);
+});
+
+test("events that cannot be had are a failure with the service's own words", async (t) => {
+  const service = await Service.start(t, () => refusal(400, "invalid_request"));
+  const result = await gatewayFor(t, service).call("twitch_events", { cursor: "old" });
+  assert.deepEqual([result.ok, result.code, result.hint], [false, "invalid_request", "do this"]);
+});
+
 test("a secret that OpenClaw could not resolve is a failure that sends nothing", async (t) => {
   const service = await Service.start(t, () => assert.fail("nothing may be sent"));
   for (const config of [
