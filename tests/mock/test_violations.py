@@ -383,7 +383,8 @@ def test_a_wait_counts_without_the_time_that_the_machine_had_no_processor(new_ob
                 pass
 
         def script_unload():
-            worker = threading.Thread(target=work, args=(0.6,))
+            # With a fifth of a processor well over the second of an unload, which is all that may be left of it.
+            worker = threading.Thread(target=work, args=(0.4,))
             worker.start()
             worker.join()
         """
