@@ -1,5 +1,6 @@
 """The "Reload Scripts" button, fifty times: same threads, same port, flat memory."""
 
+import statistics
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,10 @@ pytestmark = pytest.mark.real_obs
 RELOADS = 50
 WARM_UP = 30
 """Each life's threads take the allocator's next arenas, until all have their share of caches: about 25 reloads."""
-LIMIT_MB = 3
+SPAN = 10
+LIMIT_MB = 0.6
+"""In a span of reloads. What a reload leaves behind is in every span; the allocator takes 2 MB for itself now and then,
+in one reload of sixty, which is why the ends alone tell little."""
 
 
 def test_fifty_reloads_leave_nothing_behind(tmp_path: Path, artefacts: Path) -> None:
@@ -22,15 +26,17 @@ def test_fifty_reloads_leave_nothing_behind(tmp_path: Path, artefacts: Path) -> 
         window = ScriptsWindow(show.obs, artefacts)
         window.open()
         window.focus("reload")
-        threads, memory = 0, 0
+        threads, memory_mb = 0, []
         for reload in range(WARM_UP + RELOADS):
             window.reload()
             wait_for_service(show.port)
             if reload == WARM_UP - 1:
-                threads, memory = show.obs.thread_count(), show.obs.rss_bytes()
+                threads = show.obs.thread_count()
+            if reload >= WARM_UP - 1:
+                memory_mb.append(show.obs.rss_bytes() / 1e6)
         wait_until(lambda: show.obs.thread_count() <= threads, "no more threads than before")
-        grown_mb = (show.obs.rss_bytes() - memory) / 1e6
-        assert grown_mb < LIMIT_MB, f"{grown_mb:.1f} MB more after {RELOADS} reloads"
+        grown_mb = [after - before for before, after in zip(memory_mb, memory_mb[SPAN:], strict=False)]
+        assert statistics.median(grown_mb) < LIMIT_MB, f"MB more after each {SPAN} reloads: {grown_mb}"
         assert show.client.run("twitch.start_stream", "after-reloads")["status"] == "done"
         assert show.client.run("twitch.stop_stream", "after-reloads-stop")["status"] == "done"
         window.close()
