@@ -90,6 +90,20 @@ class Database:
                     connection.execute("ROLLBACK")
                 raise
 
+    @contextlib.contextmanager
+    def writing(self, statements: int) -> Iterator[sqlite3.Connection]:
+        """The connection for so many statements that write. One alone is a transaction of its own, and takes half the
+        time: a request may be waiting."""
+        if statements > 1:
+            with self.transaction() as connection:
+                yield connection
+            return
+        with self.reading() as connection:
+            before = connection.total_changes
+            yield connection
+            if connection.total_changes != before:
+                self.trouble = ""
+
     def start_over(self, reason: str) -> None:
         """Move the file aside and begin an empty one; the log says what is lost. Raises StorageUnavailable."""
         self.close()

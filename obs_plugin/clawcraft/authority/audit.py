@@ -1,12 +1,14 @@
 """The audit trail: what agents asked, who let it through, what it came to, and what the streamer did meanwhile.
 
-``asked`` is on disk when it returns, so before the action does anything. What the streamer decides comes on OBS's UI
-thread, and is only noted there: it is stored with the next row, or by ``tend`` on the supervisor's thread.
+An entry is on disk before its action does anything: that of a sync action and of a question when ``asked`` returns,
+that of a job when it begins to run, since the job itself lies in the job table, and its agent waits for the 202. What
+the streamer decides comes on OBS's UI thread, and is only noted there: it is stored with the next row, or by ``tend``
+on the supervisor's thread.
 """
 
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from clawcraft.authority.audit_entries import SERVICE_TOKEN, STARTED, Entry, Kind, Row, dump, remark
@@ -14,6 +16,7 @@ from clawcraft.authority.audit_file import AuditFile
 from clawcraft.authority.refusals import Count, RefusalCounts
 from clawcraft.clock import Clock
 from clawcraft.jobs.answer import Answer
+from clawcraft.jobs.dispatch import ALLOWED, ASKED
 from clawcraft.jobs.model import ApprovalState, Envelope, Job
 from clawcraft.jobs.plain import plain, plain_text
 
@@ -39,6 +42,8 @@ class AuditTrail:
         self._refusals = refusals
         self._holds_secret = holds_secret
         self._clock = clock
+        self._left_over: list[Job] | None = []
+        """Until ``begin``: the jobs of the life before that the job table has ended."""
         self._recent: deque[Row] = deque(maxlen=RECENT)
         """Only ever appended to, and copied: each is one step of the interpreter's, and needs no lock."""
 
@@ -48,15 +53,19 @@ class AuditTrail:
         """A request that may run, or waits for the streamer, by ``decision``. The ``ref`` of its entry, which is the
         job's id where there is a job."""
         ref = job_id or f"run_{secrets.token_hex(8)}"
+        self._note_asked(ref, self._clock.time(), envelope, decision, job_id)
+        if job_id is None or decision != ALLOWED:
+            self._file.store()
+        return ref
+
+    def _note_asked(self, ref: str, at_s: float, envelope: Envelope | Job, decision: str, job_id: str | None) -> None:
         details = {"args": dict(envelope.args), **({"job_id": job_id} if job_id else {})}
         text = dump(details)
         if self._holds_secret(text):  # the contract has refused it already; none is written all the same
             text = dump(self._without_secrets(plain(details)))
         agent = (envelope.agent_id, envelope.holder or SERVICE_TOKEN, envelope.action)
         ids = (envelope.request_id, envelope.mission_id, envelope.correlation_id)
-        self._note(Row(ref, self._clock.time(), Kind.ASKED, decision, plain_text(text), *agent, *ids))
-        self._file.store()
-        return ref
+        self._note(Row(ref, at_s, Kind.ASKED, decision, plain_text(text), *agent, *ids))
 
     def ended(self, ref: str, answer: Answer) -> None:
         """What a sync action came to."""
@@ -67,6 +76,9 @@ class AuditTrail:
         """What a job came to; and before it runs, who let it. The end of one that never ran has changed nothing, and is
         stored with the next row: a thousand may end at once, and somebody waits for that. What the streamer said is
         stored at once."""
+        if self._left_over is not None:
+            self._left_over.append(job)
+            return
         said = job.approval is not None and job.approval.decided_at is not None and job.started_at is None
         # A yes while it is queued, or a no, which ends it; a start may get both, one after the other.
         if job.approval is not None and said and (job.approval.state is ApprovalState.ALLOWED) != job.status.ended:
@@ -107,14 +119,14 @@ class AuditTrail:
     def begin(self) -> None:
         """Once it is certain that no other OBS is at work in the folder: what has no outcome was cut off by the end of
         the life before."""
-        self._file.store()  # what the job table has ended of it already
-        self._begin()
+        left_over, self._left_over = self._left_over or [], None
+        self._begin(left_over)
 
     def tend(self) -> None:
         """Supervisor, every minute, and often while in trouble."""
         if not self._file.is_open:
             self._file.open()
-            self._begin()  # what waits is of this life, and is stored behind
+            self._begin([])  # what waits is of this life, and is stored behind
         self._count(self._refusals.take())
         self._file.tend()
 
@@ -125,19 +137,32 @@ class AuditTrail:
 
     # --- inside ---------------------------------------------------------------------------------------------------
 
-    def _begin(self) -> None:
+    def _begin(self, left_over: Sequence[Job]) -> None:
+        unseen = {job.id for job in left_over}
         if self._file.is_open:
-            self._file.read(self._look_back)
+            self._file.read(lambda entries: self._look_back(entries, unseen))
+        else:
+            unseen.clear()
+        for job in left_over:
+            if job.id in unseen:  # it never ran, and its entry would have been stored when it did
+                decision = ALLOWED if job.approval is None else ASKED
+                self._note_asked(job.id, job.created_at, job, decision, job.id)
+            self.job_moved(job)
+        if self._file.is_open:
             self._file.add(remark(self._clock.time(), Kind.SERVICE, STARTED, {}))
             self._file.store()
 
-    def _look_back(self, entries: Iterator[Entry]) -> None:
+    def _look_back(self, entries: Iterator[Entry], unseen: set[str]) -> None:
+        """End what was cut off, but for jobs: the job table has ended those. Leaves in ``unseen``, ids of such jobs,
+        the ones without an entry."""
         cut_off: list[Row] = []
         latest: list[Entry] = []
         in_the_last_life, looked_at = True, 0
         for entry in entries:
             if entry.first.kind == Kind.ASKED:
-                if in_the_last_life and entry.end is None:
+                if entry.first.ref in unseen:
+                    unseen.remove(entry.first.ref)
+                elif in_the_last_life and entry.end is None:
                     row = Row(entry.first.ref, self._clock.time(), Kind.ENDED, "interrupted", _CUT_OFF)
                     cut_off.append(row)
                     entry = entry.followed_by(row)

@@ -123,10 +123,8 @@ class AuditFile:
                 rows.append(entries.remark(self._clock.time(), entries.Kind.SERVICE, "written again", told))
             if not rows:
                 return
-            # A statement alone is a transaction of its own, and takes half the time: a request may be waiting.
-            writing = database.transaction() if len(rows) > 1 else database.reading()
             with self._giving_up():
-                with writing as connection:
+                with database.writing(len(rows)) as connection:
                     for row in rows:
                         self._insert(connection, row)
                 with self._lock:

@@ -90,7 +90,7 @@ class Idempotency:
     def _known_answer(self, envelope: Envelope, fingerprint: str) -> Answer | None:
         """What its request_id led to before: a job, or the stored answer of a sync action."""
         key = envelope.request_key
-        if key is None:
+        if key is None or not self._store.may_know(key):
             return None
         known = self._store.by_request_key(key)
         if known is not None:

@@ -50,6 +50,10 @@ SWEEP_PAUSE_S: Final = 0.005
 SWEEP_AT_MOST: Final = 5_000
 SIGNATURE_SWEEP_BATCH: Final = 16
 
+_ANY_USE: Final = "SELECT " + " OR ".join(
+    f"EXISTS (SELECT 1 FROM {table} WHERE holder = ? AND request_id = ?)" for table in ("jobs", "answers")
+)
+
 Jobs = list[Job]
 _TOLD: Final = ("action", "agent_id", "request_id", "mission_id", "correlation_id")
 
@@ -152,7 +156,12 @@ class JobStore:
 
     def knows(self, key: RequestKey) -> bool:
         """Whether a job or an answer of this holder's request_id is kept."""
-        return self.by_request_key(key) is not None or self.answers.get(key) is not None
+        return self.may_know(key) and (self.by_request_key(key) is not None or self.answers.get(key) is not None)
+
+    def may_know(self, key: RequestKey) -> bool:
+        """False where there is neither a job nor an answer, kept or past its TTL: as for nearly every request."""
+        with self._database.reading() as connection:
+            return bool(connection.execute(_ANY_USE, (*key, *key)).fetchone()[0])
 
     def latest_without_request_id(self, envelope: Envelope) -> Accepted | None:
         """The newest job without request_id that has the envelope's holder, action, agent, mission and correlation."""
@@ -197,13 +206,7 @@ class JobStore:
             job = job.asked(ask_until, now_s=now_s)
         with self._database.lock:
             self._refuse_when_full(job)
-            with self._database.transaction() as connection:
-                if job.request_id is not None:  # An expired job that no sweep has met yet frees its key.
-                    connection.execute(
-                        "DELETE FROM jobs WHERE holder = ? AND request_id = ? AND finished_at < ?",
-                        (job.holder, job.request_id, self._oldest_kept_s()),
-                    )
-                connection.execute(INSERT, {**to_row(job), "fingerprint": fingerprint})
+            self._insert({**to_row(job), "fingerprint": fingerprint})
             self._active[job.id] = job
         self._announce(job)
         return job
@@ -310,6 +313,18 @@ class JobStore:
 
     # --- inside ---------------------------------------------------------------------------------------------------
 
+    def _insert(self, row: Mapping[str, Any]) -> None:
+        try:
+            with self._database.writing(1) as connection:
+                connection.execute(INSERT, row)
+        except sqlite3.IntegrityError:  # An expired job that no sweep has met yet frees its key.
+            with self._database.transaction() as connection:
+                connection.execute(
+                    "DELETE FROM jobs WHERE holder = ? AND request_id = ? AND finished_at < ?",
+                    (row["holder"], row["request_id"], self._oldest_kept_s()),
+                )
+                connection.execute(INSERT, row)
+
     def _refuse_when_full(self, job: Job) -> None:
         limit = MAX_ACTIVE_OF_AGENT if job.holder else MAX_ACTIVE
         room = limit + ROOM_FOR_STOPS if BY_NAME[job.action].supersedes else limit
@@ -348,7 +363,7 @@ class JobStore:
         in memory. Then who polls sees them, and who waits for their end wakes."""
         unsaved = {**self._unsaved, **{job.id: job for job in jobs}}
         try:
-            with self._database.transaction() as connection:
+            with self._database.writing(len(unsaved)) as connection:
                 for job in unsaved.values():
                     self._write(connection, job)
         except StorageUnavailable as error:
