@@ -1,4 +1,5 @@
-"""Our service against obs-websocket: the same real OBS, the same local RTMP server, in turns, as ratios."""
+"""Our service against obs-websocket: the same real OBS, the same local RTMP server, in turns, as ratios. Beside them
+the floor: bare waitress with an empty bottle app in that OBS, asked by the same client after the same rest."""
 
 import argparse
 import itertools
@@ -62,26 +63,37 @@ def peer_round(peer: ObsWebsocket, row: Row) -> None:
     row["stop to stopped"].append(timed_ms(run("StopStream", "OBS_WEBSOCKET_OUTPUT_STOPPED")))
 
 
+def floor_round(floor: Agent, row: Row) -> None:
+    """What of ``our_round`` is no work of ours: an empty answer, once after a rest, then again and again."""
+    row["accept"].append(timed_ms(lambda: floor.accept("twitch.start_stream", "floor")))
+    row["poll"] += [timed_ms(lambda: floor.get("/health")) for _ in range(20)]
+
+
 def compare(rounds: int, folder: Path) -> dict[str, dict[str, float]]:
     """Medians in ms and their ratio (ours / peer) for each measure; what only we have comes without a ratio."""
     websocket_port = free_port()
     times = folder / "events.txt"
     measures = ("start to live", "stop to stopped", "accept", "poll")
+    floor_port = free_port()
+    floors: Row = {"accept": [], "poll": []}
     ours: Row = {name: [] for name in measures}
     theirs: Row = {name: [] for name in measures}
     ends: Row = {"STARTED to done": [], "STOPPED to done": []}
     ids = itertools.count()
-    env = {"EVENT_TIMES": str(times)}
-    with Show(
-        folder, env, websocket_port=websocket_port, more_scripts=(Path(__file__).with_name("event_times.py"),)
-    ) as show:
+    env = {"EVENT_TIMES": str(times), "FLOOR_PORT": str(floor_port)}
+    scripts = tuple(Path(__file__).with_name(name) for name in ("event_times.py", "floor.py"))
+    with Show(folder, env, websocket_port=websocket_port, more_scripts=scripts) as show:
         agent = Agent(show.port, stored_token(show.config))
         peer = ObsWebsocket(websocket_port)
+        floor = Agent(floor_port, "none")
         for _ in range(rounds):
             our_round(agent, ids, ours, ends)
             time.sleep(SETTLE_S)
             peer_round(peer, theirs)
             time.sleep(SETTLE_S)
+            floor_round(floor, floors)
+            time.sleep(SETTLE_S)
+        floor.close()
         peer.close()
         agent.close()
     table = {
@@ -92,6 +104,8 @@ def compare(rounds: int, folder: Path) -> dict[str, dict[str, float]]:
         }
         for name in measures
     }
+    for name, figures in floors.items():
+        table[name]["floor_ms"] = statistics.median(figures)
     for (name, ours_at), code in zip(ends.items(), (STARTED, STOPPED), strict=True):
         events = [float(line.split()[1]) for line in times.read_text().splitlines() if int(line.split()[0]) == code]
         # Every second one is ours: the rounds take turns.
@@ -110,10 +124,12 @@ def main() -> int:
     if options.json:
         print(json.dumps(table, indent=2))
         return 0
-    print(f"{'':16} {'ours':>10} {'obs-websocket':>14} {'ratio':>6}")
+    print(f"{'':16} {'ours':>10} {'obs-websocket':>14} {'ratio':>6} {'floor':>10}")
     for name, figures in table.items():
         line = f"{name:16} {figures['ours_ms']:7.2f} ms"
         if "ratio" in figures:
             line += f" {figures['obs_websocket_ms']:11.2f} ms {figures['ratio']:6.2f}"
+        if "floor_ms" in figures:
+            line += f" {figures['floor_ms']:7.2f} ms"
         print(line)
     return 0
