@@ -142,9 +142,19 @@ def test_an_encoder_that_does_not_start_is_known_while_its_box_is_open(rig: Rig)
         rig.start()
     assert rig.obs.boxes() == ("Failed to start streaming",)
     with pytest.raises(ObsBusy):
-        rig.start()
+        rig.start("BRB")
+    assert rig.obs.scene() == "Main"  # a start that is refused changes nothing
     rig.obs.click_box()
     assert rig.start()["status"] == "started"
+
+
+def test_a_scene_that_is_shown_between_two_attempts_stays(rig: Rig) -> None:
+    rig.obs.meet("dead_server", "good")
+    rig.set(**TWO_RETRIES)
+    started = rig.begin_start("BRB")
+    rig.wait(lambda: rig.at(45))
+    assert rig.stream.switch_scene("Main", lambda: None) == "BRB"
+    assert rig.outlast(started).result() == {"status": "started", "scene": "Main", "attempts": 2}
 
 
 def test_the_streamers_own_start_that_was_refused_is_not_taken_for_a_running_one(rig: Rig) -> None:

@@ -5,7 +5,7 @@ out of reach (no libobs), every order raises ObsUnavailable.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final, TypeVar
 
@@ -31,11 +31,12 @@ class Found(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What was found, and the number of the start that it is about."""
+    """What was found, the number of the start that it is about, and at a start the scene then shown."""
 
     found: Found
     number: int
     owner: Owner
+    scene: str | None = None
 
 
 class Orders:
@@ -48,7 +49,7 @@ class Orders:
         self._known_boxes: dict[int, int] = {}
 
     def check_scene(self, wanted: str | None, default: str, timeout_s: float) -> None:
-        """Raises what ``show_scene`` would raise for this scene, and changes nothing. OBS is asked without a scene,
+        """Raises what ``start`` would raise for this scene, and changes nothing. OBS is asked without a scene,
         too: who goes on after this has to know that OBS can be reached at all."""
 
         def check() -> None:
@@ -57,19 +58,6 @@ class Orders:
                 _require_scene(name, now)
 
         self._on_ui(check, timeout_s)
-
-    def show_scene(self, wanted: str | None, default: str, timeout_s: float) -> str | None:
-        """Switch to the scene asked for, else to the default one; the scene then shown."""
-        name = wanted or default
-
-        def show() -> str | None:
-            now = self._obs.snapshot()
-            if not name:
-                return now.current_scene
-            self._show(name, now)
-            return name
-
-        return self._on_ui(show, timeout_s)
 
     def switch_scene(self, name: str, may: Callable[[], object], timeout_s: float) -> str | None:
         """Switch to this scene; the one that was shown before. ``may`` raises what forbids it, at the last moment."""
@@ -82,13 +70,19 @@ class Orders:
 
         return self._on_ui(switch, timeout_s)
 
-    def start(self, may: Callable[[], object], timeout_s: float) -> Order:
-        """Start unless something is starting, up or stopping. A stop that was promised to it is taken back. ``may``
-        raises what forbids the start, at the last moment there is."""
+    def start(self, scene: str | None, may: Callable[[], object], timeout_s: float) -> Order:
+        """Start unless something is starting, up or stopping, with ``scene`` shown, if any is named. A stop that was
+        promised to it is taken back. ``may`` raises what forbids the start, at the last moment there is."""
 
         def check() -> Order:
             may()
-            return self._check_start()
+            now = self._obs.snapshot()
+            if scene is not None:
+                _require_scene(scene, now)
+            order = self._check_start()
+            if scene is not None:
+                self._show(scene, now)
+            return replace(order, scene=scene or now.current_scene)
 
         def act(order: Order) -> None:
             self._state.arm(order.number, armed=False)

@@ -49,9 +49,10 @@ DEACTIVATION_S: Final = 0.01
 
 @dataclass(slots=True)
 class _Waiting:
-    """The start that runs, and why it is to end."""
+    """The start that runs, why it is to end, and the scene that was shown when OBS was told."""
 
     ends: ClawcraftError | None = None
+    scene: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,14 +201,13 @@ class StreamController:
         start = self._running = _Waiting()
         try:
             progress(30, "starting the stream in OBS")
-            shown = self._orders.show_scene(scene, settings.default_scene, settings.stream_operation_timeout_s)
-            self._page.expire()
-            found, attempts = self._attempts(start, settings, progress, may)
+            found, attempts = self._attempts(start, scene or settings.default_scene or None, settings, progress, may)
         finally:
             self._running = None
+            self._page.expire()
         return {
             "status": "already_running" if found is Found.UP else "started",
-            "scene": shown,
+            "scene": start.scene,
             "attempts": attempts,
             **({"adopted": True} if found is Found.STARTING else {}),
         }
@@ -233,23 +233,31 @@ class StreamController:
     # --- one start ------------------------------------------------------------------------------------------------
 
     def _attempts(
-        self, start: _Waiting, settings: Settings, progress: ProgressSink, may: Callable[[], object]
+        self,
+        start: _Waiting,
+        scene: str | None,
+        settings: Settings,
+        progress: ProgressSink,
+        may: Callable[[], object],
     ) -> tuple[Found, int]:
         """Attempts until one is up, and how many; only a server that cannot be reached is worth another."""
         attempts = 0
         while True:
             attempts += 1
             try:
-                return self._attempt(start, settings.stream_operation_timeout_s, progress, may), attempts
+                return self._attempt(start, scene, settings.stream_operation_timeout_s, progress, may), attempts
             except StreamStartFailed as error:
                 error.details["attempts"] = attempts
                 if not isinstance(error, StreamConnectFailed) or attempts > settings.obs_retries:
                     raise
+            scene = None  # what the streamer shows meanwhile stays
             delay_s = FIRST_RETRY_S * 2 ** (attempts - 1)
             progress(45, f"OBS cannot connect; attempt {attempts + 1} follows in {delay_s:g} s")
             self._wait(lambda _now: False, self._clock.monotonic() + delay_s, start)
 
-    def _attempt(self, start: _Waiting, timeout_s: float, progress: ProgressSink, may: Callable[[], object]) -> Found:
+    def _attempt(
+        self, start: _Waiting, scene: str | None, timeout_s: float, progress: ProgressSink, may: Callable[[], object]
+    ) -> Found:
         """One try to be up; raises why it is not."""
         deadline_s = self._clock.monotonic() + timeout_s
 
@@ -258,11 +266,12 @@ class StreamController:
                 raise start.ends
             may()
 
-        while (order := self._orders.start(still_wanted, timeout_s)).found is Found.STOPPING:
+        while (order := self._orders.start(scene, still_wanted, timeout_s)).found is Found.STOPPING:
             if self._wait(lambda now: now.phase is not Phase.STOPPING, deadline_s, start):
                 self._state.pause(DEACTIVATION_S)
             if self._clock.monotonic() >= deadline_s:
                 raise StreamStartTimeout(f"The stream before did not end within {timeout_s:g} s.")
+        start.scene = order.scene
         if order.found is Found.UP:
             return order.found
         try:
