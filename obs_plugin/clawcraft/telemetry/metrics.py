@@ -111,6 +111,14 @@ class Metrics:
         self._watch("clawcraft_http_workers_busy", "HTTP threads that run a request.", busy)
         self._watch("clawcraft_http_waiting", "Requests that wait for a job or for a duplicate that runs.", waiting)
 
+    def watch_drop(self, dropped: Callable[[], bool]) -> None:
+        """Ask whether the last stream ended by itself, at each scrape."""
+        self._watch("clawcraft_stream_dropped", "1 after a stream ended by itself, until the next start.", dropped)
+
+    def watch_storage(self, trouble: Callable[[], str]) -> None:
+        """Ask what the disk refuses, at each scrape."""
+        self._watch("clawcraft_storage_trouble", "1 while the disk refuses what is written.", lambda: bool(trouble()))
+
     def watch_stream(self, state: Callable[[], str]) -> None:
         """Ask ``state`` for one of STREAM_STATES, once at each scrape."""
         self._stream_state = state
