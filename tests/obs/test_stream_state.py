@@ -37,6 +37,23 @@ def test_a_stop_that_was_promised_to_a_start_never_hits_the_next_one_though_obs_
     assert "stop" not in stops
 
 
+def test_started_alone_is_no_stream_that_is_up(state: StreamState) -> None:
+    """The window hung while a stream came and went, STOPPED was told twice of the one before, and a start came next."""
+    state.hear_event(FrontendEvent.STREAMING_STARTING)
+    state.hear_signal("starting", 0)
+    state.hear_event(FrontendEvent.STREAMING_STOPPED)
+    state.hear_signal("start", 0)
+    state.hear_signal("stop", -5)
+    state.ask()
+    state.hear_event(FrontendEvent.STREAMING_STARTING)
+    state.hear_signal("starting", 0)
+    state.hear_event(FrontendEvent.STREAMING_STARTED)
+    state.hear_event(FrontendEvent.STREAMING_STOPPED)
+    assert state.snapshot().phase is Phase.CONNECTING
+    state.hear_signal("start", 0)
+    assert state.snapshot().phase is Phase.LIVE
+
+
 def test_a_stop_by_the_streamer_before_obs_says_started_is_no_stream_that_is_up(state: StreamState) -> None:
     state.hear_event(FrontendEvent.STREAMING_STARTING)
     state.hear_signal("starting", 0)

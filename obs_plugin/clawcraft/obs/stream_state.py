@@ -84,6 +84,9 @@ class Start:
     """OBS's signal ``starting``."""
     connected: bool = False
     """OBS's signal ``start``."""
+    started_told: bool = False
+    """STREAMING_STARTED, which may overtake the signal. Alone it means nothing: where the window hung meanwhile, it may
+    be the start's before, which has come and gone."""
     refused: bool = False
     """The output did not even start."""
     stop_code: int | None = None
@@ -225,7 +228,8 @@ class StreamState:
                         self._begin(Owner.STREAMER, Phase.CONNECTING)
                     self._now.level = level
                 case FrontendEvent.STREAMING_STARTED if now.phase in (Phase.CONNECTING, Phase.UNKNOWN):
-                    self._move(Phase.LIVE)
+                    now.started_told = True
+                    self._up_if_told()
                 case FrontendEvent.STREAMING_STOPPING if Phase.STOPPING in MOVES[now.phase] and not now.is_silent:
                     self._move(Phase.STOPPING)
                 case FrontendEvent.STREAMING_STOPPED if now.phase not in (Phase.ASKED, Phase.PREPARING, Phase.ENDED):
@@ -251,6 +255,7 @@ class StreamState:
                     self._output_starting()
                 case "start" if now.phase in (Phase.CONNECTING, Phase.UNKNOWN):
                     now.output_started = now.connected = True
+                    self._up_if_told()
                 case "stopping" if Phase.STOPPING in MOVES[now.phase] and not now.is_silent:
                     self._move(Phase.STOPPING)  # STREAMING_STOPPING is not told while a collection is exchanged
                 case "stop" if now.phase not in (Phase.ASKED, Phase.PREPARING, Phase.ENDED):
@@ -317,6 +322,11 @@ class StreamState:
                     return Phase.ENDED
                 return up if now.phase.is_up else None
         return None
+
+    def _up_if_told(self) -> None:
+        now = self._now
+        if now.started_told and (now.connected or now.phase is Phase.UNKNOWN):
+            self._move(Phase.LIVE)
 
     def _end_if_told(self) -> None:
         now = self._now
