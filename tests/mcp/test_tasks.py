@@ -105,6 +105,7 @@ def test_what_waits_behind_another_can_be_taken_back_and_what_runs_cannot(open_s
     stop = client.call(STOP)
     assert client.ended(first)["status"] == "cancelled"
     assert "stop" in client.task(first)["statusMessage"]
+    studio.obs.answer()
     client.ended(stop["taskId"])
     assert client.result("tasks/cancel", taskId=first)["_meta"][NOTE] == "This has ended; nothing was changed."
 
