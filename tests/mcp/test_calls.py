@@ -118,7 +118,7 @@ def test_an_agent_sees_and_may_only_what_is_its_own(open_studio: Open) -> None:
     assert clipper.refused("job", job_id=of_service)["code"] == "job_not_found"
     assert clipper.error("resources/read", uri=f"clawcraft://job/{of_service}")["code"] == -32602
     assert clipper.told("status")["agent"]["name"] == "clipper"
-    assert service.told("job", job_id=of_service)["job"]["agent_id"] == "mcp:test-host"
+    assert service.told("job", job_id=of_service)["job"]["agent_id"] == "mcp"
 
 
 def test_a_picture_is_a_picture_and_no_text(open_studio: Open) -> None:
@@ -180,6 +180,6 @@ def test_everything_is_in_the_audit_trail(open_studio: Open, twitch: TwitchSim) 
     studio.obs.stop().check()
     entries = audit(data_folder(studio.folder))
     asked = [(entry["action"], entry["agent_id"]) for entry in entries if entry["kind"] == "asked"]
-    assert asked == [("twitch.post_chat_message", "mcp:test-host"), ("twitch.start_stream", "mcp:test-host")]
+    assert asked == [("twitch.post_chat_message", "mcp"), ("twitch.start_stream", "mcp")]
     (refused,) = [entry for entry in entries if entry["kind"] == "counted"]
     assert (refused["action"], refused["outcome"]) == ("twitch.post_chat_message", "invalid_request")

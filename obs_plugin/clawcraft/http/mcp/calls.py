@@ -23,6 +23,9 @@ from clawcraft.http.mcp.tasks import Tasks
 from clawcraft.http.mcp.tools import BY_TOOL, READINGS, REQUEST_ID
 from clawcraft.http.middleware import RECORD, RequestRecord
 
+AGENT: Final = "mcp"
+"""agent_id of whoever has the service's own token. Not a name that the client gives itself: that is part of what makes
+two requests the same, and said in one of the protocols only."""
 PATIENCE_S: Final = 25.0
 """How long a call waits for its job. Hosts give up after 60 s, some after 30."""
 NEWEST_JOBS: Final = 10
@@ -73,7 +76,7 @@ class Calls:
         # JSON-RPC ids begin anew with each connection: what is no new call only its sender can say.
         request_id = arguments.pop(REQUEST_ID, None)
         envelope = {
-            "agent_id": call.era.agent if call.holder == SERVICE_HOLDER else call.holder,
+            "agent_id": call.holder or AGENT,
             "action": action.name,
             "args": arguments,
             "request_id": f"mcp-{uuid.uuid4().hex}" if request_id is None else request_id,

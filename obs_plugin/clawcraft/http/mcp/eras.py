@@ -24,7 +24,6 @@ TASKS: Final = "io.modelcontextprotocol/tasks"
 _PREFIX: Final = "io.modelcontextprotocol/"
 _VERSION_KEY: Final = f"{_PREFIX}protocolVersion"
 _CAPABILITIES_KEY: Final = f"{_PREFIX}clientCapabilities"
-_CLIENT_KEY: Final = f"{_PREFIX}clientInfo"
 _NAMED_BY: Final[Mapping[str, str]] = {
     "tools/call": "name",
     "prompts/get": "name",
@@ -35,8 +34,6 @@ _NAMED_BY: Final[Mapping[str, str]] = {
 }
 """The parameter that the header Mcp-Name repeats."""
 _BASE64: Final = re.compile(r"=\?base64\?(.*)\?=")
-_UNFIT: Final = re.compile(r"[^A-Za-z0-9._:-]+")
-_AGENT: Final = "mcp"
 
 SERVER_INFO: Final[Mapping[str, str]] = {
     "name": "twitch-clawcraft",
@@ -53,10 +50,9 @@ INSTRUCTIONS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Era:
-    """What a message says of its protocol. ``agent`` is the name that its sender gave itself, fit for an agent_id."""
+    """What a message says of its protocol."""
 
     version: str
-    agent: str = _AGENT
     tasks: bool = False
     """Whether the client takes a task for an answer."""
 
@@ -97,7 +93,7 @@ def era_of(message: Message, environ: Environ) -> Era:
     if not isinstance(capabilities, dict):
         raise RpcError(rpc.INVALID_PARAMS, f"params._meta.{_CAPABILITIES_KEY} must be an object")
     extensions = capabilities.get("extensions")
-    return Era(MODERN, _agent(meta.get(_CLIENT_KEY)), isinstance(extensions, dict) and TASKS in extensions)
+    return Era(MODERN, isinstance(extensions, dict) and TASKS in extensions)
 
 
 def initialized(params: Mapping[str, Any], capabilities: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,9 +155,3 @@ def _unsupported(version: Any) -> RpcError:
         "this protocol version is not served; those that are stand in data.supported",
         {"supported": list(SUPPORTED), "requested": requested},
     )
-
-
-def _agent(client_info: Any) -> str:
-    name = client_info.get("name") if isinstance(client_info, dict) else None
-    words = _UNFIT.sub("-", name).strip("-")[:60] if isinstance(name, str) else ""
-    return f"{_AGENT}:{words}" if words else _AGENT
