@@ -48,3 +48,4 @@ def test_a_start_whose_client_is_cut_off_goes_on_and_is_found_again(show: Show) 
     assert client.ended(stop["taskId"])["result"]["structuredContent"]["status"] == "stopped"
     wait_until(lambda: not show.rtmp.publishers(), "the server sees no publisher")
     client.close()
+    assert show.obs.warnings() == []

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import requests
 
+from clawcraft.authority.approval import MAX_QUESTIONS
 from obs_mock.pictures import jpeg
 from obs_mock.stream import State
 from tests.mcp.conftest import Open
@@ -93,6 +94,7 @@ def test_the_rate_limit_is_that_of_the_other_door(open_studio: Open, twitch: Twi
     error = by_mcp.refused(TITLE, title="three")
     assert error["code"] == "rate_limited"
     assert error["details"]["retry_after_s"] > 0
+    assert "details.retry_after_s" in error["hint"]
     by_http.close()
 
 
@@ -183,3 +185,11 @@ def test_everything_is_in_the_audit_trail(open_studio: Open, twitch: TwitchSim) 
     assert asked == [("twitch.post_chat_message", "mcp"), ("twitch.start_stream", "mcp")]
     (refused,) = [entry for entry in entries if entry["kind"] == "counted"]
     assert (refused["action"], refused["outcome"]) == ("twitch.post_chat_message", "invalid_request")
+
+
+def test_too_many_questions_say_when_to_come_back(open_studio: Open) -> None:
+    client = open_studio(TOOL_ACTION_POLICY="set_title=ask").connect(tasks=True)
+    for number in range(MAX_QUESTIONS):
+        assert client.call(TITLE, title=f"title {number}")["resultType"] == "task"
+    error = client.refused(TITLE, title="one more")
+    assert (error["code"], error["details"]["retry_after_s"]) == ("queue_full", 5)

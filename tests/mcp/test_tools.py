@@ -8,6 +8,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from clawcraft.actions.catalogue import ACTIONS, Effect, Policy
+from clawcraft.errors import ClawcraftError, error_classes
+from clawcraft.http.mcp.results import worded
 from clawcraft.http.mcp.tools import READINGS, ToolList, tool_name
 from tests.support.http_service import CONTRACT, HttpService
 from tests.support.mcp_client import McpClient
@@ -78,6 +80,12 @@ def test_what_is_off_is_not_listed_and_what_is_asked_about_says_so(service: Http
     assert "twitch_raid" in tools
     service.configure(disabled_actions=("twitch.stop_stream",))
     assert "twitch_stop_stream" not in client.tools()
+
+
+@pytest.mark.parametrize("error", tuple(error_classes()), ids=lambda error: error.code)
+def test_no_hint_leads_to_what_mcp_does_not_have(error: type[ClawcraftError]) -> None:
+    hint = worded(error("it failed").to_json())["hint"]
+    assert not re.search(r"(GET|POST) /tools|(GET|POST) /status|Retry-After|Location", hint)
 
 
 def test_both_eras_see_the_same_tools(client: McpClient, legacy: McpClient) -> None:

@@ -83,7 +83,7 @@ class Calls:
         }
         answer = self._doors.run(call.environ, call.holder, envelope)
         if "error" in answer.body:
-            return results.failed({"request_id": answer.body["request_id"], "error": answer.body["error"]})
+            return results.failed({"request_id": answer.body["request_id"]}, answer.body["error"], answer.headers)
         outcome: Mapping[str, Any] = answer.body["result"]
         if answer.status != 202:
             return results.of_action(action.name, outcome)

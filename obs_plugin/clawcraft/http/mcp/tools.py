@@ -79,7 +79,8 @@ def tool_name(action: Action) -> str:
     return action.name.replace(".", "_")
 
 
-BY_TOOL: Final[Mapping[str, Action]] = {tool_name(action): action for action in ACTIONS}
+# Not "Final[Mapping[str, Action]]": typing keeps what it is given, and with it each reloaded module.
+BY_TOOL: Final = {tool_name(action): action for action in ACTIONS}
 
 
 class ToolList:
