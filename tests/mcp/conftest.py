@@ -1,9 +1,8 @@
 """``POST /mcp`` twice: with a scripted service behind it (``service``), and with the whole one in the fake OBS."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
@@ -49,8 +48,8 @@ class McpStudio(Studio):
         return client
 
 
-class Open(Protocol):
-    def __call__(self, scenario: str = "good", **settings: str) -> McpStudio: ...
+Open = Callable[..., McpStudio]
+"""Takes a scenario, and settings of the service by name."""
 
 
 @pytest.fixture

@@ -12,8 +12,6 @@ from tests.support.paths import ROOT, TOOLS
 from tests.support.waiting import HANG_S
 
 MCP_TESTS: Final = ROOT / "tests" / "mcp"
-WAYS: Final = ("legacy", "2026-07-28", "2026-07-28 --tasks", "auto --tasks stdio")
-"""How the show can be played: the client's mode, with or without tasks, over HTTP or our bridge."""
 
 
 def sdk() -> Path:
@@ -24,7 +22,8 @@ def sdk() -> Path:
 
 
 def play(way: str, port: int, token: str) -> dict[str, Any]:
-    """What ``sdk_show.py`` was told."""
+    """What ``sdk_show.py`` was told. ``way`` is the client's mode, ``--tasks`` if it takes them, and ``stdio`` for our
+    bridge in place of HTTP."""
     mode, *options = way.split()
     url = f"http://127.0.0.1:{port}"
     by_url = ["--url", f"{url}/mcp"]
