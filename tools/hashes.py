@@ -24,7 +24,11 @@ import _venv
 
 _venv.require_python()
 
-FILES: Final = (_venv.ROOT / "requirements.txt", _venv.ROOT / "requirements-dev.txt")
+FILES: Final = (
+    _venv.ROOT / "requirements.txt",
+    _venv.ROOT / "requirements-dev.txt",
+    _venv.ROOT / "tests" / "mcp" / "requirements-mcp.txt",
+)
 PYTHONS: Final = ("3.11", "3.12", "3.13", "3.14")
 """Those that an OBS may embed, and that run the tools."""
 PIN: Final = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[\w.]+)(?P<marker> *;[^\\]*)?")

@@ -70,6 +70,10 @@ class ServiceClient:
         """Raises NoAnswer."""
         return self._send(f"{path}?{urllib.parse.urlencode(query)}" if query else path, None, {})
 
+    def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Reply:
+        """``body`` as it is, which is JSON. Raises NoAnswer."""
+        return self._send(path, body, {"Content-Type": "application/json", **headers})
+
     def execute(self, envelope: Mapping[str, object]) -> Reply:
         """Post one request to ``/tools/execute``. Raises NoAnswer."""
         body = json.dumps(envelope).encode()

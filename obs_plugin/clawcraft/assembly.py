@@ -246,6 +246,8 @@ class Assembly:
             guard=self._guard,
             dispatcher=self.dispatcher,
             begin_jobs=self.worker.wake,
+            withdraw=lambda job_id: self.approvals.withdraw(job_id) or self.worker.withdraw(job_id),
+            job_ttl_s=lambda: self._settings.job_ttl_s,
             store=self.jobs,
             hearing=self.twitch.hearing,
             status=self.status,

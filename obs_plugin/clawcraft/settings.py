@@ -8,6 +8,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -244,6 +245,23 @@ def _refused_words(text: str) -> tuple[str, ...]:
     return words
 
 
+class McpAccess(StrEnum):
+    """Who gets in by ``POST /mcp``."""
+
+    ON = "on"
+    """Whoever has a token, unless a signing secret is set: MCP clients cannot sign."""
+    UNSIGNED = "unsigned"
+    """Whoever has a token, also with a signing secret set."""
+    OFF = "off"
+
+
+def _mcp(text: str) -> McpAccess:
+    try:
+        return McpAccess(text.strip().lower())
+    except ValueError:
+        raise ValueError(f"must be one of {', '.join(McpAccess)}") from None
+
+
 _DAY_MS: Final = 24 * 3600 * 1000
 
 
@@ -282,6 +300,13 @@ class Settings:
         True,
         _flag,
         "Refuse signatures without X-Tool-Timestamp, which can be replayed.",
+    ).field()
+    mcp: McpAccess = Setting(
+        "TOOL_MCP",
+        "on",
+        _mcp,
+        "MCP at /mcp: on, off, or unsigned. With a signing secret set, on means off, since MCP clients cannot sign; "
+        "unsigned lets them in with the token alone.",
     ).field()
     action_timeout_s: float = Setting(
         "TOOL_SERVICE_TIMEOUT_MS", 25_000, Whole(1_000, 300_000), "Longest time of a sync action.", unit="ms"

@@ -28,6 +28,7 @@ def test_has_every_endpoint() -> None:
         ("/status", "get"),
         ("/channel", "get"),
         ("/events", "get"),
+        ("/mcp", "post"),
         ("/health", "get"),
         ("/openapi.json", "get"),
         ("/metrics", "get"),

@@ -241,6 +241,7 @@ class HttpService:
         }
         self.checks: Callable[[Mapping[str, Any]], list[dict[str, str]]] = lambda status: []
         self.begin_jobs: Callable[[], None] = lambda: None
+        self.withdraw: Callable[[str], bool] = lambda _job_id: False
         self.channel: Callable[[float], Mapping[str, Any]] = lambda _wait_s: {"broadcaster": None}
         self.channel_slots = Slots(2, lambda: False)
         self.refusals = RefusalCounts(self.clock)
@@ -259,6 +260,8 @@ class HttpService:
             ),
             dispatcher=self.dispatcher,
             begin_jobs=lambda: self.begin_jobs(),
+            withdraw=lambda job_id: self.withdraw(job_id),
+            job_ttl_s=lambda: self.settings.job_ttl_s,
             store=self.jobs,
             hearing=self.hearing,
             status=lambda: self.status(),

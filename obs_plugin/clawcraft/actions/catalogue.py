@@ -41,6 +41,19 @@ def stricter(one: Policy, other: Policy) -> Policy:
     return max(one, other, key=list(Policy).index)
 
 
+class Effect(StrEnum):
+    """What a call does to the channel: what hosts tell their users before one."""
+
+    READS = "reads"
+    """Changes nothing."""
+    SETS = "sets"
+    """Replaces what was there; the same call once more changes nothing further."""
+    ADDS = "adds"
+    """Adds something, and with each further call once more."""
+    ENDS = "ends"
+    """Replaces or ends something, and a further call is another one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """At most ``per_min`` requests a minute, of which ``burst`` may come at once."""
@@ -56,7 +69,8 @@ class Action:
     Parameters: ``module`` of this folder holds the handler; ``label`` completes "The agent may …" in the panel;
     ``scope`` is the Twitch scope that it needs; ``policy`` counts until the streamer says otherwise; ``limit`` bounds
     it where the general limit is more than Twitch takes; ``supersedes`` names the action whose earlier jobs end when
-    this one is accepted; ``unkept`` is a field of its result that is answered and never stored.
+    this one is accepted; ``unkept`` is a field of its result that is answered and never stored; ``effect`` is the
+    gravest as long as nobody says otherwise.
     """
 
     name: str
@@ -69,6 +83,7 @@ class Action:
     limit: Limit | None = None
     supersedes: str | None = None
     unkept: str | None = None
+    effect: Effect = Effect.ENDS
 
     @property
     def handler(self) -> str:
@@ -91,38 +106,48 @@ _PICTURES: Final = Limit(per_min=12, burst=4)
 
 ACTIONS: Final = (
     # Its scope is for title and game only: a start goes on without.
-    Action("twitch.start_stream", Kind.ASYNC, "stream", "start the stream", Needs.OBS, _BROADCAST, Policy.ALLOW),
+    Action("twitch.start_stream", Kind.ASYNC, "stream", "start the stream", Needs.OBS, _BROADCAST, Policy.ALLOW,
+           effect=Effect.SETS),
     # A start that waits behind must not flash live after the stop was asked for.
     Action("twitch.stop_stream", Kind.ASYNC, "stream", "stop the stream", Needs.OBS, policy=Policy.ALLOW,
-           supersedes="twitch.start_stream"),
-    Action("twitch.set_title", Kind.SYNC, "channel", "change the title", Needs.TWITCH, _BROADCAST, Policy.ALLOW),
-    Action("twitch.set_game", Kind.SYNC, "channel", "change the game", Needs.TWITCH, _BROADCAST, Policy.ALLOW),
+           supersedes="twitch.start_stream", effect=Effect.SETS),
+    Action("twitch.set_title", Kind.SYNC, "channel", "change the title", Needs.TWITCH, _BROADCAST, Policy.ALLOW,
+           effect=Effect.SETS),
+    Action("twitch.set_game", Kind.SYNC, "channel", "change the game", Needs.TWITCH, _BROADCAST, Policy.ALLOW,
+           effect=Effect.SETS),
     Action("twitch.post_chat_message", Kind.SYNC, "chat", "write in chat", Needs.TWITCH, "user:write:chat",
-           Policy.ALLOW, limit=_CHAT),
-    Action("twitch.create_clip", Kind.SYNC, "clips", "create clips", Needs.TWITCH, "clips:edit", Policy.ALLOW),
-    Action("twitch.get_clip", Kind.SYNC, "clips", "look a clip up", Needs.TWITCH),
-    Action("twitch.create_marker", Kind.SYNC, "markers", "set markers in the stream", Needs.TWITCH, _BROADCAST),
-    Action("twitch.set_tags", Kind.SYNC, "labels", "change the tags", Needs.TWITCH, _BROADCAST),
-    Action("twitch.set_labels", Kind.SYNC, "labels", "change the content labels", Needs.TWITCH, _BROADCAST),
+           Policy.ALLOW, limit=_CHAT, effect=Effect.ADDS),
+    Action("twitch.create_clip", Kind.SYNC, "clips", "create clips", Needs.TWITCH, "clips:edit", Policy.ALLOW,
+           effect=Effect.ADDS),
+    Action("twitch.get_clip", Kind.SYNC, "clips", "look a clip up", Needs.TWITCH, effect=Effect.READS),
+    Action("twitch.create_marker", Kind.SYNC, "markers", "set markers in the stream", Needs.TWITCH, _BROADCAST,
+           effect=Effect.ADDS),
+    Action("twitch.set_tags", Kind.SYNC, "labels", "change the tags", Needs.TWITCH, _BROADCAST, effect=Effect.SETS),
+    Action("twitch.set_labels", Kind.SYNC, "labels", "change the content labels", Needs.TWITCH, _BROADCAST,
+           effect=Effect.SETS),
     # Twitch takes one every two seconds.
     Action("twitch.announce", Kind.SYNC, "chat", "make announcements in chat", Needs.TWITCH,
-           "moderator:manage:announcements", limit=Limit(per_min=30, burst=1)),
+           "moderator:manage:announcements", limit=Limit(per_min=30, burst=1), effect=Effect.ADDS),
     # Twitch's own limit, 1 in 2 minutes; the one for each channel is twitch/shoutouts.py's.
     Action("twitch.shoutout", Kind.SYNC, "shoutouts", "give shoutouts", Needs.TWITCH, "moderator:manage:shoutouts",
-           limit=Limit(per_min=0.5, burst=1)),
+           limit=Limit(per_min=0.5, burst=1), effect=Effect.ADDS),
     Action("twitch.raid", Kind.SYNC, "raids", "raid a channel", Needs.TWITCH, "channel:manage:raids",
            limit=_ONE_A_MINUTE),
-    Action("twitch.cancel_raid", Kind.SYNC, "raids", "cancel a raid", Needs.TWITCH, "channel:manage:raids"),
+    Action("twitch.cancel_raid", Kind.SYNC, "raids", "cancel a raid", Needs.TWITCH, "channel:manage:raids",
+           effect=Effect.SETS),
     Action("twitch.run_ad", Kind.SYNC, "ads", "run ads", Needs.TWITCH, "channel:edit:commercial",
-           limit=_ONE_A_MINUTE),
+           limit=_ONE_A_MINUTE, effect=Effect.ADDS),
     Action("twitch.snooze_ad", Kind.SYNC, "ads", "put the next ad off", Needs.TWITCH, "channel:manage:ads",
-           limit=_ONE_A_MINUTE),
+           limit=_ONE_A_MINUTE, effect=Effect.ADDS),
     Action("twitch.create_poll", Kind.SYNC, "polls", "create polls", Needs.TWITCH, "channel:manage:polls",
-           limit=_ONE_A_MINUTE),
-    Action("twitch.end_poll", Kind.SYNC, "polls", "end a poll", Needs.TWITCH, "channel:manage:polls"),
-    Action("obs.switch_scene", Kind.ASYNC, "stage", "switch to the scenes allowed to agents", Needs.OBS),
+           limit=_ONE_A_MINUTE, effect=Effect.ADDS),
+    Action("twitch.end_poll", Kind.SYNC, "polls", "end a poll", Needs.TWITCH, "channel:manage:polls",
+           effect=Effect.SETS),
+    Action("obs.switch_scene", Kind.ASYNC, "stage", "switch to the scenes allowed to agents", Needs.OBS,
+           effect=Effect.SETS),
     # A picture of the streamer's screen must not lie on a disk for a week.
-    Action("obs.screenshot", Kind.SYNC, "stage", "see what viewers see", Needs.OBS, limit=_PICTURES, unkept="data"),
+    Action("obs.screenshot", Kind.SYNC, "stage", "see what viewers see", Needs.OBS, limit=_PICTURES, unkept="data",
+           effect=Effect.READS),
 )  # fmt: skip
 
 BY_NAME: Final = MappingProxyType({action.name: action for action in ACTIONS})

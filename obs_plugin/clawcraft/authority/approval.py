@@ -18,7 +18,7 @@ from clawcraft.clock import Clock
 from clawcraft.errors import ApprovalExpired, ClawcraftError, DeniedByOperator, Interrupted, QueueFull
 from clawcraft.jobs.model import Envelope, IllegalTransition, Job
 from clawcraft.jobs.store import QUEUE_FULL_RETRY_S, JobStore
-from clawcraft.jobs.worker import STARTS, superseded_by, supersedes
+from clawcraft.jobs.worker import STARTS, superseded_by, supersedes, withdrawn
 from clawcraft.settings import Settings
 from clawcraft.telemetry.events import EventLog, incident
 
@@ -167,6 +167,14 @@ class Approvals:
             self._enqueue(job)  # under the lock: no countdown may end between the two
         if superseded:
             self._store.fail_all([other.job.id for other in superseded], superseded_by(job))
+
+    def withdraw(self, job_id: str) -> bool:
+        """The agent takes back what waits here, or counts down. False where nothing does."""
+        with self._lock:
+            dropped = self._drop(lambda question: question.job.id == job_id)
+        for question in dropped:
+            self._end(question, withdrawn(), None)
+        return bool(dropped)
 
     def take_back(self, job: Job, still_wanted: Callable[[], None]) -> bool:
         """The worker is about to begin a job. One that nobody was asked about, though the streamer wants that by now,

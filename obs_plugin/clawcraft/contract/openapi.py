@@ -110,6 +110,20 @@ def openapi_document(contract: Contract, version: str) -> Json:
                 _json_response("As of the age of each section.", "Channel"),
                 AUTHENTICATED | {errors.TwitchNotConfigured, errors.Stopping},
             ),
+            "/mcp": {
+                "post": {
+                    **_operation(
+                        "mcp",
+                        "The same actions by the Model Context Protocol, 2025-03-26 to 2026-07-28, without a session",
+                        {
+                            "200": _response("The JSON-RPC answer.", "application/json", {"type": "object"}),
+                            "202": {"description": "A notification was heard."},
+                        },
+                        AUTHENTICATED | {errors.UnsupportedMediaType},
+                    ),
+                    "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
+                }
+            },
             "/health": _public("getHealth", "Whether the service runs", _json_response("It does.", "Health")),
             "/openapi.json": _public(
                 "getOpenapi", "This document", _response("OpenAPI 3.1.", "application/json", {"type": "object"})

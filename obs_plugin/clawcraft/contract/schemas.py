@@ -88,6 +88,11 @@ class Contract:
         """The JSON Schema of ``action``'s args, as ``GET /tools`` shows it."""
         return {key: value for key, value in self._args[action].items() if not key.startswith("x-")}
 
+    def for_agents(self, action: str) -> Mapping[str, str]:
+        """``label`` and ``description`` of ``action`` for a model that sees little else of it."""
+        words: Mapping[str, str] = self._args[action]["x-agent"]
+        return words
+
     @property
     def texts(self) -> Texts:
         """The arguments that hold text, by action. What ``x-texts`` does not name is for viewers: a new argument is
@@ -140,6 +145,12 @@ class Contract:
         """Why ``text`` cannot be the envelope's ``name``; None if it can."""
         errors = list(self._check_fields[name].iter_errors(text))
         return _explain(errors[0]) if errors else None
+
+
+def check_of(schema: Schema) -> Callable[[Any], None]:
+    """What checks arguments by ``schema``, in the contract's words. It raises InvalidRequest."""
+    errors_of = _errors_of(schema)
+    return lambda args: _refuse(errors_of(args), "/args")
 
 
 def _errors_of(schema: Schema) -> Callable[[Any], list[ValidationError]]:

@@ -21,11 +21,13 @@ from clawcraft.contract.openapi import openapi_document
 from clawcraft.contract.schemas import Contract
 from clawcraft.errors import ClawcraftError, JobNotFound
 from clawcraft.http import events, query, responses, wire
-from clawcraft.http.gate import Environ, Gate
+from clawcraft.http.gate import MCP_PATH, Environ, Gate, Signed
+from clawcraft.http.mcp.doors import Doors
+from clawcraft.http.mcp.endpoint import McpEndpoint
 from clawcraft.http.middleware import RECORD, Middleware, RequestRecord
 from clawcraft.http.responses import Response
 from clawcraft.http.workers import WaitSlots
-from clawcraft.jobs.answer import REPLAYED
+from clawcraft.jobs.answer import REPLAYED, Answer
 from clawcraft.jobs.dispatch import Dispatcher
 from clawcraft.jobs.model import Job, JobStatus
 from clawcraft.jobs.slots import Slots
@@ -49,7 +51,8 @@ _CURSOR: Final = re.compile(r"[A-Za-z0-9_.=-]{1,200}")
 class Api:
     """One method for each endpoint: the request's environ in, a response out, ClawcraftError for the rest.
 
-    ``begin_jobs`` is called once the answer to an accepted job is on the wire; ``status`` gives the fields of
+    ``begin_jobs`` is called once the answer to an accepted job is on the wire; ``withdraw`` ends a job by its id if it
+    has not begun, and says whether; ``job_ttl_s`` is how long ended ones are kept; ``status`` gives the fields of
     ``GET /status`` and must answer within its own deadline; ``checks`` judges them for ``?check=1``. ``channel`` gives
     those of ``GET /channel``, waiting so many seconds for what is due, which only those in ``channel_slots`` do.
     """
@@ -60,6 +63,8 @@ class Api:
     guard: Guard
     dispatcher: Dispatcher
     begin_jobs: Callable[[], None]
+    withdraw: Callable[[str], bool]
+    job_ttl_s: Callable[[], float]
     store: JobStore
     hearing: Hearing
     status: Callable[[], Mapping[str, Any]]
@@ -74,6 +79,11 @@ class Api:
 
     def __post_init__(self) -> None:
         self._openapi = responses.encode(openapi_document(self.contract, VERSION))
+        doors = Doors(
+            self.run, self.begin_jobs, self.withdraw, self.job, self.store.list, self.status_for, self.channel_for,
+            self.events_for,
+        )  # fmt: skip
+        self._mcp = McpEndpoint(self.gate, self.contract, self.guard, doors, self.job_ttl_s)
 
     def wsgi(self) -> Middleware:
         """The application. Quick routes wait for nothing but the processor."""
@@ -89,6 +99,7 @@ class Api:
         table.get("/tools/jobs", callback=self.get_jobs)
         table.get("/tools/jobs/<job_id>", callback=self.get_job, quick=True)
         table.get("/events", callback=self.get_events, quick=True)
+        table.post(MCP_PATH, callback=self._mcp.post)
         return Middleware(table, self.gate, self.log, self.metrics, self.clock, self.refusals)
 
     def get_health(self, environ: Environ) -> Response:
@@ -100,13 +111,17 @@ class Api:
         return responses.answer(200, self._openapi)
 
     def execute(self, environ: Environ) -> Response:
-        record: RequestRecord = environ[RECORD]
         self.gate.check_json_type(environ)
         holder = self.gate.check_bearer(environ)
         body = environ["wsgi.input"].read()
         signed = self.gate.check_signature(environ, body)
         query.parse(environ["QUERY_STRING"], ())
-        value = strict_json.parse(body)
+        answer = self.run(environ, holder, strict_json.parse(body), signed)
+        return responses.json_answer(answer.status, answer.body, answer.headers)
+
+    def run(self, environ: Environ, holder: str, value: Any, signed: Signed | None = None) -> Answer:
+        """The way of each request for an action once it is known whose it is. Raises ClawcraftError for a refusal."""
+        record: RequestRecord = environ[RECORD]
         try:
             envelope = self.agents.claim(holder, self.contract.check(value))
         except ClawcraftError:
@@ -121,18 +136,21 @@ class Api:
         record.job_id = answer.body.get("result", {}).get("job_id")
         record.code = answer.body.get("error", {}).get("code")
         record.replayed = True if REPLAYED in answer.headers else None
-        return responses.json_answer(answer.status, answer.body, answer.headers)
+        return answer
 
     def get_job(self, environ: Environ, job_id: str) -> Response:
         holder, values = self._authenticated(environ, "wait")
-        wait_s = query.wait_s(values)
+        job = self.job(environ, holder, job_id, query.wait_s(values))
+        return responses.json_answer(200, {"ok": True, "job": job.to_json()})
+
+    def job(self, environ: Environ, holder: str, job_id: str, wait_s: float) -> Job:
+        """The job, once it has ended or after ``wait_s``. Raises JobNotFound."""
         if not _JOB_ID.fullmatch(job_id):
             raise JobNotFound(f"{strict_json.shown(job_id)!r} is not the id of a job")
         environ[RECORD].job_id = job_id
         if wait_s or not self.store.in_memory(job_id):
             environ[wire.MAY_BLOCK]()
-        job = self._when_ended(job_id, holder, wait_s, environ[wire.CLIENT_GONE])
-        return responses.json_answer(200, {"ok": True, "job": job.to_json()})
+        return self._when_ended(job_id, holder, wait_s, environ[wire.CLIENT_GONE])
 
     def get_jobs(self, environ: Environ) -> Response:
         holder, filters = self._authenticated(
@@ -173,26 +191,32 @@ class Api:
 
     def get_status(self, environ: Environ) -> Response:
         holder, values = self._authenticated(environ, "check")
-        checked = query.flag(values, "check")
+        return responses.json_answer(200, self.status_for(holder, query.flag(values, "check")))
+
+    def status_for(self, holder: str, checked: bool) -> dict[str, Any]:
         status = self.status()
         extra: dict[str, Any] = {"checks": self.checks(status)} if checked else {}
         if holder != SERVICE_HOLDER:
             extra["agent"] = self.agents.about(holder)
-        return responses.json_answer(200, {"ok": True, **status, **extra})
+        return {"ok": True, **status, **extra}
 
     def get_events(self, environ: Environ) -> Response:
         holder, values = self._authenticated(environ, "cursor", "wait", "types", "limit")
-        asked = events.Asked.of(values)
+        return responses.json_answer(200, self.events_for(environ, holder, events.Asked.of(values)))
+
+    def events_for(self, environ: Environ, holder: str, asked: events.Asked) -> dict[str, Any]:
         if asked.wait_s:
             environ[wire.MAY_BLOCK]()
-        body = events.answer(self.hearing, asked, self.slots, holder, self.clock, environ[wire.CLIENT_GONE], LOOK_UP_S)
-        return responses.json_answer(200, body)
+        gone = environ[wire.CLIENT_GONE]
+        return events.answer(self.hearing, asked, self.slots, holder, self.clock, gone, LOOK_UP_S)
 
     def get_channel(self, environ: Environ) -> Response:
         holder, _ = self._authenticated(environ)
+        return responses.json_answer(200, self.channel_for(holder))
+
+    def channel_for(self, holder: str) -> dict[str, Any]:
         with self.channel_slots.waiting(holder) as granted:
-            page = self.channel(CHANNEL_WAIT_S if granted else 0.0)
-        return responses.json_answer(200, {"ok": True, **page})
+            return {"ok": True, **self.channel(CHANNEL_WAIT_S if granted else 0.0)}
 
     def get_metrics(self, environ: Environ) -> Response:
         self._authenticated(environ)

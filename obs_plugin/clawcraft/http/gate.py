@@ -27,11 +27,14 @@ from clawcraft.http import signature
 from clawcraft.http.wire import MAX_BODY_BYTES, TOKEN_CHECKED
 from clawcraft.jobs.model import Envelope
 from clawcraft.jobs.store import JobStore
-from clawcraft.settings import Settings
+from clawcraft.settings import McpAccess, Settings
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 Environ = dict[str, Any]
 
+MCP_PATH: Final = "/mcp"
+
+_ORIGIN: Final = re.compile(r"https?://(.+)")
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
 
 
@@ -64,7 +67,8 @@ class Gate:
         """Address, Host and Origin. Raises ClientNotAllowed, InvalidRequest for HTTP/1.1 without Host.
 
         A browser is no client of this service: a request that carries an Origin is refused, so that no web page the
-        streamer visits can even try, whatever it knows.
+        streamer visits can even try, whatever it knows. Programs that speak MCP send one as well; theirs is this
+        machine's.
         """
         settings = self._settings()
         address = _plain_address(str(environ["REMOTE_ADDR"]))
@@ -80,7 +84,8 @@ class Gate:
                 hint="Call it by 127.0.0.1, localhost or its bind address, or add the name to "
                 "TOOL_SERVICE_ALLOWED_HOSTS.",
             )
-        if "HTTP_ORIGIN" in environ:
+        origin = environ.get("HTTP_ORIGIN")
+        if origin is not None and not (environ["PATH_INFO"] == MCP_PATH and _is_loopback(str(origin))):
             raise ClientNotAllowed("web pages may not call this service (the request has an Origin header)")
 
     def check_size(self, environ: Environ) -> None:
@@ -133,6 +138,21 @@ class Gate:
             raise Unauthorized("the Authorization header is not of the Bearer scheme")
         raise Unauthorized("the bearer token is not the right one")
 
+    def check_mcp(self) -> None:
+        """Whether MCP is served at all, to one who showed a token. Raises ClientNotAllowed."""
+        settings = self._settings()
+        if settings.mcp is McpAccess.OFF:
+            raise ClientNotAllowed(
+                "MCP is switched off here (TOOL_MCP is off)",
+                hint="The streamer can switch it on with TOOL_MCP=on. POST /tools/execute takes the same actions.",
+            )
+        if settings.signature_secret is not None and settings.mcp is not McpAccess.UNSIGNED:
+            raise ClientNotAllowed(
+                "MCP is off while a signing secret is set: its clients cannot sign",
+                hint="Sign requests to POST /tools/execute, or have the streamer set TOOL_MCP=unsigned, which lets the "
+                "token alone do.",
+            )
+
     def check_signature(self, environ: Environ, body: bytes) -> Signed | None:
         """None while no secret is set. Raises InvalidSignature; RateLimited once an address fails too often."""
         settings = self._settings()
@@ -176,6 +196,17 @@ def _host_name(text: str) -> str | None:
     """The name in a Host header or setting, in lower case without port, brackets and final dot; None if malformed."""
     match = _HOST.fullmatch(text)
     return None if match is None else match.group(1).strip("[]").rstrip(".").lower()
+
+
+def _is_loopback(origin: str) -> bool:
+    match = _ORIGIN.fullmatch(origin)
+    name = match and _host_name(match.group(1))
+    if not name:
+        return False
+    try:
+        return name == "localhost" or _plain_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 def _host_allowed(text: str, settings: Settings) -> bool:

@@ -32,6 +32,8 @@ class RequestRecord:
 
     claims: dict[str, str] = field(default_factory=dict)
     """Envelope fields that are valid by themselves, even if the request as a whole is not."""
+    method: str | None = None
+    """Of MCP, such as ``tools/call``."""
     job_id: str | None = None
     code: str | None = None
     replayed: bool | None = None
@@ -131,6 +133,7 @@ class Middleware:
             path=environ["PATH_INFO"][:200],
             status=status,
             code=record.code,
+            **({} if record.method is None else {"mcp_method": record.method}),
             **record.claims,
             job_id=record.job_id,
             replayed=record.replayed,

@@ -5,8 +5,8 @@ waits for. A start that was accepted after a stop begins after it. Within a thre
 named agents take turns, so that none waits for all that another has asked for. Everything else that became a job,
 mostly because the streamer was asked about it, has ACTION_LANES threads of its own.
 
-``submit`` is called on HTTP workers, ``start`` and ``stop`` by the service's owner, ``forbid`` by whoever changes what
-the agent may do, also on OBS's UI thread; the rest is the worker's own.
+``submit`` and ``withdraw`` are called on HTTP workers, ``start`` and ``stop`` by the service's owner, ``forbid`` by
+whoever changes what the agent may do, also on OBS's UI thread; the rest is the worker's own.
 """
 
 import contextlib
@@ -107,6 +107,17 @@ class StreamWorker:
         if any(lane.queue for lane in self._lanes):
             with self._changed:
                 self._changed.notify_all()
+
+    def withdraw(self, job_id: str) -> bool:
+        """Its agent takes back a job that has not begun. False where there is none."""
+        with self._changed:
+            found = [(lane, job) for lane in self._lanes for job in lane.queue if job.id == job_id]
+            for lane, job in found:
+                lane.queue.remove(job)
+                self._changed.notify_all()  # a start may have waited for a stop
+        for _, job in found:
+            self._end(job, withdrawn())
+        return bool(found)
 
     def forbid(self) -> None:
         """Any thread, returns at once: the streamer may have forbidden something. A start that waits in OBS ends; the
@@ -282,6 +293,14 @@ _SERVICE_ENDED: Final = "the service stopped before this job ended"
 def superseded_by(by: Job) -> Superseded:
     """Why a start that waits ends when the stop ``by`` is accepted."""
     return Superseded("a stop was accepted after this start", details={"stop_job_id": by.id})
+
+
+def withdrawn() -> Superseded:
+    """Why a job ends that its agent took back before it began."""
+    return Superseded(
+        "the agent took this back before anything was done",
+        hint="Nothing was done. Ask again with a new request_id if it is wanted after all.",
+    )
 
 
 def supersedes(job: Job, other: Job) -> bool:

@@ -1,0 +1,77 @@
+"""``POST /mcp`` twice: with a scripted service behind it (``service``), and with the whole one in the fake OBS."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from obs_mock.scenarios import Timings
+from tests.service.conftest import Studio
+from tests.support.http_service import TOKEN, HttpService
+from tests.support.mcp_client import MODERN, McpClient
+from tests.support.tool_client import stored_token, wait_for_service
+from twitch_sim.server import TwitchSim
+
+
+@pytest.fixture
+def service() -> Iterator[HttpService]:
+    with HttpService() as service:
+        yield service
+
+
+@pytest.fixture
+def client(service: HttpService) -> Iterator[McpClient]:
+    client = McpClient(service.server.port, TOKEN)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def legacy(service: HttpService) -> Iterator[McpClient]:
+    client = McpClient(service.server.port, TOKEN, "2025-11-25")
+    yield client
+    client.close()
+
+
+class McpStudio(Studio):
+    """The real script in the fake OBS, and clients of its MCP."""
+
+    def __init__(self, folder: Path, scenario: str) -> None:
+        super().__init__(folder, Timings().scaled(0.05), scenario)
+        self.clients = ExitStack()
+
+    def connect(self, version: str = MODERN, *, tasks: bool = False, token: str | None = None) -> McpClient:
+        wait_for_service(self.port)
+        client = McpClient(self.port, token or stored_token(self.folder), version, tasks=tasks)
+        self.clients.callback(client.close)
+        return client
+
+
+Open = Callable[..., McpStudio]
+"""Takes a scenario, and settings of the service by name."""
+
+
+@pytest.fixture
+def open_studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
+    """Opens a fake OBS with settings from the environment, one a test."""
+    with ExitStack() as opened:
+
+        def open_studio(scenario: str = "good", **settings: str) -> McpStudio:
+            for name, value in settings.items():
+                monkeypatch.setenv(name, value)
+            studio = McpStudio(tmp_path, scenario)
+            opened.enter_context(studio.obs)
+            opened.callback(studio.clients.close)
+            return studio
+
+        yield open_studio
+
+
+@pytest.fixture
+def twitch(monkeypatch: pytest.MonkeyPatch) -> Iterator[TwitchSim]:
+    with TwitchSim() as sim:
+        settings: Mapping[str, str] = sim.environment()
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        yield sim
