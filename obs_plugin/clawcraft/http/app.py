@@ -75,8 +75,9 @@ class Api:
     def __post_init__(self) -> None:
         self._openapi = responses.encode(openapi_document(self.contract, VERSION))
 
-    def wsgi(self) -> Middleware:
-        """The application. Quick routes wait for nothing but the processor."""
+    def wsgi(self, more_routes: Callable[[bottle.Bottle], None] = lambda _table: None) -> Middleware:
+        """The application, and with ``more_routes`` what else the server serves. Quick routes wait for nothing but the
+        processor."""
         table = bottle.Bottle()
         table.uninstall(True)  # bottle's own plugins guess at content types; ours are explicit
         table.get("/health", callback=self.get_health, quick=True)
@@ -89,6 +90,7 @@ class Api:
         table.get("/tools/jobs", callback=self.get_jobs)
         table.get("/tools/jobs/<job_id>", callback=self.get_job, quick=True)
         table.get("/events", callback=self.get_events, quick=True)
+        more_routes(table)
         return Middleware(table, self.gate, self.log, self.metrics, self.clock, self.refusals)
 
     def get_health(self, environ: Environ) -> Response:
