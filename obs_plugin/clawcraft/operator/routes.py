@@ -16,7 +16,7 @@ from clawcraft.authority.audit_entries import Entry, Kind, Row
 from clawcraft.authority.audit_pages import AuditPages, Filter
 from clawcraft.clock import rfc3339
 from clawcraft.contract import strict_json
-from clawcraft.errors import ClawcraftError, InvalidRequest, StorageUnavailable
+from clawcraft.errors import ActionDisabled, ClawcraftError, InvalidRequest, StorageUnavailable, Unauthorized
 from clawcraft.http import query, responses, wire
 from clawcraft.http.gate import Environ, Gate
 from clawcraft.http.responses import Response
@@ -122,9 +122,14 @@ class OperatorPage:
     # --- what is shown --------------------------------------------------------------------------------------------
 
     def get_session(self, environ: Environ) -> Response:
-        page = self._reading(environ)
+        """What the page asks first. Not to be paired is an answer: a browser would log a refusal as an error."""
+        self.door.check_reading(environ)
         query.parse(environ["QUERY_STRING"], ())
-        body = {"ok": True, "csrf": self.door.csrf(environ), "page": page, "version": VERSION}
+        try:
+            self.door.page(environ)
+        except Unauthorized:
+            return responses.json_answer(200, {"ok": True, "paired": False})
+        body = {"ok": True, "paired": True, "csrf": self.door.csrf(environ), "version": VERSION}
         return responses.json_answer(200, body)
 
     def get_state(self, environ: Environ) -> Response:
@@ -169,6 +174,8 @@ class OperatorPage:
 
     def get_picture(self, environ: Environ) -> Response:
         self._reading(environ)
+        if not self.state.has_picture:
+            raise ActionDisabled("obs.screenshot is switched off", hint="Switch it on in 'What agents may do'.")
         query.parse(environ["QUERY_STRING"], ("at",))  # so that no browser shows an older one
         return responses.answer(200, self.picture.jpeg(), "image/jpeg", HEADERS)
 

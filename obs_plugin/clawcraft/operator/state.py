@@ -49,6 +49,11 @@ class PageState:
     settings: Callable[[], Settings]
     clock: Clock
 
+    @property
+    def has_picture(self) -> bool:
+        """Whether the streamer lets anybody see the program at all."""
+        return self.policies.all()["obs.screenshot"] is not Policy.OFF
+
     def read(self) -> Shown:
         status, policies = self.status(), self.policies.all()
         obs, stream, questions = status["obs"], status["obs"]["stream"], self.approvals.questions()
@@ -58,7 +63,7 @@ class PageState:
             "obs": {name: obs.get(name) for name in ("version", "responsive", "current_scene")},
             "stream": {name: value for name, value in stream.items() if name not in _FIGURES},
             "channel": (status["twitch"].get("identity") or {}).get("login"),
-            "picture": policies["obs.screenshot"] is not Policy.OFF and obs["responsive"],
+            "picture": self.has_picture and obs["responsive"],
             "paused": status["paused"],
             "paused_since": status["paused_since"],
             "questions": [self._question(question) for question in questions],

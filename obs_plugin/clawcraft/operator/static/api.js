@@ -14,10 +14,11 @@ export class Refused extends Error {
 export class Api {
   #csrf = "";
 
+  /** Whether this page is paired. */
   async open() {
     const session = await this.get("session");
-    this.#csrf = session.csrf;
-    return session;
+    this.#csrf = session.csrf ?? "";
+    return session.paired;
   }
 
   get(path, parameters = {}, patienceS = 10) {

@@ -2,7 +2,7 @@
 
 import { Api, Refused, sleep } from "./api.js";
 import { AuditLog } from "./log.js";
-import { $, say } from "./dom.js";
+import { $, capital, say } from "./dom.js";
 import { showHealth, showQueue } from "./lists.js";
 import { Live } from "./live.js";
 import { PolicyList } from "./policy.js";
@@ -11,7 +11,7 @@ import { Questions } from "./questions.js";
 const WAIT_S = 20;
 const WAIT_LIVE_S = 5; // so old are the figures of a running stream at most
 const BREATH_MS = 100; // however much happens, between two answers
-const BACKOFF_MS = [150, 300, 600, 1200, 2000];
+const BACKOFF_MS = [150, 300, 600, 1000];
 
 const api = new Api();
 let paired = () => {};
@@ -23,7 +23,7 @@ async function change(path, body) {
     await api.post(path, body);
     return true;
   } catch (error) {
-    const away = error instanceof Refused ? `${capitalised(error.message)}. ${error.hint}` : "OBS does not answer.";
+    const away = error instanceof Refused ? `${capital(error.message)}. ${error.hint}` : "OBS does not answer.";
     say($("problem"), away);
     $("problem").hidden = false;
     clearTimeout(problemTimer);
@@ -31,8 +31,6 @@ async function change(path, body) {
     return false;
   }
 }
-
-const capitalised = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 const live = new Live(change);
 const questions = new Questions(change);
@@ -78,7 +76,7 @@ async function pair(event) {
     paired();
   } catch (error) {
     const refused = error instanceof Refused;
-    say($("pairing-error"), refused ? `${capitalised(error.message)}. ${error.hint}` : "OBS does not answer.");
+    say($("pairing-error"), refused ? `${capital(error.message)}. ${error.hint}` : "OBS does not answer.");
     $("code").select();
     $("code").focus();
   } finally {
@@ -91,7 +89,7 @@ async function follow() {
   for (;;) {
     try {
       if (!opened) {
-        await api.open();
+        while (!(await api.open())) await showPairing();
         opened = true;
         $("pairing").hidden = true;
         $("page").hidden = false;
@@ -114,7 +112,6 @@ async function follow() {
         opened = false;
         tag = "";
         showAway(0);
-        await showPairing();
         continue;
       }
       failures += 1;
@@ -124,6 +121,7 @@ async function follow() {
   }
 }
 
+if (matchMedia("(min-width: 820px)").matches) $("policy").open = true;
 $("pairing-form").addEventListener("submit", pair);
 $("leave").addEventListener("click", () => change("leave"));
 follow();

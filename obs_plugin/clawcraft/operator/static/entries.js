@@ -11,9 +11,9 @@ const short = (value) => (typeof value === "string" ? `“${value}”` : JSON.st
 /** What it was, who and with which words, and what it came to. */
 export function summary(entry) {
   if (entry.kind === "asked") {
-    const said = [entry.agent_id, ...Object.values(entry.args ?? {}).map(short)].join(" · ");
-    const how = entry.decision && entry.decision !== "allowed" ? `${entry.decision} · ` : "";
-    return [capital(entry.label ?? entry.action), said, how + words(entry.outcome || "no outcome yet")];
+    const how = entry.decision === "allowed" ? [] : [entry.decision];
+    const said = [entry.agent_id, ...Object.values(entry.args ?? {}).map(short), ...how].join(" · ");
+    return [capital(entry.label ?? entry.action), said, words(entry.outcome || "not ended")];
   }
   const { kind, time, ref, seq, label, outcome, action, agent_id: agent, ...rest } = entry;
   const told = Object.entries(rest).map(([name, value]) => `${name} ${typeof value === "string" ? value : JSON.stringify(value)}`);

@@ -18,7 +18,9 @@ export function showQueue(queue) {
     h("span", { class: "dim" }, job.status === "running" ? `${job.percent} % · ${job.message}` : job.message))));
 }
 
-export function showHealth(checks) {
+/** Without the pause, which has its place at the top. */
+export function showHealth(every) {
+  const checks = every.filter((check) => check.name !== "pause");
   const text = JSON.stringify(checks);
   if (text === healthDrawn) return;
   healthDrawn = text;
@@ -28,8 +30,8 @@ export function showHealth(checks) {
   const [failed, warnings] = [count("failed"), count("warning")];
   const summary = $("health-summary");
   summary.className = failed ? "bad" : warnings ? "warn" : "dim";
-  const worst = sorted[0];
-  say(summary, failed || warnings ? `${NAMES[worst.name] ?? worst.name}: ${worst.message}` : "all well");
+  const names = sorted.filter((check) => check.outcome !== "ok").map((check) => NAMES[check.name] ?? check.name);
+  say(summary, names.length ? `look at: ${[...new Set(names)].join(", ")}` : "all well");
   $("health-list").replaceChildren(...sorted.map((check) => h("li", { class: check.outcome },
     h("span", { class: "mark", role: "img", "aria-label": check.outcome }, MARKS[check.outcome]),
     h("span", {}, h("b", {}, NAMES[check.name] ?? check.name), ` ${check.message}`),

@@ -9,6 +9,8 @@ export class Live {
   #change;
   #since = null; // of performance.now()
   #state = null;
+  #figures = {};
+  #switching = false;
   #picture = 0;
 
   constructor(change) {
@@ -24,9 +26,6 @@ export class Live {
     this.#state = state;
     const { stream, obs } = state;
     $("live-dot").className = `dot ${stream.reconnecting ? "warn" : stream.live ? "live" : ""}`;
-    const scene = obs.responsive ? `Scene ${obs.current_scene ?? "none"}` : "OBS does not answer";
-    say($("live-more"), scene);
-    $("live-more").title = scene;
     $("pause").setAttribute("aria-pressed", String(state.paused));
     say($("pause"), state.paused ? "Let agents go on" : "Pause agents");
     $("paused").hidden = !state.paused;
@@ -36,6 +35,7 @@ export class Live {
   }
 
   figures(figures, stream) {
+    this.#figures = figures;
     const known = stream.live || stream.reconnecting;
     this.#since = known && figures.uptime_s !== null ? performance.now() - figures.uptime_s * 1000 : null;
   }
@@ -56,6 +56,7 @@ export class Live {
     const word = stream.reconnecting ? "Reconnecting" : stream.live ? "Live" : WORDS[stream.state] ?? stream.state;
     const time = this.#since === null ? "" : ` ${clock((performance.now() - this.#since) / 1000)}`;
     say($("live-state"), word + time);
+    say($("live-more"), this.#more());
     const asks = state.questions.length ? `(${state.questions.length}) asks · ` : "";
     const title = `${asks}${state.paused ? "paused" : word} · twitch-clawcraft`;
     if (document.title !== title) document.title = title;
@@ -65,10 +66,19 @@ export class Live {
     }
   }
 
+  #more() {
+    const { obs, stream } = this.#state;
+    if (!obs.responsive) return "OBS does not answer";
+    const { bitrate_kbps: kbps, dropped_frames: dropped } = this.#figures;
+    const rate = stream.live && kbps ? ` · ${Math.round(kbps)} kbps` : "";
+    const lost = stream.live && dropped ? ` · ${dropped} frames dropped` : "";
+    return `${obs.current_scene ?? "no scene"}${rate}${lost}`;
+  }
+
   async #toggle() {
-    $("pause").disabled = true;
-    await this.#change("pause", { paused: !this.#state?.paused });
-    $("pause").disabled = false;
-    $("pause").focus();
+    if (this.#switching || !this.#state) return;
+    this.#switching = true;
+    await this.#change("pause", { paused: !this.#state.paused });
+    this.#switching = false;
   }
 }

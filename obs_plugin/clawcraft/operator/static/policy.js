@@ -2,7 +2,7 @@
 
 import { $, at, capital, h, say } from "./dom.js";
 
-const CHOICES = [["allow", "Allow"], ["ask", "Ask me first"], ["off", "Off"]];
+const CHOICES = [["allow", "Allow"], ["ask", "Ask first"], ["off", "Off"]];
 const ORDER = { allow: 0, ask: 1, off: 2 };
 
 export class PolicyList {
@@ -38,7 +38,8 @@ export class PolicyList {
     $("policy-for").value = this.#agent;
     $("policy-agent").hidden = !names.length;
     const count = (policy) => state.actions.filter((action) => action.policy === policy).length;
-    say($("policy-summary"), `${count("allow")} allowed · ${count("ask")} ask · ${count("off")} off`);
+    const counts = [["allow", "allowed"], ["ask", "ask"], ["off", "off"]].filter(([policy]) => count(policy));
+    say($("policy-summary"), counts.map(([policy, word]) => `${count(policy)} ${word}`).join(" · "));
     this.#draw();
   }
 

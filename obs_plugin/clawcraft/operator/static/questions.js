@@ -65,11 +65,11 @@ export class Questions {
     const count = counting ? h("span", { class: "count", "aria-hidden": "true" }) : null;
     const bar = h("progress", { max: "1", value: "1", "aria-label": "Time left" });
     const choices = h("div", { class: "choices" });
+    let answered = false; // not "disabled": that would take the focus away
     const answer = (word) => async () => {
-      for (const button of choices.children) button.disabled = true;
-      if (!(await this.#change("answer", { job_id: id, answer: word }))) {
-        for (const button of choices.children) button.disabled = false;
-      }
+      if (answered) return;
+      answered = true;
+      answered = await this.#change("answer", { job_id: id, answer: word });
     };
     const button = (word, label, classes) => h("button", { type: "button", class: classes, onclick: answer(word) }, label);
     if (counting) {
