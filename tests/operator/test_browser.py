@@ -1,76 +1,27 @@
 """The operator page in a real Chromium: what the streamer sees, presses and never has to reload."""
 
 import json
-import re
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect
+from playwright.sync_api import Browser, ViewportSize, expect
 
 from clawcraft.authority.audit_entries import FILE_NAME, INSERT, Kind, Row, dump
-from tests.operator.conftest import code
+from tests.operator.conftest import Tab
 from tests.panel.conftest import Streamer
 from tests.support.agents import add_agent
 from tests.support.paths import data_folder
-from tests.support.tool_client import ToolClient
-from tests.support.waiting import HANG_S, wait_until
+from tests.support.waiting import HANG_S
 
 pytestmark = pytest.mark.chromium
 
 DOCK = ViewportSize(width=300, height=800)
 WIDE = ViewportSize(width=1280, height=900)
 START = "twitch.start_stream"
-AWAY = re.compile(r"net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE)|503 \(Service Unavailable\)")
-"""What Chromium itself says of a server that is away; a page cannot keep it from that."""
-
-expect.set_options(timeout=HANG_S * 1000)
-
-
-@dataclass
-class Tab:
-    """One tab in a profile of its own, and what it complained of."""
-
-    page: Page
-    complaints: list[str] = field(default_factory=list)
-
-    def listen(self) -> None:
-        self.page.on("console", self._heard)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-
-    def _heard(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and not AWAY.search(message.text):
-            self.complaints.append(message.text)
-
-    def opened(self, streamer: Streamer) -> "Tab":
-        self.page.goto(f"http://127.0.0.1:{streamer.port}/operator")
-        expect(self.page.locator("#pairing")).to_be_visible()
-        return self
-
-    def paired(self, streamer: Streamer) -> "Tab":
-        self.opened(streamer)
-        self.page.fill("#code", code(streamer))
-        self.page.keyboard.press("Enter")
-        expect(self.page.locator("#page")).to_be_visible()
-        return self
-
-    def policy(self, action: str, policy: str) -> None:
-        if self.page.locator("#policy").get_attribute("open") is None:
-            self.page.click("#policy summary")
-        self.page.select_option(f"[id='policy-{action}']", policy)
-
-    def says(self, selector: str, text: str) -> None:
-        expect(self.page.locator(selector)).to_contain_text(text)
-
-    def violations(self) -> list[str]:
-        """What axe-core finds, of every rule."""
-        found = Axe().run(self.page).response["violations"]
-        return [f"{each['id']}: {[node['html'] for node in each['nodes']]}" for each in found]
 
 
 @pytest.fixture
@@ -89,7 +40,7 @@ def test_a_start_is_asked_about_allowed_counted_down_and_watched(streamer: Strea
     tab.says("#live-state", "Offline")
     tab.policy(START, "ask")
     agent = streamer.agent()
-    _counts(agent, START, "ask")
+    tab.counts(agent, START, "ask")
     title = "<img src=x onerror=alert(1)> & \u201cfriends\u201d"
     job_id = agent.accept(START, "request-1", title=title, obs_scene="Main")
     tab.says(".question h2", "Start the stream?")
@@ -114,7 +65,7 @@ def test_a_no_is_a_no_and_a_yes_can_hold_for_the_show(streamer: Streamer, tab: T
     agent = streamer.agent()
     for action in (START, "twitch.set_title"):
         tab.policy(action, "ask")
-        _counts(agent, action, "ask")
+        tab.counts(agent, action, "ask")
     job_id = agent.accept(START, "request-1")
     expect(page.locator(".question .wide")).to_have_count(0)
     page.click(".question .deny")
@@ -130,7 +81,7 @@ def test_a_click_that_was_meant_for_something_else_says_no_yes(streamer: Streame
     page = tab.paired(streamer.start()).page
     tab.policy(START, "ask")
     agent = streamer.agent()
-    _counts(agent, START, "ask")
+    tab.counts(agent, START, "ask")
     # In the very task that draws the question.
     page.evaluate("""() => new MutationObserver((_, observer) => {
         const allow = document.querySelector(".question .allow");
@@ -157,7 +108,7 @@ def test_pause_and_switches_count_at_once_and_show_what_others_do(streamer: Stre
     streamer.obs.click("pause")  # the panel ends it
     expect(page.locator("#paused")).to_be_hidden()
     tab.policy("twitch.set_title", "off")
-    _counts(agent, "twitch.set_title", "off")
+    tab.counts(agent, "twitch.set_title", "off")
     streamer.obs.change("policy_set_title", "ask")
     expect(page.locator("[id='policy-twitch.set_title']")).to_have_value("ask")
     page.select_option("#policy-for", "producer")
@@ -231,7 +182,7 @@ def test_the_keyboard_alone_is_enough(streamer: Streamer, tab: Tab) -> None:
     page = tab.paired(streamer.start()).page
     tab.policy(START, "ask")
     agent = streamer.agent()
-    _counts(agent, START, "ask")
+    tab.counts(agent, START, "ask")
     job_id = agent.accept(START, "request-1")
     tab.says("#announcer", "test-agent wants to start the stream.")
     page.evaluate("document.activeElement.blur()")
@@ -269,7 +220,7 @@ def test_axe_finds_nothing(streamer: Streamer, tab: Tab, viewport: ViewportSize)
     page.click("#health summary")
     expect(page.locator("#picture")).to_be_visible()
     agent = streamer.agent()
-    _counts(agent, START, "ask")
+    tab.counts(agent, START, "ask")
     agent.accept(START, "request-1", title="A title")
     agent.post("twitch.set_title", title="x")
     expect(page.locator(".question .allow")).to_be_enabled()
@@ -288,7 +239,7 @@ def test_at_300_pixels_nothing_is_cut_off_sideways(streamer: Streamer, tab: Tab)
     page = tab.paired(streamer.start()).page
     tab.policy(START, "ask")
     agent = streamer.agent()
-    _counts(agent, START, "ask")
+    tab.counts(agent, START, "ask")
     agent.accept(START, "request-1", title="W" * 140)
     tab.says(".question h2", "Start the stream?")
     page.click("#health summary")
@@ -310,13 +261,6 @@ def test_a_page_that_is_revoked_asks_for_a_code_and_another_profile_is_not_paire
     page.click("#pairing button")
     tab.says("#pairing-error", "6 digits")
     tab.complaints.clear()
-
-
-def _counts(agent: ToolClient, action: str, policy: str) -> None:
-    def told() -> str:
-        return str(next(tool["policy"] for tool in agent.get("/tools").json()["tools"] if tool["name"] == action))
-
-    wait_until(lambda: told() == policy, f"{policy} counts for {action}")
 
 
 def _fill_trail(path: Path, count: int) -> None:

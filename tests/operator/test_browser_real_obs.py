@@ -1,0 +1,128 @@
+"""The operator page in a real Chromium, against a real OBS: paired, watched, answered, reloaded, restarted."""
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ViewportSize, expect
+
+from tests.operator.conftest import Tab
+from tests.support.obs_panel import ScriptsWindow
+from tests.support.paths import ROOT
+from tests.support.show import Show
+from tests.support.tool_client import wait_for_service
+from tests.support.waiting import HANG_S, insist, wait_until
+from twitch_sim import TwitchSim
+
+pytestmark = [pytest.mark.real_obs, pytest.mark.chromium]
+
+START = "twitch.start_stream"
+EYE = ROOT / "tests" / "support" / "obs_eye_script.py"
+WIDE = ViewportSize(width=1180, height=760)
+
+
+@pytest.fixture
+def code_file(tmp_path: Path) -> Path:
+    return tmp_path / "code"
+
+
+@pytest.fixture
+def show(tmp_path: Path, twitch: TwitchSim, code_file: Path) -> Iterator[Show]:
+    twitch.world.clip_delay_s = 0
+    env = {**twitch.environment(), "EYE_FILE": str(code_file)}
+    with Show(tmp_path, env, more_scripts=(EYE,)) as show:
+        yield show
+
+
+@pytest.fixture
+def tab(browser: Browser) -> Iterator[Tab]:
+    with closing(browser.new_context(viewport=WIDE)) as context:
+        context.set_default_timeout(HANG_S * 1000)
+        tab = Tab(context.new_page())
+        tab.listen()
+        yield tab
+        assert tab.complaints == []
+
+
+def test_the_page_beside_a_real_obs(show: Show, tab: Tab, code_file: Path, artefacts: Path) -> None:
+    page, agent = tab.page, show.client
+    window = ScriptsWindow(show.obs, artefacts)
+    window.open()
+    window.screenshot("opened")
+    window.press("operator_open")
+    window.screenshot("pressed")
+    page.goto(f"{agent.url}/operator")
+    insist(
+        lambda: window.press("operator_open"),
+        lambda: code_file.exists() and re.fullmatch("[0-9]{6}", code_file.read_text()),
+        "the panel shows a code",
+    )
+    window.screenshot("operator-page-code")
+    page.fill("#code", code_file.read_text())
+    page.keyboard.press("Enter")
+    tab.says("#live-state", "Offline")
+
+    # Asked, and denied; asked, allowed, and the countdown stopped; asked, allowed, and live.
+    tab.policy(START, "ask")
+    tab.counts(agent, START, "ask")
+    job_id = agent.accept(START, "denied", title="A show that is not to be")
+    page.click(".question .deny")
+    assert agent.ended(job_id)["error"]["code"] == "denied_by_operator"
+    job_id = agent.accept(START, "stopped")
+    page.click(".question .allow")
+    page.click(".counting .deny")
+    assert agent.ended(job_id)["error"]["code"] == "denied_by_operator"
+    assert show.rtmp.publishers() == []
+    job_id = agent.accept(START, "live", title="Friday night: building a keyboard", obs_scene="Main")
+    page.click(".question .allow")
+    assert agent.ended(job_id)["status"] == "done"
+    tab.says("#live-state", "Live 0:00:")
+    wait_until(show.rtmp.publishers, "the server has a publisher")
+
+    # A picture, an action switched off, a pause.
+    tab.policy("obs.screenshot", "allow")
+    expect(page.locator("#picture")).to_be_visible()
+    for number, text in enumerate(("Hello everybody!", "We begin with the case", "Questions are welcome")):
+        assert agent.post("twitch.post_chat_message", f"chat-{number}", message=text).status_code == 200
+    assert agent.post("twitch.create_clip", "clip").json()["ok"]
+    tab.policy("twitch.set_title", "off")
+    tab.counts(agent, "twitch.set_title", "off")
+    assert agent.post("twitch.set_title", title="x").json()["error"]["code"] == "action_disabled"
+    page.click("#pause")
+    tab.says("#paused", "Paused by you")
+    assert agent.post("twitch.create_clip").json()["error"]["code"] == "paused_by_operator"
+    page.click("#pause")
+    expect(page.locator("#paused")).to_be_hidden()
+    tab.policy("twitch.set_game", "ask")
+    tab.counts(agent, "twitch.set_game", "ask")
+    job_id = agent.accept("twitch.set_game", "game", game="Science & Technology")
+    tab.says(".question h2", "Change the game?")
+    expect(page.locator(".question .allow")).to_be_enabled()
+    page.evaluate("window.scrollTo(0, 0)")
+    page.screenshot(path=artefacts / "operator.png")
+    page.set_viewport_size(ViewportSize(width=300, height=760))
+    page.screenshot(path=artefacts / "operator-dock.png")
+    page.set_viewport_size(WIDE)
+    page.click(".question .deny")
+    assert agent.ended(job_id)["error"]["code"] == "denied_by_operator"
+    assert agent.run("twitch.stop_stream", "off")["result"]["status"] == "stopped"
+    tab.says("#live-state", "Offline")
+
+    # The script reloaded, and OBS restarted, without a touch of the page.
+    page.evaluate("window.untouched = true")
+    window.reload()
+    wait_for_service(show.port)
+    agent.post("twitch.post_chat_message", "after-reload", message="Still here")
+    tab.says(".row >> nth=0", "Still here")
+    window.close()
+    assert show.obs.quit() == 0
+    tab.says("#away", "Reconnecting")
+    assert show.obs.memory_leaks() == 0
+    assert show.obs.warnings() == []
+    show.start()
+    expect(page.locator("#away")).to_be_hidden()
+    tab.policy("twitch.create_clip", "off")
+    tab.counts(show.client, "twitch.create_clip", "off")
+    assert page.evaluate("window.untouched") is True
