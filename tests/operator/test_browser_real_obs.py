@@ -9,9 +9,11 @@ import pytest
 from playwright.sync_api import Browser, ViewportSize, expect
 
 from tests.operator.conftest import Tab
+from tests.support.display import Display
+from tests.support.obs_desk import Desk
 from tests.support.obs_panel import ScriptsWindow
-from tests.support.paths import ROOT
-from tests.support.show import Show
+from tests.support.paths import ROOT, SCRIPT
+from tests.support.rtmp_server import RtmpServer
 from tests.support.tool_client import wait_for_service
 from tests.support.waiting import HANG_S, insist, wait_until
 from twitch_sim import TwitchSim
@@ -29,11 +31,19 @@ def code_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def show(tmp_path: Path, twitch: TwitchSim, code_file: Path) -> Iterator[Show]:
+def rtmp(tmp_path: Path) -> Iterator[RtmpServer]:
+    with RtmpServer(tmp_path / "rtmp") as server:
+        yield server
+
+
+@pytest.fixture
+def desk(display: Display, twitch: TwitchSim, tmp_path: Path, rtmp: RtmpServer, code_file: Path) -> Iterator[Desk]:
     twitch.world.clip_delay_s = 0
     env = {**twitch.environment(), "EYE_FILE": str(code_file)}
-    with Show(tmp_path, env, more_scripts=(EYE,)) as show:
-        yield show
+    desk = Desk(tmp_path, display, twitch, SCRIPT, after=(EYE,), server_url=rtmp.url(), env=env)
+    with desk.obs:
+        wait_for_service(desk.port)
+        yield desk
 
 
 @pytest.fixture
@@ -46,13 +56,10 @@ def tab(browser: Browser) -> Iterator[Tab]:
         assert tab.complaints == []
 
 
-def test_the_page_beside_a_real_obs(show: Show, tab: Tab, code_file: Path, artefacts: Path) -> None:
-    page, agent = tab.page, show.client
-    window = ScriptsWindow(show.obs, artefacts)
+def test_the_page_beside_a_real_obs(desk: Desk, rtmp: RtmpServer, tab: Tab, code_file: Path, artefacts: Path) -> None:
+    page, agent = tab.page, desk.agent()
+    window = ScriptsWindow(desk.obs, artefacts)
     window.open()
-    window.screenshot("opened")
-    window.press("operator_open")
-    window.screenshot("pressed")
     page.goto(f"{agent.url}/operator")
     insist(
         lambda: window.press("operator_open"),
@@ -74,12 +81,12 @@ def test_the_page_beside_a_real_obs(show: Show, tab: Tab, code_file: Path, artef
     page.click(".question .allow")
     page.click(".counting .deny")
     assert agent.ended(job_id)["error"]["code"] == "denied_by_operator"
-    assert show.rtmp.publishers() == []
+    assert rtmp.publishers() == []
     job_id = agent.accept(START, "live", title="Friday night: building a keyboard", obs_scene="Main")
     page.click(".question .allow")
     assert agent.ended(job_id)["status"] == "done"
     tab.says("#live-state", "Live 0:00:")
-    wait_until(show.rtmp.publishers, "the server has a publisher")
+    wait_until(rtmp.publishers, "the server has a publisher")
 
     # A picture, an action switched off, a pause.
     tab.policy("obs.screenshot", "allow")
@@ -113,16 +120,18 @@ def test_the_page_beside_a_real_obs(show: Show, tab: Tab, code_file: Path, artef
     # The script reloaded, and OBS restarted, without a touch of the page.
     page.evaluate("window.untouched = true")
     window.reload()
-    wait_for_service(show.port)
+    wait_for_service(desk.port)
     agent.post("twitch.post_chat_message", "after-reload", message="Still here")
     tab.says(".row >> nth=0", "Still here")
     window.close()
-    assert show.obs.quit() == 0
+    assert desk.quit() == 0
     tab.says("#away", "Reconnecting")
-    assert show.obs.memory_leaks() == 0
-    assert show.obs.warnings() == []
-    show.start()
+    assert desk.obs.memory_leaks() == 0
+    assert desk.obs.warnings() == []
+    desk.obs.kill()  # what is left of the process here
+    desk.obs.start()
+    wait_for_service(desk.port)
     expect(page.locator("#away")).to_be_hidden()
     tab.policy("twitch.create_clip", "off")
-    tab.counts(show.client, "twitch.create_clip", "off")
+    tab.counts(desk.agent(), "twitch.create_clip", "off")
     assert page.evaluate("window.untouched") is True
