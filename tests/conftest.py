@@ -7,6 +7,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.support.chromium import chromium_missing
 from tests.support.clock import ManualClock
 from tests.support.display import Display
 from tests.support.events import RecordedEvents
@@ -24,8 +25,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A test in a real OBS where there is none is skipped, or fails with ``tools/test.py --require-obs``."""
+    """A test in a real OBS or browser where there is none is skipped, or fails with ``tools/test.py --require-obs``."""
     if item.get_closest_marker("real_obs") and (reason := obs_missing()):
+        (pytest.fail if obs_required() else pytest.skip)(reason)
+    if item.get_closest_marker("chromium") and (reason := chromium_missing()):
         (pytest.fail if obs_required() else pytest.skip)(reason)
 
 

@@ -16,13 +16,14 @@ import _venv
 
 _venv.require_python()
 
-from installer import LIBRARY, SCRIPT, Problem, Status, embedded, homes, ini, packages, running  # noqa: E402
+from installer import LIBRARY, SCRIPT, Problem, Status, dock, embedded, homes, ini, packages, running  # noqa: E402
 from installer.collection import BrokenCollection, Collection  # noqa: E402
 from installer.ledger import Ledger  # noqa: E402
 from openclaw.print_config import SECRETS_FILE, snippet  # noqa: E402
 
 REQUIREMENTS = _venv.ROOT / "requirements.txt"
 DEFAULT_COLLECTION = "Untitled"
+DEFAULT_PORT = 3040
 
 
 def main() -> int:
@@ -122,9 +123,25 @@ class Installer(Step):
             ledger.replace(one.path, one.to_bytes())
             print(f"  {one.path.name}: script added; the file from before is kept in {ledger.folder}")
         if python.set_path and not home.setting("Python", "Path64bit"):
-            file = home.user_ini if home.user_ini.exists() else home.global_ini
+            file = _settings_file(home)
             _set_value(ledger, file, {("Python", "Path64bit"): python.set_path})
             print(f"  {file.name}: OBS will use the Python in {python.set_path}")
+        if self._options.dock:
+            self._add_dock(home, ledger, chosen)
+
+    def _add_dock(self, home: homes.ObsHome, ledger: Ledger, chosen: list[Collection]) -> None:
+        """The operator page among OBS's own browser docks, at the port that the script has."""
+        entries = [one.entry(SCRIPT) or {} for one in chosen]
+        port = next((p for entry in entries if isinstance(p := entry.get("settings", {}).get("port"), int)), None)
+        port = port or int(os.environ.get("PORT", "").strip() or DEFAULT_PORT)
+        file = _settings_file(home)
+        before = ini.value(ini.read(file), dock.SECTION, dock.KEY)
+        after = dock.with_dock(before, port)
+        if after == before:
+            print(f"  {file.name}: the dock is already there, {dock.url(port)}")
+            return
+        _set_value(ledger, file, {(dock.SECTION, dock.KEY): after})
+        print(f"  {file.name}: a dock was added, {dock.url(port)}. In OBS choose Docks, {dock.TITLE}, to see it.")
 
     def _create(self, home: homes.ObsHome, ledger: Ledger) -> None:
         """OBS has not run yet, or has no collection: one is made for it, as it would make its own."""
@@ -187,8 +204,19 @@ class Uninstaller(Step):
             for path in ledger.files():
                 self._restored(ledger, path)
                 ledger.forget(path)
+            self._remove_dock(home, ledger)
         if home.own_folder.exists():
             print(f"  Secrets and jobs stay in {home.own_folder}; delete that folder to forget them.")
+
+    def _remove_dock(self, home: homes.ObsHome, ledger: Ledger) -> None:
+        """OBS writes the file whenever it exits, so mostly it is not the one that the installer wrote any more."""
+        file = _settings_file(home)
+        before = ini.value(ini.read(file), dock.SECTION, dock.KEY)
+        after = dock.without_dock(before)
+        if after != before:
+            _set_value(ledger, file, {(dock.SECTION, dock.KEY): after})
+            ledger.forget(file)
+            print(f"  {file.name}: the dock is removed")
 
     def _restored(self, ledger: Ledger, path: Path) -> bool:
         restored = ledger.restore(path)
@@ -201,6 +229,11 @@ class Uninstaller(Step):
             return Collection.read(path).entry(SCRIPT) is not None
         except (OSError, BrokenCollection):
             return False
+
+
+def _settings_file(home: homes.ObsHome) -> Path:
+    """OBS 31 and later read user.ini, those before global.ini."""
+    return home.user_ini if home.user_ini.exists() else home.global_ini
 
 
 def _set_value(ledger: Ledger, file: Path, values: dict[tuple[str, str], str]) -> None:
@@ -220,6 +253,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--obs-config-dir", type=Path, metavar="DIR", help="OBS's configuration folder")
     parser.add_argument("--collection", metavar="NAME", help="only this scene collection (default: all)")
+    parser.add_argument("--dock", action="store_true", help="also add the operator page to OBS's docks")
     parser.add_argument("--deps-only", action="store_true", help="only the packages; works while OBS runs")
     parser.add_argument("--uninstall", action="store_true", help="take everything back")
     which = parser.add_mutually_exclusive_group()

@@ -6,7 +6,7 @@ Made, changed and stopped on the supervisor thread; ``begin_stop`` and the statu
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from clawcraft import VERSION, checks
@@ -18,6 +18,7 @@ from clawcraft.authority.approval import Approvals
 from clawcraft.authority.audit import AuditTrail
 from clawcraft.authority.audit_entries import FILE_NAME as AUDIT_FILE_NAME
 from clawcraft.authority.audit_file import AuditFile
+from clawcraft.authority.audit_pages import AuditPages
 from clawcraft.authority.guard import Guard
 from clawcraft.authority.guard_rails import GuardRails
 from clawcraft.authority.known_secrets import KnownSecrets
@@ -40,6 +41,13 @@ from clawcraft.jobs.slots import Slots
 from clawcraft.jobs.store import FILE_NAME, JobStore
 from clawcraft.jobs.worker import StreamWorker
 from clawcraft.obs.stream import StreamController
+from clawcraft.operator.access import PageAccess
+from clawcraft.operator.changes import Changes
+from clawcraft.operator.controls import Controls
+from clawcraft.operator.door import Door
+from clawcraft.operator.picture import LatestPicture
+from clawcraft.operator.routes import OperatorPage
+from clawcraft.operator.state import PageState
 from clawcraft.secrets import SecretStore
 from clawcraft.settings import Settings
 from clawcraft.telemetry.log import ServiceLog
@@ -61,6 +69,7 @@ class Assembly:
         secrets: SecretStore,
         chosen: ChosenPolicies,
         agents: AgentFile,
+        page_access: PageAccess,
         clock: Clock,
     ) -> None:
         self._settings = settings
@@ -69,6 +78,7 @@ class Assembly:
         self._server: HttpServer | None = None
         self._server_lock = threading.Lock()
         self._begun_s = clock.monotonic()
+        self._changes = Changes()
         with contextlib.ExitStack() as parts:
             self.log = ServiceLog(settings.data_dir, obs_line, clock)
             parts.callback(self.log.close)
@@ -138,7 +148,12 @@ class Assembly:
                 self.audit.asked,
                 self.audit.ended,
             )
-            self._app = self._api().wsgi()
+            failures = AuthFailureLimiter(clock)
+            self._gate = Gate(self._settings_in_force, self.agents, self.jobs, failures, clock)
+            self.audit.tell(self._changes.touch)
+            self.approvals.tell(self._changes.touch)
+            page_access.pages.load()
+            self._app = self._api().wsgi(self._operator_page(page_access, chosen, agents).add_to)
             self.metrics.watch_queue(self.jobs.queue_length)
             self.metrics.watch_questions(lambda: len(self.approvals.questions()))
             self.metrics.watch_workers(self._busy_workers, lambda: self._slots.in_use)
@@ -207,6 +222,7 @@ class Assembly:
         self.worker.begin_stop()
         self.jobs.wake_all()
         self.twitch.hearing.memory.close()
+        self._changes.close()
 
     @property
     def url(self) -> str:
@@ -240,7 +256,7 @@ class Assembly:
 
     def _api(self) -> Api:
         return Api(
-            gate=Gate(self._settings_in_force, self.agents, self.jobs, AuthFailureLimiter(self._clock), self._clock),
+            gate=self._gate,
             contract=self._contract,
             agents=self.agents,
             guard=self._guard,
@@ -251,7 +267,7 @@ class Assembly:
             store=self.jobs,
             hearing=self.twitch.hearing,
             status=self.status,
-            checks=lambda status: checks.run(status, self._settings, self.policies.all()),
+            checks=self._checks,
             metrics=self.metrics,
             log=self.log,
             slots=self._slots,
@@ -260,6 +276,30 @@ class Assembly:
             clock=self._clock,
             refusals=self._refusals,
         )
+
+    def _operator_page(self, access: PageAccess, chosen: ChosenPolicies, agents: AgentFile) -> OperatorPage:
+        settings, audit, changed = self._settings_in_force, self.audit, self._changes.touch
+        return OperatorPage(
+            gate=self._gate,
+            door=Door(settings, access.pages, AuthFailureLimiter(self._clock)),
+            access=access,
+            state=PageState(
+                *(self.status, self._checks, self.approvals, self.jobs, self.policies, self.agents, audit),
+                *(settings, self._clock),
+            ),
+            controls=Controls(
+                *(self.approvals, self.pause, chosen, agents, audit, settings),
+                *(lambda: access.keep_paused, self._forbid, changed),
+            ),
+            audit=AuditPages(self._settings.data_dir / AUDIT_FILE_NAME, audit.store),
+            picture=LatestPicture(self._stream.take_picture, self._clock),
+            changes=self._changes,
+            slots=self._slots,
+            monotonic=self._clock.monotonic,
+        )
+
+    def _checks(self, status: Mapping[str, Any]) -> list[dict[str, str]]:
+        return checks.run(status, self._settings, self.policies.all())
 
     def _pause_switched(self, paused: bool) -> None:
         if paused:
@@ -270,6 +310,7 @@ class Assembly:
         """The streamer may have forbidden something that was accepted before."""
         self.worker.forbid()
         self.approvals.forbid()
+        self._changes.touch()
 
     def _is_shared(self) -> bool:
         """Whether there is more than one agent to think of."""
@@ -288,6 +329,7 @@ class Assembly:
     def _job_moved(self, job: Job) -> None:
         self.audit.job_moved(job)
         self._starts.note(job)
+        self._changes.touch()
         if job.status.ended and job.finished_at is not None:
             outcome = "ok" if job.error is None else str(job.error["code"])
             self.metrics.job_ended(action=job.action, outcome=outcome, duration_s=job.finished_at - job.created_at)

@@ -29,6 +29,7 @@ from clawcraft.obs.adapter import ObsAdapter
 from clawcraft.obs.observer import Observer
 from clawcraft.obs.stream import StreamController
 from clawcraft.obs.ui_thread import UiThread
+from clawcraft.operator.access import PageAccess
 from clawcraft.secrets import SecretStore, SecretStoreError
 from clawcraft.settings import Settings, SettingsError, load_settings
 
@@ -87,6 +88,7 @@ class Service:
         self.policies = ChosenPolicies(self.data_dir)
         self.agents = AgentFile(self.data_dir)
         self.rails = KeptRails(self.data_dir)
+        self.page_access = PageAccess(self.secrets, self._clock)
         self._unconfirmed: Mapping[str, str] = {}
 
     # --- UI thread: each of these returns at once -----------------------------------------------------------------
@@ -217,7 +219,14 @@ class Service:
         if self._assembly is None:
             try:
                 self._assembly = Assembly(
-                    settings, self.obs.log, self._stream, self.secrets, self.policies, self.agents, self._clock
+                    settings,
+                    self.obs.log,
+                    self._stream,
+                    self.secrets,
+                    self.policies,
+                    self.agents,
+                    self.page_access,
+                    self._clock,
                 )
             except StorageUnavailable as error:
                 self._tell(Phase.NOT_LISTENING, f"{error.message}. {error.hint}")

@@ -26,7 +26,7 @@ OWN_TOKEN = "an-own-token-of-forty-two-characters-0123"
 class Desk:
     """One streamer: a display, a local Twitch, and an OBS. Its only scene collection lists ``script`` with
     ``settings``, on a free port, or with None nothing yet; ``after`` are scripts that load after it; ``server_url`` is
-    where it streams to."""
+    where it streams to, ``env`` more of OBS's environment."""
 
     def __init__(
         self,
@@ -37,6 +37,7 @@ class Desk:
         settings: Mapping[str, Any] | None = None,
         after: tuple[Path, ...] = (),
         server_url: str = "",
+        env: Mapping[str, str] | None = None,
     ) -> None:
         self.twitch = twitch
         self.port = free_port()
@@ -52,10 +53,10 @@ class Desk:
             scripts += [{"path": str(path), "settings": {}} for path in after]
             self.obs_home.write_collection(self.config, COLLECTION, scripts)
         self._requests = 0
-        env = {"TWITCH_API_BASE_URL": twitch.api_url, "TWITCH_AUTH_BASE_URL": twitch.auth_url}
+        twitch_urls = {"TWITCH_API_BASE_URL": twitch.api_url, "TWITCH_AUTH_BASE_URL": twitch.auth_url}
         # How pip reaches its index on this machine.
         pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
-        self.obs = RealObs(display, self.home, pip | env)
+        self.obs = RealObs(display, self.home, pip | twitch_urls | dict(env or {}))
         self.data_dir = data_folder(self.config)
         self.secrets = SecretStore(self.data_dir)
         self.collection = self.config / "basic" / "scenes" / f"{COLLECTION}.json"

@@ -15,6 +15,7 @@ from tests.support.waiting import insist, wait_until
 BEFORE = ("list", "add", "remove", "reload", "defaults", "edit", "log", "close", "scroll area")
 PANEL = (
     *("refresh", "pause", "keep_paused"),
+    *("operator_open", "operator_dock"),
     *("client_id", "connect", "bot_connect", "client_secret", "client_secret_show", "twitch_store", "channels"),
     *("token_show", "token_new", "own_token", "own_token_show", "signing", "signing_show", "access_store", "timestamp"),
     *("agent_name", "agent_add"),

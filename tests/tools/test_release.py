@@ -146,6 +146,8 @@ def test_the_zip_has_what_git_tracks_for_a_streamer_and_each_licence(unpacked: P
     assert {path.name for path in unpacked.iterdir()} == {*release.SHIPPED, "LICENCES.txt"}
     assert not (unpacked / "tools" / "test.py").exists()
     assert (unpacked / "tools" / "doctor.py").exists()
+    page = Path("obs_plugin", "clawcraft", "operator", "static")
+    assert {path.name for path in (unpacked / page).iterdir()} == {path.name for path in (ROOT / page).iterdir()}
     pins = re.findall(r"^([\w.-]+)==([\w.]+)", (ROOT / "requirements.txt").read_text("utf-8"), re.MULTILINE)
     listed = (unpacked / "LICENCES.txt").read_text("utf-8").splitlines()[3:]
     assert [line.partition(":")[0] for line in listed] == sorted(f"{name} {version}" for name, version in pins)

@@ -11,6 +11,7 @@ LAYERS = (
     ("panel",),
     ("service",),
     ("assembly",),
+    ("operator",),
     ("http",),
     ("contract",),
     ("authority",),

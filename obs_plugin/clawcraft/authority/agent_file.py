@@ -165,6 +165,17 @@ class AgentFile:
 
         self._change(renew)
 
+    def set_policies(self, name: str, policies: Mapping[str, Policy]) -> None:
+        """Narrow what ``name`` may do with these actions; *allow* narrows nothing. Raises AgentFileError."""
+
+        def narrow(agents: dict[str, NamedAgent]) -> None:
+            agent = _known(agents, name)
+            chosen = {**agent.policy, **policies}
+            narrowing = {action: policy for action, policy in chosen.items() if policy is not Policy.ALLOW}
+            agents[name] = replace(agent, policy=narrowing)
+
+        self._change(narrow)
+
     def revoke(self, name: str) -> None:
         """Raises AgentFileError."""
 

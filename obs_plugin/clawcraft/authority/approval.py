@@ -85,11 +85,17 @@ class Approvals:
         self._granted: dict[tuple[str, str, str], int] = {}
         self._forbidden = False
         self._stopping = False
+        self._told: Callable[[], None] = lambda: None
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="clawcraft-approvals", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
+
+    def tell(self, changed: Callable[[], None]) -> None:
+        """``changed`` is called whenever there are other questions, on the thread that changes them: it must return at
+        once."""
+        self._told = changed
 
     # --- any thread, returns at once ------------------------------------------------------------------------------
 
@@ -224,6 +230,7 @@ class Approvals:
         if oldest(questions) != oldest(self._questions):
             self._oldest_since_s = self._clock.monotonic()
         self._questions = questions
+        self._told()
 
     # --- its own thread -------------------------------------------------------------------------------------------
 

@@ -46,6 +46,11 @@ class AuditTrail:
         """Until ``begin``: the jobs of the life before that the job table has ended."""
         self._recent: deque[Row] = deque(maxlen=RECENT)
         """Only ever appended to, and copied: each is one step of the interpreter's, and needs no lock."""
+        self._told: Callable[[], None] = lambda: None
+
+    def tell(self, changed: Callable[[], None]) -> None:
+        """``changed`` is called after each entry, on the thread that makes it: it must return at once."""
+        self._told = changed
 
     # --- what happens ---------------------------------------------------------------------------------------------
 
@@ -96,6 +101,7 @@ class AuditTrail:
     def operator(self, what: str, **details: Any) -> None:
         """What the streamer did: paused, resumed, another policy, a new token. Returns at once."""
         self._file.add(remark(self._clock.time(), Kind.OPERATOR, what, plain(details)))
+        self._told()
 
     # --- for people -----------------------------------------------------------------------------------------------
 
@@ -103,6 +109,15 @@ class AuditTrail:
     def trouble(self) -> str:
         """Why the trail cannot be written, as far as anybody knows; empty while it can."""
         return self._file.trouble
+
+    @property
+    def count(self) -> int:
+        """How many rows were noted in this life: another one means that there is something new."""
+        return self._file.added
+
+    def store(self) -> None:
+        """Write what waits. Not on OBS's UI thread."""
+        self._file.store()
 
     def latest(self) -> list[Entry]:
         """What agents asked last, newest first. Waits for no disk."""
@@ -191,6 +206,7 @@ class AuditTrail:
     def _note(self, row: Row) -> None:
         self._file.add(row)
         self._recent.append(row)
+        self._told()
 
     def _text(self, details: Mapping[str, Any]) -> str:
         """``details`` as they are stored. Mostly there is no secret in them, which one look at all texts tells."""

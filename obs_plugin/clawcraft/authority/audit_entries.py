@@ -58,8 +58,8 @@ class Row(NamedTuple):
     correlation_id: str | None = None
 
 
-_COLUMNS: Final = ", ".join(Row._fields)
-INSERT: Final = f"INSERT INTO entries ({_COLUMNS}) VALUES ({', '.join('?' * len(Row._fields))})"  # noqa: S608 - constants
+COLUMNS: Final = ", ".join(Row._fields)
+INSERT: Final = f"INSERT INTO entries ({COLUMNS}) VALUES ({', '.join('?' * len(Row._fields))})"  # noqa: S608 - constants
 MIGRATIONS: Sequence[Sequence[str]] = (
     (
         # No index but one: a row costs the request that waits for it a single page.
@@ -144,7 +144,7 @@ def newest_first(connection: sqlite3.Connection, since_s: float = 0.0) -> Iterat
     before = 2**62
     while True:
         found = connection.execute(
-            f"SELECT seq, {_COLUMNS} FROM entries WHERE seq < ? AND at >= ? ORDER BY seq DESC LIMIT ?",  # noqa: S608
+            f"SELECT seq, {COLUMNS} FROM entries WHERE seq < ? AND at >= ? ORDER BY seq DESC LIMIT ?",  # noqa: S608
             (before, since_s, _PAGE),
         ).fetchall()
         for seq, *values in found:

@@ -53,6 +53,8 @@ class AuditFile:
         """Around the rows that wait; never held across I/O."""
         self._waiting: deque[Row] = deque()
         self._lost = 0
+        self.added = 0
+        """Rows so far."""
         self._closing = threading.Event()
         self._database: Database | None = None
         self._no_file = ""
@@ -77,6 +79,7 @@ class AuditFile:
     def add(self, *rows: Row) -> None:
         """Let rows wait for the next ``store``. Waits for no disk."""
         with self._lock:
+            self.added += len(rows)
             room = max(0, MAX_WAITING - len(self._waiting))
             self._waiting.extend(rows[:room])
             self._lost += len(rows[room:])

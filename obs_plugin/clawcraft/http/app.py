@@ -85,8 +85,9 @@ class Api:
         )  # fmt: skip
         self._mcp = McpEndpoint(self.gate, self.contract, self.guard, doors, self.job_ttl_s)
 
-    def wsgi(self) -> Middleware:
-        """The application. Quick routes wait for nothing but the processor."""
+    def wsgi(self, more_routes: Callable[[bottle.Bottle], None] = lambda _table: None) -> Middleware:
+        """The application, and with ``more_routes`` what else the server serves. Quick routes wait for nothing but the
+        processor."""
         table = bottle.Bottle()
         table.uninstall(True)  # bottle's own plugins guess at content types; ours are explicit
         table.get("/health", callback=self.get_health, quick=True)
@@ -100,6 +101,7 @@ class Api:
         table.get("/tools/jobs/<job_id>", callback=self.get_job, quick=True)
         table.get("/events", callback=self.get_events, quick=True)
         table.post(MCP_PATH, callback=self._mcp.post)
+        more_routes(table)
         return Middleware(table, self.gate, self.log, self.metrics, self.clock, self.refusals)
 
     def get_health(self, environ: Environ) -> Response:

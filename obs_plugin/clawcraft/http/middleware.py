@@ -127,6 +127,8 @@ class Middleware:
             kind = record.code if record.refused and record.code else "replayed"
             claims = record.claims
             self._refusals.count(kind, claims.get("action"), claims.get("agent_id"), environ["REMOTE_ADDR"])
+        if route is not None and "unlogged" in route.config and status < 400:
+            return  # the page asks all day long: its questions would push everything else out of the log
         self._log.event(
             "request",
             method=environ["REQUEST_METHOD"][:20],

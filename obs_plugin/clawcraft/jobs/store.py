@@ -120,6 +120,10 @@ class JobStore:
         # In this order: a job that ends is put among the ended before it leaves the active.
         return self._active.get(job_id) or self._ended.get(job_id)
 
+    def active(self) -> Jobs:
+        """Those that have not ended, in the order of acceptance. Waits for nothing."""
+        return [job for job in self._active.copy().values() if not job.status.ended]
+
     def wait_ended(self, job_id: str, timeout_s: float) -> Job:
         """The job once it has ended, or as it is after ``timeout_s`` or wake_all(). Raises JobNotFound."""
         job = self.get(job_id)

@@ -18,6 +18,7 @@ from clawcraft.panel.audit import audit_box
 from clawcraft.panel.background import Background
 from clawcraft.panel.fields import KEEP_PAUSED, Field, environment_origin, rows_of
 from clawcraft.panel.guard_rails import RailFields
+from clawcraft.panel.operator import OperatorPages
 from clawcraft.panel.setup import OtherCollections, Packages
 from clawcraft.panel.status import status_box
 from clawcraft.panel.trust import CollectionTrust
@@ -52,6 +53,8 @@ class Panel:
         self._twitch = TwitchConnection(service, ui.settings, self._secrets, self._background)
         self._access = Access(service, self._secrets)
         self._agents = NamedAgents(service, ui.settings, self._background)
+        self._operator = OperatorPages(service, ui.settings, self._background)
+        service.page_access.keep_paused = self._keep_paused
         ui.add_hotkey(*_PAUSE_KEY, self._toggle_pause)
         ui.add_hotkey(*_ALLOW_KEY, self._questions.allow_oldest)
         ui.add_hotkey(*_DENY_KEY, self._questions.deny_oldest)
@@ -67,7 +70,7 @@ class Panel:
         self._actions.changed(raw)
         self._rails.note(raw)
         keep, before = bool(raw.get(KEEP_PAUSED)), self._keep_paused
-        self._keep_paused = keep
+        self._keep_paused = self._service.page_access.keep_paused = keep
         assembly = self._service.assembly
         if keep != before and assembly is not None:
             assembly.pause.keep(survive_restart=keep)
@@ -89,6 +92,7 @@ class Panel:
             status_box(self._service, self._toggle_pause, keep_paused),
             self._questions.box(),
             audit_box(self._service),
+            self._operator.box(),
             self._packages.box(),
             self._collections.box(),
             self._trust.box(),

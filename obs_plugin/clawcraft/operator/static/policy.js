@@ -1,0 +1,103 @@
+// What agents may do: each action allowed, asked about or off, for all agents or narrower for one.
+
+import { $, at, capital, h, say } from "./dom.js";
+
+const CHOICES = [["allow", "Allow"], ["ask", "Ask first"], ["off", "Off"]];
+const ORDER = { allow: 0, ask: 1, off: 2 };
+
+export class PolicyList {
+  #change;
+  #rows = new Map(); // action → { select, note }
+  #state = null;
+  #seen = {};
+  #agent = "";
+  #listed = "";
+
+  constructor(change) {
+    this.#change = change;
+    $("policy-for").addEventListener("change", (event) => {
+      this.#agent = event.target.value;
+      this.#draw();
+    });
+    $("policy-switch").addEventListener("click", async () => {
+      $("policy-switch").disabled = true;
+      await this.#change("agent", { agent: this.#agent, on: this.#isOff() });
+      $("policy-switch").disabled = false;
+    });
+  }
+
+  show(state) {
+    this.#state = state;
+    const names = state.agents.map((agent) => agent.name);
+    if (this.#agent && !names.includes(this.#agent)) this.#agent = "";
+    if (this.#listed !== names.join()) {
+      this.#listed = names.join();
+      $("policy-for").replaceChildren(h("option", { value: "" }, "Every agent"),
+        ...names.map((name) => h("option", { value: name }, name)));
+    }
+    $("policy-for").value = this.#agent;
+    $("policy-agent").hidden = !names.length;
+    const count = (policy) => state.actions.filter((action) => action.policy === policy).length;
+    const counts = [["allow", "allowed"], ["ask", "ask"], ["off", "off"]].filter(([policy]) => count(policy));
+    say($("policy-summary"), counts.map(([policy, word]) => `${count(policy)} ${word}`).join(" · "));
+    this.#draw();
+  }
+
+  figures(lastSeen) {
+    this.#seen = lastSeen;
+  }
+
+  #named() {
+    return this.#state.agents.find((agent) => agent.name === this.#agent);
+  }
+
+  #isOff() {
+    return Object.values(this.#named().policies).every((policy) => policy === "off");
+  }
+
+  #draw() {
+    const agent = this.#named();
+    for (const action of this.#state.actions) {
+      const { select, note } = this.#rows.get(action.name) ?? this.#make(action);
+      const lacks = agent?.only && !agent.only.includes(action.name);
+      const own = agent ? agent.policies[action.name] : action.policy;
+      const chosen = agent && ORDER[action.policy] > ORDER[own] ? action.policy : own;
+      if (document.activeElement !== select || select.disabled) select.value = chosen;
+      if (select.value !== chosen && !select.dataset.busy) select.value = chosen;
+      select.className = chosen;
+      for (const option of select.options) {
+        option.disabled = Boolean(agent) && ORDER[option.value] < ORDER[action.policy];
+      }
+      const why = lacks ? "not among this agent's actions" : !agent && action.fixed_by ? `set by ${action.fixed_by}` : "";
+      select.disabled = Boolean(why);
+      say(note, why);
+    }
+    $("policy-switch").hidden = !agent;
+    if (!agent) {
+      say($("policy-note"), "");
+      return;
+    }
+    say($("policy-switch"), this.#isOff() ? "Let it act again" : "Switch it off");
+    const seen = this.#seen[agent.name] ? `last seen ${at(this.#seen[agent.name])}` : "not seen since OBS started";
+    const until = agent.ended ? "its time is over; " : agent.until ? `until ${at(agent.until)}; ` : "";
+    say($("policy-note"), `${until}${seen}. An agent's own rules only narrow what every agent may do.`);
+  }
+
+  #make(action) {
+    const id = `policy-${action.name}`;
+    const note = h("small", {});
+    const select = h("select", { id }, ...CHOICES.map(([value, label]) => h("option", { value }, label)));
+    select.addEventListener("change", async () => {
+      select.dataset.busy = "1";
+      const body = { action: action.name, policy: select.value };
+      if (this.#agent) body.agent = this.#agent;
+      await this.#change("policy", body);
+      delete select.dataset.busy;
+      this.#draw();
+    });
+    $("policy-list").append(h("li", {}, h("label", { for: id }, capital(action.label), note), select));
+    const row = { select, note };
+    this.#rows.set(action.name, row);
+    return row;
+  }
+}

@@ -1,0 +1,101 @@
+"""A streamer in front of the fake OBS, and the operator page, with and without a browser."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+
+from tests.panel.conftest import Streamer
+from tests.support.chromium import chromium
+from tests.support.operator_page import PageClient, shown_code
+from tests.support.tool_client import ToolClient
+from tests.support.waiting import HANG_S, wait_until
+
+
+@pytest.fixture
+def streamer(tmp_path: Path) -> Iterator[Streamer]:
+    streamer = Streamer(tmp_path)
+    yield streamer
+    streamer.stop()
+
+
+def code(streamer: Streamer) -> str:
+    """Press the panel's button, and read."""
+    streamer.obs.click("operator_open")
+    return shown_code(streamer.text("operator_code"))
+
+
+@pytest.fixture
+def page(streamer: Streamer) -> Iterator[PageClient]:
+    """Paired; OBS runs."""
+    streamer.start()
+    client = PageClient(streamer.port)
+    client.pair(code(streamer))
+    yield client
+    client.close()
+
+
+AWAY = re.compile(r"net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE)|503 \(Service Unavailable\)")
+"""What Chromium itself says of a server that is away; a page cannot keep it from that."""
+
+expect.set_options(timeout=HANG_S * 1000)
+
+
+@dataclass
+class Tab:
+    """One tab in a profile of its own, and what it complained of."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+
+    def listen(self) -> None:
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not AWAY.search(message.text):
+            self.complaints.append(message.text)
+
+    def opened(self, streamer: Streamer) -> "Tab":
+        self.page.goto(f"http://127.0.0.1:{streamer.port}/operator")
+        expect(self.page.locator("#pairing")).to_be_visible()
+        return self
+
+    def paired(self, streamer: Streamer) -> "Tab":
+        self.opened(streamer)
+        self.page.fill("#code", code(streamer))
+        self.page.keyboard.press("Enter")
+        expect(self.page.locator("#page")).to_be_visible()
+        return self
+
+    def policy(self, action: str, policy: str) -> None:
+        if self.page.locator("#policy").get_attribute("open") is None:
+            self.page.click("#policy summary")
+        self.page.select_option(f"[id='policy-{action}']", policy)
+
+    def says(self, selector: str, text: str) -> None:
+        expect(self.page.locator(selector)).to_contain_text(text)
+
+    def violations(self) -> list[str]:
+        """What axe-core finds, of every rule."""
+        found = Axe().run(self.page).response["violations"]
+        return [f"{each['id']}: {[node['html'] for node in each['nodes']]}" for each in found]
+
+    def counts(self, agent: ToolClient, action: str, policy: str) -> None:
+        """Wait until the service tells an agent so."""
+
+        def told() -> str:
+            tools = agent.get("/tools").json()["tools"]
+            return str(next(tool["policy"] for tool in tools if tool["name"] == action))
+
+        wait_until(lambda: told() == policy, f"{policy} counts for {action}")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser

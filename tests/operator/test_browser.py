@@ -1,0 +1,273 @@
+"""The operator page in a real Chromium: what the streamer sees, presses and never has to reload."""
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ViewportSize, expect
+
+from clawcraft.authority.audit_entries import FILE_NAME, INSERT, Kind, Row, dump
+from tests.operator.conftest import Tab
+from tests.panel.conftest import Streamer
+from tests.support.agents import add_agent
+from tests.support.paths import data_folder
+from tests.support.waiting import HANG_S
+
+pytestmark = pytest.mark.chromium
+
+DOCK = ViewportSize(width=300, height=800)
+WIDE = ViewportSize(width=1280, height=900)
+START = "twitch.start_stream"
+
+
+@pytest.fixture
+def tab(browser: Browser) -> Iterator[Tab]:
+    """As OBS docks it."""
+    with closing(browser.new_context(viewport=DOCK)) as context:
+        context.set_default_timeout(HANG_S * 1000)
+        tab = Tab(context.new_page())
+        tab.listen()
+        yield tab
+        assert tab.complaints == []
+
+
+def test_a_start_is_asked_about_allowed_counted_down_and_watched(streamer: Streamer, tab: Tab) -> None:
+    page = tab.paired(streamer.start()).page
+    tab.says("#live-state", "Offline")
+    tab.policy(START, "ask")
+    agent = streamer.agent()
+    tab.counts(agent, START, "ask")
+    title = "<img src=x onerror=alert(1)> & \u201cfriends\u201d"
+    job_id = agent.accept(START, "request-1", title=title, obs_scene="Main")
+    tab.says(".question h2", "Start the stream?")
+    assert page.locator(".question dd").all_inner_texts() == [title, "Main"]
+    assert page.locator(".question img").count() == 0
+    assert "asks" in page.title()
+    page.click(".question .allow")
+    tab.says(".question h2", "Allowed: start the stream")
+    page.click(".counting .deny")
+    expect(page.locator(".question")).to_have_count(0)
+    assert agent.ended(job_id)["error"]["code"] == "denied_by_operator"
+    job_id = agent.accept(START, "request-2")
+    page.click(".question .allow")
+    assert agent.ended(job_id)["status"] == "done"
+    tab.says("#live-state", "Live 0:00:")
+    tab.says(".row >> nth=0", "started")
+    tab.says(".row >> nth=1", "denied by operator")
+
+
+def test_a_no_is_a_no_and_a_yes_can_hold_for_the_show(streamer: Streamer, tab: Tab) -> None:
+    page = tab.paired(streamer.start()).page
+    agent = streamer.agent()
+    for action in (START, "twitch.set_title"):
+        tab.policy(action, "ask")
+        tab.counts(agent, action, "ask")
+    job_id = agent.accept(START, "request-1")
+    expect(page.locator(".question .wide")).to_have_count(0)
+    page.click(".question .deny")
+    assert agent.ended(job_id)["error"]["code"] == "denied_by_operator"
+    job_id = agent.accept("twitch.set_title", "request-2", title="x")
+    page.click(".question .wide")
+    assert agent.ended(job_id)["error"]["code"] == "twitch_not_configured"
+    assert agent.post("twitch.set_title", title="y").json()["error"]["code"] == "twitch_not_configured"
+
+
+def test_a_click_that_was_meant_for_something_else_says_no_yes(streamer: Streamer, tab: Tab) -> None:
+    """The question comes under the pointer: its Allow does nothing for a moment, its Deny at once."""
+    page = tab.paired(streamer.start()).page
+    tab.policy(START, "ask")
+    agent = streamer.agent()
+    tab.counts(agent, START, "ask")
+    # In the very task that draws the question.
+    page.evaluate("""() => new MutationObserver((_, observer) => {
+        const allow = document.querySelector(".question .allow");
+        if (!allow) return;
+        observer.disconnect();
+        window.wasDisabled = allow.disabled;
+        allow.click();
+    }).observe(document.getElementById("questions"), { childList: true })""")
+    job_id = agent.accept(START, "request-1")
+    tab.says(".question h2", "Start the stream?")
+    assert page.evaluate("window.wasDisabled") is True
+    assert agent.job(job_id)["approval"]["state"] == "pending"
+    page.click(".question .deny")
+    assert agent.ended(job_id)["error"]["code"] == "denied_by_operator"
+
+
+def test_pause_and_switches_count_at_once_and_show_what_others_do(streamer: Streamer, tab: Tab) -> None:
+    token = add_agent(data_folder(streamer.folder), "producer")
+    page = tab.paired(streamer.start()).page
+    agent = streamer.agent()
+    page.click("text=Pause agents")
+    tab.says("#paused", "Paused by you")
+    assert agent.post("twitch.set_title", title="x").json()["error"]["code"] == "paused_by_operator"
+    streamer.obs.click("pause")  # the panel ends it
+    expect(page.locator("#paused")).to_be_hidden()
+    tab.policy("twitch.set_title", "off")
+    tab.counts(agent, "twitch.set_title", "off")
+    streamer.obs.change("policy_set_title", "ask")
+    expect(page.locator("[id='policy-twitch.set_title']")).to_have_value("ask")
+    page.select_option("#policy-for", "producer")
+    page.click("text=Switch it off")
+    tab.says("#policy-switch", "Let it act again")
+    agents = json.loads((data_folder(streamer.folder) / "agents.json").read_text())["agents"]
+    assert agents[0]["policy"][START] == "off"
+    assert token.reveal() not in page.content()
+
+
+def test_it_follows_a_reload_of_the_script_and_a_restart_of_obs_untouched(streamer: Streamer, tab: Tab) -> None:
+    page = tab.paired(streamer.start()).page
+    page.evaluate("window.untouched = true")
+    streamer.reload()
+    agent = streamer.agent()
+    assert agent.run(START, "request-1")["status"] == "done"
+    tab.says("#live-state", "Live")
+    streamer.stop()
+    tab.says("#away", "Reconnecting")
+    tab.says("#live-state", "Not known")
+    streamer.start()
+    expect(page.locator("#away")).to_be_hidden()
+    tab.says("#live-state", "Offline")
+    agent.close()
+    agent = streamer.agent()
+    assert agent.run(START, "request-2")["status"] == "done"
+    tab.says("#live-state", "Live")
+    page.click("text=Pause agents")
+    tab.says("#paused", "Paused by you")
+    assert page.evaluate("window.untouched") is True
+
+
+def test_ten_thousand_entries_scroll_as_smoothly_as_ten(streamer: Streamer, tab: Tab) -> None:
+    streamer.start()
+    streamer.stop()
+    _fill_trail(data_folder(streamer.folder) / FILE_NAME, 10_000)
+    page = tab.paired(streamer.start()).page
+    tab.says(".row >> nth=0", "You: page paired")
+    entries = page.evaluate("""async () => {
+        const log = document.getElementById("log");
+        const step = () => new Promise((resolve) => requestAnimationFrame(resolve));
+        let idle = 0, height = 0;
+        while (idle < 600) {
+            log.scrollTop += 4000;
+            await step();
+            const grew = log.scrollHeight !== height;
+            const end = log.scrollTop + log.clientHeight >= log.scrollHeight - 1;
+            idle = grew || !end ? 0 : idle + 1;
+            height = log.scrollHeight;
+            if (document.querySelector(".row:last-child").textContent.includes("Title 0\u201d")) break;
+        }
+        return Math.round(log.scrollHeight / 50);
+    }""")
+    assert entries >= 10_000
+    assert page.locator(".row").count() < 60
+    tab.says("#log", "Title 0”")
+    # Whoever reads far down goes on reading there, and is told that there is more.
+    streamer.agent().run(START, "request-1")
+    tab.says("#log-newer", "1 new")
+    tab.says("#log", "Title 0”")
+    page.click("#log-newer")
+    tab.says(".row >> nth=0", "Start the stream")
+    page.select_option("#log-action", "twitch.set_game")
+    tab.says("#log-note", "Nothing")
+    page.select_option("#log-action", "")
+    page.fill("#log-text", "Title 4321”"[:-1])
+    tab.says(".row >> nth=0", "Title 4321")
+
+
+def test_the_keyboard_alone_is_enough(streamer: Streamer, tab: Tab) -> None:
+    page = tab.paired(streamer.start()).page
+    tab.policy(START, "ask")
+    agent = streamer.agent()
+    tab.counts(agent, START, "ask")
+    job_id = agent.accept(START, "request-1")
+    tab.says("#announcer", "test-agent wants to start the stream.")
+    page.evaluate("document.activeElement.blur()")
+    page.focus("#pause")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Deny"
+    expect(page.locator(".question .allow")).to_be_enabled()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Allow"
+    page.keyboard.press("Enter")
+    tab.says("#announcer", "Allowed. Start the stream in 5 seconds.")
+    assert page.evaluate("document.activeElement.tagName") == "H2"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    assert agent.ended(job_id)["error"]["code"] == "denied_by_operator"
+    page.focus(".row button[tabindex='0']")
+    for _ in range(2):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Home")
+    page.keyboard.press("Enter")
+    tab.says("#entry-title", "Start the stream")
+    page.keyboard.press("Escape")
+    expect(page.locator("#entry")).to_be_hidden()
+
+
+@pytest.mark.parametrize("viewport", [DOCK, WIDE], ids=["dock", "wide"])
+def test_axe_finds_nothing(streamer: Streamer, tab: Tab, viewport: ViewportSize) -> None:
+    add_agent(data_folder(streamer.folder), "producer")
+    tab.page.set_viewport_size(viewport)
+    tab.opened(streamer.start())
+    assert tab.violations() == []
+    page = tab.paired(streamer).page
+    tab.policy(START, "ask")
+    tab.policy("obs.screenshot", "allow")
+    page.click("#health summary")
+    expect(page.locator("#picture")).to_be_visible()
+    agent = streamer.agent()
+    tab.counts(agent, START, "ask")
+    agent.accept(START, "request-1", title="A title")
+    agent.post("twitch.set_title", title="x")
+    expect(page.locator(".question .allow")).to_be_enabled()
+    assert tab.violations() == []
+    page.click(".question .allow")
+    tab.says(".question h2", "Allowed")
+    page.click("#pause")
+    tab.says("#paused", "Paused")
+    assert tab.violations() == []
+    page.click(".row >> nth=0")
+    expect(page.locator("#entry")).to_be_visible()
+    assert tab.violations() == []
+
+
+def test_at_300_pixels_nothing_is_cut_off_sideways(streamer: Streamer, tab: Tab) -> None:
+    page = tab.paired(streamer.start()).page
+    tab.policy(START, "ask")
+    agent = streamer.agent()
+    tab.counts(agent, START, "ask")
+    agent.accept(START, "request-1", title="W" * 140)
+    tab.says(".question h2", "Start the stream?")
+    page.click("#health summary")
+    assert page.evaluate("document.documentElement.scrollWidth") == DOCK["width"]
+
+
+def test_a_page_that_is_revoked_asks_for_a_code_and_another_profile_is_not_paired(
+    streamer: Streamer, tab: Tab, browser: Browser
+) -> None:
+    page = tab.paired(streamer.start()).page
+    with closing(browser.new_context()) as context:
+        other = context.new_page()
+        other.goto(f"http://127.0.0.1:{streamer.port}/operator")
+        expect(other.locator("#pairing")).to_be_visible()
+    page.click("text=Unpair this page")
+    expect(page.locator("#pairing")).to_be_visible()
+    tab.complaints.clear()  # the refusal that ended it
+    page.fill("#code", "12345")
+    page.click("#pairing button")
+    tab.says("#pairing-error", "6 digits")
+    tab.complaints.clear()
+
+
+def _fill_trail(path: Path, count: int) -> None:
+    now_s = time.time()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for number in range(count):
+            ref, at_s = f"run_{number}", now_s - count + number
+            asked = Row(ref, at_s, Kind.ASKED, "allowed", dump({"args": {"title": f"Title {number}"}}), "agent")
+            connection.execute(INSERT, asked._replace(holder="service token", action="twitch.set_title"))
+            connection.execute(INSERT, Row(ref, at_s + 0.1, Kind.ENDED, "updated", "{}"))
