@@ -1,4 +1,4 @@
-"""The "Reload Scripts" button, fifty times: same threads, same port, flat memory."""
+"""The "Reload Scripts" button, again and again: same threads, same port, flat memory."""
 
 from pathlib import Path
 
@@ -15,6 +15,24 @@ RELOADS = 50
 WARM_UP = 30
 """Each life's threads take the allocator's next arenas, until all have their share of caches: about 25 reloads."""
 LIMIT_MB = 3
+
+
+@pytest.mark.core
+def test_twenty_reloads_leave_no_thread_and_no_leak(tmp_path: Path, artefacts: Path) -> None:
+    with Show(tmp_path) as show:
+        window = ScriptsWindow(show.obs, artefacts)
+        window.open()
+        window.focus("reload")
+        window.reload()
+        threads = show.obs.thread_count()
+        for _ in range(20):
+            window.reload()
+            wait_for_service(show.port)
+        wait_until(lambda: show.obs.thread_count() <= threads, "no more threads than before")
+        window.close()
+        assert show.obs.quit() == 0
+        assert show.obs.memory_leaks() == 0
+        assert show.obs.warnings() == []
 
 
 def test_fifty_reloads_leave_nothing_behind(tmp_path: Path, artefacts: Path) -> None:

@@ -24,6 +24,7 @@ from tests.support.waiting import HANG_S, insist, wait_until
 
 pytestmark = [
     pytest.mark.real_obs,
+    pytest.mark.core,
     pytest.mark.skipif(obs_missing() is not None and not obs_required(), reason=str(obs_missing())),
 ]
 SWITCHER = Path(__file__).parents[1] / "support" / "obs_switcher_script.py"

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Literal, Self
 
 from tests.support.display import Display
+from tests.support.obs_program import obs_program
 from tests.support.process import Process
 from tests.support.rtmp_server import NGINX_RTMP_MODULE
 from tests.support.waiting import insist, wait_until
 
-PROGRAMS = ("obs", "Xvfb", "openbox", "xdotool", "nginx", "ffprobe")
+PROGRAMS = ("Xvfb", "openbox", "xdotool", "nginx", "ffprobe")
 PACKAGES = "obs-studio obs-plugins xvfb openbox xdotool libgl1-mesa-dri nginx libnginx-mod-rtmp ffmpeg"
 # Where the buttons of the Controls dock are, in pixels from the window's right and bottom edge.
 BUTTONS = {"stream": (99, 193), "exit": (99, 45)}
@@ -25,6 +26,8 @@ def obs_missing() -> str | None:
     """What to install before a real-OBS test can run, or None. The reason of pytest's skip."""
     path = os.environ.get("PATH", "") + os.pathsep + "/usr/sbin"
     missing = [name for name in PROGRAMS if shutil.which(name, path=path) is None]
+    if not obs_program().is_there():
+        missing.insert(0, "obs")
     if not NGINX_RTMP_MODULE.exists():
         missing.append("nginx's RTMP module")
     if not missing:
@@ -65,7 +68,7 @@ class RealObs:
             "DBUS_SESSION_BUS_ADDRESS": "disabled:",
             "no_proxy": "*",
         }
-        self._process = Process(["obs", "--multi"], env=env | self._env, cwd=self.home)
+        self._process = Process(obs_program().command(["--multi"]), env=env | self._env, cwd=self.home)
         self._process.wait_for_line("Loaded scenes:")
         self.window()
 

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -66,7 +67,7 @@ def detect(home: ObsHome, platform: str) -> EmbeddedPython:
     """The Python that the OBS of ``home`` embeds. Raises Problem where it cannot be told."""
     if platform in ("win32", "darwin"):
         return checked(_configured(home, platform))
-    return checked(_linked(home))
+    return checked(linked_in(_roots(home)))
 
 
 def of_interpreter(python: Path, platform: str) -> EmbeddedPython:
@@ -83,8 +84,9 @@ def of_interpreter(python: Path, platform: str) -> EmbeddedPython:
     return checked(_loadable(found, Path(prefix), platform))
 
 
-def _linked(home: ObsHome) -> EmbeddedPython:
-    libraries = [path for root in _roots(home) for pattern in _LIBRARIES for path in sorted(root.glob(pattern))]
+def linked_in(roots: Sequence[Path]) -> EmbeddedPython:
+    """The Python that the OBS below one of these folders (``/usr``) is linked with. Raises Problem."""
+    libraries = [path for root in roots for pattern in _LIBRARIES for path in sorted(root.glob(pattern))]
     for path in libraries:
         try:
             match = _LINKED.search(path.read_bytes())
