@@ -99,7 +99,7 @@ class Installer(Step):
         if self._options.python_version:
             return embedded.checked(embedded.EmbeddedPython(self._options.python_version, "named on the command line"))
         if self._options.python:
-            return embedded.of_interpreter(self._options.python, sys.platform)
+            return embedded.of_interpreter(self._options.python, sys.platform, home.obs_version())
         return embedded.detect(home, sys.platform)
 
     def _fill(self, python: embedded.EmbeddedPython) -> None:

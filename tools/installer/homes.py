@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from clawcraft.obs.versions import NEWEST, ObsVersion
 from installer import Problem, ini
 
 APP_FOLDER: Final = "obs-studio"
@@ -41,6 +42,11 @@ class ObsHome:
     def setting(self, section: str, key: str) -> str:
         """A value of ``user.ini``, else of ``global.ini``, else empty. Raises Problem."""
         return ini.value(ini.read(self.user_ini), section, key) or ini.value(ini.read(self.global_ini), section, key)
+
+    def obs_version(self) -> ObsVersion:
+        """Of the OBS that ran here last; if none did, or it does not say, the newest. Raises Problem."""
+        number = self.setting("General", "LastVersion")
+        return ObsVersion.of_number(int(number)) if number.isdecimal() else NEWEST
 
     def collection_files(self) -> list[Path]:
         return sorted(self.scenes_folder.glob("*.json"))
