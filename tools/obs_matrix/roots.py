@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,7 +20,7 @@ from typing import Final
 from _venv import locked, say
 from obs_matrix.chroot import inside
 
-PACKAGES: Final = ("obs-studio", "obs-plugins", "libgl1-mesa-dri", "fonts-dejavu-core", "python3")
+PACKAGES: Final = ("obs-studio", "obs-plugins", "libgl1-mesa-dri", "qt6-svg-plugins", "fonts-dejavu-core", "python3")
 STAMP: Final = "etc/made-for-obs-matrix"
 TRIES: Final = 3
 PAUSE_S: Final = 20
@@ -77,10 +77,11 @@ def unable() -> str | None:
 
 
 class Roots:
-    """The kept systems, in ``folder``; commands and what they say go to a log beside each."""
+    """The kept systems, in ``folder``, with a log beside each of what making it said."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, sleep: Callable[[float], None] = time.sleep) -> None:
         self._folder = folder
+        self._sleep = sleep
 
     def get(self, release: Release) -> Path:
         """The folder of a whole system with OBS in it, made if it is not there. Raises RootProblem."""
@@ -111,7 +112,7 @@ class Roots:
                 if attempt == TRIES:
                     raise
                 say(f"{release}, try {attempt} of {TRIES}: {problem}")
-                time.sleep(PAUSE_S * attempt)
+                self._sleep(PAUSE_S * attempt)
 
     def _bootstrap(self, release: Release, fresh: Path, log: Path) -> None:
         # Its own mounts in the new system are gone with its namespace.
@@ -187,4 +188,4 @@ def _run(command: Sequence[str], within_s: float, log: Path) -> None:
             process.wait()
     if failure:
         said = log.read_text(errors="replace").splitlines()[-15:]
-        raise RootProblem("\n".join([f"{command[0]} … {failure}; {log} ends:", *said]))
+        raise RootProblem("\n".join([f"{failure}; {log} ends:", *said]))
