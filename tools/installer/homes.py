@@ -12,14 +12,27 @@ from installer import Problem, ini
 APP_FOLDER: Final = "obs-studio"
 FLATPAK: Final = ".var/app/com.obsproject.Studio/config"
 SNAP: Final = "snap/obs-studio/current/.config"
+KINDS: Final = {
+    "native": "OBS as the system installs it",
+    "flatpak": "OBS from Flathub",
+    "snap": "OBS as a Snap, which reads only files in your home folder, outside folders whose names begin with a dot",
+    "portable": "a portable OBS",
+    "given": "named with --obs-config-dir",
+}
+"""What each kind is, for a person."""
+_PORTABLE_MARKS: Final = ("portable_mode.txt", "obs_portable_mode.txt", "bin/64bit/obs64.exe")
+"""What lies in the folder of a portable OBS, also of one that never ran."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObsHome:
-    """One configuration folder of OBS (``…/obs-studio``); ``kind`` is native, flatpak, snap or given."""
+    """One configuration folder of OBS (``…/obs-studio``); ``kind`` is one of KINDS."""
 
     folder: Path
     kind: str
+
+    def described(self) -> str:
+        return f"{self.folder} ({self.kind}: {KINDS[self.kind]})"
 
     @property
     def own_folder(self) -> Path:
@@ -75,10 +88,22 @@ def given_home(folder: Path) -> ObsHome:
     """The home that a person means with ``folder``: the configuration folder itself, the one above it, or the folder
     of a portable OBS."""
     folder = folder.expanduser().absolute()
+    if any((folder / mark).exists() for mark in _PORTABLE_MARKS):
+        return ObsHome(folder / "config" / APP_FOLDER, "portable")
     for candidate in (folder / APP_FOLDER, folder / "config" / APP_FOLDER):
         if candidate.is_dir() and not (folder / "basic").is_dir():
             return ObsHome(candidate, _kind(candidate))
     return ObsHome(folder, _kind(folder))
+
+
+def release_folder(platform: str, environment: Mapping[str, str], home: Path) -> Path:
+    """Where a release is unpacked that says nothing else: a folder that stays, of this user. Not a hidden one on Linux,
+    where the Snap of OBS could not read it."""
+    if platform == "win32":
+        return Path(environment.get("LOCALAPPDATA") or home / "AppData/Local") / "twitch-clawcraft"
+    if platform == "darwin":
+        return home / "Library/Application Support/twitch-clawcraft"
+    return home / "twitch-clawcraft"
 
 
 def new_collection(name: str, platform: str) -> dict[str, Any]:
@@ -115,4 +140,6 @@ def _audio(name: str, source: str) -> dict[str, Any]:
 
 def _kind(folder: Path) -> str:
     parts = folder.parts
+    if parts[-2:-1] == ("config",) and any((folder.parent.parent / mark).exists() for mark in _PORTABLE_MARKS):
+        return "portable"
     return "flatpak" if "com.obsproject.Studio" in parts else "snap" if "snap" in parts else "given"

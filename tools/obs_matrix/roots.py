@@ -20,7 +20,9 @@ from typing import Final
 from _venv import locked, say
 from obs_matrix.chroot import inside
 
-PACKAGES: Final = ("obs-studio", "obs-plugins", "libgl1-mesa-dri", "qt6-svg-plugins", "fonts-dejavu-core", "python3")
+PACKAGES: Final = (
+    *("obs-studio", "obs-plugins", "libgl1", "libgl1-mesa-dri", "qt6-svg-plugins", "fonts-dejavu-core", "python3"),
+)
 STAMP: Final = "etc/made-for-obs-matrix"
 TRIES: Final = 3
 PAUSE_S: Final = 20
