@@ -235,7 +235,6 @@ def test_a_start_right_after_the_stop_begins(desk: Desk) -> None:  # C13
     assert desk.control.call("restart", times=RESTARTS) == ["started"] * RESTARTS
 
 
-@pytest.mark.core
 def test_a_normal_evening_meets_neither_unknown_nor_busy(desk: Desk, artefacts: Path) -> None:
     """Nothing connects and no box is open whenever the agent asks: 50 switches of the collection, 20 reloads, and 20
     starts by streamer and agent in turns."""
