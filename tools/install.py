@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Installs twitch-clawcraft into OBS: the packages it needs, for the Python that OBS embeds, and the script in the
 scene collections. Standard library only; run it with OBS closed. Twice is once; ``--uninstall`` takes it back.
+``--from-zip`` unpacks a release first and installs from there.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import argparse
 import json
 import os
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -16,7 +18,19 @@ import _venv
 
 _venv.require_python()
 
-from installer import LIBRARY, SCRIPT, Problem, Status, dock, embedded, homes, ini, packages, running  # noqa: E402
+from installer import (  # noqa: E402
+    LIBRARY,
+    SCRIPT,
+    Problem,
+    Status,
+    dock,
+    embedded,
+    homes,
+    ini,
+    packages,
+    running,
+    unpacked,
+)
 from installer.collection import BrokenCollection, Collection  # noqa: E402
 from installer.ledger import Ledger  # noqa: E402
 from openclaw.print_config import SECRETS_FILE, snippet  # noqa: E402
@@ -34,6 +48,10 @@ def main() -> int:
         else homes.homes_of(sys.platform, os.environ, Path.home())
     )
     try:
+        if len(found) > 1 and not (options.uninstall or options.deps_only):
+            found = _asked_which(found)
+        if options.from_zip:
+            return _from_zip(options, found)
         LIBRARY.mkdir(exist_ok=True)
         with _venv.locked(LIBRARY / ".lock"):
             return Uninstaller(options).run(found) if options.uninstall else Installer(options).run(found)
@@ -43,6 +61,37 @@ def main() -> int:
     except OSError as error:
         print(f"error: cannot write to {LIBRARY}: {error.strerror or error}", file=sys.stderr)
         return Status.FAILED
+
+
+def _asked_which(found: list[homes.ObsHome]) -> list[homes.ObsHome]:
+    """The home that the person at the terminal names. Raises Problem where nobody is there to ask."""
+    listed = "\n".join(f"  {number}: {home.described()}" for number, home in enumerate(found, 1))
+    print(f"There are several OBS:\n{listed}", file=sys.stderr)
+    while sys.stdin.isatty():
+        answer = input(f"Install into which (1 to {len(found)}, or all)? ").strip()
+        if answer == "all":
+            return found
+        if answer.isdecimal() and 0 < int(answer) <= len(found):
+            return [found[int(answer) - 1]]
+    raise Problem("say which one with --obs-config-dir DIR; nothing was changed")
+
+
+def _from_zip(options: argparse.Namespace, found: list[homes.ObsHome]) -> int:
+    """Unpack the release, and let its own installer do the rest. Raises Problem."""
+    folder: Path = (options.folder or homes.release_folder(sys.platform, os.environ, Path.home())).absolute()
+    for home in found:
+        running.refuse_while_running(home, sys.platform)
+    checked = unpacked.unpack(options.from_zip, folder)
+    print(f"Unpacked to {folder}, {'as SHA256SUMS has it' if checked else 'not checked: SHA256SUMS is not beside it'}")
+    passed_on = [("--collection", options.collection), ("--python", options.python)]
+    if options.python_version:
+        passed_on.append(("--python-version", "{}.{}".format(*options.python_version)))
+    arguments = [word for name, value in passed_on if value for word in (name, str(value))]
+    status = 0
+    for home in found:
+        command = [sys.executable, str(unpacked.installer_in(folder)), "--obs-config-dir", str(home.folder), *arguments]
+        status = subprocess.run(command, check=False).returncode or status
+    return status
 
 
 class Step:
@@ -100,7 +149,7 @@ class Installer(Step):
         if self._options.python_version:
             return embedded.checked(embedded.EmbeddedPython(self._options.python_version, "named on the command line"))
         if self._options.python:
-            return embedded.of_interpreter(self._options.python, sys.platform)
+            return embedded.of_interpreter(self._options.python, sys.platform, home.obs_version())
         return embedded.detect(home, sys.platform)
 
     def _fill(self, python: embedded.EmbeddedPython) -> None:
@@ -111,7 +160,7 @@ class Installer(Step):
         print(f"Packages for Python {python}: {'installed in' if changed else 'already in'} {folder.folder}")
 
     def _add_to(self, home: homes.ObsHome, python: embedded.EmbeddedPython) -> None:
-        print(f"OBS configuration: {home.folder} ({home.kind})")
+        print(f"OBS configuration: {home.described()}")
         ledger = Ledger(home)
         chosen = self._chosen(home)
         if not home.collection_files():
@@ -191,7 +240,7 @@ class Uninstaller(Step):
         return self._status
 
     def _take_from(self, home: homes.ObsHome) -> None:
-        print(f"OBS configuration: {home.folder} ({home.kind})")
+        print(f"OBS configuration: {home.described()}")
         ledger = Ledger(home)
         for one in self._chosen(home):
             if self._restored(ledger, one.path):
@@ -255,6 +304,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--collection", metavar="NAME", help="only this scene collection (default: all)")
     parser.add_argument("--dock", action="store_true", help="also add the operator page to OBS's docks")
     parser.add_argument("--deps-only", action="store_true", help="only the packages; works while OBS runs")
+    parser.add_argument("--from-zip", type=Path, metavar="FILE", help="unpack this release, and install it from there")
+    parser.add_argument("--folder", type=Path, metavar="DIR", help="with --from-zip: the folder that stays")
     parser.add_argument("--uninstall", action="store_true", help="take everything back")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--python-version", type=_version, metavar="X.Y", help="the Python that OBS embeds")

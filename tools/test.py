@@ -4,15 +4,19 @@
 With arguments for pytest only pytest runs, with them. The exit status is pytest's, or 1 if another check failed.
 
 ``--repeat N`` runs the tests N times, each time in another order, and says which failed how often.
+
+``--obs-matrix`` runs the core tests (or those named) also in the OBS of other systems, and ends with a table.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,9 +27,13 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import _venv
+from obs_matrix import roots, table
+from obs_matrix.chroot import inside
 
 NODE_PLUGIN = "tools/openclaw"
 NODE_NEEDS = 20
+MATRIX_S = 1200
+"""How long the tests in one more OBS may take; mostly it is a quarter of that."""
 PYTHON_CHECKS = (
     ("ruff check", ["-m", "ruff", "check", "."]),
     ("ruff format", ["-m", "ruff", "format", "--check", "."]),
@@ -37,6 +45,8 @@ def main() -> int:
     options, pytest_arguments = _options()
     _venv.enter("requirements-dev.txt")
     os.chdir(_venv.ROOT)
+    if options.obs_matrix and (reason := roots.unable()):
+        sys.exit(f"error: --obs-matrix cannot run here: {reason}")
     if pytest_arguments:
         # pyproject.toml deselects the openclaw tests; a later -m wins.
         selections = [[*(["-m", ""] if options.openclaw else []), *pytest_arguments]]
@@ -46,8 +56,14 @@ def main() -> int:
         return _repeat(options, selections)
     failed = [] if pytest_arguments else _run_checks()
     status = 0
-    for selection in selections:
-        status = _pytest(options, *selection) or status
+    with tempfile.TemporaryDirectory() as folder:
+        reports: list[Path] = []
+        for selection in selections:
+            reports.append(Path(folder) / f"{len(reports)}.xml")
+            status = _pytest(options, *selection, *_reported(reports[-1])) or status
+        if options.obs_matrix:
+            here = {name: result for report in reports for name, result in table.results(report).items()}
+            status = _matrix(options, pytest_arguments, here, Path(folder)) or status
     if failed:
         print(f"error: these checks failed, see above: {', '.join(failed)}", file=sys.stderr)
     return status or (1 if failed else 0)
@@ -115,6 +131,41 @@ def _all_tests(options: argparse.Namespace) -> list[list[str]]:
     return selections
 
 
+def _matrix(options: argparse.Namespace, arguments: Sequence[str], here: table.Results, folder: Path) -> int:
+    """The tests in the OBS of each other system, and the table with those that ran here; pytest's status, or 1."""
+    columns, status = {f"{_obs_version(None)} here": here}, 0
+    for release in roots.RELEASES:
+        report = folder / f"{release.suite}.xml"
+        try:
+            root = roots.Roots(roots.cache_folder(os.environ)).get(release)
+            column = f"{_obs_version(root)} {release.suite}"
+            _venv.say(f"== OBS {column}")
+            status = _pytest(options, *(arguments or ["-m", "core"]), *_reported(report), root=root) or status
+        except roots.RootProblem as problem:
+            column, status = f"no {release.suite}", 1
+            _venv.say(f"error: {release}: {problem}")
+        columns[column] = table.results(report)
+    rows = list(dict.fromkeys(name for results in list(columns.values())[1:] for name in results))
+    _venv.say("\n".join(["== OBS matrix", *table.lines(columns, rows)]))
+    return status
+
+
+def _obs_version(root: Path | None) -> str:
+    """Of the OBS in ``root``, or of the one here; empty if it does not say."""
+    command = ["obs", "--version"]
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        said = subprocess.run(
+            inside(root, command) if root else command, capture_output=True, text=True, timeout=60, cwd="/"
+        ).stdout
+        if match := re.search(r"\d+\.\d+\.\d+", said):
+            return match[0]
+    return "?"
+
+
+def _reported(report: Path) -> list[str]:
+    return [f"--junitxml={report}", "-o", "junit_family=xunit1"]
+
+
 def _repeat(options: argparse.Namespace, selections: Sequence[Sequence[str]]) -> int:
     """Files in another order each time, and the tests in them; then each failure with its count."""
     red: Counter[str] = Counter()
@@ -128,7 +179,7 @@ def _repeat(options: argparse.Namespace, selections: Sequence[Sequence[str]]) ->
                 report = Path(folder) / "report.xml"
                 report.unlink(missing_ok=True)
                 order = ("--random-order-bucket=module", f"--random-order-seed={seed}")
-                status = _pytest(options, *selection, *order, f"--junitxml={report}", "-o", "junit_family=xunit1")
+                status = _pytest(options, *selection, *order, *_reported(report))
                 failures.update(_failures(report) or [f"pytest ended with status {status}"] if status else [])
             red.update(failures)
             green += not failures
@@ -147,14 +198,26 @@ def _failures(report: Path) -> list[str]:
     return [f"{case.get('file')}::{case.get('name')}" for case in red]
 
 
-def _pytest(options: argparse.Namespace, *arguments: str) -> int:
+def _pytest(options: argparse.Namespace, *arguments: str, root: Path | None = None) -> int:
+    """Its status; with ``root`` the tests start the OBS there, and have to end within MATRIX_S."""
     _venv.say(f"== pytest {' '.join(arguments)}")
     environment = dict(os.environ)
     if options.require_obs:
         environment["CLAWCRAFT_REQUIRE_OBS"] = "1"
     if options.openclaw:
         environment["CLAWCRAFT_OPENCLAW"] = "1"
-    return subprocess.run([sys.executable, "-m", "pytest", *arguments], env=environment).returncode
+    if root:
+        environment |= {"CLAWCRAFT_REQUIRE_OBS": "1", "CLAWCRAFT_OBS_ROOT": str(root)}
+    with subprocess.Popen([sys.executable, "-m", "pytest", *arguments], env=environment) as pytest:
+        try:
+            return pytest.wait(MATRIX_S if root else None)
+        except subprocess.TimeoutExpired:
+            print(f"error: the tests in {root} did not end within {MATRIX_S} s", file=sys.stderr)
+            pytest.send_signal(signal.SIGINT)  # its fixtures still end what they started
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                pytest.wait(60)
+            pytest.kill()
+            return 1
 
 
 def _options() -> tuple[argparse.Namespace, list[str]]:
@@ -165,6 +228,9 @@ def _options() -> tuple[argparse.Namespace, list[str]]:
     )
     parser.add_argument("--require-obs", action="store_true", help="fail where OBS, Xvfb or nginx is not installed")
     parser.add_argument("--openclaw", action="store_true", help="also the tests in a real OpenClaw gateway")
+    parser.add_argument(
+        "--obs-matrix", action="store_true", help="also in the OBS of Debian 13 and testing; takes root"
+    )
     parser.add_argument("--repeat", type=int, metavar="N", help="run the tests N times, in random orders; no checks")
     parser.add_argument("--seed", type=int, metavar="S", help="order of the first run; the next has S + 1")
     return parser.parse_known_args()

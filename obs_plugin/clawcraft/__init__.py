@@ -1,3 +1,3 @@
 """The tool service that runs inside OBS. Imports without OBS and, at this level, without any dependency."""
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"

@@ -117,7 +117,8 @@ class Database:
         except (sqlite3.Error, OSError) as error:
             raise self._unavailable(error) from error
         event = f"{self._kind.name.replace(' ', '_')}_replaced"
-        self._log.event(event, reason=reason, moved_to=str(moved_to), lost=self._kind.lost)
+        message = f"it is now {moved_to} ({reason}); not known any more: {self._kind.lost}"
+        self._log.event(event, message=message, reason=reason, moved_to=str(moved_to), lost=self._kind.lost)
 
     def close(self) -> None:
         """Any thread; idempotent."""

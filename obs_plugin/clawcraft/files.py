@@ -20,6 +20,8 @@ else:
     import fcntl
 
 RETRY_S: Final = 0.005
+REPLACE_TRIES: Final = 8
+"""At most 40 ms: this may be the UI thread."""
 
 
 class LockHeld(TimeoutError):
@@ -39,13 +41,23 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o600, durable: boo
                 os.fsync(file.fileno())
         if mode != 0o600:
             os.chmod(temporary, mode)  # noqa: PTH101 - mkstemp gives a string
-        os.replace(temporary, path)  # noqa: PTH105 - one call that is atomic on every platform
+        _replace(temporary, path)
         if durable and sys.platform != "win32":
             _sync_folder(path.parent)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)  # noqa: PTH108 - mkstemp gives a string
         raise
+
+
+def _replace(temporary: str, path: Path) -> None:
+    """On Windows a file that somebody is reading cannot be replaced until they close it."""
+    for _ in range(REPLACE_TRIES - 1 if sys.platform == "win32" else 0):
+        with contextlib.suppress(PermissionError):
+            os.replace(temporary, path)  # noqa: PTH105 - one call that is atomic on every platform
+            return
+        time.sleep(RETRY_S)
+    os.replace(temporary, path)  # noqa: PTH105
 
 
 def _sync_folder(folder: Path) -> None:

@@ -47,6 +47,7 @@ def test_a_thousand_accepted_jobs_survive_kill_9(own_show: Show) -> None:
             assert job["error"]["code"] == "interrupted"
 
 
+@pytest.mark.core
 def test_exit_is_quick_and_clean_with_everything_in_flight(own_show: Show) -> None:
     with own_show as show:
         show.gate.silent()
@@ -80,6 +81,7 @@ def test_exit_is_quick_and_clean_with_everything_in_flight(own_show: Show) -> No
         assert show.obs.warnings() == []
 
 
+@pytest.mark.core
 def test_exit_while_status_is_asked_all_the_time_does_not_crash(own_show: Show) -> None:
     with own_show as show:
         stop = threading.Event()

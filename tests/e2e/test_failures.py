@@ -29,6 +29,7 @@ def health_answers(show: Show) -> None:
     assert answer.json()["ok"] is True
 
 
+@pytest.mark.core
 def test_a_dead_server_is_tried_again_and_then_named(show: Show) -> None:
     show.gate.dead()
     job_id = show.client.accept("twitch.start_stream", "dead")
@@ -40,6 +41,7 @@ def test_a_dead_server_is_tried_again_and_then_named(show: Show) -> None:
     health_answers(show)
 
 
+@pytest.mark.core
 def test_a_refused_key_is_named_at_once_and_not_tried_again(show: Show) -> None:
     show.gate.forward(show.rtmp.refusing_port)
     failed = show.client.run("twitch.start_stream", "refused")
@@ -48,6 +50,7 @@ def test_a_refused_key_is_named_at_once_and_not_tried_again(show: Show) -> None:
     assert failed["error"]["details"]["attempts"] == 1
 
 
+@pytest.mark.core
 def test_http_answers_beneath_the_error_box(show: Show) -> None:
     show.gate.forward(show.rtmp.refusing_port)
     show.client.run("twitch.start_stream", "boxed")
@@ -106,6 +109,7 @@ def test_a_stop_works_while_obs_reconnects(show: Show) -> None:
     assert stopped["result"]["status"] == "stopped", stopped
 
 
+@pytest.mark.core
 def test_obs_that_reconnects_is_live_again(show: Show) -> None:
     assert show.client.run("twitch.start_stream", "back")["status"] == "done"
     show.gate.dead()

@@ -9,7 +9,7 @@ import pytest
 from tests.support.show import Show
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.real_obs
+pytestmark = [pytest.mark.real_obs, pytest.mark.core]
 
 
 def test_a_start_puts_h264_and_aac_on_air_and_a_stop_takes_it_off(show: Show) -> None:

@@ -17,7 +17,7 @@ from tests.support.obs_control import SCRIPT, ObsControl
 from tests.support.obs_home import COLLECTION, ObsHome
 from tests.support.obs_panel import ScriptsWindow
 from tests.support.ports import free_port
-from tests.support.real_obs import BUTTONS, RealObs, obs_missing, obs_required
+from tests.support.real_obs import RealObs, obs_missing, obs_required
 from tests.support.rtmp_server import RtmpServer
 from tests.support.tcp_gate import TcpGate
 from tests.support.waiting import HANG_S, insist, wait_until
@@ -49,11 +49,14 @@ class Desk(NamedTuple):
 
     def click_start(self) -> str:
         """The streamer clicks Start Streaming: the question's window."""
-        self.obs.click("stream")
-        return self.obs.display.wait_window(QUESTION)
+        asks = insist(lambda: self.obs.click("stream"), lambda: self.obs.display.windows(QUESTION), "OBS asks")
+        return str(asks[0])
 
     def streamer_starts(self) -> None:
-        self.obs.display.press(self.click_start(), "Return")
+        self.obs.answer(self.click_start())
+
+    def streamer_stops(self) -> None:
+        insist(lambda: self.obs.click("stream"), lambda: self.state() != "live", "the stream stops")
 
     def switch(self, collection: str) -> None:
         """Returns when OBS has: while it draws its menu anew it finds no collection, and says nothing."""
@@ -97,7 +100,7 @@ class NormalEvening:
         self._desk.wait_state("live")
         self._ask("status")
         self._ask("start")
-        self._desk.obs.click("stream")
+        self._desk.streamer_stops()
         self._desk.wait_state("offline")
 
     def has_a_stream_of_the_agents(self) -> None:
@@ -158,6 +161,7 @@ def desk(open_desk: Desk) -> Iterator[Desk]:
     open_desk.wait_published()
 
 
+@pytest.mark.core
 def test_a_stop_left_behind_by_a_failed_start_never_hits_the_streamers_own(desk: Desk) -> None:  # C1
     desk.gate.silent()
     start = desk.control.begin("start")
@@ -178,6 +182,7 @@ def test_a_stop_left_behind_by_a_failed_start_never_hits_the_streamers_own(desk:
     desk.wait_published("testkey")
 
 
+@pytest.mark.core
 def test_a_start_that_connects_where_the_script_is_not_loaded_is_stopped_there(desk: Desk) -> None:  # C1
     desk.gate.silent()
     start = desk.control.begin("start")
@@ -195,6 +200,7 @@ def test_a_start_that_connects_where_the_script_is_not_loaded_is_stopped_there(d
     assert desk.state() == "offline"
 
 
+@pytest.mark.core
 def test_nothing_starts_while_obs_asks_the_streamer_whether_to_start(desk: Desk) -> None:  # C2a
     connections = desk.gate.accepted
     question = desk.click_start()
@@ -206,6 +212,7 @@ def test_nothing_starts_while_obs_asks_the_streamer_whether_to_start(desk: Desk)
     assert desk.control.call("start")["status"] == "already_running"
 
 
+@pytest.mark.core
 def test_a_start_made_where_the_script_is_not_loaded_is_known_on_the_way_back(desk: Desk) -> None:  # C2b
     desk.switch("Other")
     desk.gate.silent()
@@ -222,6 +229,7 @@ def test_a_start_made_where_the_script_is_not_loaded_is_known_on_the_way_back(de
     assert desk.gate.accepted == connections + 1
 
 
+@pytest.mark.core
 def test_a_start_right_after_the_stop_begins(desk: Desk) -> None:  # C13
     desk.control.call("start")
     assert desk.control.call("restart", times=RESTARTS) == ["started"] * RESTARTS
@@ -243,9 +251,11 @@ def test_a_normal_evening_meets_neither_unknown_nor_busy(desk: Desk, artefacts: 
 
 
 def test_obs_exits_clean_after_all_that_and_while_live(open_desk: Desk) -> None:
+    """Not of the core: OBS 30.2.3 itself crashes at one exit in four while it streams, without any script."""
     open_desk.control.call("start")
-    open_desk.obs.display.click(open_desk.obs.window(), *BUTTONS["exit"])
-    open_desk.obs.display.press(open_desk.obs.display.wait_window("^Exit OBS"), "Return")
+    display = open_desk.obs.display
+    asks = insist(open_desk.obs.close_window, lambda: display.windows("^Exit OBS"), "OBS asks")
+    open_desk.obs.answer(asks[0])
     assert open_desk.obs.wait_exit() == 0
     assert open_desk.obs.memory_leaks() == 0
     assert open_desk.obs.warnings() == []

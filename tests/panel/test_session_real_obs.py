@@ -16,6 +16,7 @@ ALLOW, OFF = 0, 2
 """Where they stand in the list of policies."""
 
 
+@pytest.mark.core
 def test_a_first_session(desk: Desk, window: ScriptsWindow) -> None:
     """Script added, port typed, Twitch connected, an action switched off, paused, signed, all without a terminal.
 

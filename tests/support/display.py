@@ -85,6 +85,12 @@ class Display:
         x, y = int(size["WIDTH"]) - right, int(size["HEIGHT"]) - bottom
         self.xdotool("mousemove", "--window", window, str(x), str(y), "click", "1")
 
+    def resize(self, window: str, width: int, height: int) -> None:
+        """Returns when it has this size."""
+        self.xdotool("windowsize", window, str(width), str(height))
+        size = f"Geometry: {width}x{height}"
+        wait_until(lambda: size in self.xdotool("getwindowgeometry", window), f"{window} has its size")
+
     def activate(self, window: str) -> None:
         """Raise the window and wait for the focus: the window manager calls it active a moment before X does, and
         keys of that moment go to the window before."""

@@ -48,7 +48,9 @@ class ScriptsWindow:
             self._display.activate(main)
             if next(tries):  # a key came before the menu: it is closed, wherever it stands, and opened again
                 self._display.xdotool("key", "--delay", "150", "Escape", "Escape")
-            self._display.xdotool("key", "--delay", "150", "alt+t", "Down", "Down", "Down", "Return")
+            # Since OBS 31 or 32 the Plugin Manager stands before it.
+            steps = ["Down"] * (3 if self._obs.major_version() < 31 else 4)
+            self._display.xdotool("key", "--delay", "150", "alt+t", *steps, "Return")
 
         self.window = insist(choose_in_menu, lambda: self._display.windows("^Scripts$"), "the Scripts window opens")[0]
         self._display.xdotool("windowmove", self.window, "0", "0")

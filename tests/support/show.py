@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 
 from tests.support.display import Display
 from tests.support.obs_home import ObsHome
+from tests.support.obs_program import obs_program
 from tests.support.paths import TOOLS, data_folder
 from tests.support.ports import free_port
 from tests.support.real_obs import RealObs
@@ -66,7 +67,7 @@ class Show:
                 stack.enter_context(part)
             self.obs_home.write(self.home)
             if self.obs_home.script is None:
-                done = install("--obs-config-dir", str(self.config))
+                done = install("--obs-config-dir", str(self.config), *obs_program().for_installer)
                 assert done.returncode == 0, done.stdout + done.stderr
             self.gate.forward(self.rtmp.port)
             self.start()

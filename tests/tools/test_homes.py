@@ -115,6 +115,12 @@ def set_in_obs(tmp_path: Path, platform: str, *minors: int) -> homes.ObsHome:
     return homes.ObsHome(tmp_path, "native")
 
 
+def last_ran(home: homes.ObsHome, major: int, minor: int) -> homes.ObsHome:
+    """The home, after an OBS of this version."""
+    home.global_ini.write_text(f"[General]\nLastVersion={major << 24 | minor << 16 | 2}\n")
+    return home
+
+
 on_either = pytest.mark.parametrize("platform", ["win32", "darwin"])
 
 
@@ -137,16 +143,34 @@ def test_one_that_obs_or_the_service_cannot_use_is_refused(
         embedded.detect(set_in_obs(tmp_path, platform, minor), platform)
 
 
+@on_either
+@pytest.mark.parametrize(("obs", "newest"), [((29, 1), 11), ((30, 0), 11), ((30, 1), 12), ((32, 2), 12)])
+def test_each_obs_takes_the_newest_python_that_it_can_load(
+    tmp_path: Path, platform: str, obs: tuple[int, int], newest: int
+) -> None:
+    home = last_ran(set_in_obs(tmp_path, platform, 10, 11, 12, 13), *obs)
+
+    assert embedded.detect(home, platform).version == (3, newest)
+
+
+@on_either
+def test_an_obs_that_loads_no_python_new_enough_is_to_be_updated(tmp_path: Path, platform: str) -> None:
+    home = last_ran(set_in_obs(tmp_path, platform, 10, 11, 12), 29, 0)
+
+    with pytest.raises(Problem, match=r"last is 29\.0, which loads Python up to 3\.10.*Update OBS to 30\.1"):
+        embedded.detect(home, platform)
+
+
 def test_where_obs_on_windows_has_no_python_the_running_one_is_set_if_obs_can_load_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = homes.ObsHome(tmp_path, "native")
     monkeypatch.setattr(sys, "base_prefix", str(tmp_path))
-    monkeypatch.setattr(embedded, "NEWEST_LOADABLE", sys.version_info[:2])
+    monkeypatch.setattr(sys, "version_info", (3, 12, 0, "final", 0))
     with pytest.raises(Problem, match="OBS has no Python set"):
         embedded.detect(home, "win32")
 
-    (tmp_path / library("win32", sys.version_info.minor)).touch()
+    (tmp_path / library("win32", 12)).touch()
 
     assert embedded.detect(home, "win32").set_path == tmp_path.as_posix()
 

@@ -216,6 +216,7 @@ def test_its_tools_need_no_environment_of_their_own(unpacked: Path) -> None:
 
 
 @pytest.mark.real_obs
+@pytest.mark.core
 def test_unpacked_and_added_in_tools_scripts_it_goes_live(unpacked: Path, tmp_path: Path) -> None:
     with Show(tmp_path, script=unpacked / "obs_plugin" / "twitch_clawcraft.py") as show:
         started = show.client.run("twitch.start_stream", "from-the-zip")

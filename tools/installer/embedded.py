@@ -5,16 +5,16 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from _venv import NEEDS
+from clawcraft.obs.versions import NEWEST, ObsVersion
 from installer import Problem, Status
 from installer.homes import ObsHome
 
-NEWEST_LOADABLE: Final = (3, 12)
-"""The newest Python that OBS on Windows and macOS looks for."""
 _LINKED: Final = re.compile(rb"libpython(3)\.(\d+)\w*\.(?:so|dylib)")
 _LIBRARIES: Final = (
     "lib*/libobs-scripting.so*",
@@ -55,7 +55,7 @@ def checked(python: EmbeddedPython) -> EmbeddedPython:
     if python.version < NEEDS:
         raise Problem(
             f"OBS uses Python {python} ({python.origin}), and twitch-clawcraft needs "
-            f"{_text(NEEDS)} or newer. Install Python {_text(NEWEST_LOADABLE)} and choose it in OBS: "
+            f"{_text(NEEDS)} or newer. Install Python {_text(NEWEST.newest_python)} and choose it in OBS: "
             "Tools, Scripts, Python Settings. Then run this again.",
             Status.NO_PYTHON,
         )
@@ -65,12 +65,20 @@ def checked(python: EmbeddedPython) -> EmbeddedPython:
 def detect(home: ObsHome, platform: str) -> EmbeddedPython:
     """The Python that the OBS of ``home`` embeds. Raises Problem where it cannot be told."""
     if platform in ("win32", "darwin"):
-        return checked(_configured(home, platform))
-    return checked(_linked(home))
+        obs = home.obs_version()
+        if obs.newest_python < NEEDS:
+            raise Problem(
+                f"the OBS that ran here last is {_text(obs)}, which loads Python up to {_text(obs.newest_python)}, and "
+                f"twitch-clawcraft needs {_text(NEEDS)} or newer. Update OBS to 30.1 or newer, start it once, and run "
+                "this again.",
+                Status.NO_PYTHON,
+            )
+        return checked(_configured(home, platform, obs))
+    return checked(linked_in(_roots(home)))
 
 
-def of_interpreter(python: Path, platform: str) -> EmbeddedPython:
-    """The Python that a person named with ``--python``: an interpreter, or its folder. Raises Problem."""
+def of_interpreter(python: Path, platform: str, obs: ObsVersion) -> EmbeddedPython:
+    """The Python for this OBS that a person named with ``--python``: an interpreter, or its folder. Raises Problem."""
     names = ("python.exe", "bin/python3", "python3", "Python.framework/Versions/Current/bin/python3")
     program = next((python / name for name in names if (python / name).is_file()), python)
     code = "import sys; print('%d.%d' % sys.version_info[:2]); print(sys.base_prefix)"
@@ -80,11 +88,12 @@ def of_interpreter(python: Path, platform: str) -> EmbeddedPython:
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise Problem(f"{python} is not a Python that runs: {error}", Status.NO_PYTHON) from error
     found = EmbeddedPython(parse_version(version), f"named with --python {python}")
-    return checked(_loadable(found, Path(prefix), platform))
+    return checked(_loadable(found, Path(prefix), platform, obs))
 
 
-def _linked(home: ObsHome) -> EmbeddedPython:
-    libraries = [path for root in _roots(home) for pattern in _LIBRARIES for path in sorted(root.glob(pattern))]
+def linked_in(roots: Sequence[Path]) -> EmbeddedPython:
+    """The Python that the OBS below one of these folders (``/usr``) is linked with. Raises Problem."""
+    libraries = [path for root in roots for pattern in _LIBRARIES for path in sorted(root.glob(pattern))]
     for path in libraries:
         try:
             match = _LINKED.search(path.read_bytes())
@@ -112,37 +121,37 @@ def _roots(home: ObsHome) -> list[Path]:
     return [*own, Path("/usr"), Path("/usr/local")]
 
 
-def _configured(home: ObsHome, platform: str) -> EmbeddedPython:
+def _configured(home: ObsHome, platform: str, obs: ObsVersion) -> EmbeddedPython:
     folder = home.setting("Python", "Path64bit").partition("/Python.framework/Versions")[0]
     if not folder:
-        return _of_this_process(platform)
+        return _of_this_process(platform, obs)
     # OBS takes the newest that it knows and finds there.
-    for minor in range(NEWEST_LOADABLE[1], 5, -1):
+    for minor in range(obs.newest_python[1], 5, -1):
         if (Path(folder) / _library((3, minor), platform)).exists():
             return EmbeddedPython((3, minor), f"set in OBS: {folder}")
     raise Problem(
         f"OBS is set to use the Python in {folder}, and none that OBS can load is there. Install Python "
-        f"{_text(NEWEST_LOADABLE)} and choose its folder in OBS: Tools, Scripts, Python Settings.",
+        f"{_text(obs.newest_python)} and choose its folder in OBS: Tools, Scripts, Python Settings.",
         Status.NO_PYTHON,
     )
 
 
-def _of_this_process(platform: str) -> EmbeddedPython:
-    version = (sys.version_info.major, sys.version_info.minor)
+def _of_this_process(platform: str, obs: ObsVersion) -> EmbeddedPython:
+    version = sys.version_info[:2]
     this = EmbeddedPython(version, f"the Python that runs this, {sys.executable}")
-    return _loadable(this, Path(sys.base_prefix), platform)
+    return _loadable(this, Path(sys.base_prefix), platform, obs)
 
 
-def _loadable(python: EmbeddedPython, prefix: Path, platform: str) -> EmbeddedPython:
+def _loadable(python: EmbeddedPython, prefix: Path, platform: str, obs: ObsVersion) -> EmbeddedPython:
     """``python``, with the path to set in OBS on Windows and macOS, where OBS has to be told. Raises Problem."""
     if platform not in ("win32", "darwin"):
         return python
     # On macOS the setting names the folder that holds Python.framework.
     folder = Path(str(prefix).partition("/Python.framework/")[0]) if platform == "darwin" else prefix
-    if python.version > NEWEST_LOADABLE or not (folder / _library(python.version, platform)).exists():
+    if python.version > obs.newest_python or not (folder / _library(python.version, platform)).exists():
         raise Problem(
-            f"OBS has no Python set, and it cannot load {python} in {prefix} ({python.origin}). "
-            f"Install Python {_text(NEWEST_LOADABLE)} from python.org and run this with it, or say where one is with "
+            f"OBS has no Python set, and OBS {_text(obs)} cannot load {python} in {prefix} ({python.origin}). "
+            f"Install Python {_text(obs.newest_python)} from python.org and run this with it, or say where one is with "
             "--python PATH.",
             Status.NO_PYTHON,
         )

@@ -6,19 +6,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from clawcraft.obs.versions import NEWEST, ObsVersion
 from installer import Problem, ini
 
 APP_FOLDER: Final = "obs-studio"
 FLATPAK: Final = ".var/app/com.obsproject.Studio/config"
 SNAP: Final = "snap/obs-studio/current/.config"
+KINDS: Final = {
+    "native": "OBS as the system installs it",
+    "flatpak": "OBS from Flathub",
+    "snap": "OBS as a Snap, which reads only files in your home folder, outside folders whose names begin with a dot",
+    "portable": "a portable OBS",
+    "given": "named with --obs-config-dir",
+}
+"""What each kind is, for a person."""
+_PORTABLE_MARKS: Final = ("portable_mode.txt", "obs_portable_mode.txt", "bin/64bit/obs64.exe")
+"""What lies in the folder of a portable OBS, also of one that never ran."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObsHome:
-    """One configuration folder of OBS (``…/obs-studio``); ``kind`` is native, flatpak, snap or given."""
+    """One configuration folder of OBS (``…/obs-studio``); ``kind`` is one of KINDS."""
 
     folder: Path
     kind: str
+
+    def described(self) -> str:
+        return f"{self.folder} ({self.kind}: {KINDS[self.kind]})"
 
     @property
     def own_folder(self) -> Path:
@@ -41,6 +55,11 @@ class ObsHome:
     def setting(self, section: str, key: str) -> str:
         """A value of ``user.ini``, else of ``global.ini``, else empty. Raises Problem."""
         return ini.value(ini.read(self.user_ini), section, key) or ini.value(ini.read(self.global_ini), section, key)
+
+    def obs_version(self) -> ObsVersion:
+        """Of the OBS that ran here last; if none did, or it does not say, the newest. Raises Problem."""
+        number = self.setting("General", "LastVersion")
+        return ObsVersion.of_number(int(number)) if number.isdecimal() else NEWEST
 
     def collection_files(self) -> list[Path]:
         return sorted(self.scenes_folder.glob("*.json"))
@@ -69,10 +88,22 @@ def given_home(folder: Path) -> ObsHome:
     """The home that a person means with ``folder``: the configuration folder itself, the one above it, or the folder
     of a portable OBS."""
     folder = folder.expanduser().absolute()
+    if any((folder / mark).exists() for mark in _PORTABLE_MARKS):
+        return ObsHome(folder / "config" / APP_FOLDER, "portable")
     for candidate in (folder / APP_FOLDER, folder / "config" / APP_FOLDER):
         if candidate.is_dir() and not (folder / "basic").is_dir():
             return ObsHome(candidate, _kind(candidate))
     return ObsHome(folder, _kind(folder))
+
+
+def release_folder(platform: str, environment: Mapping[str, str], home: Path) -> Path:
+    """Where a release is unpacked that says nothing else: a folder that stays, of this user. Not a hidden one on Linux,
+    where the Snap of OBS could not read it."""
+    if platform == "win32":
+        return Path(environment.get("LOCALAPPDATA") or home / "AppData/Local") / "twitch-clawcraft"
+    if platform == "darwin":
+        return home / "Library/Application Support/twitch-clawcraft"
+    return home / "twitch-clawcraft"
 
 
 def new_collection(name: str, platform: str) -> dict[str, Any]:
@@ -109,4 +140,6 @@ def _audio(name: str, source: str) -> dict[str, Any]:
 
 def _kind(folder: Path) -> str:
     parts = folder.parts
+    if parts[-2:-1] == ("config",) and any((folder.parent.parent / mark).exists() for mark in _PORTABLE_MARKS):
+        return "portable"
     return "flatpak" if "com.obsproject.Studio" in parts else "snap" if "snap" in parts else "given"

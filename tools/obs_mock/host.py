@@ -136,7 +136,7 @@ class MockObs:
             self._new_signals,
             self._events.emit,
             self._life.save,
-            asynchronous=_numbers(version) >= (30, 2),
+            numbers=_numbers(version),
         )
         self.version = version
         self.scenario = scenario

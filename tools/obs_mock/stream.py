@@ -52,9 +52,11 @@ class Stream:
         new_signals: Callable[[tuple[str, ...]], SignalHandler],
         emit_event: Callable[[int], None],
         save: Callable[[], None],
-        asynchronous: bool = False,
+        numbers: tuple[int, ...],
     ) -> None:
-        self._asynchronous = asynchronous
+        self._numbers = numbers
+        self.prepares = numbers >= (30, 2)
+        """Whether this OBS has Enhanced Broadcasting."""
         self._ui = ui
         self._outputs = outputs
         self._recorder = recorder
@@ -140,7 +142,10 @@ class Stream:
         return self.state is State.CONNECTING and self._existing().signals.emitting
 
     def _second_start(self) -> str:
-        return f"second start while {self.state.name.lower()}: crashes OBS 29, two connections in 30, ends in 32"
+        outcome = "crashes OBS" if self._numbers < (30,) else "makes two connections"
+        if self._numbers >= (31,):
+            outcome = "ends the stream by itself after 4 s"
+        return f"second start while {self.state.name.lower()}: {outcome}"
 
     def _queued_start(self) -> None:
         with self._lock:
@@ -174,7 +179,7 @@ class Stream:
             return
         # BasicOutputHandler::SetupMultitrackVideo: a thread asks the service, and the UI thread goes on with
         # finish_stream_setup when it has answered.
-        assert self._asynchronous, "an asynchronous preparation came with OBS 30.2"
+        assert self.prepares, "an asynchronous preparation came with OBS 30.2"
         self.state = State.PREPARING
         self._ui.post(self._begin, self.scenario.prepares_s)
 

@@ -4,7 +4,6 @@ Each method says its thread in ``port.py`` or here. Every reference OBS hands ou
 """
 
 import contextlib
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -13,10 +12,10 @@ from typing import Any
 from clawcraft.obs.libobs import Libobs, LibobsMissing, Window, find_libobs
 from clawcraft.obs.port import ObsSnapshot, StreamSnapshot
 from clawcraft.obs.script_ui import Callback, ScriptUi
+from clawcraft.obs.versions import ObsVersion
 
 CONFIG_FOLDER = "obs-studio/plugin_config/twitch-clawcraft"
 _NO_STREAM = StreamSnapshot(False, False, 0, 0, 0, 0.0, None, exists=False)
-ASYNCHRONOUS_START = (30, 2)
 
 
 class ObsAdapter:
@@ -44,8 +43,7 @@ class ObsAdapter:
         return str(self._obs.obs_get_version_string())
 
     def prepares(self) -> bool:
-        numbers = re.match(r"(\d+)\.(\d+)", self.version())
-        return numbers is None or tuple(map(int, numbers.groups())) >= ASYNCHRONOUS_START
+        return ObsVersion.of_text(self.version()).prepares_asynchronously
 
     # --- UI thread ------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from clawcraft.obs.versions import FRONTEND_FILES, LIBOBS_FILES
+
 OBS_TASK_UI: Final = 0
 PATH_BYTES: Final = 4096
 TASK: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
@@ -24,8 +26,8 @@ _FRONTEND: Final = "OBS's frontend API"
 _QT: Final = "Qt"
 _FILES: Final = {
     "linux": {
-        LIBOBS: ("libobs.so.0", "libobs.so.30"),
-        _FRONTEND: ("libobs-frontend-api.so.0", "libobs-frontend-api.so.30"),
+        LIBOBS: LIBOBS_FILES,
+        _FRONTEND: FRONTEND_FILES,
         _QT: ("libQt6Widgets.so.6", "libQt6Core.so.6", "libQt5Widgets.so.5", "libQt5Core.so.5"),
     },
     "win32": {

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from clawcraft import VERSION
 from clawcraft.obs.port import ObsSnapshot
 from clawcraft.obs.script_ui import Box, Button, Info, Row
 from clawcraft.service import Phase, Service, View
@@ -50,7 +51,7 @@ def status_box(service: Service, toggle_pause: Callable[[], None], keep_paused: 
         agent = agent_line(paused)
         error = "" if last_error is None else _happened(last_error)
     rows = (
-        Info("status_service", "Service", service_line(service.view)),
+        Info("status_service", f"Service {VERSION}", service_line(service.view)),
         Info("status_obs", "OBS", obs_line(service.obs.snapshot())),
         Info("status_twitch", "Twitch", twitch),
         Info("status_hearing", "Hearing", hearing),
