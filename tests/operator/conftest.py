@@ -86,13 +86,15 @@ class Tab:
         return [f"{each['id']}: {[node['html'] for node in each['nodes']]}" for each in found]
 
     def counts(self, agent: ToolClient, action: str, policy: str) -> None:
-        """Wait until the service tells an agent so."""
+        """Wait until the service tells an agent so, and the page that it was done."""
 
         def told() -> str:
             tools = agent.get("/tools").json()["tools"]
             return str(next(tool["policy"] for tool in tools if tool["name"] == action))
 
         wait_until(lambda: told() == policy, f"{policy} counts for {action}")
+        done = self.page.locator(".row").filter(has_text=f"{action} {policy}")
+        expect(done.first).to_be_visible()
 
 
 @pytest.fixture(scope="module")

@@ -50,7 +50,7 @@ def tab(browser: Browser) -> Iterator[Tab]:
         assert tab.complaints == []
 
 
-def test_the_page_beside_a_real_obs(desk: Desk, rtmp: RtmpServer, tab: Tab, artefacts: Path) -> None:
+def test_the_page_beside_a_real_obs(desk: Desk, twitch: TwitchSim, rtmp: RtmpServer, tab: Tab, artefacts: Path) -> None:
     page, agent = tab.page, desk.agent()
     window = ScriptsWindow(desk.obs, artefacts)
     window.open()
@@ -80,6 +80,7 @@ def test_the_page_beside_a_real_obs(desk: Desk, rtmp: RtmpServer, tab: Tab, arte
     assert agent.ended(job_id)["status"] == "done"
     tab.says("#live-state", "Live 0:00:")
     wait_until(rtmp.publishers, "the server has a publisher")
+    twitch.show_live(True)
 
     # A picture, an action switched off, a pause.
     tab.policy("obs.screenshot", "allow")

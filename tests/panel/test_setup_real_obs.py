@@ -62,7 +62,17 @@ def test_missing_packages_are_installed_at_a_click(
         desk.obs.process.wait_for_line("packages are missing")
         window = ScriptsWindow(desk.obs, artefacts)
         window.open()
-        window.vanished("pause", "connect", "bot_connect", "token_show", "token_new", "agent_name", "agent_add")
+        window.vanished(
+            "pause",
+            "operator_open",
+            "operator_dock",
+            "connect",
+            "bot_connect",
+            "token_show",
+            "token_new",
+            "agent_name",
+            "agent_add",
+        )
         window.appeared(["packages_install"], before="client_id")
         window.screenshot("packages-missing")
         window.press("packages_install")

@@ -96,7 +96,8 @@ inline up_now() {
 
 inline end_if_told() {
   if
-  :: stop_told && (stop_signal || phase == UNKNOWN || FAULT == 7) -> phase = ENDED; armed = 0
+  :: stop_told && (stop_signal || phase == UNKNOWN || FAULT == 7) ->
+     phase = ENDED; armed = (FAULT == 2 -> armed : 0)
   :: else -> skip
   fi
 }
