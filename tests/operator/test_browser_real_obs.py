@@ -34,7 +34,8 @@ def rtmp(tmp_path: Path) -> Iterator[RtmpServer]:
 @pytest.fixture
 def desk(display: Display, twitch: TwitchSim, tmp_path: Path, rtmp: RtmpServer) -> Iterator[Desk]:
     twitch.world.clip_delay_s = 0
-    desk = Desk(tmp_path, display, twitch, SCRIPT, server_url=rtmp.url(), env=twitch.environment())
+    env = {**twitch.environment(), "TOOL_START_COUNTDOWN_MS": "15000"}  # long enough for a click
+    desk = Desk(tmp_path, display, twitch, SCRIPT, server_url=rtmp.url(), env=env)
     with desk.obs:
         wait_for_service(desk.port)
         yield desk
