@@ -62,6 +62,12 @@ def plugin_patch(config: Mapping[str, Any]) -> dict[str, Any]:
     return {"plugins": {"entries": {PLUGIN_ID: {"enabled": True, "config": dict(config)}}}}
 
 
+def payload_of(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What a tool's result says to the model."""
+    payload: dict[str, Any] = json.loads(result["content"][0]["text"])
+    return payload
+
+
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     both = {key: _merged(base[key], value) for key, value in over.items() if isinstance(base.get(key), dict)}
     return {**base, **over, **both}
@@ -152,11 +158,10 @@ class Gateway:
                 process.kill()
 
     def invoke(self, tool: str, args: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """A tool's details through ``/tools/invoke``."""
+        """What a tool says, through ``/tools/invoke``."""
         answer = self.invoke_raw(tool, args)
         assert answer.status_code == 200, answer.text
-        details: dict[str, Any] = answer.json()["result"]["details"]
-        return details
+        return payload_of(answer.json()["result"])
 
     def invoke_raw(self, tool: str, args: Mapping[str, Any] | None = None) -> requests.Response:
         body = {"tool": tool, "args": dict(args or {}), "agentId": "main"}

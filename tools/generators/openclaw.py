@@ -145,7 +145,7 @@ def _tool(action: Action, schema: Json) -> Json:
         del parameters["properties"][name]
     if action.kind is Kind.ASYNC:
         parameters["properties"]["wait"] = WAIT
-        rules.append(WAITS)
+        rules.insert(0, WAITS)
     at_first = {"atFirst": "off"} if action.policy is Policy.OFF else {}
     return {
         "name": action.name.replace(".", "_"),

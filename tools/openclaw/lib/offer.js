@@ -1,10 +1,11 @@
 // Which tools an agent is shown: an action that the streamer has switched off would only cost it memory.
 
+import { shared } from "./shared.js";
+
 const KEPT_MS = 10_000;
 
 export class Offer {
   #client;
-  #enabled = null;
   #readAt = -Infinity;
   #reading = null;
 
@@ -17,26 +18,29 @@ export class Offer {
    * one, and asking shortly before a turn brings the next turn's. Until the service has answered, what is on at first.
    */
   has({ action, atFirst }) {
-    this.#refresh();
-    return action === undefined || (this.#enabled === null ? atFirst !== "off" : this.#enabled.has(action));
+    this.refresh();
+    const enabled = shared.enabled.get(this.#client.config.baseUrl);
+    return action === undefined || (enabled ? enabled.has(action) : atFirst !== "off");
   }
 
   /** Take what GET /tools said. */
   note(tools) {
-    this.#enabled = new Set(tools.filter((tool) => tool.enabled).map((tool) => tool.name));
+    const enabled = tools.filter((tool) => tool.enabled).map((tool) => tool.name);
+    shared.enabled.set(this.#client.config.baseUrl, new Set(enabled));
     this.#readAt = performance.now();
+  }
+
+  /** Ask, unless that was done a moment ago. */
+  refresh() {
+    if (this.#reading === null && performance.now() - this.#readAt > KEPT_MS) {
+      this.#readAt = performance.now();
+      this.#reading = this.#read().finally(() => (this.#reading = null));
+    }
   }
 
   /** Resolves when no question is under way. */
   async idle() {
     await this.#reading;
-  }
-
-  #refresh() {
-    if (this.#reading === null && performance.now() - this.#readAt > KEPT_MS) {
-      this.#readAt = performance.now();
-      this.#reading = this.#read().finally(() => (this.#reading = null));
-    }
   }
 
   async #read() {

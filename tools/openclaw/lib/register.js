@@ -9,6 +9,7 @@ import { ServiceClient } from "./client.js";
 import { readConfig } from "./config.js";
 import { Offer } from "./offer.js";
 import { PLUGIN_ID } from "./plugin-id.js";
+import { shared } from "./shared.js";
 import { Tools } from "./tools.js";
 import { createWake } from "./wake.js";
 import { JobWatcher } from "./watcher.js";
@@ -25,7 +26,7 @@ export function register(api) {
   const watcher = new JobWatcher(client, createWake(api));
   const calls = new Calls();
   const offer = new Offer(client);
-  const tools = new Tools(config, client, watcher, calls, offer, entries);
+  const tools = new Tools(config, client, () => shared.watcher ?? watcher, calls, offer, entries);
 
   for (const entry of entries) {
     api.registerTool((session) => (offer.has(entry) ? tools.build(entry, session ?? {}) : null), { name: entry.name });
@@ -49,7 +50,14 @@ export function register(api) {
 
   api.registerService({
     id: `${PLUGIN_ID}-jobs`,
-    start: ({ stateDir }) => watcher.open(stateDir),
-    stop: () => Promise.all([watcher.stop(), offer.idle()]),
+    start: ({ stateDir }) => {
+      watcher.open(stateDir);
+      shared.watcher = watcher;
+      offer.refresh();
+    },
+    stop: () => {
+      shared.watcher = shared.watcher === watcher ? null : shared.watcher;
+      return Promise.all([watcher.stop(), offer.idle()]);
+    },
   });
 }

@@ -15,7 +15,7 @@ export class Tools {
   /**
    * @param config       of readConfig
    * @param client       ServiceClient
-   * @param watcher      JobWatcher
+   * @param watcher      () => JobWatcher, the one that runs now
    * @param calls        Calls: run ids and approvals by tool call id
    * @param offer        Offer: which tools are shown
    * @param entries      of tools.json
@@ -104,7 +104,7 @@ export class Tools {
     });
     if (failure?.code === "cancelled") {
       // The turn is over, and the stream may still start: somebody has to be told.
-      const told = this.watcher.watch(jobId, session) ? "you are told when it ends" : "twitch_job_status tells its outcome";
+      const told = this.watcher().watch(jobId, session) ? "you are told when it ends" : "twitch_job_status tells its outcome";
       const hint = `The job goes on in OBS: ${told}, twitch_stop_stream ends the stream.`;
       return failed({ ...failure, hint }, { job_id: jobId });
     }
@@ -114,13 +114,13 @@ export class Tools {
     if (!hasEnded(job)) {
       return this.#later(jobOutcome(job), session);
     }
-    this.watcher.watchStream(job, session);
+    this.watcher().watchStream(job, session);
     return jobEnd(job);
   }
 
   // The answer while a job goes on, with a promise to tell its end where that can be kept.
   #later(payload, session) {
-    const woken = this.watcher.watch(payload.job_id, session);
+    const woken = this.watcher().watch(payload.job_id, session);
     const state =
       payload.approval === "pending"
         ? "Nothing has been done: the streamer has to allow it in OBS first. Tell the user."

@@ -126,6 +126,17 @@ test("what is watched survives a restart of the gateway, and is let go once it i
   assert.deepEqual(new Watches(folder).all, []);
 });
 
+test("a copy of the plugin whose service was not started hands its jobs to the one whose was", async (t) => {
+  const end = deferred();
+  const service = await Service.start(t, ({ method }) => (method === "POST" ? accepted() : end.promise));
+  const [running, copy] = [gatewayFor(t, service), gatewayFor(t, service)];
+  running.start(undefined);
+  await copy.call("twitch_stop_stream", { wait: false });
+  end.resolve(job("done", { action: "twitch.stop_stream", result: { status: "stopped" } }));
+  await running.woken();
+  assert.equal(copy.events.length, 0);
+});
+
 test("watches are bounded, and a file that is broken or too old is no watch", (t) => {
   const folder = mkdtempSync(join(tmpdir(), "watches-"));
   t.after(() => rmSync(folder, { recursive: true }));
