@@ -1,4 +1,4 @@
-"""What the plugin tells an agent: in the first characters, in few of them, and in words an agent with tools can follow."""
+"""What the plugin tells an agent: in its first characters, in few of them, in words that an agent can follow."""
 
 import json
 import re

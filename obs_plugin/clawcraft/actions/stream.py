@@ -101,7 +101,7 @@ def _apply_metadata(context: ActionContext, warnings: list[str]) -> dict[str, An
 
 def _tell_of_metadata(error: ClawcraftError, metadata: dict[str, Any]) -> None:
     """A start failed, and viewers see its title and game already."""
-    if "current" in metadata:
+    if metadata and "error" not in metadata:
         error.message = f"{error.message.rstrip('.')}. Title and game had been set before."
         error.details["metadata"] = metadata
 
