@@ -5,6 +5,7 @@ repository: ``CLAWCRAFT_OPENCLAW_DIR``, or one below the user's cache folder.
 """
 
 import fcntl
+import http.client
 import json
 import os
 import shutil
@@ -124,10 +125,19 @@ class Gateway:
 
     def __exit__(self, *_exc: object) -> None:
         self._session.close()
+        self.kill()
+
+    def kill(self) -> None:
+        """End the gateway as a crash does."""
         if self._process is not None:
             # The whole group: the gateway keeps helper processes.
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+            self._process = None
+
+    def start(self) -> None:
+        """Run the gateway, again after ``kill``, with the state and configuration there is."""
+        self._start()
 
     @property
     def _config_path(self) -> Path:
@@ -174,6 +184,20 @@ class Gateway:
         answer = self._session.post(f"{self.url}/v1/chat/completions", json=body, headers=headers, timeout=110)
         assert answer.status_code == 200, answer.text
         return str(answer.json()["choices"][0]["message"]["content"])
+
+    @contextmanager
+    def said_and_left(self, message: str, session_key: str) -> Iterator[None]:
+        """One agent turn of a user who goes away when the block ends, which aborts it."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=110)
+        body = {"model": "openclaw/main", "messages": [{"role": "user", "content": message}]}
+        headers = {"Authorization": f"Bearer {GATEWAY_TOKEN}", "x-openclaw-session-key": session_key}
+        try:
+            connection.request(
+                "POST", "/v1/chat/completions", json.dumps(body), {**headers, "Content-Type": "application/json"}
+            )
+            yield
+        finally:
+            connection.close()
 
     def _config(self) -> dict[str, Any]:
         model = {"id": "script", "name": "script", "contextWindow": 128_000, "maxTokens": 4096}
