@@ -133,8 +133,7 @@ class ChannelNotAllowed(ClawcraftError, status=403):
     """The request names a channel that is not the service's own and not allowlisted."""
 
     default_hint = (
-        "Leave 'channel' out: only the streamer's own is allowed. Do not do there what was meant for another "
-        "channel."
+        "Leave 'channel' out: only the streamer's own is allowed. Do not do there what was meant for another channel."
     )
 
 
@@ -259,8 +258,7 @@ class ChannelOffline(ClawcraftError, status=502):
     """The action needs a live channel and Twitch shows it offline."""
 
     default_hint = (
-        "Do not start a stream for this. If it has only just started, try once more in 3 minutes: Twitch "
-        "shows it late."
+        "Do not start a stream for this. If it has only just started, try once more in 3 minutes: Twitch shows it late."
     )
 
 
@@ -334,8 +332,7 @@ class StreamStartFailed(ClawcraftError, status=502):
     """OBS could not start; ``details`` has ``obs_code``, ``obs_reason`` and, if OBS gave one, ``obs_error``."""
 
     default_hint = (
-        "Tell the streamer details.obs_reason. Start again only after something was changed, or if they ask "
-        "for it."
+        "Tell the streamer details.obs_reason. Start again only after something was changed, or if they ask for it."
     )
 
 
@@ -361,8 +358,7 @@ class EncoderNotStarted(StreamStartFailed, status=502):
     """OBS never started the output: an encoder or the service settings failed before connecting."""
 
     default_hint = (
-        "OBS shows an error box: ask the streamer to close it and to choose another encoder in Settings, "
-        "Output."
+        "OBS shows an error box: ask the streamer to close it and to choose another encoder in Settings, Output."
     )
 
 
@@ -370,8 +366,7 @@ class StreamStartTimeout(ClawcraftError, status=504):
     """OBS neither connected nor gave up before OBS_STREAM_OPERATION_TIMEOUT_MS."""
 
     default_hint = (
-        "OBS may still be connecting, and another start does not help: ask the streamer to press Stop "
-        "Streaming in OBS."
+        "OBS may still be connecting, and another start does not help: ask the streamer to press Stop Streaming in OBS."
     )
 
 
@@ -397,8 +392,7 @@ class Superseded(ClawcraftError, status=409):
     """A later stop_stream took this start's place."""
 
     default_hint = (
-        "A stop was asked for after this start. Start again, with a new request_id, only if the streamer asks "
-        "for it."
+        "A stop was asked for after this start. Start again, with a new request_id, only if the streamer asks for it."
     )
 
 
@@ -406,8 +400,7 @@ class Interrupted(ClawcraftError, status=503):
     """OBS or the service ended while the job was queued or running; it is not resumed by itself."""
 
     default_hint = (
-        "Check the state of the stream. Do it again, with a new request_id, only if the streamer still wants "
-        "it."
+        "Check the state of the stream. Do it again, with a new request_id, only if the streamer still wants it."
     )
 
 
