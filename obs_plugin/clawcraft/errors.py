@@ -132,7 +132,9 @@ class ActionDisabled(ClawcraftError, status=403):
 class ChannelNotAllowed(ClawcraftError, status=403):
     """The request names a channel that is not the service's own and not allowlisted."""
 
-    default_hint = "Leave 'channel' out to use the streamer's own channel."
+    default_hint = (
+        "Leave 'channel' out: only the streamer's own is allowed. Do not do there what was meant for another channel."
+    )
 
 
 class AgentMismatch(ClawcraftError, status=403):
@@ -195,7 +197,7 @@ class UnsupportedMediaType(ClawcraftError, status=415):
 class PausedByOperator(ClawcraftError, status=423):
     """The streamer paused the agent."""
 
-    default_hint = "Wait until the streamer resumes agent access in OBS; GET /status shows 'paused'."
+    default_hint = "Tell the streamer, and do not poll: only they can let the agent go on, in OBS."
 
 
 class RateLimited(ClawcraftError, status=429, retryable=True):
@@ -228,13 +230,16 @@ class TwitchTokenInvalid(ClawcraftError, status=502):
 class TwitchMissingScope(ClawcraftError, status=502):
     """The token lacks a scope this action needs; ``details`` has ``missing`` and ``action``."""
 
-    default_hint = "Connect Twitch again and grant the scope named in details.missing."
+    default_hint = (
+        "The streamer has to connect Twitch again in the OBS script panel, which grants details.missing; an "
+        "agent cannot."
+    )
 
 
 class TwitchUnavailable(ClawcraftError, status=502, retryable=True):
     """Twitch did not answer properly (connection, 5xx, 429 beyond the deadline)."""
 
-    default_hint = "Twitch has trouble; try again later with the same request_id."
+    default_hint = "Twitch has trouble; try again in some minutes."
 
 
 class GameNotFound(ClawcraftError, status=502):
@@ -252,13 +257,15 @@ class ChatMessageDropped(ClawcraftError, status=502):
 class ChannelOffline(ClawcraftError, status=502):
     """The action needs a live channel and Twitch shows it offline."""
 
-    default_hint = "Start the stream first; Twitch can take up to 3 minutes to show a channel as live."
+    default_hint = (
+        "Do not start a stream for this. If it has only just started, try once more in 3 minutes: Twitch shows it late."
+    )
 
 
 class Timeout(ClawcraftError, status=504):
     """The action's own deadline passed."""
 
-    default_hint = "It is not known whether the action took effect; check before sending a new request."
+    default_hint = "It is not known whether the action took effect; check before anything else."
 
 
 # --- service not ready: nothing was attempted ---------------------------------------------------------------------
@@ -267,7 +274,7 @@ class Timeout(ClawcraftError, status=504):
 class ObsUnavailable(ClawcraftError, status=503, retryable=True):
     """There is no OBS behind the service, or it cannot do this."""
 
-    default_hint = "Start OBS with the script loaded, then try again."
+    default_hint = "OBS runs but cannot do this, or is not there: tell the streamer what the message says."
 
 
 class ObsUnresponsive(ClawcraftError, status=503, retryable=True):
@@ -324,7 +331,9 @@ class SceneNotFound(ClawcraftError, status=400):
 class StreamStartFailed(ClawcraftError, status=502):
     """OBS could not start; ``details`` has ``obs_code``, ``obs_reason`` and, if OBS gave one, ``obs_error``."""
 
-    default_hint = "Read details.obs_reason; the OBS log has more."
+    default_hint = (
+        "Tell the streamer details.obs_reason. Start again only after something was changed, or if they ask for it."
+    )
 
 
 class StreamKeyRefused(StreamStartFailed, status=502):
@@ -348,19 +357,23 @@ class StreamDisconnected(StreamStartFailed, status=502):
 class EncoderNotStarted(StreamStartFailed, status=502):
     """OBS never started the output: an encoder or the service settings failed before connecting."""
 
-    default_hint = "OBS shows an error box: close it, choose another encoder in Settings, Output, then start again."
+    default_hint = (
+        "OBS shows an error box: ask the streamer to close it and to choose another encoder in Settings, Output."
+    )
 
 
 class StreamStartTimeout(ClawcraftError, status=504):
     """OBS neither connected nor gave up before OBS_STREAM_OPERATION_TIMEOUT_MS."""
 
-    default_hint = "The ingest server accepted the connection but stays silent; check it, then start again."
+    default_hint = (
+        "OBS may still be connecting, and another start does not help: ask the streamer to press Stop Streaming in OBS."
+    )
 
 
 class StreamStopTimeout(ClawcraftError, status=504):
     """OBS did not report the stream stopped before OBS_STREAM_OPERATION_TIMEOUT_MS."""
 
-    default_hint = "GET /status shows whether the stream still runs; look at OBS."
+    default_hint = "The stream may still be live: ask the streamer at once to stop it in OBS."
 
 
 class DeniedByOperator(ClawcraftError, status=403):
@@ -378,13 +391,17 @@ class ApprovalExpired(ClawcraftError, status=504):
 class Superseded(ClawcraftError, status=409):
     """A later stop_stream took this start's place."""
 
-    default_hint = "A stop was requested after this start; start again with a new request_id if that is wanted."
+    default_hint = (
+        "A stop was asked for after this start. Start again, with a new request_id, only if the streamer asks for it."
+    )
 
 
 class Interrupted(ClawcraftError, status=503):
     """OBS or the service ended while the job was queued or running; it is not resumed by itself."""
 
-    default_hint = "Check GET /status, then send a new request with a new request_id."
+    default_hint = (
+        "Check the state of the stream. Do it again, with a new request_id, only if the streamer still wants it."
+    )
 
 
 def error_classes() -> Iterator[type[ClawcraftError]]:

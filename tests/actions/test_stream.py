@@ -1,5 +1,8 @@
 """The steps of a start and a stop: in which order they take effect, what each failure means, what the result says."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 from clawcraft.actions.catalogue import BY_NAME
@@ -10,6 +13,7 @@ from clawcraft.actions.stream import (
     METADATA_NOT_VERIFIED,
     OBS_FROM,
     OBS_TO,
+    RECONNECTING,
     start_stream,
     stop_stream,
 )
@@ -20,6 +24,7 @@ from clawcraft.errors import (
     Interrupted,
     SceneNotFound,
     Stopping,
+    StreamKeyRefused,
     Superseded,
     TwitchNotConfigured,
     TwitchUnavailable,
@@ -149,6 +154,25 @@ def test_already_live_gets_title_and_scene_and_says_so(steps: Steps) -> None:
     result = steps.start(title="t", obs_scene="Chat")
     assert result["status"] == "already_running"
     assert steps.effects == ["check_scene Chat", "apply", "start Chat"]
+
+
+def test_already_live_and_reconnecting_warns_that_viewers_see_nothing(steps: Steps) -> None:
+    steps.stream.live = steps.stream.reconnecting = True
+    assert steps.start()["warnings"] == [RECONNECTING]
+
+
+@pytest.mark.parametrize("args", [{}, {"title": "t"}])
+def test_a_start_that_fails_says_whether_title_and_game_are_changed_already(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch, args: dict[str, str]
+) -> None:
+    def refused(*_args: object) -> Mapping[str, Any]:
+        raise StreamKeyRefused("The streaming server refused the stream key.")
+
+    monkeypatch.setattr(steps.stream, "start", refused)
+    with pytest.raises(StreamKeyRefused) as raised:
+        steps.start(**args)
+    assert raised.value.message.endswith("Title and game had been set before.") == bool(args)
+    assert ("metadata" in raised.value.details) == bool(args)
 
 
 def test_a_start_waits_for_another_stream_than_the_one_listed_before_it(steps: Steps) -> None:

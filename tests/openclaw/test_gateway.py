@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.openclaw_gateway import GATEWAY_TOKEN, Gateway, plugin_patch
+from tests.support.openclaw_gateway import GATEWAY_TOKEN, Gateway, payload_of, plugin_patch
 from tests.support.scripted_model import ScriptedModel, calls
 from tests.support.studio import TOKEN, Studio
 from tests.support.tcp_gate import TcpGate
@@ -82,7 +82,7 @@ def seen_by_model(answer: str) -> list[dict[str, Any]]:
     payloads: list[dict[str, Any]] = []
     for text in json.loads(answer):
         result = json.loads(text)
-        payloads.append(result["result"]["details"] if "tool" in result and "result" in result else result)
+        payloads.append(payload_of(result["result"]) if "tool" in result and "result" in result else result)
     return payloads
 
 
@@ -96,15 +96,17 @@ def test_a_whole_show_by_direct_calls(gateway: Gateway, studio: Studio) -> None:
     check = gateway.invoke("twitch_pre_show_check", {"obs_scene": "BRB"})
     assert (check["ready"], check["live"], check["channel"]) == (True, False, "clawstreamer")
     started = gateway.invoke("twitch_start_stream", {"title": "Direct", "obs_scene": "BRB"})
-    assert (started["ok"], started["job_status"], started["result"]["status"]) == (True, "done", "started")
+    assert (started["ok"], started["status"]) == (True, "started")
     assert studio.stream_state() == "live"
     studio.twitch.world.go_live()
-    assert gateway.invoke("twitch_job_status", {"job_id": started["job_id"]}) == started
-    assert gateway.invoke("twitch_set_title", {"title": "Direct 2"})["result"]["current"]["title"] == "Direct 2"
+    [job] = studio.client.get("/tools/jobs").json()["jobs"]
+    ids = {"action": "twitch.start_stream", "job_id": job["id"], "job_status": "done"}
+    assert gateway.invoke("twitch_job_status", {"job_id": job["id"]}) == {**started, **ids}
+    assert gateway.invoke("twitch_set_title", {"title": "Direct 2"})["current"]["title"] == "Direct 2"
     assert gateway.invoke("twitch_set_game", {"game": "Just Chatting"})["ok"] is True
     assert gateway.invoke("twitch_post_chat_message", {"message": "hello"})["ok"] is True
-    assert gateway.invoke("twitch_create_clip")["result"]["url"]
-    assert gateway.invoke("twitch_stop_stream", {"reason": "over"})["result"]["status"] == "stopped"
+    assert gateway.invoke("twitch_create_clip")["url"]
+    assert gateway.invoke("twitch_stop_stream", {"reason": "over"})["status"] == "stopped"
     assert studio.stream_state() == "offline"
 
 
@@ -122,7 +124,9 @@ def test_a_whole_show_by_an_agent(gateway: Gateway, studio: Studio, model: Scrip
         ("twitch_set_title", {"title": ""}),
         ("twitch_job_status", {"job_id": "job_nobody"}),
     )
-    results = seen_by_model(gateway.say(show))
+    answer = gateway.say(show)
+    assert sum(map(len, json.loads(answer)[:7])) <= 3000, "characters that a show leaves in the model's context"
+    results = seen_by_model(answer)
     assert [result["ok"] for result in results[:7]] == [True] * 7
     assert results[-1]["code"] == "job_not_found"
     assert studio.twitch.world.channels["1001"].title == "Agent 2"
@@ -179,7 +183,6 @@ def test_a_service_that_is_down(gateway: Gateway, gate: TcpGate) -> None:
         ({"TOOL_SERVICE_TOKEN": "another-token-0123456789"}, "unauthorized"),
         ({"TOOL_SERVICE_SIGNATURE_SECRET": "another-secret"}, "invalid_signature"),
         ({"TOOL_ACTION_RATE_LIMIT_PER_MIN": "1"}, "rate_limited"),
-        ({"TOOL_DISABLED_ACTIONS": "set_title"}, "action_disabled"),
     ],
 )
 def test_each_refusal_is_a_result_to_act_on(
@@ -195,6 +198,23 @@ def test_each_refusal_is_a_result_to_act_on(
         assert 30 < result["retry_after_s"] <= 60
 
 
+def test_an_action_that_is_off_is_not_among_the_tools_until_it_is_switched_on(
+    gateway: Gateway, gate: TcpGate, tmp_path: Path, model: ScriptedModel
+) -> None:
+    def shown() -> str:
+        gateway.invoke("twitch_pre_show_check")
+        gateway.say("Which tools are there?")
+        return json.dumps(model.requests[-1]["messages"][0])
+
+    policies = ("twitch.set_title=off,obs.screenshot=allow", "twitch.set_title=allow,obs.screenshot=off")
+    for number, policy in enumerate(policies):
+        settings = {"TOOL_SERVICE_SIGNATURE_SECRET": SECRET, "TOOL_ACTION_POLICY": policy}
+        with behind(gate, Studio(tmp_path / f"studio{number}", settings)):
+            directory = shown()
+            assert ("twitch_set_title" in directory, "obs_screenshot" in directory) == (number == 1, number == 0)
+            assert "twitch_raid" not in directory
+
+
 def test_a_paused_agent(gateway: Gateway, gate: TcpGate, tmp_path: Path) -> None:
     service_folder = tmp_path / "studio" / "plugin_config" / "twitch-clawcraft"
     service_folder.mkdir(parents=True)
@@ -203,7 +223,7 @@ def test_a_paused_agent(gateway: Gateway, gate: TcpGate, tmp_path: Path) -> None
         check, start = seen_by_model(gateway.say(calls(("twitch_pre_show_check", {}), ("twitch_start_stream", {}))))
         assert studio.stream_state() == "offline"
     assert check["ready"] is False
-    assert "paused" in check["summary"]
+    assert "paused" in check["problems"][0]
     assert start["code"] == "paused_by_operator"
 
 
@@ -231,11 +251,11 @@ def test_obs_that_dies_in_mid_show_does_not_end_the_mission(
         )
     )
     model.before_call = {}
-    assert started["result"]["status"] == "started"
+    assert started["status"] == "started"
     assert title["code"] in ("service_down", "service_lost")
     assert title["hint"]
     assert check["code"] == "service_down"
-    assert stopped["result"]["status"] == "already_stopped"
+    assert stopped["status"] == "already_stopped"
 
 
 def test_obs_that_dies_under_a_start(gateway: Gateway, gate: TcpGate, tmp_path: Path) -> None:

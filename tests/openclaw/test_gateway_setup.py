@@ -88,7 +88,7 @@ def test_a_person_decides_whether_the_stream_starts(configured: Gateway, studio:
         assert studio.stream_state() == "offline"
     with configured.approver("allow-once"):
         [answer] = json.loads(configured.say(start))
-        assert json.loads(answer)["result"]["status"] == "started"
+        assert json.loads(answer)["status"] == "started"
     assert studio.stream_state() == "live"
     assert configured.invoke("twitch_stop_stream")["ok"] is True, "the stop does not ask"
 

@@ -60,5 +60,5 @@ def test_the_patch_has_only_keys_of_the_plugins_schema(tmp_path: Path) -> None:
 
 def test_before_the_first_start_of_obs_it_says_what_to_do(tmp_path: Path) -> None:
     done = printed(tmp_path)
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, json.loads(done.stdout)) == (1, {}), "what is piped on changes nothing"
     assert "start OBS with the script once" in done.stderr

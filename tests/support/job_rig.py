@@ -86,6 +86,7 @@ class StreamDouble(StreamController):
     def __init__(self, scenes: tuple[str, ...] = ("Game", "Chat")) -> None:
         self.scenes = scenes
         self.live = False
+        self.reconnecting = False
         self.calls: list[str] = []
         self.connects = threading.Event()
         self.connects.set()
@@ -98,7 +99,7 @@ class StreamDouble(StreamController):
         self._closed = False
 
     def status(self) -> Mapping[str, Any]:
-        return {"stream": {"uptime_s": 5.0 if self.live else None}}
+        return {"stream": {"uptime_s": 5.0 if self.live else None, "reconnecting": self.reconnecting}}
 
     def check_scene(self, scene: str | None) -> None:
         self.calls.append(f"check_scene {scene}")

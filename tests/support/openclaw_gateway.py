@@ -5,6 +5,7 @@ repository: ``CLAWCRAFT_OPENCLAW_DIR``, or one below the user's cache folder.
 """
 
 import fcntl
+import http.client
 import json
 import os
 import shutil
@@ -60,6 +61,12 @@ def _npm_install(folder: Path, package: str) -> None:
 def plugin_patch(config: Mapping[str, Any]) -> dict[str, Any]:
     """The patch that gives the plugin this configuration."""
     return {"plugins": {"entries": {PLUGIN_ID: {"enabled": True, "config": dict(config)}}}}
+
+
+def payload_of(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What a tool's result says to the model."""
+    payload: dict[str, Any] = json.loads(result["content"][0]["text"])
+    return payload
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,10 +125,19 @@ class Gateway:
 
     def __exit__(self, *_exc: object) -> None:
         self._session.close()
+        self.kill()
+
+    def kill(self) -> None:
+        """End the gateway as a crash does."""
         if self._process is not None:
             # The whole group: the gateway keeps helper processes.
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+            self._process = None
+
+    def start(self) -> None:
+        """Run the gateway, again after ``kill``, with the state and configuration there is."""
+        self._start()
 
     @property
     def _config_path(self) -> Path:
@@ -152,11 +168,10 @@ class Gateway:
                 process.kill()
 
     def invoke(self, tool: str, args: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """A tool's details through ``/tools/invoke``."""
+        """What a tool says, through ``/tools/invoke``."""
         answer = self.invoke_raw(tool, args)
         assert answer.status_code == 200, answer.text
-        details: dict[str, Any] = answer.json()["result"]["details"]
-        return details
+        return payload_of(answer.json()["result"])
 
     def invoke_raw(self, tool: str, args: Mapping[str, Any] | None = None) -> requests.Response:
         body = {"tool": tool, "args": dict(args or {}), "agentId": "main"}
@@ -169,6 +184,20 @@ class Gateway:
         answer = self._session.post(f"{self.url}/v1/chat/completions", json=body, headers=headers, timeout=110)
         assert answer.status_code == 200, answer.text
         return str(answer.json()["choices"][0]["message"]["content"])
+
+    @contextmanager
+    def said_and_left(self, message: str, session_key: str) -> Iterator[None]:
+        """One agent turn of a user who goes away when the block ends, which aborts it."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=110)
+        body = {"model": "openclaw/main", "messages": [{"role": "user", "content": message}]}
+        headers = {"Authorization": f"Bearer {GATEWAY_TOKEN}", "x-openclaw-session-key": session_key}
+        try:
+            connection.request(
+                "POST", "/v1/chat/completions", json.dumps(body), {**headers, "Content-Type": "application/json"}
+            )
+            yield
+        finally:
+            connection.close()
 
     def _config(self) -> dict[str, Any]:
         model = {"id": "script", "name": "script", "contextWindow": 128_000, "maxTokens": 4096}

@@ -58,15 +58,20 @@ def main() -> int:
     options = parser.parse_args()
     stores = [path for path in _stores(options.obs_config_dir) if path.is_file()]
     if not stores:
-        print("error: there is no token yet: start OBS with the script once, then try again", file=sys.stderr)
-        return 1
+        return _nothing("there is no token yet: start OBS with the script once, then try again")
     if len(stores) > 1:
         listed = ", ".join(str(path.parents[2]) for path in stores)
-        print(f"error: several OBS configurations: choose one with --obs-config-dir: {listed}", file=sys.stderr)
-        return 1
+        return _nothing(f"several OBS configurations: choose one with --obs-config-dir: {listed}")
     signed = "TOOL_SERVICE_SIGNATURE_SECRET" in json.loads(stores[0].read_text("utf-8"))
     print(json.dumps(snippet(stores[0], options.port, signed=signed, confirm=options.confirm), indent=2))
     return 0
+
+
+def _nothing(why: str) -> int:
+    """``openclaw config patch`` behind the pipe gets a patch that changes nothing, and says so in one line."""
+    print(f"error: {why}", file=sys.stderr)
+    print("{}")
+    return 1
 
 
 if __name__ == "__main__":

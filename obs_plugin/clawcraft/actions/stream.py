@@ -15,6 +15,8 @@ METADATA_ARGS: Final = frozenset({"title", "game", "game_id"})
 CHANNEL_NOT_VERIFIED: Final = "channel_not_verified"
 METADATA_NOT_VERIFIED: Final = "metadata_not_verified"
 LIVE_NOT_CONFIRMED: Final = "live_not_confirmed"
+RECONNECTING: Final = "reconnecting"
+"""OBS counts as streaming, and viewers see nothing."""
 OBS_FROM, OBS_TO = 15, 79
 CONNECTING: Final = OBS_FROM + 60 * (OBS_TO - OBS_FROM) // 100
 """A start's percent from where OBS connects: 60 of its own 100 (obs/stream.py)."""
@@ -39,7 +41,13 @@ def start_stream(context: ActionContext) -> Result:
         result["metadata"] = _apply_metadata(context, warnings)
     # Before OBS streams: what Twitch lists now is not what this start will show.
     before = context.twitch.listed_stream(args.get("channel")) if args.get("wait_until_live") else ""
-    result.update(context.stream.start(scene, _within(context, OBS_FROM, OBS_TO), context.may))
+    try:
+        result.update(context.stream.start(scene, _within(context, OBS_FROM, OBS_TO), context.may))
+    except ClawcraftError as error:
+        _tell_of_metadata(error, result.get("metadata", {}))
+        raise
+    if result["status"] == "already_running" and context.stream.status()["stream"]["reconnecting"]:
+        warnings.append(RECONNECTING)
     if args.get("wait_until_live"):
         context.progress(OBS_TO + 1, "connected; waiting for Twitch to show the channel live")
         up_s = context.stream.status()["stream"]["uptime_s"]
@@ -89,6 +97,13 @@ def _apply_metadata(context: ActionContext, warnings: list[str]) -> dict[str, An
         explained = _explained(context, error)
         warnings.append(explained.code)
         return {"error": explained.to_json()}
+
+
+def _tell_of_metadata(error: ClawcraftError, metadata: dict[str, Any]) -> None:
+    """A start failed, and viewers see its title and game already."""
+    if metadata and "error" not in metadata:
+        error.message = f"{error.message.rstrip('.')}. Title and game had been set before."
+        error.details["metadata"] = metadata
 
 
 def _explained(context: ActionContext, error: Exception) -> ClawcraftError:

@@ -42,4 +42,5 @@ def start_failure(refused: bool, code: int | None, obs_error: str | None) -> Str
         )
     unknown = (StreamStartFailed, "unknown", f"OBS ended the stream before it was up, with code {code}.")
     kind, reason, sentence = _KINDS.get(code, unknown)
-    return kind(sentence, details={"obs_code": code, "obs_reason": reason, **details})
+    hint = "Somebody pressed Stop in OBS. Start again only if the streamer asks for it." if code == 0 else None
+    return kind(sentence, details={"obs_code": code, "obs_reason": reason, **details}, hint=hint)

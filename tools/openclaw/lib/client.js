@@ -26,14 +26,19 @@ export class ServiceClient {
   /**
    * Run an action. Sent again, with the same request_id, only while the service itself says that this is safe
    * (`retryable`), a few times, and only if one more try as long as the last ends within half a minute of the first;
-   * `onRetry(failure, delayS)` tells of each.
+   * `onRetry(failure, delayS)` tells of each. What was sent is not taken back by `signal`, since the job it may have
+   * made would then be nobody's: the signal only ends the tries.
    */
   async execute(envelope, { signal, onRetry = () => {} } = {}) {
     const body = JSON.stringify(envelope);
     const startedS = this.nowS();
     for (let attempt = 1; ; attempt += 1) {
       const sentS = this.nowS();
-      const answer = await this.#request("POST", "/tools/execute", { body, signal, doing: `it ran ${envelope.action}` });
+      const answer = await this.#request("POST", "/tools/execute", {
+        body,
+        doing: `it ran ${envelope.action}`,
+        stopsIt: envelope.action === "twitch.stop_stream",
+      });
       if (!answer.failure?.retryable || !answer.answered || attempt === MAX_ATTEMPTS) {
         return answer;
       }
@@ -56,7 +61,7 @@ export class ServiceClient {
     return this.#request("GET", path, { signal, extraS: waitS, doing });
   }
 
-  async #request(method, path, { body, signal, extraS = 0, doing }) {
+  async #request(method, path, { body, signal, extraS = 0, doing, stopsIt }) {
     const { baseUrl, token, signatureSecret, problem, requestTimeoutS } = this.config;
     if (problem !== null) {
       return { failure: failures.notConfigured(problem) };
@@ -84,7 +89,7 @@ export class ServiceClient {
       });
       return this.#answer(response, await response.text());
     } catch (error) {
-      return { failure: failures.fromNetwork(error, { baseUrl, signal, timeoutS, doing }) };
+      return { failure: failures.fromNetwork(error, { baseUrl, signal, timeoutS, doing, stopsIt }) };
     }
   }
 
@@ -96,7 +101,8 @@ export class ServiceClient {
     if (body?.ok !== false || typeof body.error?.code !== "string") {
       return { failure: failures.unexpectedAnswer(this.config.baseUrl, response.status), answered: true };
     }
-    return { failure: body.error, answered: true, retryAfterS: seconds(response.headers.get("Retry-After")) };
+    const retryAfterS = seconds(response.headers.get("Retry-After"));
+    return { failure: failures.forAgent(body.error), answered: true, retryAfterS };
   }
 
   // The service never repeats a secret. Should anything else at that address do so, it stops here.

@@ -7,7 +7,9 @@ import { approvalRequest } from "./approval.js";
 import { Calls } from "./calls.js";
 import { ServiceClient } from "./client.js";
 import { readConfig } from "./config.js";
+import { Offer } from "./offer.js";
 import { PLUGIN_ID } from "./plugin-id.js";
+import { shared } from "./shared.js";
 import { Tools } from "./tools.js";
 import { createWake } from "./wake.js";
 import { JobWatcher } from "./watcher.js";
@@ -23,10 +25,11 @@ export function register(api) {
   const client = new ServiceClient(config, sleep);
   const watcher = new JobWatcher(client, createWake(api));
   const calls = new Calls();
-  const tools = new Tools(config, client, watcher, calls, entries);
+  const offer = new Offer(client);
+  const tools = new Tools(config, client, () => shared.watcher ?? watcher, calls, offer, entries);
 
   for (const entry of entries) {
-    api.registerTool((session) => tools.build(entry, session ?? {}), { name: entry.name });
+    api.registerTool((session) => (offer.has(entry) ? tools.build(entry, session ?? {}) : null), { name: entry.name });
   }
 
   const names = entries.map((entry) => entry.name);
@@ -45,5 +48,16 @@ export function register(api) {
     { matcher: names },
   );
 
-  api.registerService({ id: `${PLUGIN_ID}-jobs`, start: () => {}, stop: () => watcher.stop() });
+  api.registerService({
+    id: `${PLUGIN_ID}-jobs`,
+    start: ({ stateDir }) => {
+      watcher.open(stateDir);
+      shared.watcher = watcher;
+      offer.refresh();
+    },
+    stop: () => {
+      shared.watcher = shared.watcher === watcher ? null : shared.watcher;
+      return Promise.all([watcher.stop(), offer.idle()]);
+    },
+  });
 }

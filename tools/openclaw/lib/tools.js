@@ -6,7 +6,7 @@ import * as failures from "./failures.js";
 import { agentId, requestId, textId } from "./ids.js";
 import { followJob, hasEnded, readJob } from "./jobs.js";
 import { judge } from "./precheck.js";
-import { approvalState, failed, jobOutcome, progressUpdate, toolResult } from "./results.js";
+import { approvalState, brief, failed, jobEnd, jobOutcome, progressUpdate, toolResult } from "./results.js";
 
 // More would fill a model's memory; the next call goes on behind them.
 const EVENTS_AT_ONCE = 50;
@@ -15,15 +15,17 @@ export class Tools {
   /**
    * @param config       of readConfig
    * @param client       ServiceClient
-   * @param watcher      JobWatcher
+   * @param watcher      () => JobWatcher, the one that runs now
    * @param calls        Calls: run ids and approvals by tool call id
+   * @param offer        Offer: which tools are shown
    * @param entries      of tools.json
    */
-  constructor(config, client, watcher, calls, entries) {
+  constructor(config, client, watcher, calls, offer, entries) {
     this.config = config;
     this.client = client;
     this.watcher = watcher;
     this.calls = calls;
+    this.offer = offer;
     this.askFirst = askFirst(config);
     this.offAtFirst = new Set(entries.filter((entry) => entry.atFirst === "off").map((entry) => entry.action));
   }
@@ -48,13 +50,13 @@ export class Tools {
   #run(entry, session, call) {
     const facts = this.calls.take(call.toolCallId);
     if (this.askFirst.has(entry.name) && facts.approved !== true) {
-      return failed(failures.confirmationMissing(entry.name), { action: entry.action });
+      return failed(failures.confirmationMissing(entry.name));
     }
     switch (entry.name) {
       case "twitch_pre_show_check":
         return this.#preShowCheck(call);
       case "twitch_job_status":
-        return this.#jobStatus(call);
+        return this.#jobStatus(session, call);
       case "twitch_channel":
         return this.#read("/channel", call);
       case "twitch_events":
@@ -73,8 +75,7 @@ export class Tools {
       agent_id: this.config.agentId ?? agentId(session.agentId),
       action: entry.action,
       args: entry.kind === "async" ? args : params,
-      // The session key can hold a phone number or a name; the session id is only an id.
-      mission_id: textId(session.sessionId ?? session.sessionKey),
+      mission_id: missionId(session),
       correlation_id: textId(runId),
     };
     const answer = await this.client.execute(envelope, {
@@ -83,58 +84,68 @@ export class Tools {
     });
     if (answer.failure) {
       const { failure, retryAfterS } = answer;
-      const more = { action: entry.action, request_id: id };
-      return failed(failure, retryAfterS === undefined ? more : { ...more, retry_after_s: retryAfterS });
+      return failed(failure, retryAfterS === undefined ? {} : { retry_after_s: retryAfterS });
     }
     const { job_id: jobId, status } = answer.body.result;
     if (jobId === undefined) {
-      return { ok: true, action: entry.action, result: answer.body.result };
+      return { ok: true, ...brief(answer.body.result) };
     }
     // A job: of a start or stop, or because the streamer has to allow the action first.
     return wait
-      ? this.#outcome(jobId, entry, session, { signal, onUpdate })
-      : this.#later(
-          {
-            ok: true,
-            action: entry.action,
-            job_id: jobId,
-            job_status: status,
-            ...approvalState(answer.body.result),
-            request_id: id,
-          },
-          session,
-        );
+      ? this.#outcome(jobId, session, { signal, onUpdate })
+      : this.#later({ ok: true, job_id: jobId, job_status: status, ...approvalState(answer.body.result) }, session);
   }
 
-  async #outcome(jobId, entry, session, { signal, onUpdate }) {
+  async #outcome(jobId, session, { signal, onUpdate }) {
     const { job, failure } = await followJob(this.client, jobId, {
       limitS: this.config.jobWaitS,
       signal,
       onProgress: (now) => onUpdate?.(progressUpdate(now)),
     });
     if (failure?.code === "cancelled") {
-      const hint = "The job goes on in OBS: twitch_job_status tells its outcome, twitch_stop_stream ends the stream.";
-      return failed({ ...failure, hint }, { action: entry.action, job_id: jobId });
+      // The turn is over, and the stream may still start: somebody has to be told.
+      const told = this.watcher().watch(jobId, session) ? "you are told when it ends" : "twitch_job_status tells its outcome";
+      const hint = `The job goes on in OBS: ${told}, twitch_stop_stream ends the stream.`;
+      return failed({ ...failure, hint }, { job_id: jobId });
     }
     if (failure) {
-      return failed(failure, { action: entry.action, job_id: jobId });
+      return failed(failure, { job_id: jobId });
     }
-    return hasEnded(job) ? jobOutcome(job) : this.#later(jobOutcome(job), session);
+    if (!hasEnded(job)) {
+      return this.#later(jobOutcome(job), session);
+    }
+    this.watcher().watchStream(job, session);
+    return jobEnd(job);
   }
 
   // The answer while a job goes on, with a promise to tell its end where that can be kept.
   #later(payload, session) {
-    const woken = this.watcher.watch(payload.job_id, session);
+    const woken = this.watcher().watch(payload.job_id, session);
     const state =
-      payload.approval === "pending" ? "Not started: the streamer has to allow it in OBS first." : "The job goes on.";
+      payload.approval === "pending"
+        ? "Nothing has been done: the streamer has to allow it in OBS first. Tell the user."
+        : "The job goes on.";
     const next = woken ? "You will be told when it ends." : "Ask twitch_job_status for its outcome.";
     return { ...payload, note: `${state} ${next}` };
   }
 
-  async #jobStatus({ params, signal }) {
-    const { job_id: jobId, wait_s: waitS = 0 } = params;
-    const { job, failure } = await readJob(this.client, String(jobId), { waitS, signal });
+  async #jobStatus(session, { params, signal }) {
+    const { job_id: named, wait_s: waitS = 0 } = params;
+    const { jobId, failure: lost } = named === undefined ? await this.#newestJob(session, signal) : { jobId: String(named) };
+    if (lost) {
+      return failed(lost);
+    }
+    const { job, failure } = await readJob(this.client, jobId, { waitS, signal });
     return job ? jobOutcome(job) : failed(failure, { job_id: jobId });
+  }
+
+  // Of this conversation; agents lose ids.
+  async #newestJob(session, signal) {
+    const mission = missionId(session);
+    const { body, failure } = mission
+      ? await this.client.get(`/tools/jobs?limit=1&mission_id=${encodeURIComponent(mission)}`, { signal })
+      : { body: { jobs: [] } };
+    return body?.jobs.length === 0 ? { failure: failures.noJob() } : { jobId: body?.jobs[0].id, failure };
   }
 
   #events({ params, signal }) {
@@ -148,21 +159,25 @@ export class Tools {
 
   async #read(path, { signal }, waitS = 0) {
     const { body, failure } = await this.client.get(path, { signal, waitS });
-    return body ?? failed(failure);
+    return body ? brief(body) : failed(failure);
   }
 
   async #preShowCheck({ params, signal }) {
-    const answers = await Promise.all(["/status", "/tools"].map((path) => this.client.get(path, { signal })));
+    const answers = await Promise.all(["/status?check=1", "/tools"].map((path) => this.client.get(path, { signal })));
     const failure = answers.find((answer) => answer.failure)?.failure;
     if (failure) {
       return failed(failure, { ready: false });
     }
     const [status, { tools }] = answers.map((answer) => answer.body);
+    this.offer.note(tools);
     // What nobody has switched on keeps no show from anything.
     const expected = tools.filter(({ name, enabled }) => enabled || !this.offAtFirst.has(name));
-    return { ok: true, ...judge(status, expected, params, Date.now()) };
+    return { ok: true, ...judge(status, expected, params) };
   }
 }
+
+// Never the session key, which can hold a phone number or a name; the session id is only an id.
+const missionId = (session) => textId(session.sessionId);
 
 function retryUpdate(action, failure, delayS) {
   const text = `${action}: ${failure.code}, trying again in ${delayS} s`;

@@ -8,9 +8,10 @@ export function createWake(api) {
     try {
       api.runtime.system.enqueueSystemEvent(text, { sessionKey, agentId, deliveryContext, contextKey: key });
       api.runtime.system.requestHeartbeat({
-        source: "other",
+        // Work in the background that has news: this also wakes agents whose heartbeat is off, and in quiet hours.
+        source: "background-task",
         intent: "immediate",
-        reason: `${PLUGIN_ID} job ended`,
+        reason: `${PLUGIN_ID} has news`,
         sessionKey,
         agentId,
       });

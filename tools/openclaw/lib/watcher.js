@@ -1,15 +1,19 @@
-// Follows jobs that no tool call waits for, and wakes the agent when they end.
+// Follows jobs that no tool call waits for, and streams that are on air, and wakes the agent when there is news.
 
 import { followJob } from "./jobs.js";
 import { failed, jobOutcome } from "./results.js";
+import { followStream } from "./streamwatch.js";
+import { Watches } from "./watches.js";
 
-const WATCH_S = 3600;
+const JOB_MS = 3_600_000;
+const STREAM_MS = 24 * 3_600_000;
 
 export class JobWatcher {
   #client;
   #wake;
   #stop = new AbortController();
-  #watched = new Map();
+  #watches = new Watches();
+  #following = new Set();
 
   /** @param {(session, text: string, key: string) => void} wake  tells the agent of a session */
   constructor(client, wake) {
@@ -17,31 +21,79 @@ export class JobWatcher {
     this.#wake = wake;
   }
 
+  /** Go on with what a gateway before this one watched. */
+  open(stateDir) {
+    const now = this.#watches.all;
+    this.#watches = new Watches(stateDir);
+    for (const [key, watch] of now) {
+      this.#watches.put(key, watch);
+    }
+    for (const [key, watch] of this.#watches.all) {
+      this.#follow(key, watch);
+    }
+  }
+
   /** Follow a job for a session, {sessionKey, agentId, deliveryContext}. False if the agent cannot be woken. */
   watch(jobId, session) {
-    if (!session.sessionKey || this.#stop.signal.aborted) {
+    return this.#add(`job:${jobId}`, { jobId, untilMs: Date.now() + JOB_MS }, session);
+  }
+
+  /** Follow the stream that a start put or found on air. Any other job is none of its business. */
+  watchStream(job, session) {
+    if (job?.status === "done" && job.action === "twitch.start_stream") {
+      const untilMs = Date.now() + STREAM_MS;
+      this.#add(`stream:${session.sessionKey}`, { since: job.created_at, untilMs }, session);
+    }
+  }
+
+  /** Let go of everything, which goes on in OBS; resolves when nothing runs any more. */
+  async stop() {
+    this.#stop.abort();
+    await Promise.all(this.#following);
+  }
+
+  #add(key, what, { sessionKey, agentId, deliveryContext }) {
+    if (!sessionKey || this.#stop.signal.aborted) {
       return false;
     }
-    if (!this.#watched.has(jobId)) {
-      this.#watched.set(jobId, this.#follow(jobId, session).finally(() => this.#watched.delete(jobId)));
+    const isNew = !this.#watches.has(key);
+    const watch = { ...what, session: { sessionKey, agentId, deliveryContext } };
+    if (!this.#watches.put(key, watch)) {
+      return false;
+    }
+    if (isNew) {
+      this.#follow(key, watch);
     }
     return true;
   }
 
-  /** Let go of all jobs, which go on in OBS; resolves when nothing runs any more. */
-  async stop() {
-    this.#stop.abort();
-    await Promise.all(this.#watched.values());
+  #follow(key, watch) {
+    const following = (watch.jobId ? this.#followJob(key, watch) : this.#followStream(key, watch)).finally(() =>
+      this.#following.delete(following),
+    );
+    this.#following.add(following);
   }
 
-  async #follow(jobId, session) {
+  async #followJob(key, { jobId, session, untilMs }) {
     const { signal } = this.#stop;
-    const { job, failure } = await followJob(this.#client, jobId, { limitS: WATCH_S, signal });
+    const limitS = Math.max(0, (untilMs - Date.now()) / 1000);
+    const { job, failure } = await followJob(this.#client, jobId, { limitS, signal });
     if (signal.aborted) {
-      return;
+      return; // kept for the gateway's next life
     }
     const outcome = job ? jobOutcome(job) : failed(failure, { job_id: jobId });
     const text = `The Twitch job you started has news; tell the user. ${JSON.stringify(outcome)}`;
-    this.#wake(session, text, `twitch-clawcraft:job:${jobId}`);
+    this.#wake(session, text, `twitch-clawcraft:${key}`);
+    this.#watches.delete(key);
+    this.watchStream(job, session);
+  }
+
+  async #followStream(key, { session, untilMs }) {
+    const { signal } = this.#stop;
+    const tell = (text) => this.#wake(session, `News of the Twitch stream; tell the user. ${text}`, `twitch-clawcraft:${key}`);
+    await followStream(this.#client, () => this.#watches.get(key).since, { signal, untilMs, tell });
+    if (!signal.aborted) {
+      this.#watches.delete(key);
+    }
   }
 }

@@ -10,11 +10,7 @@ test("a sync action carries OpenClaw's ids and returns the service's result", as
   const gateway = gatewayFor(t, service);
   gateway.before("twitch_set_title", { toolCallId: "call_7", runId: "run-9" });
   const result = await gateway.call("twitch_set_title", { title: "Hi" }, { toolCallId: "call_7" });
-  assert.deepEqual(result, {
-    ok: true,
-    action: "twitch.set_title",
-    result: { request_id: "r", status: "updated", title: "Hi" },
-  });
+  assert.deepEqual(result, { ok: true, status: "updated", title: "Hi" });
   const [request] = service.requests;
   assert.equal(request.path, "/tools/execute");
   assert.equal(request.headers.authorization, `Bearer ${TOKEN}`);
@@ -37,11 +33,23 @@ test("with a named agent's token its name is sent, whichever agent of OpenClaw c
   assert.equal(service.requests[0].body.agent_id, "show-producer");
 });
 
-test("the text for the model is the same as the details", async (t) => {
-  const service = await Service.start(t, () => sync({ request_id: "r", status: "updated" }));
+test("what is said in the text is not said again in the details", async (t) => {
+  const answers = [sync({ request_id: "r", status: "updated" }), refusal(423, "paused_by_operator")];
+  const service = await Service.start(t, () => answers.shift());
   const tool = gatewayFor(t, service).tools.get("twitch_set_title")(SESSION);
-  const result = await tool.execute("call_1", { title: "Hi" });
-  assert.deepEqual(JSON.parse(result.content[0].text), result.details);
+  for (const ok of [true, false]) {
+    const { content, details } = await tool.execute("call_1", { title: "Hi" });
+    assert.equal(JSON.parse(content[0].text).ok, ok);
+    assert.deepEqual(details, { ok });
+  }
+});
+
+test("without a session id the mission stays unnamed: a session key can hold a phone number", async (t) => {
+  const service = await Service.start(t, () => sync({ request_id: "r", status: "updated" }));
+  const session = { agentId: "main", sessionKey: "agent:main:whatsapp:+491701234567" };
+  await gatewayFor(t, service).call("twitch_set_title", { title: "Hi" }, { session });
+  assert.ok(!("mission_id" in service.posts[0].body));
+  assert.doesNotMatch(service.posts[0].text, /49170/);
 });
 
 test("a call outside a run is identified by its tool call id alone", async (t) => {
@@ -76,13 +84,7 @@ test("start waits for its job, shows progress, and returns the outcome", async (
     { title: "Hi", wait: true },
     { onUpdate: (update) => updates.push(update) },
   );
-  assert.deepEqual(result, {
-    ok: true,
-    action: "twitch.start_stream",
-    job_id: "job-1",
-    job_status: "done",
-    result: { status: "started", warnings: [] },
-  });
+  assert.deepEqual(result, { ok: true, status: "started" });
   assert.deepEqual(service.posts[0].body.args, { title: "Hi" });
   assert.match(service.requests[1].path, /^\/tools\/jobs\/job-1\?wait=\d+$/);
   const texts = updates.map((update) => update.content[0].text);
@@ -100,9 +102,6 @@ test("a failed job is a failure with its code, message and hint", async (t) => {
     message: "refused",
     hint: "check the key",
     retryable: false,
-    action: "twitch.start_stream",
-    job_id: "job-1",
-    job_status: "failed",
     details: { obs_code: -3 },
   });
 });
@@ -116,8 +115,6 @@ test("a refusal keeps the service's own words", async (t) => {
     message: "paused_by_operator happened",
     hint: "do this",
     retryable: false,
-    action: "twitch.set_title",
-    request_id: "call_1",
   });
   assert.equal(service.requests.length, 1);
 });
@@ -133,6 +130,24 @@ test("a job status names the job and waits as long as asked", async (t) => {
     job_status: "running",
     progress: { percent: 55, message: "connecting" },
   });
+});
+
+test("a job status without an id is that of the newest job of this conversation", async (t) => {
+  const done = job("done", { result: { status: "started" } });
+  let jobs = [done.body.job];
+  const service = await Service.start(t, ({ path }) => (path.startsWith("/tools/jobs?") ? { body: { ok: true, jobs } } : done));
+  const gateway = gatewayFor(t, service);
+  assert.deepEqual(await gateway.call("twitch_job_status"), {
+    ok: true,
+    action: "twitch.start_stream",
+    job_id: "job-1",
+    job_status: "done",
+    status: "started",
+  });
+  assert.equal(service.requests[0].path, "/tools/jobs?limit=1&mission_id=session-1");
+  jobs = [];
+  assert.equal((await gateway.call("twitch_job_status")).code, "job_not_found");
+  assert.equal((await gateway.call("twitch_job_status", {}, { session: { agentId: "main" } })).code, "job_not_found");
 });
 
 test("the channel and what was heard are read, with cursor and wait", async (t) => {
@@ -175,7 +190,7 @@ test("an action that the streamer is asked about first waits for the answer", as
     method === "POST" ? asked : job("done", { action: "twitch.set_title", result: { status: "updated" } }),
   );
   const result = await gatewayFor(t, service).call("twitch_set_title", { title: "Hi" });
-  assert.deepEqual([result.ok, result.result], [true, { status: "updated" }]);
+  assert.deepEqual(result, { ok: true, status: "updated" });
   assert.deepEqual(service.posts[0].body.args, { title: "Hi" });
 });
 
@@ -187,6 +202,6 @@ test("as long as the streamer has not answered, the agent is told that nothing w
   for (const params of [{}, { wait: false }]) {
     const result = await gatewayFor(t, service, { jobWaitS: 1 }).call("twitch_start_stream", params);
     assert.equal(result.approval, "pending");
-    assert.match(result.note, /^Not started: the streamer has to allow it in OBS first\./);
+    assert.match(result.note, /^Nothing has been done: the streamer has to allow it in OBS first\./);
   }
 });

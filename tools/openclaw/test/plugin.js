@@ -12,14 +12,14 @@ export class Gateway {
   heartbeats = [];
   warnings = [];
   #woken = deferred();
+  #services = [];
 
   constructor(t, pluginConfig) {
-    const services = [];
     register({
       pluginConfig,
       logger: { warn: (text) => this.warnings.push(text) },
       registerTool: (create, { name }) => this.tools.set(name, create),
-      registerService: (service) => services.push(service),
+      registerService: (service) => this.#services.push(service),
       on: (hook, handler, options) => this.hooks.push({ hook, handler, options }),
       runtime: {
         system: {
@@ -31,7 +31,21 @@ export class Gateway {
         },
       },
     });
-    t.after(() => Promise.all(services.map((service) => service.stop({}))));
+    t.after(() => this.stop());
+  }
+
+  /** As the gateway starts and stops the plugin's services; what the plugin keeps is in `stateDir`. */
+  start(stateDir) {
+    this.#services.forEach((service) => service.start({ stateDir }));
+  }
+
+  stop() {
+    return Promise.all(this.#services.map((service) => service.stop({})));
+  }
+
+  /** The names of the tools that a session of an agent is shown. */
+  shown(session = SESSION) {
+    return [...this.tools].filter(([, create]) => create(session)).map(([name]) => name);
   }
 
   /** What a before_tool_call hook answers. */
@@ -40,8 +54,8 @@ export class Gateway {
   }
 
   async call(toolName, params = {}, { toolCallId = "call_1", signal, onUpdate, session = SESSION } = {}) {
-    const result = await this.tools.get(toolName)(session).execute(toolCallId, params, signal, onUpdate);
-    return result.details;
+    const { content } = await this.tools.get(toolName)(session).execute(toolCallId, params, signal, onUpdate);
+    return JSON.parse(content[0].text);
   }
 
   woken() {

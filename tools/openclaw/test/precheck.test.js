@@ -5,94 +5,112 @@ import { judge } from "../lib/precheck.js";
 import { gatewayFor } from "./plugin.js";
 import { Service } from "./service.js";
 
-const NOW = Date.parse("2026-01-01T12:00:00Z");
 const stream = { state: "offline", live: false, reconnecting: false, uptime_s: null };
 const good = () => ({
   paused: false,
   queue_length: 0,
   obs: { version: "32.0.0", responsive: true, current_scene: "Intro", scenes: ["Intro", "Game"], stream: { ...stream } },
-  twitch: { state: "ok", identity: { login: "me" }, scopes: [], scopes_missing: [], expires_at: null, refreshable: true },
+  twitch: { state: "ok", identity: { login: "me" } },
+  checks: [
+    { name: "obs", outcome: "ok", message: "OBS answers", fix: "" },
+    { name: "stream", outcome: "ok", message: "offline, ready to start", fix: "" },
+    { name: "actions", outcome: "warning", message: "switched off: for all agents", fix: "" },
+  ],
 });
-const tools = [{ name: "twitch.start_stream", enabled: true }];
-const level = (verdict, name) => verdict.checks.find((check) => check.name === name)?.level;
+const tools = [{ name: "twitch.start_stream", enabled: true, policy: "allow" }];
+const withCheck = (check) => ({ ...good(), checks: [...good().checks, check] });
 
-test("a healthy studio is ready", () => {
-  const verdict = judge(good(), tools, {}, NOW);
+test("a healthy studio is ready, and nothing more is said", () => {
+  assert.deepEqual(judge(good(), tools, {}), {
+    ready: true,
+    live: false,
+    summary: "Stream: offline. Ready.",
+    current_scene: "Intro",
+    scenes: ["Intro", "Game"],
+    channel: "me",
+  });
+});
+
+test("what the service finds wrong is a problem with its remedy", () => {
+  const verdict = judge(withCheck({ name: "pause", outcome: "failed", message: "paused", fix: "Press it." }), tools, {});
+  assert.deepEqual([verdict.ready, verdict.problems], [false, ["paused. Press it."]]);
+  assert.equal(verdict.summary, "Stream: offline. Not ready.");
+});
+
+test("whatever is wrong with Twitch warns and keeps nothing from starting", () => {
+  const check = { name: "twitch_scopes", outcome: "failed", message: "the token lacks clips:edit, which create_clip needs", fix: "Connect." };
+  const verdict = judge(withCheck(check), tools, {});
   assert.equal(verdict.ready, true);
-  assert.equal(verdict.live, false);
-  assert.deepEqual([...new Set(verdict.checks.map((check) => check.level))], ["ok"]);
-  assert.equal(verdict.summary, "Stream: offline. Ready.");
+  assert.deepEqual(verdict.warnings, ["the token lacks clips:edit, which create_clip needs. Connect."]);
 });
 
-for (const [name, change, check] of [
-  ["a paused agent", (s) => (s.paused = true), "access"],
-  ["an OBS that hangs", (s) => (s.obs.responsive = false), "obs"],
+for (const [state, ready, words] of [
+  ["live", true, /^Stream: on air already\.$/],
+  ["reconnecting", true, /^Stream: on air, but OBS lost the connection/],
+  ["starting", false, /^Stream: a start is under way: do not start another\.$/],
+  ["stopping", false, /wait until it is offline\.$/],
+  ["unknown", false, /ask the user to look at OBS\.$/],
 ]) {
-  test(`${name} is not ready`, () => {
+  test(`of a stream that is ${state} the check says what that means for a start`, () => {
     const status = good();
-    change(status);
-    const verdict = judge(status, tools, {}, NOW);
-    assert.equal(verdict.ready, false);
-    assert.equal(level(verdict, check), "problem");
+    status.obs.stream = { ...stream, state };
+    const verdict = judge(status, tools, {});
+    assert.equal(verdict.ready, ready);
+    assert.match(verdict.summary, words);
+    assert.doesNotMatch(verdict.summary, /Ready\./);
   });
 }
 
 test("an unknown scene is a problem that lists the scenes", () => {
-  const verdict = judge(good(), tools, { obs_scene: "Gaem" }, NOW);
+  const verdict = judge(good(), tools, { obs_scene: "Gaem" });
   assert.equal(verdict.ready, false);
-  assert.match(verdict.summary, /no scene "Gaem"; scenes: Intro, Game/);
-  assert.equal(judge(good(), tools, { obs_scene: "Game" }, NOW).ready, true);
+  assert.deepEqual(verdict.problems, ['There is no scene "Gaem"; scenes: Intro, Game.']);
+  assert.equal(judge(good(), tools, { obs_scene: "Game" }).ready, true);
 });
 
-test("a start that is switched off is a problem, another action a warning", () => {
-  const off = (name) => judge(good(), [{ name, enabled: false }], {}, NOW);
+test("a start that is switched off is a problem, another action a warning, one that is asked for too", () => {
+  const off = (name) => judge(good(), [{ name, enabled: false, policy: "off" }], {});
   assert.equal(off("twitch.start_stream").ready, false);
   assert.equal(off("twitch.create_clip").ready, true);
-  assert.equal(level(off("twitch.create_clip"), "actions"), "warning");
+  assert.equal(off("twitch.create_clip").warnings.length, 1);
+  const asked = judge(good(), [{ name: "twitch.start_stream", enabled: true, policy: "ask" }], {});
+  assert.deepEqual([asked.ready, asked.warnings], [true, ["The streamer is asked in OBS before: twitch.start_stream."]]);
 });
+
+const names = ["twitch.start_stream", "twitch.raid", "twitch.create_clip"];
+const listed = (off) => ({ body: { ok: true, tools: names.map((name) => ({ name, enabled: !off.includes(name) })) } });
 
 test("what is off until somebody switches it on is no warning", async (t) => {
-  const names = ["twitch.start_stream", "twitch.raid", "twitch.create_clip"];
-  const listed = (off) => ({ body: { ok: true, tools: names.map((name) => ({ name, enabled: !off.includes(name) })) } });
   let off = ["twitch.raid"];
-  const service = await Service.start(t, ({ path }) => (path === "/status" ? { body: { ok: true, ...good() } } : listed(off)));
+  const answers = ({ path }) => (path === "/tools" ? listed(off) : { body: { ok: true, ...good() } });
+  const service = await Service.start(t, answers, { lists: true });
   const gateway = gatewayFor(t, service);
-  assert.equal(level(await gateway.call("twitch_pre_show_check"), "actions"), "ok");
+  assert.equal((await gateway.call("twitch_pre_show_check")).warnings, undefined);
   off = ["twitch.raid", "twitch.create_clip"];
-  const { summary } = await gateway.call("twitch_pre_show_check");
-  assert.match(summary, /Switched off by the streamer: twitch\.create_clip\./);
+  const { warnings } = await gateway.call("twitch_pre_show_check");
+  assert.deepEqual(warnings, ["Switched off by the streamer: twitch.create_clip."]);
 });
 
-for (const state of ["not_configured", "revoked", "unreachable", "unchecked"]) {
-  test(`Twitch ${state} warns and keeps nothing from starting`, () => {
-    const verdict = judge({ ...good(), twitch: { state } }, tools, {}, NOW);
-    assert.equal(verdict.ready, true);
-    assert.equal(level(verdict, "twitch"), "warning");
-  });
-}
-
-test("missing scopes are named", () => {
-  const status = good();
-  status.twitch.scopes_missing = ["clips:edit"];
-  assert.match(judge(status, tools, {}, NOW).summary, /clips:edit/);
-});
-
-test("a token that ends within the hour warns only if it cannot renew itself", () => {
-  const status = good();
-  status.twitch.expires_at = "2026-01-01T12:30:00Z";
-  assert.equal(level(judge(status, tools, {}, NOW), "token"), undefined);
-  status.twitch.refreshable = false;
-  assert.match(judge(status, tools, {}, NOW).summary, /30 min/);
+test("an action that is off is not shown, and is shown after it was switched on", async (t) => {
+  let off = ["twitch.raid", "twitch.create_clip"];
+  const answers = ({ path }) => (path === "/tools" ? listed(off) : { body: { ok: true, ...good() } });
+  const service = await Service.start(t, answers, { lists: true });
+  const gateway = gatewayFor(t, service);
+  const before = gateway.shown();
+  assert.ok(before.includes("twitch_create_clip") && !before.includes("twitch_raid"), "not known yet: what is on at first");
+  await gateway.call("twitch_pre_show_check");
+  const shown = gateway.shown();
+  assert.deepEqual(shown, ["twitch_pre_show_check", "twitch_channel", "twitch_events", "twitch_start_stream", "twitch_job_status"]);
+  off = [];
+  await gateway.call("twitch_pre_show_check");
+  assert.ok(gateway.shown().includes("twitch_raid"));
 });
 
 test("the tool reads status and tools and changes nothing", async (t) => {
-  const service = await Service.start(t, ({ path }) =>
-    path === "/status" ? { body: { ok: true, ...good() } } : { body: { ok: true, tools } },
-  );
+  const answers = ({ path }) => ({ body: path === "/tools" ? { ok: true, tools } : { ok: true, ...good() } });
+  const service = await Service.start(t, answers, { lists: true });
   const result = await gatewayFor(t, service).call("twitch_pre_show_check", { obs_scene: "Intro" });
-  assert.equal(result.ok, true);
-  assert.equal(result.ready, true);
-  assert.deepEqual(result.scenes, ["Intro", "Game"]);
-  assert.equal(result.channel, "me");
-  assert.deepEqual(service.requests.map(({ method, path }) => `${method} ${path}`).sort(), ["GET /status", "GET /tools"]);
+  assert.deepEqual([result.ok, result.ready, result.scenes], [true, true, ["Intro", "Game"]]);
+  assert.deepEqual(new Set(service.requests.map(({ path }) => path)), new Set(["/status?check=1", "/tools"]));
+  assert.ok(service.requests.every(({ method }) => method === "GET"));
 });

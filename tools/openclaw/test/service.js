@@ -7,6 +7,8 @@ export const TOKEN = "test-token-0123456789";
 
 export class Service {
   requests = [];
+  /** Whether GET /tools, which the plugin also asks by itself, is for `answers`. */
+  lists = false;
   #server = createServer((request, response) => this.#serve(request, response));
   #answers;
 
@@ -15,8 +17,9 @@ export class Service {
     this.#answers = answers;
   }
 
-  static async start(t, answers) {
+  static async start(t, answers, { lists = false } = {}) {
     const service = new Service(answers);
+    service.lists = lists;
     service.#server.listen(0, "127.0.0.1");
     await once(service.#server, "listening");
     t.after(() => service.stop());
@@ -46,6 +49,10 @@ export class Service {
     }
     const seen = { method: request.method, path: request.url, headers: request.headers, text };
     seen.body = text ? JSON.parse(text) : null;
+    if (seen.path === "/tools" && !this.lists) {
+      response.writeHead(503).end();
+      return;
+    }
     this.requests.push(seen);
     const answer = await this.#answers(seen, this.requests.length);
     if (answer === null) {

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 
-import { gatewayFor } from "./plugin.js";
+import { Watches } from "../lib/watches.js";
+import { gatewayFor, SESSION } from "./plugin.js";
 import { accepted, deferred, error, job, Service } from "./service.js";
 
 test("with wait: false the job id comes back and the agent is woken when the job ends", async (t) => {
@@ -18,11 +22,12 @@ test("with wait: false the job id comes back and the agent is woken when the job
   end.resolve(job("done", { result: { status: "started" } }));
   await gateway.woken();
   const [event] = gateway.events;
-  assert.match(event.text, /"job_id":"job-1","job_status":"done","result":\{"status":"started"\}/);
+  assert.match(event.text, /"job_id":"job-1","job_status":"done","status":"started"/);
   assert.equal(event.sessionKey, "agent:main:main");
   assert.equal(event.agentId, "main");
   assert.deepEqual(event.deliveryContext, { channel: "x" });
   const [heartbeat] = gateway.heartbeats;
+  assert.equal(heartbeat.source, "background-task", "which also wakes where the heartbeat is off");
   assert.equal(heartbeat.intent, "immediate");
   assert.equal(heartbeat.sessionKey, "agent:main:main");
 });
@@ -63,4 +68,87 @@ test("without a session nobody can be woken, and the result says to ask", async 
   const result = await gateway.call("twitch_start_stream", { wait: false }, { session: {} });
   assert.match(result.note, /twitch_job_status/);
   assert.equal(service.requests.length, 1);
+});
+
+test("a turn that is aborted hands its job over: the user is told how it ended", async (t) => {
+  const [polling, end] = [deferred(), deferred()];
+  const service = await Service.start(t, ({ method }) => {
+    if (method === "POST") {
+      return accepted();
+    }
+    polling.resolve();
+    return end.promise;
+  });
+  const gateway = gatewayFor(t, service);
+  const abort = new AbortController();
+  const call = gateway.call("twitch_start_stream", {}, { signal: abort.signal });
+  await polling.promise;
+  abort.abort();
+  assert.match((await call).hint, /you are told when it ends/);
+  end.resolve(job("done", { result: { status: "started" } }));
+  await gateway.woken();
+  assert.match(gateway.events[0].text, /"job_status":"done","status":"started"/);
+});
+
+test("a turn that is aborted before the service has answered loses no job", async (t) => {
+  const [sent, answer] = [deferred(), deferred()];
+  const service = await Service.start(t, ({ method }) => {
+    sent.resolve();
+    return method === "POST" ? answer.promise : job("done", { result: { status: "started" } });
+  });
+  const gateway = gatewayFor(t, service);
+  const abort = new AbortController();
+  const call = gateway.call("twitch_start_stream", {}, { signal: abort.signal });
+  await sent.promise;
+  abort.abort();
+  answer.resolve(accepted());
+  assert.equal((await call).job_id, "job-1");
+  await gateway.woken();
+});
+
+test("what is watched survives a restart of the gateway, and is let go once it is told", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "watches-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const end = deferred();
+  const service = await Service.start(t, ({ method }) => (method === "POST" ? accepted() : end.promise));
+  const before = gatewayFor(t, service);
+  before.start(folder);
+  await before.call("twitch_stop_stream", { wait: false });
+  await before.stop();
+  const file = join(folder, "plugin-state", "twitch-clawcraft", "watches.json");
+  assert.equal(statSync(file).mode & 0o077, 0);
+  const after = gatewayFor(t, service);
+  after.start(folder);
+  end.resolve(job("done", { action: "twitch.stop_stream", result: { status: "stopped" } }));
+  await after.woken();
+  assert.equal(before.events.length, 0);
+  assert.equal(after.events[0].sessionKey, SESSION.sessionKey);
+  assert.deepEqual(new Watches(folder).all, []);
+});
+
+test("a copy of the plugin whose service was not started hands its jobs to the one whose was", async (t) => {
+  const end = deferred();
+  const service = await Service.start(t, ({ method }) => (method === "POST" ? accepted() : end.promise));
+  const [running, copy] = [gatewayFor(t, service), gatewayFor(t, service)];
+  running.start(undefined);
+  await copy.call("twitch_stop_stream", { wait: false });
+  end.resolve(job("done", { action: "twitch.stop_stream", result: { status: "stopped" } }));
+  await running.woken();
+  assert.equal(copy.events.length, 0);
+});
+
+test("watches are bounded, and a file that is broken or too old is no watch", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "watches-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const watches = new Watches(folder);
+  const untilMs = Date.now() + 1e6;
+  for (let number = 0; number < 50; number += 1) {
+    assert.equal(watches.put(`job:${number}`, { untilMs }), true);
+  }
+  assert.equal(watches.put("job:50", { untilMs }), false);
+  assert.equal(watches.put("job:1", { untilMs: 0 }), true);
+  watches.delete("job:2");
+  assert.equal(new Watches(folder).all.length, 48);
+  writeFileSync(join(folder, "plugin-state", "twitch-clawcraft", "watches.json"), "{");
+  assert.deepEqual(new Watches(folder).all, []);
 });

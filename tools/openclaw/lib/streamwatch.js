@@ -1,0 +1,62 @@
+// Follows a stream that an agent started, for what nobody asks about: a connection that breaks in mid-show.
+
+const LOOK_S = 15;
+const LOOKS = 2; // before a trouble that may pass is told
+
+/**
+ * Look at the stream until it ends. `tell(text)` is called when it is off air without a stop by an agent, when OBS is
+ * gone, when the connection stays lost, and when it is back. `since()` is when the last start was asked for, by the
+ * service's clock.
+ */
+export async function followStream(client, since, { signal, untilMs, tell }) {
+  let reconnecting = 0;
+  let away = 0;
+  while (Date.now() < untilMs) {
+    await client.sleep(LOOK_S, signal).catch(() => {});
+    if (signal.aborted) {
+      return;
+    }
+    const { body } = await client.get("/status", { signal });
+    if (signal.aborted) {
+      return;
+    }
+    away = body ? 0 : away + 1;
+    if (away > LOOKS) {
+      tell("OBS does not answer any more: it was closed or crashed, and the stream is probably off air.");
+      return;
+    }
+    const state = body?.obs.stream.state;
+    if (state === "offline") {
+      const said = await end(client, since(), body, signal);
+      if (said) {
+        tell(said);
+      }
+      return;
+    }
+    if (state === "reconnecting") {
+      reconnecting += 1;
+      if (reconnecting === LOOKS) {
+        tell("OBS has lost the connection and is reconnecting: viewers see nothing. You are told how it ends.");
+      }
+    } else if (state === "live") {
+      if (reconnecting >= LOOKS) {
+        tell("The connection is back: the stream is on air again.");
+      }
+      reconnecting = 0;
+    }
+  }
+}
+
+// Why it is off air; null if an agent stopped it, who was told by its own call.
+async function end(client, since, status, signal) {
+  const { body } = await client.get("/tools/jobs?action=twitch.stop_stream&limit=1", { signal });
+  const [stop] = body?.jobs ?? [];
+  if (stop && stop.status !== "failed" && Date.parse(stop.created_at) >= Date.parse(since)) {
+    return null;
+  }
+  const bounded = Date.parse(status.guard_rails?.last_stream_ended_at) >= Date.parse(since);
+  const why = bounded
+    ? "it was as long as the streamer lets it be, and the service ended it."
+    : "not by you: the streamer stopped it, or the connection was lost for good.";
+  return `The stream is off air, ${why} Do not start it again unless the user asks for it.`;
+}
