@@ -13,6 +13,7 @@ import pytest
 
 from obs_mock import MockObs, Scenario
 from tests.support.openclaw_gateway import Gateway, plugin_patch
+from tests.support.operator_page import PageClient, shown_code
 from tests.support.paths import SCRIPT
 from tests.support.ports import free_port
 from tests.support.scripted_model import ScriptedModel, calls, text_of
@@ -131,6 +132,41 @@ def test_a_no_and_a_pause_are_told_as_such(
         told = told_of_start(gateway)
     assert (told["ok"], told["code"]) == (False, code)
     assert client.status()["obs"]["stream"]["state"] == "offline"
+
+
+@pytest.fixture
+def page(mock: MockObs, client: ToolClient) -> Iterator[PageClient]:
+    """The operator page, paired by the code that the panel shows."""
+    page = PageClient(int(client.url.rpartition(":")[2]))
+    mock.open_panel()
+    mock.click("operator_open")
+    page.pair(shown_code(mock.open_panel()["operator_code"].long_description or ""))
+    yield page
+    mock.close_panel()
+    page.close()
+
+
+@pytest.mark.parametrize(("said", "outcome"), [("allow", "started"), ("deny", "denied_by_operator")])
+def test_what_the_streamer_says_on_the_operator_page_is_told(
+    gateway: Gateway, client: ToolClient, page: PageClient, said: str, outcome: str
+) -> None:
+    def answered() -> bool:
+        """A yes does not count in the first moment of a question."""
+        return all(
+            page.post("answer", {"job_id": question["job_id"], "answer": said}).status_code == 200
+            for question in page.state()["state"]["questions"]
+        )
+
+    def answers() -> None:
+        asked(client)
+        wait_until(answered, "the answer counts", within_s=60)
+
+    streamer = threading.Thread(target=answers, name="streamer")
+    streamer.start()
+    told = told_of_start(gateway)
+    streamer.join(90)
+    assert outcome in (told.get("status"), told.get("code"))
+    assert (client.status()["obs"]["stream"]["state"] == "live") is (said == "allow")
 
 
 def test_silence_is_told_as_a_no(gateway: Gateway, client: ToolClient) -> None:
