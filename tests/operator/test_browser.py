@@ -212,6 +212,20 @@ def test_the_keyboard_alone_is_enough(streamer: Streamer, tab: Tab, monkeypatch:
     expect(page.locator("#entry")).to_be_hidden()
 
 
+def test_the_focus_stays_at_its_entry_when_something_new_comes(streamer: Streamer, tab: Tab) -> None:
+    page = tab.paired(streamer.start()).page
+    tab.policy("twitch.set_title", "off")
+    tab.counts(streamer.agent(), "twitch.set_title", "off")
+    page.focus(".row button[tabindex='0']")
+    page.keyboard.press("Home")
+    here = page.evaluate("document.activeElement.textContent")
+    assert "twitch.set_title off" in here
+    for said in ("paused", "resumed"):
+        streamer.obs.press_hotkey("twitch_clawcraft.pause")
+        tab.says(".row >> nth=0", said)
+        assert page.evaluate("document.activeElement.textContent") == here
+
+
 @pytest.mark.parametrize("viewport", [DOCK, WIDE], ids=["dock", "wide"])
 def test_axe_finds_nothing(streamer: Streamer, tab: Tab, viewport: ViewportSize) -> None:
     add_agent(data_folder(streamer.folder), "producer")

@@ -122,6 +122,7 @@ export class AuditLog {
 
   #prepend(page) {
     this.#newest = page.newest;
+    const held = this.#space.contains(document.activeElement) ? this.#entries[this.#focus] : null;
     const fresh = page.entries.filter((entry) => !this.#byRef.has(entry.ref));
     for (const entry of fresh) this.#byRef.set(entry.ref, entry);
     for (const later of page.later) {
@@ -138,6 +139,15 @@ export class AuditLog {
       this.#space.style.height = `${this.#entries.length * ROW_PX}px`;
       view.scrollTop += fresh.length * ROW_PX;
     }
+    if (held) this.#hold(held);
+  }
+
+  /** Whoever is at an entry by keyboard stays there, wherever it has gone. */
+  #hold(entry) {
+    this.#focus = this.#entries.indexOf(entry);
+    this.#draw();
+    if (!this.#rows.has(this.#focus)) this.#add(this.#focus);
+    this.#rows.get(this.#focus).firstChild.focus({ preventScroll: true });
   }
 
   #clear() {
