@@ -26,6 +26,10 @@ def test_load_is_followed_by_update_and_both_see_the_saved_settings(fresh: ObsHo
     assert [r["code"] for r in records if r["kind"] == "event"] == [8, 24, 26]
 
 
+def test_before_the_first_start_there_is_no_output(fresh: ObsHost) -> None:
+    assert fresh.records.ask("ui.output_state") == {"output": None, "streaming": False}
+
+
 def test_exit_saves_tells_the_script_unloads_it_and_finds_no_leak(fresh: ObsHost) -> None:
     for step in ("ui.scenes", "data", "save_hotkey"):
         fresh.records.ask(step, *(["x"] if step == "data" else []))

@@ -3,7 +3,6 @@
 An event may overtake the signal of the same moment: they come on different threads, so both orders are right.
 """
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,12 +49,6 @@ def wait_inactive(obs: ObsHost) -> None:
     """The output stays active for a moment after STOPPED; a start in that moment would be lost."""
     while obs.records.ask("ui.output_state").get("active"):
         pass
-
-
-def test_before_the_first_start_there_is_no_output(new_host: type[ObsHost], tmp_path: Path) -> None:
-    with new_host(tmp_path, {}, broken_encoder=False) as fresh:
-        fresh.records.wait_event(26, 0)
-        assert fresh.records.ask("ui.output_state") == {"output": None, "streaming": False}
 
 
 def test_stop_while_not_live_tells_nothing(obs: ObsHost) -> None:

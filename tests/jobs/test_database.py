@@ -234,6 +234,7 @@ def test_an_end_the_disk_refuses_reaches_who_polls_and_is_written_later(
     free_disk(store)
     if written_by == "the next change":
         store.start(two.id)
+        store.progress(two.id, 50, "half of it")
         assert not store._unsaved
     assert reopen().get(one.id) == ended
 

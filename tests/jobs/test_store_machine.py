@@ -36,6 +36,7 @@ class JobTable(RuleBasedStateMachine):
         self.store = open_store(Path(self.folder.name), self.clock, self.log, self.heard.append)
         self.model: dict[str, Job] = {}
         self.moves = 0
+        self.untold: set[str] = set()
 
     def teardown(self) -> None:
         if hasattr(self, "store"):
@@ -69,7 +70,16 @@ class JobTable(RuleBasedStateMachine):
             return
         assert act() == expected
         self.model[job_id] = expected
-        self.moves += 1
+        if status is JobStatus.RUNNING:
+            self.untold.add(job_id)
+        else:
+            self.tell(job_id)
+            self.moves += 1
+
+    def tell(self, job_id: str) -> None:
+        """That it runs is told with its next change."""
+        self.moves += job_id in self.untold
+        self.untold.discard(job_id)
 
     @rule(target=jobs, action=ACTIONS, mission=MISSIONS, correlation=MISSIONS, title=st.text(max_size=5))
     def accept(self, action: str, mission: str | None, correlation: str | None, title: str) -> str:
@@ -100,6 +110,7 @@ class JobTable(RuleBasedStateMachine):
                 self.store.progress(job_id, percent, message)
             return
         self.store.progress(job_id, percent, message)
+        self.tell(job_id)
         self.model[job_id] = known.progressed(percent, message, now_s=self.clock.now_s)
         assert self.model[job_id].progress.percent >= known.progress.percent
 
@@ -123,6 +134,7 @@ class JobTable(RuleBasedStateMachine):
                 found = self.store.get(job.id)
                 assert found.error is not None
                 assert found.error["code"] == "interrupted"
+                self.untold.discard(job.id)
                 self.model[job.id] = job.moved(JobStatus.FAILED, now_s=self.clock.now_s, error=found.error)
                 self.moves += 1
 

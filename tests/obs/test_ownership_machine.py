@@ -55,7 +55,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "server stays away": {"live_s": 1.0, "retries_fail": None},
     "the streamer starts": {"user_starts": True},
     "the streamer stops": {"user_stops": True},
-    "slow scenes": {"scenes_s": 3.0},
+    "slow look": {"look_s": 6.0},
     "UI hangs": {"ui_hang_s": 6.0},
 }
 LATER_WAYS: dict[str, dict[str, Any]] = {
@@ -67,7 +67,7 @@ LATER_WAYS: dict[str, dict[str, Any]] = {
 ANY_WAY = st.sampled_from(sorted(WAYS | LATER_WAYS))
 # Those that leave something open are half of them.
 A_CLICK = st.sampled_from(["another dialog", "confirms", "good", "silent"]) | ANY_WAY
-A_START = st.sampled_from(["another dialog", "good", "prepares", "silent", "slow scenes", "stopped twice"]) | ANY_WAY
+A_START = st.sampled_from(["another dialog", "good", "prepares", "silent", "slow look", "stopped twice"]) | ANY_WAY
 SHOWN = {
     State.IDLE: "offline",
     State.PREPARING: "starting",

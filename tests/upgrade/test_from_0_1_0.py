@@ -68,7 +68,9 @@ def agent(upgraded: MockObs, tmp_path: Path) -> Iterator[ToolClient]:
 
 
 def test_jobs_are_told_as_before_and_what_was_connecting_is_interrupted(agent: ToolClient) -> None:
-    jobs = {job["request_id"]: job for job in agent.get("/tools/jobs").json()["jobs"]}
+    answer = agent.get("/tools/jobs")
+    assert answer.status_code == 200, answer.text
+    jobs = {job["request_id"]: job for job in answer.json()["jobs"]}
     ends = {name: (job["status"], (job.get("error") or {}).get("code")) for name, job in jobs.items()}
     assert ends == {
         "friday-start": ("done", None),

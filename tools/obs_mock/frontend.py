@@ -150,6 +150,8 @@ class FrontendApi:
         return self._stream.streaming
 
     def obs_frontend_get_streaming_output(self) -> Handle | None:
+        if self._ui.is_current():
+            self._ui.hang(self._stream.scenario.look_s)
         output = self._stream.output
         return None if output is None else self._ledger.take(output)
 
@@ -159,7 +161,6 @@ class FrontendApi:
 
     def obs_frontend_get_scene_names(self) -> list[str]:
         self._on_ui("obs_frontend_get_scene_names")
-        self._ui.hang(self._stream.scenario.scenes_s)
         return [scene.name for scene in self._scenes.all]
 
     def obs_frontend_get_current_scene(self) -> Handle:

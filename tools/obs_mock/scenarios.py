@@ -46,7 +46,7 @@ class Scenario:
         user_stops: the user presses Stop as soon as the stream is live.
         ui_delay_s: the UI thread is this late with each task.
         ui_hang_s: the UI thread hangs once for this long, at the next task.
-        scenes_s: OBS takes this long to name its scenes, each time: whoever asks on the UI thread keeps it so long.
+        look_s: OBS takes this long to give its output, each time: whoever asks on the UI thread keeps it so long.
         event_first: the STARTED or STOPPED event overtakes the signal; both orders happen in OBS.
         window_visible: a failure opens a box that blocks until clicked.
         libobs: libobs can be reached with ctypes.
@@ -74,7 +74,7 @@ class Scenario:
     user_stops: bool = False
     ui_delay_s: float = 0.0
     ui_hang_s: float = 0.0
-    scenes_s: float = 0.0
+    look_s: float = 0.0
     event_first: bool = False
     window_visible: bool = True
     libobs: bool = True

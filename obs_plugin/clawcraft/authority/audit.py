@@ -1,7 +1,7 @@
 """The audit trail: what agents asked, who let it through, what it came to, and what the streamer did meanwhile.
 
-An entry is on disk before its action does anything: that of a sync action and of a question when ``asked`` returns,
-that of a job when it begins to run, since the job itself lies in the job table, and its agent waits for the 202. What
+An entry is on disk before its action does anything: that of a sync action and of a question when ``asked`` returns.
+That of a job comes while it runs, since the job lies in the job table, of which it is made up if OBS ends before. What
 the streamer decides comes on OBS's UI thread, and is only noted there: it is stored with the next row, or by ``tend``
 on the supervisor's thread.
 """

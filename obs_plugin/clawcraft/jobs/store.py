@@ -3,7 +3,8 @@
 
 Called from all HTTP workers and the stream worker. Jobs that have not ended, and some that ended lately, are in memory
 too: a poll finds them there without a lock, however long a commit takes. It sees a change once that is on disk, or at
-once where the disk refuses it; such a change is written with the next one that succeeds.
+once where the disk refuses it; such a change is written with the next one that succeeds. That a job runs is seen at
+once, and written with its next change: a stream must not wait for the disk, and a job cut off ends alike either way.
 """
 
 import contextlib
@@ -91,6 +92,8 @@ class JobStore:
         """The ENDED_IN_MEMORY jobs that ended last, oldest first."""
         self._whole: deque[str] = deque()
         self._unsaved: dict[str, Job] = {}
+        self._begun: dict[str, Job] = {}
+        """Jobs that run, until that is told."""
         self._changed = threading.Condition()
         self._woken = False
         self.answers = AnswerTable(self._database, clock, ttl_s)
@@ -144,6 +147,8 @@ class JobStore:
         the next page, None after the last. Raises InvalidRequest for an unknown status or a cursor not from here."""
         sql, values = listing(filters, cursor, self._oldest_kept_s())
         with self._database.reading() as connection:
+            if self._begun:
+                self._save([])  # a filter on the status looks at the disk
             rows = connection.execute(sql, (*values, limit + 1)).fetchall()
             jobs = [self._unsaved.get(row["id"]) or from_row(row) for row in rows[:limit]]
         return jobs, str(rows[limit - 1]["seq"]) if len(rows) > limit else None
@@ -216,8 +221,11 @@ class JobStore:
         return job
 
     def start(self, job_id: str) -> Job:
-        """queued → running."""
-        return self._move(job_id, JobStatus.RUNNING)
+        """queued → running; stored and told with the job's next change."""
+        with self._database.lock:
+            job = self.get(job_id).moved(JobStatus.RUNNING, now_s=self._clock.time())
+            self._begun[job_id] = self._unsaved[job_id] = self._active[job_id] = job
+        return job
 
     def finish(self, job_id: str, result: Mapping[str, Any]) -> Job:
         """running → done."""
@@ -248,6 +256,7 @@ class JobStore:
         """Store a running job's progress. Raises IllegalTransition if it does not run."""
         with self._database.lock:
             self._save([self.get(job_id).progressed(percent, message, now_s=self._clock.time())])
+        self._announce_begun(job_id)
 
     def seen_signature(self, signature: str, expires_at_s: float) -> bool:
         """Whether this request signature was shown before and has not expired; if not, it counts as seen until
@@ -312,7 +321,7 @@ class JobStore:
             if self._unsaved:
                 self._save([])
             self._database.close()
-            for jobs in (self._active, self._ended, self._unsaved):
+            for jobs in (self._active, self._ended, self._unsaved, self._begun):
                 jobs.clear()
 
     # --- inside ---------------------------------------------------------------------------------------------------
@@ -426,7 +435,13 @@ class JobStore:
     def _oldest_kept_s(self) -> float:
         return self._clock.time() - self._ttl_s()
 
+    def _announce_begun(self, job_id: str) -> None:
+        begun = self._begun.pop(job_id, None)
+        if begun is not None:
+            self._announce(begun)
+
     def _announce(self, job: Job) -> None:
+        self._announce_begun(job.id)
         told: dict[str, Any] = {"job_id": job.id, "status": str(job.status)}
         told |= {name: getattr(job, name) for name in _TOLD}
         told["holder"] = job.holder or None

@@ -57,7 +57,23 @@ class ObsAdapter:
 
     def snapshot(self) -> ObsSnapshot:
         scenes = tuple(self._obs.obs_frontend_get_scene_names() or ())
-        return ObsSnapshot(self.version(), self._current_scene(), scenes, self._stream())
+        return ObsSnapshot(self.version(), self._current_scene(), scenes, self.stream())
+
+    def stream(self) -> StreamSnapshot:
+        obs = self._obs
+        with self._output() as output:
+            if output is None:
+                return _NO_STREAM
+            return StreamSnapshot(
+                active=bool(obs.obs_output_active(output)),
+                reconnecting=bool(obs.obs_output_reconnecting(output)),
+                total_bytes=int(obs.obs_output_get_total_bytes(output)),
+                total_frames=int(obs.obs_output_get_total_frames(output)),
+                dropped_frames=int(obs.obs_output_get_frames_dropped(output)),
+                congestion=float(obs.obs_output_get_congestion(output)),
+                last_error=obs.obs_output_get_last_error(output) or None,
+                delay_s=int(obs.obs_output_get_delay(output)),
+            )
 
     def set_scene(self, name: str) -> bool:
         scenes = self._obs.obs_frontend_get_scenes() or []
@@ -90,22 +106,6 @@ class ObsAdapter:
             return str(self._obs.obs_source_get_name(scene))
         finally:
             self._obs.obs_source_release(scene)
-
-    def _stream(self) -> StreamSnapshot:
-        obs = self._obs
-        with self._output() as output:
-            if output is None:
-                return _NO_STREAM
-            return StreamSnapshot(
-                active=bool(obs.obs_output_active(output)),
-                reconnecting=bool(obs.obs_output_reconnecting(output)),
-                total_bytes=int(obs.obs_output_get_total_bytes(output)),
-                total_frames=int(obs.obs_output_get_total_frames(output)),
-                dropped_frames=int(obs.obs_output_get_frames_dropped(output)),
-                congestion=float(obs.obs_output_get_congestion(output)),
-                last_error=obs.obs_output_get_last_error(output) or None,
-                delay_s=int(obs.obs_output_get_delay(output)),
-            )
 
     @contextlib.contextmanager
     def _output(self) -> Iterator[Any]:

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from clawcraft.errors import Busy, ClawcraftError, Interrupted, ObsBusy, SceneNotFound, Stopping
 from clawcraft.obs.libobs import Window
-from clawcraft.obs.port import ObsPort, ObsSnapshot
+from clawcraft.obs.port import ObsPort, ObsSnapshot, StreamSnapshot
 from clawcraft.obs.stream_state import Owner, Phase, Start, StreamState
 from clawcraft.obs.ui_thread import UiThread
 
@@ -79,7 +79,7 @@ class Orders:
             now = self._obs.snapshot()
             if scene is not None:
                 _require_scene(scene, now)
-            order = self._check_start()
+            order = self._check_start(now.stream)
             if scene is not None:
                 self._show(scene, now)
             return replace(order, scene=scene or now.current_scene)
@@ -128,10 +128,10 @@ class Orders:
 
         return self._call(settle, timeout_s)
 
-    def settle_now(self, seen: ObsSnapshot | None = None) -> Window:
+    def settle_now(self, seen: StreamSnapshot | None = None) -> Window:
         """UI thread, inside a task."""
         window = self._obs.window()
-        self._state.settle((seen or self._obs.snapshot()).stream, window.level)
+        self._state.settle(seen or self._obs.stream(), window.level)
         for level in [level for level in self._known_boxes if level > window.level]:
             del self._known_boxes[level]
         return window
@@ -151,20 +151,20 @@ class Orders:
 
     def delay_s(self) -> int:
         """The stream delay of the start before."""
-        return self._on_ui(lambda: self._obs.snapshot().stream.delay_s, UI_TIMEOUT_S)
+        return self._on_ui(lambda: self._obs.stream().delay_s, UI_TIMEOUT_S)
 
     def last_error(self) -> str | None:
         """The streaming output's own word on its last failure; None where OBS does not answer."""
         try:
-            return self._ui.call(lambda: self._obs.snapshot().stream.last_error, UI_TIMEOUT_S)
+            return self._ui.call(lambda: self._obs.stream().last_error, UI_TIMEOUT_S)
         except ClawcraftError:
             return None
 
     # --- checks ---------------------------------------------------------------------------------------------------
 
-    def _check_start(self) -> Order:
+    def _check_start(self, seen: StreamSnapshot) -> Order:
         self._refuse_while_changing()
-        window = self.settle_now()
+        window = self.settle_now(seen)
         if self._state.closed:
             raise Stopping("OBS is closing, or the script reloads.")
         now = self._state.snapshot()
@@ -173,7 +173,7 @@ class Orders:
                 "OBS may be connecting: the service was not there when that could have begun.",
                 hint="Ask the streamer to press Start Streaming and Stop Streaming once in OBS, or to restart it.",
             )
-        if now.phase is Phase.STOPPING or (now.phase is Phase.ENDED and self._obs.snapshot().stream.active):
+        if now.phase is Phase.STOPPING or (now.phase is Phase.ENDED and seen.active):
             # After "stop" the output stays active for a moment, in which OBS ignores a start without a word.
             return Order(Found.STOPPING, now.number, now.owner)
         if now.phase is Phase.ENDED or now.is_silent:

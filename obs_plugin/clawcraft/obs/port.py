@@ -69,6 +69,10 @@ class ObsPort(Protocol):
         """UI thread."""
         ...
 
+    def stream(self) -> StreamSnapshot:
+        """UI thread. The snapshot's ``stream`` alone: while OBS encodes, every call counts."""
+        ...
+
     def set_scene(self, name: str) -> bool:
         """UI thread. Switch the program scene; False if there is no such scene."""
         ...

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from clawcraft.clock import Clock
 from clawcraft.errors import ClawcraftError
-from clawcraft.obs.port import ObsPort, ObsSnapshot
+from clawcraft.obs.port import ObsPort, ObsSnapshot, StreamSnapshot
 from clawcraft.obs.stream_state import Phase, StreamState
 from clawcraft.obs.ui_thread import UiThread
 
@@ -24,7 +24,7 @@ class StatusPage:
         ui: UiThread,
         clock: Clock,
         state: StreamState,
-        settle: Callable[[ObsSnapshot], object],
+        settle: Callable[[StreamSnapshot], object],
     ) -> None:
         self._obs = obs
         self._ui = ui
@@ -75,7 +75,7 @@ class StatusPage:
     def _ask(self) -> ObsSnapshot:
         """UI thread."""
         snapshot = self._obs.snapshot()
-        self._settle(snapshot)
+        self._settle(snapshot.stream)
         return snapshot
 
     def _stream(self, snapshot: ObsSnapshot | None) -> dict[str, Any]:

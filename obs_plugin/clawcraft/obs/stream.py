@@ -205,7 +205,6 @@ class StreamController:
         settings = self._settings()
         start = self._running = _Waiting()
         try:
-            progress(30, "starting the stream in OBS")
             found, attempts = self._attempts(start, scene or settings.default_scene or None, settings, progress, may)
         finally:
             self._running = None
@@ -281,6 +280,7 @@ class StreamController:
             return order.found
         try:
             if order.found is Found.ACTED:
+                progress(30, "OBS starts the stream")  # behind the order: it reaches the disk while OBS is at work
                 # Whether OBS started the output at all; if not, it says nothing more about this attempt.
                 now = self._orders.settle(deadline_s - self._clock.monotonic())
                 if now.number == order.number and now.is_silent:
