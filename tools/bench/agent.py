@@ -29,6 +29,13 @@ class Agent:
         assert isinstance(job_id, str)
         return job_id
 
+    def refused(self, action: str, args: dict[str, Any]) -> str:
+        """The code of the refusal."""
+        body = json.dumps({"agent_id": "bench", "action": action, "args": args})
+        code = self._exchange("POST", "/tools/execute", body, refused=True)["error"]["code"]
+        assert isinstance(code, str)
+        return code
+
     def ended(self, job_id: str) -> dict[str, Any]:
         """The job, once it is done."""
         deadline = time.monotonic() + 60
@@ -40,10 +47,10 @@ class Agent:
                 return job
         raise TimeoutError(job_id)
 
-    def _exchange(self, method: str, path: str, body: str | None) -> dict[str, Any]:
+    def _exchange(self, method: str, path: str, body: str | None, *, refused: bool = False) -> dict[str, Any]:
         self._connection.request(method, path, body, self._headers)
         answer = self._connection.getresponse()
         found = json.loads(answer.read())
         assert isinstance(found, dict)
-        assert found["ok"], found
+        assert found["ok"] is not refused, found
         return found

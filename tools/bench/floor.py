@@ -32,3 +32,8 @@ def script_unload() -> None:
         _server.trigger.pull_trigger(_server.close)
         _server.task_dispatcher.shutdown()
         _thread.join(2)
+
+
+if __name__ == "__main__":  # without an OBS, until it is ended
+    script_load(None)
+    threading.Event().wait()

@@ -1,0 +1,99 @@
+"""What the service costs the OBS it lives in: start, memory, processor time and frames, beside OBS without it."""
+
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from bench.agent import Agent
+from bench.obs_websocket import ObsWebsocket
+from tests.support.display import Display
+from tests.support.obs_home import ObsHome
+from tests.support.ports import free_port
+from tests.support.real_obs import RealObs
+from tests.support.show import Show
+from tests.support.tool_client import stored_token
+
+RATES: Final = (0, 100, 300, 1_000)
+"""Requests a second."""
+PATHS: Final = ("/status", "/health", "/tools/jobs?limit=20")
+SETTLE_S: Final = 5.0
+LOOK_EVERY_S: Final = 0.5
+
+Row = dict[str, float | str | None]
+
+
+def cost(seconds: float) -> list[Row]:
+    """OBS alone and with the service, idle; then one stream, with each of RATES for ``seconds``."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        ObsHome().write(folder / "home")
+        with Display(folder / "display") as display:
+            alone = RealObs(display, folder / "home")
+            rows = [{"what": "OBS alone, idle", "start_s": _timed_s(alone.start), **_idle(alone, seconds)}]
+            assert alone.quit() == 0
+    with tempfile.TemporaryDirectory() as name:
+        websocket_port = free_port()
+        with Show(Path(name), websocket_port=websocket_port) as show:
+            show.client.close()
+            assert show.obs.quit() == 0  # the first start makes files that later ones find
+            start_s = _timed_s(show.start)
+            rows.append({"what": "with the service, idle", "start_s": start_s, **_idle(show.obs, seconds)})
+            peer = ObsWebsocket(websocket_port)
+            show.client.run("twitch.start_stream", "cost-start")
+            rows += [_streaming(show, peer, rate, seconds) for rate in RATES]
+            show.client.run("twitch.stop_stream", "cost-stop")
+            peer.close()
+    return rows
+
+
+def _timed_s(work: Callable[[], object]) -> float:
+    began_s = time.monotonic()
+    work()
+    return round(time.monotonic() - began_s, 2)
+
+
+def _idle(obs: RealObs, seconds: float) -> Row:
+    time.sleep(SETTLE_S)
+    before_s = _processor_s(obs.pid)
+    time.sleep(seconds)
+    share = (_processor_s(obs.pid) - before_s) / seconds * 100
+    return {"processor_percent": round(share, 2), "memory_mb": round(obs.rss_bytes() / (1 << 20), 1)}
+
+
+def _streaming(show: Show, peer: ObsWebsocket, rate: int, seconds: float) -> Row:
+    """``frame_ms`` is OBS's own average of what rendering a frame takes."""
+    agent = Agent(show.port, stored_token(show.config))
+    time.sleep(SETTLE_S)
+    skipped_before = peer.request("GetStats")["responseData"]["renderSkippedFrames"]
+    before_s, frames = _processor_s(show.obs.pid), []
+    began_s = looked_s = time.monotonic()
+    answered = 0
+    while (now_s := time.monotonic()) - began_s < seconds:
+        if now_s - looked_s >= LOOK_EVERY_S:
+            looked_s = now_s
+            frames.append(peer.request("GetStats")["responseData"]["averageFrameRenderTime"])
+        elif answered < (now_s - began_s) * rate:
+            agent.get(PATHS[answered % len(PATHS)])
+            answered += 1
+        else:
+            time.sleep(0.001)
+    share = (_processor_s(show.obs.pid) - before_s) / seconds * 100
+    skipped = peer.request("GetStats")["responseData"]["renderSkippedFrames"] - skipped_before
+    agent.close()
+    return {
+        "what": f"streaming, {rate} requests/s",
+        "answered_per_s": round(answered / seconds),
+        "frame_ms": round(statistics.median(frames), 3),
+        "skipped_frames": skipped,
+        "processor_percent": round(share, 1),
+    }
+
+
+def _processor_s(pid: int) -> float:
+    """Seconds of processor time that the process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
