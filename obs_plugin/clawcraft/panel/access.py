@@ -26,7 +26,7 @@ from clawcraft.panel.handover import Handover, text_for_agent
 from clawcraft.panel.press_again import PressAgain
 from clawcraft.panel.status import escape
 from clawcraft.secrets import Secret, SecretStoreError, new_token
-from clawcraft.service import Service
+from clawcraft.service import Phase, Service
 
 _ASK: Final = "Make a new token"
 _SURE: Final = "Press again: the agent's present token will stop working"
@@ -115,7 +115,7 @@ class Access:
         assembly = self._service.assembly
         named = assembly is not None and bool(assembly.agents.all)
         rows = (
-            *self._handover.rows(_OWN_TOKEN if named else ""),
+            *self._handover.rows(_OWN_TOKEN if named else "", soon=self._service.view.phase is Phase.STARTING),
             Info("token_place", "Token", given or f"kept in {escape(self._service.secrets.path)}"),
             Copy(SHOWN_TOKEN, "Token to copy", token, visible=bool(token)),
             Button("token_show", "Hide the token" if token else "Show the token", self._toggle, visible=known),

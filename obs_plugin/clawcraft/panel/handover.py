@@ -19,6 +19,7 @@ _COPIED: Final = (
     "go live as you."
 )
 _BY_HAND: Final = "the clipboard cannot be reached. Click into the text, press Ctrl+A and Ctrl+C, and paste it."
+_SOON: Final = "The service is just starting: press once more."
 _ANY_AGENT: Final = "my-agent"
 
 
@@ -33,19 +34,22 @@ class Handover:
         self._told = ""
         self._by_hand = False
 
-    def rows(self, remark: str = "") -> Iterator[Row]:
-        """``remark`` stands behind the word that it was copied, which the next redraw takes away."""
+    def rows(self, remark: str = "", soon: bool = False) -> Iterator[Row]:
+        """``remark`` stands behind the word that it was copied, which the next redraw takes away. ``soon``: there is
+        nothing yet, and will be when OBS does not draw the panel."""
         text = self._text()
         self._by_hand = self._by_hand and bool(text)
         told, self._told = self._told, ""
-        yield Button(self._key, _HIDE if self._by_hand else COPY, self._press, visible=bool(text))
+        yield Button(self._key, _HIDE if self._by_hand else COPY, self._press, visible=bool(text) or soon)
         yield Info(f"{self._key}_told", "", " ".join(filter(None, (told, escape(remark)))) if told else "")
         shown = text if self._by_hand else ""
         yield Copy(shown_key(self._key), "For your agent", shown, visible=bool(shown), lines=True)
 
     def _press(self) -> None:
         text = self._text()
-        if self._by_hand or not text:
+        if not text:
+            self._told = _SOON
+        elif self._by_hand:
             self._by_hand = False
         elif self._ui.clipboard is not None and self._ui.clipboard.put(text):
             self._told = f"{dot(GREEN)}{escape(_COPIED)}"

@@ -1,0 +1,124 @@
+"""A streamer's first minutes without a terminal, in a real OBS that never saw the script: from the unpacked folder to a
+live stream, which an agent starts that has nothing but what "Copy for my agent" put on the clipboard.
+
+With CLAWCRAFT_ARTEFACTS=docs/images it makes the README's pictures of that way.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from release import SHIPPED
+from tests.support.display import Display
+from tests.support.handover import address, agent_of, bearer
+from tests.support.obs_home import ObsHome
+from tests.support.obs_panel import ScriptsWindow
+from tests.support.paths import ROOT, SCRIPT, data_folder
+from tests.support.ports import free_port
+from tests.support.real_obs import RealObs
+from tests.support.rtmp_server import RtmpServer
+from tests.support.waiting import wait_until
+from twitch_sim import TwitchSim
+from twitch_sim.world import CLIENT_ID
+
+pytestmark = pytest.mark.real_obs
+
+UNPACKED = "twitch-clawcraft"
+"""The folder of the release's zip."""
+
+
+@pytest.fixture
+def rtmp(tmp_path: Path) -> Iterator[RtmpServer]:
+    with RtmpServer(tmp_path / "rtmp") as server:
+        yield server
+
+
+@pytest.fixture
+def obs(display: Display, twitch: TwitchSim, rtmp: RtmpServer, tmp_path: Path) -> Iterator[RealObs]:
+    """One that is set up to stream, with what the release has unpacked in the user's home."""
+    home = tmp_path / "home"
+    ObsHome(server_url=rtmp.url()).write(home)
+    for name in SHIPPED:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copyfile
+        (home / UNPACKED).mkdir(exist_ok=True)
+        copy(ROOT / name, home / UNPACKED / name)
+    twitch_urls = {"TWITCH_API_BASE_URL": twitch.api_url, "TWITCH_AUTH_BASE_URL": twitch.auth_url}
+    with RealObs(display, home, {**twitch_urls, "PORT": str(free_port())}) as obs:
+        yield obs
+
+
+def test_from_an_unpacked_zip_to_live_without_a_terminal(
+    obs: RealObs, display: Display, twitch: TwitchSim, rtmp: RtmpServer, artefacts: Path
+) -> None:
+    window = ScriptsWindow(obs, artefacts)
+    clicks = 0
+    began_s = time.monotonic()
+
+    def picture(name: str, of: str = "", crop: str = "") -> None:
+        display.picture(of or window.window, artefacts / f"first-{name}.png", crop)
+
+    def go_to_the_folder(dialog: str) -> None:
+        display.activate(dialog)
+        display.xdotool("key", "alt+n", "type", "--delay", "20", f"~/{UNPACKED}/obs_plugin")
+        display.xdotool("key", "Return")
+        window.settle()
+        display.xdotool("type", "--delay", "20", SCRIPT.name)
+        window.settle()
+        picture("1-add", dialog)
+
+    window.open()
+    clicks += 2  # Tools, Scripts
+    window.add_script(SCRIPT.name, go_to_the_folder)
+    clicks += 3  # +, the file, Open
+    obs.process.wait_for_line(r"\] listening")
+    window.press("refresh")
+    picture("2-added")
+
+    window.vanished("port")  # the environment of this test sets it
+    window.type("client_id", CLIENT_ID)
+    window.press("connect")
+    wait_until(lambda: twitch.world.devices, "Twitch has given a code")
+    window.press("connect")  # Show the code
+    window.focus("connect")
+    window.settle()
+    picture("3-code")
+    clicks += 4  # Refresh, the field, Connect, Show
+    twitch.world.devices[-1].state = "granted"
+    clicks += 2  # the link, and Twitch's own button
+    window.appeared(["cancel"], before="bot_connect")
+
+    window.press("copy_for_agent")
+    clicks += 1
+    window.focus("copy_for_agent")
+    window.settle()
+    picture("4-copied")
+    text = display.clipboard()
+    agent = agent_of(text)
+    started = agent.run("twitch.start_stream", "first")
+    assert started["status"] == "done", started
+    wait_until(rtmp.publishers, "the server has a publisher")
+    took_s = time.monotonic() - began_s
+
+    window.press("refresh")
+    window.screenshot("live")
+    picture("5-live")
+    picture("6-live", obs.window())
+    assert rtmp.probe() == {"video": "h264", "audio": "aac"}
+    wait_until(lambda: agent.status()["twitch"]["state"] == "ok", "Twitch is connected")
+    assert agent.post("twitch.set_title", "title", title="Hello").status_code == 200
+    assert agent.run("twitch.stop_stream", "over")["status"] == "done"
+    agent.close()
+    (artefacts / "first-minutes.json").write_text(json.dumps({"clicks": clicks, "seconds": round(took_s, 1)}))
+    window.close()
+    assert obs.quit() == 0
+    assert obs.memory_leaks() == 0
+    assert obs.warnings() == []
+    assert address(text).startswith("http://127.0.0.1:")
+    config = obs.home / ".config" / "obs-studio"
+    secrets = data_folder(config) / "secrets.json"
+    held = [path for path in config.rglob("*") if path.is_file() and bearer(text).encode() in path.read_bytes()]
+    assert held == [secrets], "the token is where it belongs, and nowhere else"
