@@ -79,10 +79,9 @@ class Display:
         return str(wait_until(lambda: self.windows(title), f"window {title!r}", within_s)[0])
 
     def clipboard(self) -> str:
-        """What somebody would paste."""
+        """What somebody would paste; empty where nothing was copied."""
         command = ["xclip", "-out", "-selection", "clipboard"]
-        done = subprocess.run(command, env=self.env(), capture_output=True, text=True, timeout=HANG_S, check=True)
-        return done.stdout
+        return subprocess.run(command, env=self.env(), capture_output=True, text=True, timeout=HANG_S).stdout
 
     def picture(self, window: str, path: Path, crop: str = "") -> None:
         """The window as a small PNG; ``crop`` is the part to take, as ImageMagick says it (WIDTHxHEIGHT+LEFT+TOP)."""

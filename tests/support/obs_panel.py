@@ -168,12 +168,17 @@ class ScriptsWindow:
         if at:
             self.focus(at)
         else:
-            self._display.xdotool("mousemove", "--window", self.window, "900", "200", "click", "--repeat", "30", "4")
+            self.to_top()
         self.settle()
         self._shots += 1
         path = self._artefacts / f"{self._shots:02d}-{name}.png"
         path.write_bytes(self._picture("png"))
         return path
+
+    def to_top(self) -> None:
+        """Scroll the panel to its beginning."""
+        self._display.xdotool("mousemove", "--window", self.window, "900", "200", "click", "--repeat", "30", "4")
+        self.settle()
 
     def _picture(self, kind: str = "ppm") -> bytes:
         command = ["import", "-window", self.window, f"{kind}:-"]

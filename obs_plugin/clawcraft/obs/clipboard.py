@@ -6,6 +6,7 @@ length of a string. OBS's UI thread calls everything here: Qt's clipboard belong
 """
 
 import ctypes
+import sys
 from typing import Final
 
 from clawcraft.obs.libobs import QT, function
@@ -50,7 +51,8 @@ class Clipboard:
         self._make_string(empty, b"", 0)
         self._set_text(clipboard, string, _CLIPBOARD_MODE)
         self._assign_string(string, empty)  # a destructor has no name outside Qt: this gives the text's memory back
-        return bool(self._owns(clipboard))
+        # Qt says no to every question of ownership on macOS, where the pasteboard takes what it is given.
+        return sys.platform == "darwin" or bool(self._owns(clipboard))
 
 
 def find_clipboard() -> Clipboard | None:
