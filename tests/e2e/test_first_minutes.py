@@ -29,7 +29,7 @@ pytestmark = pytest.mark.real_obs
 
 UNPACKED = "twitch-clawcraft"
 """The folder of the release's zip."""
-DIALOG, PANEL, CONTROLS = "630x400+0+48", "600x700+640+0", "560x300+526+429"
+DIALOG, TWITCH, ACCESS, CONTROLS = "630x296+0+48", "600x432+640+134", "600x136+640+572", "560x300+526+429"
 """What is worth seeing of each window, for ImageMagick."""
 
 
@@ -60,6 +60,11 @@ def test_from_an_unpacked_zip_to_live_without_a_terminal(
     clicks = 0
     began_s = time.monotonic()
 
+    def press(button: str) -> None:
+        nonlocal clicks
+        clicks += 1
+        window.press(button)
+
     def picture(name: str, of: str, crop: str = "") -> None:
         display.picture(of, artefacts / f"first-{name}.png", crop)
 
@@ -79,23 +84,20 @@ def test_from_an_unpacked_zip_to_live_without_a_terminal(
     clicks += 6  # the + button; the home folder, two folders in it, the file; Open
     window.vanished("port")  # the environment of this test sets it
     obs.process.wait_for_line(r"\] listening")
-    window.press("refresh")
-    clicks += 1
-
+    press("refresh")
     window.type("client_id", CLIENT_ID)
     clicks += 1
-    insist(lambda: window.press("connect"), lambda: twitch.world.devices, "Twitch has given a code")
-    window.press("connect")  # it says Show the code now
-    clicks += 2
-    window.to_top()
-    picture("2-code", window.window, PANEL)
+    insist(lambda: press("connect"), lambda: twitch.world.devices, "Twitch has given a code")
+    press("connect")  # it says Show the code now
+    window.appeared(["cancel"], before="bot_connect")
+    window.focus("copy_for_agent")
+    window.settle()
+    picture("2-code", window.window, TWITCH)
     twitch.world.devices[-1].state = "granted"
     clicks += 2  # the link, and Twitch's own button
-    window.appeared(["cancel"], before="bot_connect")
 
-    insist(lambda: window.press("copy_for_agent"), display.clipboard, "there is a text to paste")
-    clicks += 1
-    picture("3-copied", window.window)
+    insist(lambda: press("copy_for_agent"), display.clipboard, "there is a text to paste")
+    picture("3-copied", window.window, ACCESS)
     text = display.clipboard()
     agent = agent_of(text)
     started = agent.run("twitch.start_stream", "first")
