@@ -11,8 +11,8 @@ from clawcraft.authority.approval import MAX_QUESTIONS
 from obs_mock.pictures import jpeg
 from obs_mock.stream import State
 from tests.mcp.conftest import Open
-from tests.service.test_audit import audit
 from tests.support.agents import add_agent
+from tests.support.audit_tool import audit
 from tests.support.mcp_client import LEGACY, MODERN
 from tests.support.paths import data_folder
 from tests.support.tool_client import ToolClient

@@ -9,6 +9,7 @@ import pytest
 
 from clawcraft.secrets import SecretStore
 from obs_mock import MockObs, Timings
+from obs_mock.scenarios import Scenario
 from tests.support.display import Display
 from tests.support.obs_desk import Desk
 from tests.support.obs_panel import ScriptsWindow
@@ -30,10 +31,10 @@ class Streamer:
         self.store = SecretStore(folder / "plugin_config" / "twitch-clawcraft")
         self._panel: dict[str, Any] = {}
 
-    def start(self, answers: bool = True, **settings: Any) -> Self:
+    def start(self, answers: bool = True, scenario: Scenario | str = "good", **settings: Any) -> Self:
         """Start OBS with these settings of the script, and open its panel."""
         settings = {"port": self.port, **settings}
-        self.obs = MockObs(SCRIPT, settings=settings, config_dir=self.folder, timings=Timings().scaled(0.05))
+        self.obs = MockObs(SCRIPT, scenario, settings=settings, config_dir=self.folder, timings=Timings().scaled(0.05))
         self.obs.start()
         self.open()
         if answers:

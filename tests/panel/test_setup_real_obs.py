@@ -68,6 +68,7 @@ def test_missing_packages_are_installed_at_a_click(
             "operator_dock",
             "connect",
             "bot_connect",
+            "copy_for_agent",
             "token_show",
             "token_new",
             "agent_name",

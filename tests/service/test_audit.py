@@ -1,34 +1,20 @@
 """The audit trail of the whole service in the fake OBS: everything an agent asked is in it, also after a flood."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import requests
 
 from obs_mock.scenarios import Timings
 from tests.service.conftest import Studio
+from tests.support.audit_tool import audit
 from tests.support.examples import EXAMPLES
-from tests.support.paths import TOOLS, data_folder
+from tests.support.paths import data_folder
 from tests.support.tool_client import stored_token
 from tests.support.waiting import HANG_S, wait_until
 from twitch_sim.server import TwitchSim
 
 REFUSALS = 300
-
-
-def audit(folder: Path, *arguments: str) -> list[dict[str, Any]]:
-    """What ``tools/audit.py`` prints, oldest first."""
-    done = subprocess.run(
-        [sys.executable, str(TOOLS / "audit.py"), "--data-dir", str(folder), "--format", "jsonl", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=HANG_S,
-    )
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()][::-1]
 
 
 def test_everything_an_agent_asked_in_a_whole_show_is_there_also_after_a_flood_of_refusals(

@@ -78,6 +78,17 @@ class Display:
         """The window's id, once it is visible."""
         return str(wait_until(lambda: self.windows(title), f"window {title!r}", within_s)[0])
 
+    def clipboard(self) -> str:
+        """What somebody would paste; empty where nothing was copied."""
+        command = ["xclip", "-out", "-selection", "clipboard"]
+        return subprocess.run(command, env=self.env(), capture_output=True, text=True, timeout=HANG_S).stdout
+
+    def picture(self, window: str, path: Path, crop: str = "") -> None:
+        """The window as a small PNG; ``crop`` is the part to take, as ImageMagick says it (WIDTHxHEIGHT+LEFT+TOP)."""
+        part = ["-crop", crop, "+repage"] if crop else []
+        command = ["import", "-window", window, *part, "-strip", "-colors", "128", str(path)]
+        subprocess.run(command, env=self.env(), capture_output=True, check=True, timeout=HANG_S)
+
     def click(self, window: str, right: int, bottom: int) -> None:
         """Left click at this distance from the window's right and bottom edge."""
         geometry = self.xdotool("getwindowgeometry", "--shell", window)

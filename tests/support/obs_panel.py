@@ -2,7 +2,7 @@
 
 import itertools
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from clawcraft.actions.catalogue import ACTIONS
@@ -17,6 +17,7 @@ PANEL = (
     *("refresh", "pause", "keep_paused"),
     *("operator_open", "operator_dock"),
     *("client_id", "connect", "bot_connect", "client_secret", "client_secret_show", "twitch_store", "channels"),
+    "copy_for_agent",
     *("token_show", "token_new", "own_token", "own_token_show", "signing", "signing_show", "access_store", "timestamp"),
     *("agent_name", "agent_add"),
     *map(policy_key, ACTIONS),
@@ -61,9 +62,10 @@ class ScriptsWindow:
         self._display.press(self.window, "Escape")
         wait_until(lambda: not self._display.windows("^Scripts$"), "the Scripts window closes")
 
-    def add_script(self, path: Path) -> None:
-        """The + button, and the path typed into the file dialog."""
+    def add_script(self, path: Path | str, look: Callable[[str], object] = lambda _dialog: None) -> None:
+        """The + button, and the path typed into the file dialog, at which ``look`` looks first."""
         dialog = self._open_dialog()
+        look(dialog)
         tries = itertools.count()
 
         def type_path() -> None:
@@ -166,12 +168,17 @@ class ScriptsWindow:
         if at:
             self.focus(at)
         else:
-            self._display.xdotool("mousemove", "--window", self.window, "900", "200", "click", "--repeat", "30", "4")
+            self.to_top()
         self.settle()
         self._shots += 1
         path = self._artefacts / f"{self._shots:02d}-{name}.png"
         path.write_bytes(self._picture("png"))
         return path
+
+    def to_top(self) -> None:
+        """Scroll the panel to its beginning."""
+        self._display.xdotool("mousemove", "--window", self.window, "900", "200", "click", "--repeat", "30", "4")
+        self.settle()
 
     def _picture(self, kind: str = "ppm") -> bytes:
         command = ["import", "-window", self.window, f"{kind}:-"]

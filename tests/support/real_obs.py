@@ -15,8 +15,8 @@ from tests.support.process import Process
 from tests.support.rtmp_server import NGINX_RTMP_MODULE
 from tests.support.waiting import insist, wait_until
 
-PROGRAMS = ("Xvfb", "openbox", "xdotool", "nginx", "ffprobe")
-PACKAGES = "obs-studio obs-plugins xvfb openbox xdotool libgl1-mesa-dri nginx libnginx-mod-rtmp ffmpeg"
+PROGRAMS = ("Xvfb", "openbox", "xdotool", "xclip", "nginx", "ffprobe")
+PACKAGES = "obs-studio obs-plugins xvfb openbox xdotool xclip libgl1-mesa-dri nginx libnginx-mod-rtmp ffmpeg"
 WINDOW = (1086, 729)
 """Its size in every OBS: that of 32 at its first start is larger than the screen."""
 STREAM_BUTTON = (99, 198)

@@ -16,6 +16,7 @@ from typing import Any, Self, TextIO
 
 from obs_mock import obspython
 from obs_mock.budget import UiBudget
+from obs_mock.clipboard import Clipboard
 from obs_mock.constants import EVENTS
 from obs_mock.data import Data, DataApi
 from obs_mock.frontend import Collections, Events, FrontendApi, OutputApi, Scenes
@@ -139,6 +140,7 @@ class MockObs:
             numbers=_numbers(version),
         )
         self.version = version
+        self.clipboard = Clipboard(self._ui, self.recorder, lambda: self.stream.scenario)
         self.scenario = scenario
         self._obspython = self._build_obspython()
         self._process = contextlib.ExitStack()
@@ -172,6 +174,7 @@ class MockObs:
             self._boxes,
             self.budget,
             Pictures(self._outputs, self._ledger, self.recorder, lambda: self.stream.scenario),
+            self.clipboard,
         )
         self._native = native
         self._started = True

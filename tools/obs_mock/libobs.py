@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from obs_mock.budget import UiBudget
+from obs_mock.clipboard import Clipboard
 from obs_mock.constants import OBS_TASK_UI
 from obs_mock.frontend import Events
 from obs_mock.loops import Loop
@@ -28,7 +29,9 @@ from obs_mock.system import config_path
 from obs_mock.violations import Recorder
 
 FUNCTION_POINTER = ctypes.CFUNCTYPE(None).__mro__[1]
-OBS_LIBRARY = re.compile(r"(^|[/\\])(lib)?(obs|obs-frontend-api|Qt6Core|Qt6Widgets)(\.\d+)?(\.(dll|dylib|so)[.\d]*)?$")
+OBS_LIBRARY = re.compile(
+    r"(^|[/\\])(lib)?(obs|obs-frontend-api|Qt6(Core|Gui|Widgets))(\.\d+)?(\.(dll|dylib|so)[.\d]*)?$"
+)
 # C++ names, as GCC and Clang make them and as MSVC does.
 QT_CURRENT_THREAD = ("_ZN7QThread13currentThreadEv", "?currentThread@QThread@@SAPEAV1@XZ")
 QT_LOOP_LEVEL = ("_ZNK7QThread9loopLevelEv", "?loopLevel@QThread@@QEBAHXZ")
@@ -64,8 +67,10 @@ class Native:
         boxes: Boxes,
         budget: UiBudget,
         pictures: Pictures,
+        clipboard: Clipboard,
     ) -> None:
         self._pictures = pictures
+        self._clipboard = clipboard
         self._events = events
         self._boxes = boxes
         self._budget = budget
@@ -91,6 +96,7 @@ class Native:
             "signal_handler_disconnect": self._signal_handler_disconnect,
             "calldata_get_data": self._calldata_get_data,
             **self._pictures.functions(),
+            **self._clipboard.functions(),
             **dict.fromkeys(QT_CURRENT_THREAD, lambda: 1),
             **dict.fromkeys(QT_LOOP_LEVEL, lambda _thread: self._ui.level),
             **dict.fromkeys(QT_MODAL_WIDGET, lambda: self._boxes.topmost),

@@ -1,6 +1,7 @@
 """How streaming goes in the fake OBS: what the server, the encoder, the user and the computer do."""
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 CONNECT_FAILED, INVALID_STREAM, DISCONNECTED = -2, -3, -5
 
@@ -50,6 +51,7 @@ class Scenario:
         event_first: the STARTED or STOPPED event overtakes the signal; both orders happen in OBS.
         window_visible: a failure opens a box that blocks until clicked.
         libobs: libobs can be reached with ctypes.
+        clipboard: "yes"; "refused" where the system keeps it from OBS; "unknown" where Qt has other names for it.
         picture_bytes: how much longer than an empty one a JPEG of the program is, 1280 wide at the quantizer 4.
         picture_error: why OBS gives no picture.
         picture_silent: nothing comes when a picture is wanted.
@@ -78,6 +80,7 @@ class Scenario:
     event_first: bool = False
     window_visible: bool = True
     libobs: bool = True
+    clipboard: Literal["yes", "refused", "unknown"] = "yes"
     picture_bytes: int = 0
     picture_error: str = ""
     picture_silent: bool = False

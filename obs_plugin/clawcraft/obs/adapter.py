@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from clawcraft.obs.clipboard import find_clipboard
 from clawcraft.obs.libobs import Libobs, LibobsMissing, Window, find_libobs
 from clawcraft.obs.port import ObsSnapshot, StreamSnapshot
 from clawcraft.obs.script_ui import Callback, ScriptUi
@@ -49,7 +50,7 @@ class ObsAdapter:
 
     def script_ui(self, settings: Any) -> ScriptUi:
         """In a hook: the script's ``settings``, as that hook got them, and its panel and hotkeys."""
-        return ScriptUi(self._obs, settings, self._linked, self.log)
+        return ScriptUi(self._obs, settings, self._linked, self.log, find_clipboard())
 
     def scene_collection(self) -> str:
         """The name of the one in use."""

@@ -23,17 +23,17 @@ OUTPUT_SIGNALS: Final = ("starting", "start", "stopping", "stop", "reconnect", "
 
 LIBOBS: Final = "libobs"
 _FRONTEND: Final = "OBS's frontend API"
-_QT: Final = "Qt"
+QT: Final = "Qt"
 _FILES: Final = {
     "linux": {
         LIBOBS: LIBOBS_FILES,
         _FRONTEND: FRONTEND_FILES,
-        _QT: ("libQt6Widgets.so.6", "libQt6Core.so.6", "libQt5Widgets.so.5", "libQt5Core.so.5"),
+        QT: tuple(f"libQt{n}{part}.so.{n}" for n in (6, 5) for part in ("Widgets", "Core", "Gui")),
     },
     "win32": {
         LIBOBS: ("obs.dll",),
         _FRONTEND: ("obs-frontend-api.dll",),
-        _QT: ("Qt6Widgets.dll", "Qt6Core.dll"),
+        QT: ("Qt6Widgets.dll", "Qt6Core.dll", "Qt6Gui.dll"),
     },
     "darwin": {
         LIBOBS: ("libobs.framework/libobs", "@rpath/libobs.framework/Versions/A/libobs", "libobs.0.dylib"),
@@ -42,7 +42,7 @@ _FILES: Final = {
             "@rpath/libobs-frontend-api.1.dylib",
             "libobs-frontend-api.1.dylib",
         ),
-        _QT: (),
+        QT: (),
     },
 }
 # The C++ names that GCC and Clang give these functions, and those of MSVC.
@@ -80,9 +80,9 @@ class Libobs:
         self._connect = function(LIBOBS, "signal_handler_connect", no, void_p, char_p, SIGNAL, void_p)
         self._disconnect = function(LIBOBS, "signal_handler_disconnect", no, void_p, char_p, SIGNAL, void_p)
         self._get_data = function(LIBOBS, "calldata_get_data", ctypes.c_bool, void_p, char_p, void_p, ctypes.c_size_t)
-        self._current_thread = function(_QT, _CURRENT_THREAD, void_p)
-        self._loop_level = function(_QT, _LOOP_LEVEL, ctypes.c_int, void_p)
-        self._modal_widget = function(_QT, _MODAL_WIDGET, void_p)
+        self._current_thread = function(QT, _CURRENT_THREAD, void_p)
+        self._loop_level = function(QT, _LOOP_LEVEL, ctypes.c_int, void_p)
+        self._modal_widget = function(QT, _MODAL_WIDGET, void_p)
 
     def queue_task(self, callback: Any, param: int) -> None:
         self._queue_task(OBS_TASK_UI, callback, param, False)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
+from clawcraft.obs.clipboard import Clipboard
+
 Callback = Callable[..., Any]
 
 
@@ -61,9 +63,10 @@ class Text(Row):
 
 @dataclass(frozen=True, slots=True)
 class Copy(Row):
-    """A text to select and copy. OBS does not save it unless somebody types in it."""
+    """A text to select and copy, of several ``lines`` or one. OBS does not save it unless somebody types in it."""
 
     text: str
+    lines: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +115,23 @@ class ScriptSettings:
 
 class ScriptUi:
     """Made by the adapter in a hook. ``linked`` makes of a callback what OBS may keep; ``log`` takes a line when one
-    fails: OBS would answer an exception with a window over the streamer's screen."""
+    fails: OBS would answer an exception with a window over the streamer's screen. ``clipboard`` is None where it cannot
+    be reached."""
 
-    def __init__(self, obs: Any, data: Any, linked: Callable[[Callback], Callback], log: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        obs: Any,
+        data: Any,
+        linked: Callable[[Callback], Callback],
+        log: Callable[[str], None],
+        clipboard: Clipboard | None,
+    ) -> None:
         self._obs = obs
         self._linked = linked
         self._log = log
         self._hotkeys: dict[str, int] = {}
         self.settings = ScriptSettings(obs, data)
+        self.clipboard = clipboard
 
     def add_hotkey(self, key: str, name: str, description: str, pressed: Callable[[], None]) -> None:
         """script_load. OBS calls ``pressed`` on its scripting thread, also while it is minimised, and forgets the
@@ -171,6 +183,8 @@ class ScriptUi:
                 obs.obs_properties_add_text(*at, obs.OBS_TEXT_INFO)
             case Text(secret=True):
                 obs.obs_properties_add_text(*at, obs.OBS_TEXT_PASSWORD)
+            case Copy(lines=True):
+                obs.obs_properties_add_text(*at, obs.OBS_TEXT_MULTILINE)
             case _:
                 obs.obs_properties_add_text(*at, obs.OBS_TEXT_DEFAULT)
 

@@ -1,4 +1,4 @@
-"""The secrets in the panel: the agent's token to show or replace, and secrets that are typed.
+"""The secrets in the panel: the agent's token to copy, show or replace, and secrets that are typed.
 
 A typed secret goes to the secret store when the streamer presses Store, never before: ``script_update`` comes at each
 keystroke, and half a secret must not count. Until then it is kept here in memory, since OBS may save, and so erase it
@@ -9,9 +9,10 @@ import functools
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from clawcraft.obs.script_ui import Box, Button, Copy, Info, Row, ScriptSettings
+from clawcraft.obs.script_ui import Box, Button, Copy, Info, Row, ScriptSettings, ScriptUi
 from clawcraft.panel.background import Background
 from clawcraft.panel.fields import (
+    HANDOVER,
     SECRETS,
     SHOWN_TOKEN,
     SIGNATURE,
@@ -21,13 +22,15 @@ from clawcraft.panel.fields import (
     environment_origin,
     rows_of,
 )
+from clawcraft.panel.handover import Handover, text_for_agent
 from clawcraft.panel.press_again import PressAgain
 from clawcraft.panel.status import escape
 from clawcraft.secrets import Secret, SecretStoreError, new_token
-from clawcraft.service import Service
+from clawcraft.service import Phase, Service
 
 _ASK: Final = "Make a new token"
 _SURE: Final = "Press again: the agent's present token will stop working"
+_OWN_TOKEN: Final = "It may do all that you allow any agent; the text of a named one is under Agents, when it is added."
 
 
 class TypedSecrets:
@@ -97,18 +100,22 @@ class TypedSecrets:
 class Access:
     """The box "Agent access"."""
 
-    def __init__(self, service: Service, secrets: TypedSecrets) -> None:
+    def __init__(self, service: Service, ui: ScriptUi, secrets: TypedSecrets) -> None:
         self._service = service
         self._secrets = secrets
         self._shown = False
         self._renewal = PressAgain()
+        self._handover = Handover(HANDOVER, ui, self._text, lambda: service.note("access copied"))
 
     def box(self) -> Box:
         settings, given = self._service.settings, environment_origin(TOKEN)
         known = settings is not None
         token = settings.service_token.reveal() if settings is not None and self._shown else ""
         asked = _SURE if self._renewal.asks_again() else _ASK
+        assembly = self._service.assembly
+        named = assembly is not None and bool(assembly.agents.all)
         rows = (
+            *self._handover.rows(_OWN_TOKEN if named else "", soon=self._service.view.phase is Phase.STARTING),
             Info("token_place", "Token", given or f"kept in {escape(self._service.secrets.path)}"),
             Copy(SHOWN_TOKEN, "Token to copy", token, visible=bool(token)),
             Button("token_show", "Hide the token" if token else "Show the token", self._toggle, visible=known),
@@ -117,6 +124,10 @@ class Access:
             *rows_of(TIMESTAMP, ""),
         )
         return Box("group_access", "Agent access", rows)
+
+    def _text(self) -> str:
+        settings = self._service.settings
+        return "" if settings is None else text_for_agent(settings, settings.service_token)
 
     def _toggle(self) -> None:
         self._shown = not self._shown

@@ -9,9 +9,10 @@ from typing import Final
 
 from clawcraft.authority.agent_file import AgentFileError, NamedAgent, check_name, hash_of
 from clawcraft.authority.agents import Agents
-from clawcraft.obs.script_ui import Box, Button, Choice, Copy, Info, ScriptSettings, Text
+from clawcraft.obs.script_ui import Box, Button, Choice, Copy, Info, ScriptUi, Text
 from clawcraft.panel.background import Background
-from clawcraft.panel.fields import SHOWN_AGENT_TOKEN
+from clawcraft.panel.fields import AGENT_HANDOVER, SHOWN_AGENT_TOKEN
+from clawcraft.panel.handover import Handover, text_for_agent
 from clawcraft.panel.press_again import PressAgain
 from clawcraft.panel.status import GREEN, GREY, RED, dot, escape
 from clawcraft.secrets import Secret, new_token
@@ -30,13 +31,17 @@ _SURE: Final = "Press again: its token ends, and what it has queued"
 class NamedAgents:
     """There once the service runs."""
 
-    def __init__(self, service: Service, settings: ScriptSettings, background: Background) -> None:
+    def __init__(self, service: Service, ui: ScriptUi, background: Background) -> None:
         self._service = service
-        self._settings = settings
+        self._settings = ui.settings
         self._background = background
         self._revocation = PressAgain()
         self._token: Secret | None = None
+        self._name = ""
         self._note = ""
+        self._handover = Handover(
+            AGENT_HANDOVER, ui, self._text, lambda: service.note("access copied", agent=self._name)
+        )
 
     def box(self) -> Box:
         assembly = self._service.assembly
@@ -52,6 +57,7 @@ class NamedAgents:
             Text(NAME, "A new agent's name", help=_NAME_HELP),
             Button("agent_add", "Add an agent", self._add),
             Info("agents_note", "", escape(self._note)),
+            *self._handover.rows(),
             Copy(SHOWN_AGENT_TOKEN, "Its token, shown only now", token, visible=bool(token)),
             Button("agent_hide", "I have copied the token: hide it", self._hide, visible=bool(token)),
             Choice(CHOSEN, "An agent", choices, visible=bool(agents)),
@@ -67,9 +73,14 @@ class NamedAgents:
             self._note = str(error)
             return
         token = self._token = new_token()
+        self._name = name
         self._settings.erase(NAME)
         agent = NamedAgent(name, hash_of(token), created_at=time.time())
         self._change(lambda: self._service.agents.add(agent), f"{name} is added; Refresh shows it in the list")
+
+    def _text(self) -> str:
+        settings, token = self._service.settings, self._token
+        return "" if settings is None or token is None else text_for_agent(settings, token, self._name)
 
     def _hide(self) -> None:
         self._token = None

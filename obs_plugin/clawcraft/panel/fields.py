@@ -12,6 +12,7 @@ from typing import Any, Final
 from clawcraft.actions.catalogue import ACTIONS, Action
 from clawcraft.heard import KINDS, Kind
 from clawcraft.obs.script_ui import Info, Number, Row, ScriptSettings, Switch, Text
+from clawcraft.panel.handover import shown_key
 from clawcraft.panel.status import AMBER, coloured, escape
 from clawcraft.settings import SECRET_NAMES, SETTINGS, Setting, Whole
 
@@ -126,9 +127,11 @@ IN_COLLECTION: Final = tuple(field for field in FIELDS if not (field.setting.sec
 """What the scene collection says of these counts."""
 SHOWN_TOKEN: Final = "shown_token"
 SHOWN_AGENT_TOKEN: Final = "shown_agent_token"
+HANDOVER: Final = "copy_for_agent"
+AGENT_HANDOVER: Final = "copy_for_new_agent"
 KEEP_PAUSED: Final = "keep_paused"
 NEVER_SAVED: Final = (
-    *(SHOWN_TOKEN, SHOWN_AGENT_TOKEN),
+    *(SHOWN_TOKEN, SHOWN_AGENT_TOKEN, shown_key(HANDOVER), shown_key(AGENT_HANDOVER)),
     *(name.lower() for name in SECRET_NAMES),
     *map(policy_key, ACTIONS),
 )

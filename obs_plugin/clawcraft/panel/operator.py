@@ -10,6 +10,7 @@ from typing import Final
 from clawcraft.obs.script_ui import Box, Button, Choice, Info, ScriptSettings
 from clawcraft.operator.pages import PairedPage
 from clawcraft.panel.background import Background
+from clawcraft.panel.handover import service_url
 from clawcraft.panel.press_again import PressAgain
 from clawcraft.panel.status import AMBER, GREEN, GREY, coloured, dot, escape
 from clawcraft.secrets import SecretStoreError
@@ -52,12 +53,8 @@ class OperatorPages:
 
     @property
     def _url(self) -> str:
-        """By the address that OBS itself can call, whatever the service is bound to."""
         settings = self._service.settings
-        if settings is None or self._service.assembly is None:
-            return ""
-        host = "127.0.0.1" if settings.bind in ("0.0.0.0", "127.0.0.1") else settings.bind
-        return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}/operator"
+        return "" if settings is None or self._service.assembly is None else f"{service_url(settings)}/operator"
 
     def _open(self) -> None:
         self._service.page_access.pairing.open()

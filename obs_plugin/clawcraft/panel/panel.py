@@ -51,8 +51,8 @@ class Panel:
         self._packages = Packages(service, self._background)
         self._collections = OtherCollections(service, self._background)
         self._twitch = TwitchConnection(service, ui.settings, self._secrets, self._background)
-        self._access = Access(service, self._secrets)
-        self._agents = NamedAgents(service, ui.settings, self._background)
+        self._access = Access(service, ui, self._secrets)
+        self._agents = NamedAgents(service, ui, self._background)
         self._operator = OperatorPages(service, ui.settings, self._background)
         service.page_access.keep_paused = self._keep_paused
         ui.add_hotkey(*_PAUSE_KEY, self._toggle_pause)

@@ -72,7 +72,7 @@ def service_line(view: View) -> str:
         listening = f"{dot(AMBER if problems else GREEN)}listening on {escape(view.url)}"
         return f"{listening}<br>{problems}" if problems else listening
     if view.phase is Phase.STARTING:
-        return f"{dot(AMBER)}starting"
+        return f"{dot(AMBER)}starting; press Refresh"
     return f"{dot(RED)}{escape(view.phase)}" + (f"<br>{problems}" if problems else "")
 
 

@@ -10,7 +10,7 @@ from clawcraft.panel.background import Background
 from clawcraft.panel.fields import CHANNELS, CLIENT_ID, CLIENT_SECRET, environment_origin, rows_of
 from clawcraft.panel.status import bot_line, escape, login_line
 from clawcraft.secrets import SecretStoreError
-from clawcraft.service import Service
+from clawcraft.service import Phase, Service
 
 if TYPE_CHECKING:
     from clawcraft.twitch.client import Twitch
@@ -63,7 +63,9 @@ class Account:
         told = self.told(login) if connected or state != "done" else ""
         yield Info(f"{self.prefix}_login", "", escape(self._note) if self._note else told)
         label = self._connect_label(state, connected=connected)
-        yield Button(f"{self.prefix}_connect", label, self._connect, visible=bool(status))
+        # OBS draws a script that was just added before the service is up, and not again by itself.
+        visible = bool(status) or self._service.view.phase is Phase.STARTING
+        yield Button(f"{self.prefix}_connect", label, self._connect, visible=visible)
         under_way = state in _UNDER_WAY
         yield Button(f"{self.prefix}_cancel", "Cancel the login", self._cancel, visible=under_way)
         yield Button(
@@ -92,6 +94,7 @@ class Account:
     def _connect(self) -> None:
         twitch, settings = self._twitch, self._service.settings
         if twitch is None or settings is None:
+            self._note = "The service is just starting: press Connect once more."
             return
         typed = self._settings.text(CLIENT_ID.key).strip()
         if environment_origin(CLIENT_ID) or typed == settings.twitch_client_id:
