@@ -11,6 +11,9 @@ from typing import Any, Final
 
 from clawcraft import VERSION, checks
 from clawcraft.actions.handlers import Handlers
+from clawcraft.alerts.alert import EndedJob
+from clawcraft.alerts.alerts import Alerts
+from clawcraft.alerts.webhook import Webhook
 from clawcraft.authority.agent_file import AgentFile
 from clawcraft.authority.agent_starts import AgentStarts
 from clawcraft.authority.agents import Agents
@@ -92,6 +95,15 @@ class Assembly:
                 version=VERSION,
                 on_heard=self.metrics.event_heard,
                 policies=lambda: self.policies.all(),
+            )
+            self.alerts = Alerts(
+                self._settings_in_force,
+                self._watched,
+                Webhook(clock, f"{SERVICE}/{VERSION}"),
+                clock,
+                self.log,
+                self.metrics.alert,
+                VERSION,
             )
             self.agents = Agents(agents, clock, self.log)
             self._known_secrets = KnownSecrets(self._settings_in_force, secrets, self.agents.holds_token)
@@ -189,6 +201,7 @@ class Assembly:
                 self._server = server
                 self.log.event("listening", message=self.url)
         self.twitch.hearing.apply()
+        self.alerts.apply()
         self.tend()
         return self.url
 
@@ -210,6 +223,7 @@ class Assembly:
                 self._server = None
                 if left:
                     self.log.event("threads_left", message=", ".join(left))
+        self.alerts.stop()
         self.log.event("stopped")
         self._parts.close()
 
@@ -220,6 +234,7 @@ class Assembly:
         self.dispatcher.stop()
         self.approvals.begin_stop()
         self.worker.begin_stop()
+        self.alerts.begin_stop()
         self.jobs.wake_all()
         self.twitch.hearing.memory.close()
         self._changes.close()
@@ -245,6 +260,7 @@ class Assembly:
             "approvals_pending": len(self.approvals.questions()),
             "guard_rails": self.rails.status() | self.longest_stream.status(),
             "storage": {"ok": not self.trouble, "problem": self.trouble or None},
+            "alerts": self.alerts.status(),
         }
 
     @property
@@ -301,6 +317,11 @@ class Assembly:
     def _checks(self, status: Mapping[str, Any]) -> list[dict[str, str]]:
         return checks.run(status, self._settings, self.policies.all())
 
+    def _watched(self) -> list[dict[str, str]]:
+        """What the alerts look at. The alerts' thread."""
+        found = self._checks(self.status())
+        return [*found, checks.dropped().to_json()] if self._stream.dropped() else found
+
     def _pause_switched(self, paused: bool) -> None:
         if paused:
             self._forbid()
@@ -333,3 +354,4 @@ class Assembly:
         if job.status.ended and job.finished_at is not None:
             outcome = "ok" if job.error is None else str(job.error["code"])
             self.metrics.job_ended(action=job.action, outcome=outcome, duration_s=job.finished_at - job.created_at)
+            self.alerts.job_ended(EndedJob(job.id, job.action, job.agent_id, job.error))

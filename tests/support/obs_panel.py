@@ -25,6 +25,7 @@ PANEL = (
     *(hear_key(kind) for kind in KINDS),
     *("scene", "start_timeout", "retries"),
     *("port", "bind", "clients"),
+    *("webhook", "webhook_show", "alerts_store"),
 )
 
 

@@ -55,6 +55,7 @@ class Metrics:
         )
         self._rate_limited = counter("clawcraft_rate_limited", "Requests refused for their rate.", ("action",))
         self._auth_failures = counter("clawcraft_auth_failures", "Requests that failed to authenticate.", ("code",))
+        self._alerts = counter("clawcraft_alerts", "Alerts to the webhook, by what became of them.", ("outcome",))
         self._events = counter("clawcraft_events", "Events heard of the channel.", ("type",))
         self._stream = gauge("clawcraft_stream_state", "1 for the state the stream is in.", ("state",))
         gauge("clawcraft_build_info", "Always 1; the label tells the version.", ("version",)).labels(version).set(1)
@@ -93,6 +94,10 @@ class Metrics:
     def event_heard(self, kind: str) -> None:
         """``kind``: an entry's type, of which there are few."""
         self._events.labels(kind).inc()
+
+    def alert(self, outcome: str) -> None:
+        """``outcome``: sent, given_up (after its tries) or dropped (too many waited)."""
+        self._alerts.labels(outcome).inc()
 
     def watch_hearing(self, connected: Callable[[], bool]) -> None:
         """Ask whether EventSub is connected, at each scrape."""
