@@ -171,6 +171,7 @@ class Assembly:
             self.metrics.watch_workers(self._busy_workers, lambda: self._slots.in_use)
             self.metrics.watch_hearing(lambda: self.twitch.hearing.connected)
             self.metrics.watch_drop(stream.dropped)
+            self.metrics.watch_alerts(lambda: int(self.alerts.status()["waiting"]))
             self.metrics.watch_storage(lambda: self.trouble)
             self.metrics.watch_stream(lambda: str(stream.status()["stream"]["state"]))
             self.metrics.watch_twitch(self._twitch_troubles, lambda: self.twitch.token_expires_in_s)

@@ -120,6 +120,10 @@ class Metrics:
         """Ask whether the last stream ended by itself, at each scrape."""
         self._watch("clawcraft_stream_dropped", "1 after a stream ended by itself, until the next start.", dropped)
 
+    def watch_alerts(self, waiting: Callable[[], int]) -> None:
+        """Ask for the alerts that wait to be sent, at each scrape."""
+        self._watch("clawcraft_alerts_pending", "Alerts that wait to be sent.", waiting)
+
     def watch_storage(self, trouble: Callable[[], str]) -> None:
         """Ask what the disk refuses, at each scrape."""
         self._watch("clawcraft_storage_trouble", "1 while the disk refuses what is written.", lambda: bool(trouble()))
