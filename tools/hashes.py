@@ -31,7 +31,7 @@ FILES: Final = (
 )
 PYTHONS: Final = ("3.11", "3.12", "3.13", "3.14")
 """Those that an OBS may embed, and that run the tools."""
-PIN: Final = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[\w.]+)(?P<marker> *;[^\\]*)?")
+PIN: Final = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[\w.!]+)(?P<marker> *;[^\\]*)?")
 _PLATFORMS: Final = re.compile(r"any|win_(amd64|arm64)|macosx_\w+|(many|musl)linux\w+_(x86_64|aarch64)")
 _JSON: Final = "application/vnd.pypi.simple.v1+json"
 _TIMEOUT_S: Final = 60.0

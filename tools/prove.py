@@ -2,9 +2,11 @@
 """Proves what the README promises.
 
     python3 tools/prove.py model [--quick]   who may put the stream on air: every order of events, in SPIN
+    python3 tools/prove.py soak [--minutes 30] [--fake] [--report DIR]   whether anything grows in one OBS under load
 
 ``model`` needs spin and a C compiler (Debian: apt-get install spin gcc). It looks at every state of
-tools/model/authority.pml, then puts each old fault back and wants it to be found.
+tools/model/authority.pml, then puts each old fault back and wants it to be found. ``soak`` needs Linux, and what the
+tests in a real OBS need (or ``--fake``).
 """
 
 from __future__ import annotations
@@ -18,6 +20,10 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Final
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import _venv
 
 MODEL: Final = Path(__file__).resolve().parent / "model" / "authority.pml"
 DEPTH: Final = 1_000_000
@@ -45,12 +51,31 @@ def main() -> int:
     parts = parser.add_subparsers(dest="part", required=True)
     model = parts.add_parser("model", help="every order of events, in SPIN")
     model.add_argument("--quick", action="store_true", help="one start of the agent's instead of two")
+    soak = parts.add_parser("soak", help="one OBS under steady load: memory, threads, handles, database")
+    soak.add_argument("--minutes", type=float, default=30.0, help="how long, at least 2")
+    soak.add_argument("--rate", type=int, default=200, help="requests a second")
+    soak.add_argument("--fake", action="store_true", help="in the fake OBS")
+    soak.add_argument("--report", type=Path, help="a folder for the table and the plot")
     options = parser.parse_args()
+    if options.part == "soak":
+        return prove_soak(options)
     missing = [name for name in ("spin", "gcc") if shutil.which(name) is None]
     if missing:
         print(f"error: not installed: {', '.join(missing)}; apt-get install spin gcc", file=sys.stderr)
         return 2
     return prove_model(QUICK if options.quick else WHOLE)
+
+
+def prove_soak(options: argparse.Namespace) -> int:
+    """0 if nothing failed and nothing grows."""
+    _venv.enter("requirements-dev.txt")
+    from proving.soak.soak import run
+    from tests.support.real_obs import obs_missing
+
+    if not options.fake and (reason := obs_missing()):
+        print(f"error: {reason}", file=sys.stderr)
+        return 2
+    return run(options.minutes, options.rate, fake=options.fake, report=options.report)
 
 
 def prove_model(bounds: dict[str, int]) -> int:

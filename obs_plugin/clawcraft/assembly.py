@@ -11,6 +11,9 @@ from typing import Any, Final
 
 from clawcraft import VERSION, checks
 from clawcraft.actions.handlers import Handlers
+from clawcraft.alerts.alert import EndedJob
+from clawcraft.alerts.alerts import Alerts
+from clawcraft.alerts.webhook import Webhook
 from clawcraft.authority.agent_file import AgentFile
 from clawcraft.authority.agent_starts import AgentStarts
 from clawcraft.authority.agents import Agents
@@ -93,6 +96,15 @@ class Assembly:
                 on_heard=self.metrics.event_heard,
                 policies=lambda: self.policies.all(),
             )
+            self.alerts = Alerts(
+                self._settings_in_force,
+                self._watched,
+                Webhook(clock, f"{SERVICE}/{VERSION}"),
+                clock,
+                self.log,
+                self.metrics.alert,
+                VERSION,
+            )
             self.agents = Agents(agents, clock, self.log)
             self._known_secrets = KnownSecrets(self._settings_in_force, secrets, self.agents.holds_token)
             self._refusals = RefusalCounts(clock)
@@ -159,6 +171,7 @@ class Assembly:
             self.metrics.watch_workers(self._busy_workers, lambda: self._slots.in_use)
             self.metrics.watch_hearing(lambda: self.twitch.hearing.connected)
             self.metrics.watch_drop(stream.dropped)
+            self.metrics.watch_alerts(lambda: int(self.alerts.status()["waiting"]))
             self.metrics.watch_storage(lambda: self.trouble)
             self.metrics.watch_stream(lambda: str(stream.status()["stream"]["state"]))
             self.metrics.watch_twitch(self._twitch_troubles, lambda: self.twitch.token_expires_in_s)
@@ -189,6 +202,7 @@ class Assembly:
                 self._server = server
                 self.log.event("listening", message=self.url)
         self.twitch.hearing.apply()
+        self.alerts.apply()
         self.tend()
         return self.url
 
@@ -210,6 +224,7 @@ class Assembly:
                 self._server = None
                 if left:
                     self.log.event("threads_left", message=", ".join(left))
+        self.alerts.stop()
         self.log.event("stopped")
         self._parts.close()
 
@@ -220,6 +235,7 @@ class Assembly:
         self.dispatcher.stop()
         self.approvals.begin_stop()
         self.worker.begin_stop()
+        self.alerts.begin_stop()
         self.jobs.wake_all()
         self.twitch.hearing.memory.close()
         self._changes.close()
@@ -245,6 +261,7 @@ class Assembly:
             "approvals_pending": len(self.approvals.questions()),
             "guard_rails": self.rails.status() | self.longest_stream.status(),
             "storage": {"ok": not self.trouble, "problem": self.trouble or None},
+            "alerts": self.alerts.status(),
         }
 
     @property
@@ -301,6 +318,11 @@ class Assembly:
     def _checks(self, status: Mapping[str, Any]) -> list[dict[str, str]]:
         return checks.run(status, self._settings, self.policies.all())
 
+    def _watched(self) -> list[dict[str, str]]:
+        """What the alerts look at. The alerts' thread."""
+        found = self._checks(self.status())
+        return [*found, checks.dropped().to_json()] if self._stream.dropped() else found
+
     def _pause_switched(self, paused: bool) -> None:
         if paused:
             self._forbid()
@@ -333,3 +355,4 @@ class Assembly:
         if job.status.ended and job.finished_at is not None:
             outcome = "ok" if job.error is None else str(job.error["code"])
             self.metrics.job_ended(action=job.action, outcome=outcome, duration_s=job.finished_at - job.created_at)
+            self.alerts.job_ended(EndedJob(job.id, job.action, job.agent_id, job.error))

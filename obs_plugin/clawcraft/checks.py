@@ -60,6 +60,7 @@ def run(status: Mapping[str, Any], settings: Settings, policies: Mapping[str, Po
         *_bot(status["twitch"].get("bot", {})),
         *_hearing(status.get("events", {})),
         *_storage(status.get("storage", {})),
+        *_alerts(status.get("alerts", {})),
     ]
     return [check.to_json() for check in checks]
 
@@ -120,6 +121,22 @@ def _guard_rails(rails: Mapping[str, Any]) -> Iterator[Check]:
 def _storage(storage: Mapping[str, Any]) -> Iterator[Check]:
     if problem := storage.get("problem"):
         yield failed("storage", problem, "Free disk space: no job can be accepted; the service goes on by itself then.")
+
+
+def dropped() -> Check:
+    """After a stream that ended by itself, until the next one."""
+    fix = "Look at the connection to the streaming server, then start the stream again."
+    return failed("stream_dropped", "OBS lost the streaming server and gave up", fix)
+
+
+def _alerts(alerts: Mapping[str, Any]) -> Iterator[Check]:
+    if not alerts.get("configured"):
+        return
+    if problem := alerts["problem"]:
+        fix = "Check the webhook's address (panel, Alerts, or TOOL_ALERT_WEBHOOK_URL), then send a test from the panel."
+        yield warning("alerts", f"the webhook for alerts did not take the last one: {problem}", fix)
+    else:
+        yield ok("alerts", f"what goes wrong is told to a webhook ({alerts['format']})")
 
 
 def _hearing(events: Mapping[str, Any]) -> Iterator[Check]:

@@ -178,13 +178,51 @@ def _safe_url(url: str, plain: str, example: str) -> str:
         raise ValueError(f"must be a plain URL such as {example}")
     if parts.scheme == f"{plain}s":
         return value
-    try:
-        loopback = parts.hostname == "localhost" or ipaddress.ip_address(parts.hostname).is_loopback
-    except ValueError:
-        loopback = False
-    if parts.scheme != plain or not loopback:
+    if parts.scheme != plain or not _is_this_machine(parts.hostname):
         raise ValueError(f"must use {plain}s (plain {plain} only for a server on this machine)")
     return value
+
+
+def _is_this_machine(host: str | None) -> bool:
+    try:
+        return host is not None and (host == "localhost" or ipaddress.ip_address(host).is_loopback)
+    except ValueError:
+        return False
+
+
+def require_webhook_url(url: str) -> str:
+    """``url`` itself. Raises ValueError unless it is HTTPS, or HTTP to this machine; never with ``url`` in the text."""
+    value = url.strip()
+    try:
+        parts = urlsplit(value)
+        fits = bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc and not parts.fragment
+    except ValueError:
+        fits = False
+    if not fits or re.search(r"[\x00-\x20\x7f\\]", value):
+        raise ValueError("must be an address such as https://discord.com/api/webhooks/…")
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_this_machine(parts.hostname)):
+        raise ValueError("must use https (plain http only for a receiver on this machine)")
+    return value
+
+
+def _webhook_url(text: str) -> Secret:
+    return Secret(require_webhook_url(text))
+
+
+class AlertFormat(StrEnum):
+    """What the webhook's receiver understands."""
+
+    AUTO = "auto"
+    DISCORD = "discord"
+    SLACK = "slack"
+    JSON = "json"
+
+
+def _alert_format(text: str) -> AlertFormat:
+    try:
+        return AlertFormat(text.strip().lower())
+    except ValueError:
+        raise ValueError(f"must be one of {', '.join(AlertFormat)}") from None
 
 
 def _events(text: str) -> tuple[str, ...]:
@@ -344,6 +382,19 @@ class Settings:
         "Time between the streamer's yes and the start, in which a pause or a no still ends it.",
         unit="ms",
     ).field()
+    alert_webhook_url: Secret | None = Setting(
+        "TOOL_ALERT_WEBHOOK_URL",
+        None,
+        _webhook_url,
+        "A webhook of Discord, of Slack, or one that takes JSON, which is told what goes wrong in a show.",
+        secret=True,
+    ).field()
+    alert_format: AlertFormat = Setting(
+        "TOOL_ALERT_FORMAT",
+        "auto",
+        _alert_format,
+        "What that webhook understands: discord, slack, json, or auto (by its host).",
+    ).field()
     job_ttl_s: float = Setting(
         "TOOL_JOB_TTL_MS", 7 * _DAY_MS, Whole(60_000, 365 * _DAY_MS), "How long ended jobs are kept.", unit="ms"
     ).field()
@@ -475,6 +526,16 @@ class Settings:
         per_min = self.own_rate_limits.get(action.name, min(self.rate_limit_per_min, most))
         burst = action.limit.burst if action.limit else per_min
         return Limit(per_min, max(1, min(int(per_min), int(burst))))
+
+
+def alert_format_of(settings: Settings) -> AlertFormat:
+    """What the webhook of ``settings`` understands, never auto."""
+    if settings.alert_format is not AlertFormat.AUTO or settings.alert_webhook_url is None:
+        return AlertFormat.JSON if settings.alert_format is AlertFormat.AUTO else settings.alert_format
+    host = f".{urlsplit(settings.alert_webhook_url.reveal()).hostname}"
+    if host.endswith((".discord.com", ".discordapp.com")):
+        return AlertFormat.DISCORD
+    return AlertFormat.SLACK if host.endswith((".slack.com", ".slack-gov.com")) else AlertFormat.JSON
 
 
 def _rows() -> tuple[Setting, ...]:

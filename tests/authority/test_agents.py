@@ -55,7 +55,7 @@ def test_what_is_kept_of_an_agent_is_what_was_said(tmp_path: Path) -> None:
         "a:b", "0" * 64, 1_780_000_000.0, 1_790_000_000.5, frozenset({TITLE}), {TITLE: Policy.ASK}, {TITLE: 3}
     )
     AgentFile(tmp_path).add(agent)
-    assert AgentFile(tmp_path).read() == {"a:b": agent}
+    assert AgentFile(tmp_path).read().agents == {"a:b": agent}
 
 
 def test_an_agent_counts_at_once_whoever_made_renewed_or_revoked_it(tmp_path: Path, agents: Agents) -> None:
@@ -106,6 +106,9 @@ def spoiled(**changes: Any) -> str:
         spoiled(policy={TITLE: "perhaps"}),
         spoiled(limits={TITLE: 0}),
         spoiled(only=7),
+        spoiled(former=[{"token_sha256": "short", "until": "2026-12-31"}]),
+        spoiled(former=[{"token_sha256": "0" * 64}]),
+        '{"agents": [], "service": [{}]}',
     ],
 )
 def test_a_file_that_is_not_understood_lets_no_agent_in_and_is_told_once(
@@ -170,6 +173,88 @@ def test_after_its_end_a_token_is_over_and_says_so(tmp_path: Path, agents: Agent
     with pytest.raises(ActionDisabled):
         agents.policy(Policy.ALLOW, TITLE, "producer")
     assert [agent.name for agent in agents.all] == ["producer"]  # to be renewed
+
+
+# --- another token, with an overlap -----------------------------------------------------------------------------------
+
+
+def test_an_old_token_is_good_until_the_overlap_ends_and_then_says_so(
+    tmp_path: Path, agents: Agents, clock: ManualClock
+) -> None:
+    first, second = add_agent(tmp_path, "producer"), new_token()
+    until_s = clock.now_s + 3600
+    AgentFile(tmp_path).rotate("producer", second, until_s, clock.now_s)
+    assert holder_of(agents, first) == holder_of(agents, second) == "producer"
+    clock.advance(3599)
+    assert holder_of(agents, first) == "producer"
+    clock.advance(1)
+    with pytest.raises(Unauthorized, match=f"replaced.*{rfc3339(until_s)}"):
+        holder_of(agents, first)
+    assert holder_of(agents, second) == "producer"
+    again = agents_of(tmp_path, clock, RecordedEvents())  # another life of the service
+    with pytest.raises(Unauthorized, match="replaced"):
+        holder_of(again, first)
+
+
+def test_revoking_or_renewing_ends_every_token_at_once(tmp_path: Path, agents: Agents, clock: ManualClock) -> None:
+    file = AgentFile(tmp_path)
+    tokens = [add_agent(tmp_path, "producer"), new_token(), new_token()]
+    for token in tokens[1:]:
+        file.rotate("producer", token, clock.now_s + 3600, clock.now_s)
+    assert [holder_of(agents, token) for token in tokens] == ["producer"] * 3
+    last = new_token()
+    file.renew("producer", last)
+    assert [holder_of(agents, token) for token in (*tokens, last)] == [None, None, None, "producer"]
+    file.rotate("producer", tokens[0], clock.now_s + 3600, clock.now_s)
+    file.revoke("producer")
+    assert [holder_of(agents, token) for token in (tokens[0], last)] == [None, None]
+
+
+def test_the_end_of_an_agent_is_also_that_of_its_former_token(
+    tmp_path: Path, agents: Agents, clock: ManualClock
+) -> None:
+    first = add_agent(tmp_path, "producer", until=clock.now_s + 60)
+    AgentFile(tmp_path).rotate("producer", new_token(), clock.now_s + 3600, clock.now_s)
+    clock.advance(60)
+    with pytest.raises(Unauthorized, match="good until"):
+        holder_of(agents, first)
+
+
+def test_the_services_own_token_overlaps_too_and_its_end_can_be_at_once(
+    tmp_path: Path, agents: Agents, clock: ManualClock
+) -> None:
+    file, old, new = AgentFile(tmp_path), new_token(), new_token()
+    file.end_service_overlap()  # there is nothing to end
+    file.rotate_service(old, new, clock.now_s + 3600, clock.now_s)
+    assert holder_of(agents, old) == holder_of(agents, new) == SERVICE_HOLDER
+    assert agents.service_overlap_until == clock.now_s + 3600
+    assert agents.all == []
+    clock.advance(3600)
+    assert agents.service_overlap_until is None
+    with pytest.raises(Unauthorized, match="replaced"):
+        holder_of(agents, old)
+    file.rotate_service(new, old, clock.now_s + 3600, clock.now_s)
+    assert holder_of(agents, new) == SERVICE_HOLDER
+    file.end_service_overlap()
+    assert holder_of(agents, new) is None
+
+
+def test_former_tokens_are_few_and_forgotten_after_a_month(tmp_path: Path, clock: ManualClock) -> None:
+    file = AgentFile(tmp_path)
+    add_agent(tmp_path, "producer")
+    for _ in range(agent_file.MAX_FORMER + 2):
+        file.rotate("producer", new_token(), clock.now_s + 60, clock.now_s)
+    assert len(file.read().agents["producer"].former) == agent_file.MAX_FORMER
+    clock.advance(60 + agent_file.FORMER_KEPT_S)
+    file.rotate("producer", new_token(), clock.now_s + 60, clock.now_s)
+    assert len(file.read().agents["producer"].former) == 1
+
+
+def test_a_former_token_is_as_secret_as_one_that_counts(tmp_path: Path, agents: Agents, clock: ManualClock) -> None:
+    token = add_agent(tmp_path, "producer")
+    AgentFile(tmp_path).rotate("producer", new_token(), clock.now_s + 60, clock.now_s)
+    assert agents.holds_token(f"it is {token.reveal()}")
+    assert token.reveal() not in (tmp_path / "agents.json").read_text()
 
 
 # --- what narrows -----------------------------------------------------------------------------------------------------

@@ -82,3 +82,28 @@ def test_what_the_tool_makes_shows_and_a_damaged_file_is_told(streamer: Streamer
     streamer.sees("agents_problem", "move the file away")
     (folder / "agents.json").unlink()
     streamer.sees("agents_problem", "")
+
+
+def test_a_new_token_leaves_the_present_one_for_a_day_the_agents_and_the_services(streamer: Streamer) -> None:
+    streamer.start()
+    one = added(streamer, "one")
+    streamer.obs.change("agent_chosen", "one")
+    streamer.obs.click("agent_rotate")
+    streamer.sees("agents_note", "one has a new token")
+    streamer.sees("agents_listed", "former token until")
+    new = ToolClient(streamer.port, shown_token(streamer), "one")
+    assert [client.get("/status").status_code for client in (one, new)] == [200, 200]
+
+    service = streamer.agent()
+    streamer.obs.click("token_rotate")
+    streamer.sees("token_former", "works until")
+    renewed = streamer.agent()
+    assert service.url == renewed.url
+    assert [client.get("/status").status_code for client in (service, renewed)] == [200, 200]
+    streamer.obs.click("token_new")
+    streamer.obs.click("token_new")
+    wait_until(lambda: service.get("/status").status_code == 401, "the former one is out as well")
+    wait_until(lambda: renewed.get("/status").status_code == 401, "and the one after it")
+    streamer.sees("token_former", "")
+    for client in (one, new, service, renewed):
+        client.close()

@@ -17,8 +17,8 @@ PANEL = (
     *("refresh", "pause", "keep_paused"),
     *("operator_open", "operator_dock"),
     *("client_id", "connect", "bot_connect", "client_secret", "client_secret_show", "twitch_store", "channels"),
-    "copy_for_agent",
-    *("token_show", "token_new", "own_token", "own_token_show", "signing", "signing_show", "access_store", "timestamp"),
+    *("copy_for_agent", "token_show", "token_new", "token_rotate"),
+    *("own_token", "own_token_show", "signing", "signing_show", "access_store", "timestamp"),
     *("agent_name", "agent_add"),
     *map(policy_key, ACTIONS),
     *("rate", *map(limit_key, ACTIONS), "approval_timeout", "countdown"),
@@ -26,6 +26,7 @@ PANEL = (
     *(hear_key(kind) for kind in KINDS),
     *("scene", "start_timeout", "retries"),
     *("port", "bind", "clients"),
+    *("webhook", "webhook_show", "alerts_store"),
 )
 
 

@@ -48,6 +48,11 @@ class Studio:
         self._stack.close()
 
     @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def log_path(self) -> Path:
         return self.folder / "studio.log"
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.paths import TOOLS, data_folder
 from tests.support.studio import Studio
-from tests.support.tool_client import ToolClient
+from tests.support.tool_client import ToolClient, stored_token
 from tests.support.waiting import HANG_S
 
 TITLE, STOP = "twitch.set_title", "twitch.stop_stream"
@@ -71,6 +71,43 @@ def test_an_agent_is_made_narrowed_renewed_and_revoked_beside_a_running_service(
     assert studio.client.get("/status").status_code == 200
     for client in (agent, renewed):
         client.close()
+
+
+def test_an_agent_changes_its_token_without_being_cut_off(studio: Studio) -> None:
+    operator = Operator(data_folder(studio.folder))
+    tokens = [operator.does("add", "camera", "--quiet").strip()]
+    tokens.append(operator.does("rotate", "camera", "--quiet", "--overlap", "2h").strip())
+    old, new = (ToolClient(studio.port, token, "camera") for token in tokens)
+    assert old.run(STOP, "before")["status"] == "done"
+    for client in (old, new):
+        assert [job["request_id"] for job in client.get("/tools/jobs").json()["jobs"]] == ["before"]
+        assert client.post(STOP, "before").json()["result"]["status"] == "done"  # the kept answer: one agent
+    assert "old token until" in operator.does("list")
+    operator.does("revoke", "camera")
+    assert [client.get("/status").status_code for client in (old, new)] == [401, 401]
+    for client in (old, new):
+        client.close()
+
+
+def test_the_services_token_changes_without_anybody_being_cut_off(tmp_path: Path) -> None:
+    folder = tmp_path / "obs-studio"
+    with Studio(folder, {"TOOL_SERVICE_TOKEN": ""}, with_twitch=False) as studio:
+        operator = Operator(data_folder(folder))
+        old = ToolClient(studio.port, stored_token(folder))
+        new = ToolClient(studio.port, operator.does("rotate-service", "--quiet", "--overlap", "30m").strip())
+        assert [client.get("/status").status_code for client in (old, new)] == [200, 200]
+        assert "former token is good until" in operator.does("list")
+        studio.kill()
+        studio.start()
+        assert [client.get("/status").status_code for client in (old, new)] == [200, 200]
+        assert stored_token(folder) == new._session.headers["Authorization"].split()[1]
+        for client in (old, new):
+            client.close()
+
+
+def test_a_service_whose_token_is_not_kept_here_is_told_so(operator: Operator) -> None:
+    assert "environment of OBS" in operator.fails("rotate-service")
+    assert "1m to 30d" in operator.fails("rotate-service", "--overlap", "31d", status=2)
 
 
 def test_a_token_is_shown_once_and_the_list_says_what_each_may(operator: Operator, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ LAYERS = (
     ("authority",),
     ("jobs",),
     ("actions",),
+    ("alerts",),
     ("obs", "twitch"),
     ("database",),
     ("telemetry",),

@@ -163,3 +163,16 @@ def test_no_secret_shows_in_the_repr(store: SecretStore) -> None:
 def test_each_row_has_a_help_text_and_its_own_name() -> None:
     assert len({row.name for row in SETTINGS}) == len(SETTINGS)
     assert all(row.help.endswith(".") or row.help.endswith(").") for row in SETTINGS)
+
+
+def test_a_webhook_is_https_or_of_this_machine_and_never_shown(store: SecretStore) -> None:
+    fine = ("https://discord.com/api/webhooks/1/k?thread_id=2", "http://127.0.0.1:9/x", "http://localhost/x")
+    for url in fine:
+        assert load(store, TOOL_ALERT_WEBHOOK_URL=url).alert_webhook_url == Secret(url)
+    assert load(store).alert_webhook_url is None
+    wrong = ("http://alerts.example/key", "ftp://x/key", "https:///key", "https://u:p@x/key", "https://x/#key")
+    for url in (*wrong, "https://x:0/key", "key", "https://x/a\\key", "https://x:port/key", "https://x/ key"):
+        message = problem(store, TOOL_ALERT_WEBHOOK_URL=url)
+        assert "must " in message
+        assert "key" not in message
+    assert "one of auto, discord" in problem(store, TOOL_ALERT_FORMAT="irc")

@@ -21,6 +21,9 @@ from clawcraft.files import LockHeld, locked, private_folder, write_atomically
 from clawcraft.secrets import Secret
 
 MAX_AGENTS: Final = 64
+MAX_FORMER: Final = 4
+FORMER_KEPT_S: Final = 30 * 86_400.0
+"""How long a replaced token is told that it was replaced, and not only that it is wrong."""
 LOCK_PATIENCE_S: Final = 2.0
 
 _NAME: Final = re.compile(r"[A-Za-z0-9._:-]{2,120}")
@@ -36,6 +39,17 @@ class AgentFileError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class FormerToken:
+    """A token beside the one that counts, good until ``until`` (Unix seconds)."""
+
+    token_hash: str
+    until: float
+
+    def to_json(self) -> dict[str, str]:
+        return {"token_sha256": self.token_hash, "until": rfc3339(self.until)}
+
+
+@dataclass(frozen=True, slots=True)
 class NamedAgent:
     """One of them; AgentFileError if no agent_id can be its name. Times are Unix seconds. ``only`` names the actions
     there are for it (None: all of them), ``policy`` and ``limits`` (a minute) narrow what the streamer lets every
@@ -48,6 +62,7 @@ class NamedAgent:
     only: frozenset[str] | None = None
     policy: Mapping[str, Policy] = field(default_factory=lambda: _NOTHING)
     limits: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
+    former: tuple[FormerToken, ...] = ()
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -82,6 +97,21 @@ class NamedAgent:
             "only": None if self.only is None else sorted(self.only),
             "policy": dict(self.policy),
             "limits": dict(self.limits),
+            "former": [token.to_json() for token in self.former],
+        }
+
+
+@dataclass(slots=True)
+class Kept:
+    """What the file holds: the agents by name, and the former tokens of the service's own."""
+
+    agents: dict[str, NamedAgent] = field(default_factory=dict)
+    service: tuple[FormerToken, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "agents": [agent.to_json() for agent in self.agents.values()],
+            "service": [token.to_json() for token in self.service],
         }
 
 
@@ -113,7 +143,8 @@ def end_of(text: str) -> float:
 
 
 class AgentFile:
-    """Named agents in one JSON file, mode 0600, replaced atomically."""
+    """Named agents, and tokens that were replaced with an overlap, in one JSON file, mode 0600, replaced
+    atomically."""
 
     FILE_NAME: Final = "agents.json"
 
@@ -128,75 +159,117 @@ class AgentFile:
             return None
         return found.st_mtime_ns, found.st_size, found.st_ino
 
-    def read(self) -> dict[str, NamedAgent]:
-        """By name. Raises AgentFileError where the file does not hold what ``to_json`` gave, OSError."""
+    def read(self) -> Kept:
+        """Raises AgentFileError where the file does not hold what ``to_json`` gave, OSError."""
         try:
             kept = json.loads(self.path.read_text("utf-8"))
             agents = [_from_json(row) for row in kept["agents"]]
+            service = _former(kept.get("service", ()))
         except FileNotFoundError:
-            return {}
+            return Kept()
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise AgentFileError(
                 f"the named agents in {self.path} cannot be read ({type(error).__name__}: {error}), so none gets in; "
                 "move the file away and make the agents anew"
             ) from error
-        return {agent.name: agent for agent in agents}
+        return Kept({agent.name: agent for agent in agents}, service)
 
     def add(self, agent: NamedAgent) -> None:
         """Raises AgentFileError, also where the name is taken."""
 
-        def add(agents: dict[str, NamedAgent]) -> None:
-            if agent.name in agents:
+        def add(kept: Kept) -> None:
+            if agent.name in kept.agents:
                 raise AgentFileError(f"there is an agent {agent.name!r} already; renew gives it another token")
-            if len(agents) >= MAX_AGENTS:
+            if len(kept.agents) >= MAX_AGENTS:
                 raise AgentFileError(f"there are {MAX_AGENTS} named agents already; revoke one first")
-            agents[agent.name] = agent
+            kept.agents[agent.name] = agent
 
         self._change(add)
 
     def renew(self, name: str, token: Secret, until: float | None = None) -> None:
-        """Give ``name`` another token, and with ``until`` another end; the old token is over at once. Raises
+        """Give ``name`` another token, and with ``until`` another end; every other token of it is over at once. Raises
         AgentFileError."""
 
-        def renew(agents: dict[str, NamedAgent]) -> None:
-            agent = _known(agents, name)
+        def renew(kept: Kept) -> None:
+            agent = _known(kept.agents, name)
             end = agent.until if until is None else until
-            agents[name] = replace(agent, token_hash=hash_of(token), until=end)
+            kept.agents[name] = replace(agent, token_hash=hash_of(token), until=end, former=())
 
         self._change(renew)
+
+    def rotate(self, name: str, token: Secret, old_until: float, now_s: float) -> None:
+        """Give ``name`` another token; the old one is good until ``old_until``. Raises AgentFileError."""
+
+        def rotate(kept: Kept) -> None:
+            agent = _known(kept.agents, name)
+            former = _with((*agent.former, FormerToken(agent.token_hash, old_until)), now_s)
+            kept.agents[name] = replace(agent, token_hash=hash_of(token), former=former)
+
+        self._change(rotate)
+
+    def rotate_service(self, old: Secret, new: Secret, old_until: float, now_s: float) -> None:
+        """The service's ``old`` token is good until ``old_until``. The new one counts here as well until then: a
+        service that runs may read it from its store a minute later. Raises AgentFileError."""
+
+        def rotate(kept: Kept) -> None:
+            both = (FormerToken(hash_of(old), old_until), FormerToken(hash_of(new), old_until))
+            others = (token for token in kept.service if token.token_hash not in {each.token_hash for each in both})
+            kept.service = _with((*others, *both), now_s)
+
+        self._change(rotate)
+
+    def end_service_overlap(self) -> None:
+        """Every former token of the service is over at once. Raises AgentFileError."""
+        if self.path.exists():
+            self._change(lambda kept: setattr(kept, "service", ()))
 
     def set_policies(self, name: str, policies: Mapping[str, Policy]) -> None:
         """Narrow what ``name`` may do with these actions; *allow* narrows nothing. Raises AgentFileError."""
 
-        def narrow(agents: dict[str, NamedAgent]) -> None:
-            agent = _known(agents, name)
+        def narrow(kept: Kept) -> None:
+            agent = _known(kept.agents, name)
             chosen = {**agent.policy, **policies}
             narrowing = {action: policy for action, policy in chosen.items() if policy is not Policy.ALLOW}
-            agents[name] = replace(agent, policy=narrowing)
+            kept.agents[name] = replace(agent, policy=narrowing)
 
         self._change(narrow)
 
     def revoke(self, name: str) -> None:
-        """Raises AgentFileError."""
+        """With every token it has. Raises AgentFileError."""
 
-        def revoke(agents: dict[str, NamedAgent]) -> None:
-            del agents[_known(agents, name).name]
+        def revoke(kept: Kept) -> None:
+            del kept.agents[_known(kept.agents, name).name]
 
         self._change(revoke)
 
-    def _change(self, change: Callable[[dict[str, NamedAgent]], None]) -> None:
+    def _change(self, change: Callable[[Kept], None]) -> None:
         try:
             private_folder(self.path.parent)
             # The tool runs beside OBS, and a change reads before it writes.
             with locked(self.path.with_suffix(".lock"), LOCK_PATIENCE_S):
-                agents = self.read()
-                change(agents)
-                rows = [agent.to_json() for agent in agents.values()]
-                write_atomically(self.path, json.dumps({"agents": rows}, indent=1).encode())
+                kept = self.read()
+                change(kept)
+                write_atomically(self.path, json.dumps(kept.to_json(), indent=1).encode())
         except LockHeld as error:
             raise AgentFileError(f"{error}; close it and try again") from error
         except OSError as error:
             raise AgentFileError(f"{self.path} cannot be changed: {error.strerror or error}") from error
+
+
+def _with(former: tuple[FormerToken, ...], now_s: float) -> tuple[FormerToken, ...]:
+    """The newest of those that are good still, or were not long ago."""
+    return tuple(token for token in former if now_s < token.until + FORMER_KEPT_S)[-MAX_FORMER:]
+
+
+def _former(rows: Any) -> tuple[FormerToken, ...]:
+    """Raises as ``_from_json``."""
+    return tuple(FormerToken(_hash(row), end_of(row["until"])) for row in rows)
+
+
+def _hash(row: Mapping[str, Any]) -> str:
+    if not _HASH.fullmatch(row["token_sha256"]):
+        raise ValueError("a token_sha256 is none")
+    return str(row["token_sha256"])
 
 
 def _known(agents: Mapping[str, NamedAgent], name: str) -> NamedAgent:
@@ -207,17 +280,16 @@ def _known(agents: Mapping[str, NamedAgent], name: str) -> NamedAgent:
 
 def _from_json(row: Mapping[str, Any]) -> NamedAgent:
     """Raises ValueError, TypeError, KeyError or AttributeError: what is not understood must not count as permission."""
-    if not _HASH.fullmatch(row["token_sha256"]):
-        raise ValueError("a token_sha256 is none")
     limits = dict(row["limits"])
     if not all(isinstance(per_min, int) and per_min > 0 for per_min in limits.values()):
         raise ValueError("a limit is not a whole number above 0")
     return NamedAgent(
         name=row["name"],
-        token_hash=row["token_sha256"],
+        token_hash=_hash(row),
         created_at=end_of(row["created_at"]),
         until=None if row["until"] is None else end_of(row["until"]),
         only=None if row["only"] is None else frozenset(map(str, row["only"])),
         policy={str(action): Policy(policy) for action, policy in row["policy"].items()},
         limits=limits,
+        former=_former(row.get("former", ())),
     )

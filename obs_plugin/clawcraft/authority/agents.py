@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from clawcraft.actions.catalogue import Limit, Policy
-from clawcraft.authority.agent_file import AgentFile, AgentFileError, NamedAgent, Stamp, token_hash
+from clawcraft.authority.agent_file import AgentFile, AgentFileError, Kept, NamedAgent, Stamp, token_hash
 from clawcraft.clock import Clock, rfc3339
 from clawcraft.errors import ActionDisabled, AgentMismatch, Unauthorized
 from clawcraft.jobs.model import Envelope
@@ -22,13 +22,25 @@ _TOKEN_LENGTH: Final = 43
 
 
 @dataclass(frozen=True, slots=True)
+class _Held:
+    """Whose a token is; ``until`` is set where another one has come in its place."""
+
+    holder: str
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Known:
     """What the file said when it had ``stamp``."""
 
     stamp: Stamp = None
     problem: str = ""
-    by_name: Mapping[str, NamedAgent] = field(default_factory=dict)
-    by_hash: Mapping[str, NamedAgent] = field(default_factory=dict)
+    kept: Kept = field(default_factory=Kept)
+    by_hash: Mapping[str, _Held] = field(default_factory=dict)
+
+    @property
+    def by_name(self) -> Mapping[str, NamedAgent]:
+        return self.kept.agents
 
 
 class Agents:
@@ -53,11 +65,21 @@ class Agents:
         return list(self._known().by_name.values())
 
     def of_token(self, token: bytes) -> str | None:
-        """The holder of a named agent's ``token``, None for one that nobody has. Raises Unauthorized once its time is
-        over. Looked up by its hash: how long that takes tells nothing about a token."""
-        agent = self._known().by_hash.get(token_hash(token))
-        if agent is None:
+        """The holder of a named agent's ``token``, or of one that was replaced with an overlap; None for one that
+        nobody has. Raises Unauthorized once its time is over. Looked up by its hash: how long that takes tells nothing
+        about a token."""
+        known = self._known()
+        held = known.by_hash.get(token_hash(token))
+        if held is None:
             return None
+        if held.until is not None and self._clock.time() >= held.until:
+            raise Unauthorized(
+                f"this token was replaced by another, and was good until {rfc3339(held.until)}",
+                hint="Use the new token; if you were not given it, ask the streamer.",
+            )
+        if held.holder == SERVICE_HOLDER:
+            return SERVICE_HOLDER
+        agent = known.by_name[held.holder]
         if agent.until is not None and agent.ended(self._clock.time()):
             raise Unauthorized(
                 f"this token was good until {rfc3339(agent.until)}", hint="Ask the streamer for another token."
@@ -97,6 +119,12 @@ class Agents:
             "limits_per_min": dict(agent.limits),
         }
 
+    @property
+    def service_overlap_until(self) -> float | None:
+        """Until when the service's former token is good, in Unix seconds; None where there is none."""
+        ends = [token.until for token in self._known().kept.service if token.until > self._clock.time()]
+        return max(ends, default=None)
+
     def holds_token(self, text: str) -> bool:
         """Whether ``text`` has a named agent's token in it, with whatever spaces: only its hash is known."""
         by_hash = self._known().by_hash
@@ -110,8 +138,8 @@ class Agents:
             stamp = self._file.stamp()
             if stamp == known.stamp and (stamp is not None or not known.problem):
                 return known
-            agents = self._file.read()
-            known = _Known(stamp, "", agents, {agent.token_hash: agent for agent in agents.values()})
+            kept = self._file.read()
+            known = _Known(stamp, "", kept, _by_hash(kept))
         except AgentFileError as error:
             known = _Known(stamp, str(error))
         except OSError as error:  # which may be over the next time
@@ -120,3 +148,10 @@ class Agents:
             self._log.event("agents_unreadable", reason=known.problem)
         self._last_known = known
         return known
+
+
+def _by_hash(kept: Kept) -> dict[str, _Held]:
+    held = {token.token_hash: _Held(SERVICE_HOLDER, token.until) for token in kept.service}
+    for agent in kept.agents.values():
+        held |= {token.token_hash: _Held(agent.name, token.until) for token in agent.former}
+    return held | {agent.token_hash: _Held(agent.name) for agent in kept.agents.values()}

@@ -6,9 +6,11 @@ from the settings, in the middle of the typing.
 """
 
 import functools
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from clawcraft.authority.agent_file import AgentFileError
 from clawcraft.obs.script_ui import Box, Button, Copy, Info, Row, ScriptSettings, ScriptUi
 from clawcraft.panel.background import Background
 from clawcraft.panel.fields import (
@@ -31,6 +33,8 @@ from clawcraft.service import Phase, Service
 _ASK: Final = "Make a new token"
 _SURE: Final = "Press again: the agent's present token will stop working"
 _OWN_TOKEN: Final = "It may do all that you allow any agent; the text of a named one is under Agents, when it is added."
+_ROTATE: Final = "Make a new token; the present one works for one more day"
+OVERLAP_S: Final = 86_400.0
 
 
 class TypedSecrets:
@@ -60,12 +64,31 @@ class TypedSecrets:
 
         def write() -> None:
             try:
+                if TOKEN.name in changes:  # whoever makes or types a new one wants the others out
+                    self._service.agents.end_service_overlap()
                 self._service.secrets.update(changes)
-            except SecretStoreError as error:
+            except (AgentFileError, SecretStoreError) as error:
                 self._notes.update(dict.fromkeys(changes, str(error)))
                 return
             for name in changes:
                 self._notes.pop(name, None)
+            self._service.secrets_changed()
+
+        self._background.submit(write)
+
+    def rotate_token(self, old: Secret) -> None:
+        """A new token of the service, in the background; ``old`` stays good for OVERLAP_S."""
+        self._notes[TOKEN.name] = "being stored"
+
+        def write() -> None:
+            new, now_s = new_token(), time.time()
+            try:
+                self._service.agents.rotate_service(old, new, now_s + OVERLAP_S, now_s)
+                self._service.secrets.update({TOKEN.name: new})
+            except (AgentFileError, SecretStoreError) as error:
+                self._notes[TOKEN.name] = str(error)
+                return
+            self._notes.pop(TOKEN.name, None)
             self._service.secrets_changed()
 
         self._background.submit(write)
@@ -120,6 +143,8 @@ class Access:
             Copy(SHOWN_TOKEN, "Token to copy", token, visible=bool(token)),
             Button("token_show", "Hide the token" if token else "Show the token", self._toggle, visible=known),
             Button("token_new", asked, self._new_token, visible=known and not given),
+            Button("token_rotate", _ROTATE, self._rotate, visible=known and not given),
+            Info("token_former", "Former token", self._former()),
             *self._secrets.rows("access", TOKEN, SIGNATURE),
             *rows_of(TIMESTAMP, ""),
         )
@@ -131,6 +156,17 @@ class Access:
 
     def _toggle(self) -> None:
         self._shown = not self._shown
+
+    def _former(self) -> str:
+        assembly = self._service.assembly
+        until_s = None if assembly is None else assembly.agents.service_overlap_until
+        return "" if until_s is None else f"works until {time.strftime('%d %b %H:%M', time.localtime(until_s))}"
+
+    def _rotate(self) -> None:
+        settings = self._service.settings
+        if settings is not None:
+            self._secrets.rotate_token(settings.service_token)
+            self._service.note("new token", overlap="1 day")
 
     def _new_token(self) -> None:
         if self._renewal.pressed():

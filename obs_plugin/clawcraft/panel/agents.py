@@ -10,6 +10,7 @@ from typing import Final
 from clawcraft.authority.agent_file import AgentFileError, NamedAgent, check_name, hash_of
 from clawcraft.authority.agents import Agents
 from clawcraft.obs.script_ui import Box, Button, Choice, Copy, Info, ScriptUi, Text
+from clawcraft.panel.access import OVERLAP_S
 from clawcraft.panel.background import Background
 from clawcraft.panel.fields import AGENT_HANDOVER, SHOWN_AGENT_TOKEN
 from clawcraft.panel.handover import Handover, text_for_agent
@@ -26,6 +27,7 @@ _NAME_HELP: Final = (
 )
 _REVOKE: Final = "Revoke the agent chosen here"
 _SURE: Final = "Press again: its token ends, and what it has queued"
+_ROTATE: Final = "New token for the agent chosen here; the present one works for one more day"
 
 
 class NamedAgents:
@@ -61,6 +63,7 @@ class NamedAgents:
             Copy(SHOWN_AGENT_TOKEN, "Its token, shown only now", token, visible=bool(token)),
             Button("agent_hide", "I have copied the token: hide it", self._hide, visible=bool(token)),
             Choice(CHOSEN, "An agent", choices, visible=bool(agents)),
+            Button("agent_rotate", _ROTATE, self._rotate, visible=bool(agents)),
             Button("agent_revoke", asked, self._revoke, visible=bool(agents)),
         )
         return Box("group_agents", "Agents", rows, assembly is not None)
@@ -85,6 +88,16 @@ class NamedAgents:
     def _hide(self) -> None:
         self._token = None
         self._note = ""
+
+    def _rotate(self) -> None:
+        self._hide()
+        name = self._settings.text(CHOSEN)
+        if name:
+            token, now_s = new_token(), time.time()
+            self._token = token
+            self._change(
+                lambda: self._service.agents.rotate(name, token, now_s + OVERLAP_S, now_s), f"{name} has a new token"
+            )
 
     def _revoke(self) -> None:
         name = self._settings.text(CHOSEN)
@@ -115,6 +128,7 @@ def _line(agent: NamedAgent, agents: Agents) -> str:
     words = [f"<b>{escape(agent.name)}</b>", escape(agent.described())]
     if agent.until is not None:
         words.append(f"{'over since' if agent.ended(now_s) else 'until'} {_local(agent.until)}")
+    words += [f"former token until {_local(each.until)}" for each in agent.former if now_s < each.until]
     words.append(f"last seen {_local(seen_s)}" if seen_s else "not seen since the service started")
     colour = RED if agent.ended(now_s) else GREEN if seen_s else GREY
     return dot(colour) + " · ".join(words)

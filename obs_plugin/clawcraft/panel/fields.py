@@ -104,6 +104,12 @@ ASKING: Final = (
 )
 DISABLED: Final = Field("TOOL_DISABLED_ACTIONS", "Switched off")
 POLICY: Final = Field("TOOL_ACTION_POLICY", "Policies")
+WEBHOOK: Final = Field(
+    "TOOL_ALERT_WEBHOOK_URL",
+    "Webhook for alerts",
+    "From Discord (channel, Integrations, Webhooks) or Slack: it is told when a start fails, the stream drops, the "
+    "Twitch login ends, OBS hangs or the disk is full, and when that is over. Keep the address to yourself.",
+)
 OWN_LIMITS: Final = Field("TOOL_ACTION_RATE_LIMITS", "Own limits")
 EVENTS: Final = Field("TWITCH_EVENTS", "Heard")
 
@@ -118,7 +124,7 @@ RAILS: Final = (
 )
 
 FIELDS: Final = (
-    *(*SERVICE, TOKEN, SIGNATURE, TIMESTAMP, CLIENT_ID, CLIENT_SECRET, CHANNELS, SCENE, *STREAM, RATE),
+    *(*SERVICE, TOKEN, SIGNATURE, TIMESTAMP, CLIENT_ID, CLIENT_SECRET, CHANNELS, SCENE, *STREAM, RATE, WEBHOOK),
     *ASKING,
     *RAILS,
 )

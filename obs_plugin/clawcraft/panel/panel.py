@@ -13,6 +13,7 @@ from clawcraft.panel import fields
 from clawcraft.panel.access import Access, TypedSecrets
 from clawcraft.panel.actions import Actions
 from clawcraft.panel.agents import NamedAgents
+from clawcraft.panel.alerts import AlertsWebhook
 from clawcraft.panel.approval import Questions
 from clawcraft.panel.audit import audit_box
 from clawcraft.panel.background import Background
@@ -53,6 +54,7 @@ class Panel:
         self._twitch = TwitchConnection(service, ui.settings, self._secrets, self._background)
         self._access = Access(service, ui, self._secrets)
         self._agents = NamedAgents(service, ui, self._background)
+        self._alerts = AlertsWebhook(service, self._secrets)
         self._operator = OperatorPages(service, ui.settings, self._background)
         service.page_access.keep_paused = self._keep_paused
         ui.add_hotkey(*_PAUSE_KEY, self._toggle_pause)
@@ -104,6 +106,7 @@ class Panel:
             Box("group_hearing", "Hearing", tuple(hearing_rows())),
             Box("group_stream", "Stream", (*self._scene(), *self._settings(fields.STREAM))),
             Box("group_service", "Service", tuple(self._settings(fields.SERVICE))),
+            self._alerts.box(),
         )
 
     def _toggle_pause(self) -> None:

@@ -55,6 +55,7 @@ class Metrics:
         )
         self._rate_limited = counter("clawcraft_rate_limited", "Requests refused for their rate.", ("action",))
         self._auth_failures = counter("clawcraft_auth_failures", "Requests that failed to authenticate.", ("code",))
+        self._alerts = counter("clawcraft_alerts", "Alerts to the webhook, by what became of them.", ("outcome",))
         self._events = counter("clawcraft_events", "Events heard of the channel.", ("type",))
         self._stream = gauge("clawcraft_stream_state", "1 for the state the stream is in.", ("state",))
         gauge("clawcraft_build_info", "Always 1; the label tells the version.", ("version",)).labels(version).set(1)
@@ -94,6 +95,10 @@ class Metrics:
         """``kind``: an entry's type, of which there are few."""
         self._events.labels(kind).inc()
 
+    def alert(self, outcome: str) -> None:
+        """``outcome``: sent, given_up (after its tries) or dropped (too many waited)."""
+        self._alerts.labels(outcome).inc()
+
     def watch_hearing(self, connected: Callable[[], bool]) -> None:
         """Ask whether EventSub is connected, at each scrape."""
         self._watch("clawcraft_events_connected", "1 while EventSub is connected.", connected)
@@ -114,6 +119,10 @@ class Metrics:
     def watch_drop(self, dropped: Callable[[], bool]) -> None:
         """Ask whether the last stream ended by itself, at each scrape."""
         self._watch("clawcraft_stream_dropped", "1 after a stream ended by itself, until the next start.", dropped)
+
+    def watch_alerts(self, waiting: Callable[[], int]) -> None:
+        """Ask for the alerts that wait to be sent, at each scrape."""
+        self._watch("clawcraft_alerts_pending", "Alerts that wait to be sent.", waiting)
 
     def watch_storage(self, trouble: Callable[[], str]) -> None:
         """Ask what the disk refuses, at each scrape."""

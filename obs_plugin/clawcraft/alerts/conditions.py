@@ -1,0 +1,131 @@
+"""Which of what is wrong is worth an alert, and when: each once, when it has lasted, and its end as well.
+
+What is wrong is decided elsewhere: by ``checks.py`` and by the jobs' errors. No lock: ``Alerts`` has one around it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from clawcraft.actions.catalogue import BY_NAME
+from clawcraft.alerts.alert import Alert, EndedJob, State
+from clawcraft.checks import Outcome
+from clawcraft.errors import (
+    ActionDisabled,
+    ApprovalExpired,
+    DeniedByOperator,
+    Interrupted,
+    PausedByOperator,
+    RefusedByGuardRail,
+    Superseded,
+)
+
+WISHED: Final = frozenset(
+    error.code
+    for error in (
+        *(Superseded, Interrupted, DeniedByOperator, ApprovalExpired),
+        *(PausedByOperator, ActionDisabled, RefusedByGuardRail),
+    )
+)
+"""How a job ends that somebody wanted to end so."""
+REPEAT_S: Final = 600.0
+"""The same failure of the same action is told again after that long, with how often it came meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A check whose ``outcome`` is told once it has lasted ``lasts_s``; its end too, once that has."""
+
+    outcome: Outcome
+    lasts_s: float
+    wrong: str
+    right: str
+
+
+WATCHED: Final[Mapping[str, Watched]] = {
+    "stream_dropped": Watched(
+        Outcome.FAILED, 0.0, "The stream ended, and nobody stopped it", "The stream has been started again"
+    ),
+    "obs": Watched(Outcome.FAILED, 10.0, "OBS does not answer", "OBS answers again"),
+    "storage": Watched(
+        Outcome.FAILED, 10.0, "The disk refuses what the service writes", "The disk takes what the service writes again"
+    ),
+    "twitch": Watched(Outcome.FAILED, 0.0, "The Twitch login is over", "Twitch is connected again"),
+    "twitch_token": Watched(
+        Outcome.WARNING, 0.0, "The Twitch login will be over before long", "The Twitch login is fine again"
+    ),
+    "twitch_bot": Watched(
+        Outcome.FAILED, 0.0, "The bot's Twitch login is over: nobody speaks in chat", "The bot speaks in chat again"
+    ),
+}
+"""By the name of the check."""
+
+
+@dataclass(slots=True)
+class _Condition:
+    """``since_s``: when the check began to say otherwise than what was told last, None while it says the same."""
+
+    told: bool = False
+    since_s: float | None = None
+
+
+@dataclass(slots=True)
+class _Failure:
+    code: str
+    told_s: float
+    repeats: int = 0
+
+
+@dataclass(slots=True)
+class Conditions:
+    """What has been told and is not over. ``now_s`` is monotonic, ``at_s`` Unix time."""
+
+    _conditions: dict[str, _Condition] = field(default_factory=lambda: {name: _Condition() for name in WATCHED})
+    _failures: dict[str, _Failure] = field(default_factory=dict)
+
+    @property
+    def open(self) -> list[str]:
+        return [name for name, condition in self._conditions.items() if condition.told]
+
+    def look(self, checks: Iterable[Mapping[str, str]], now_s: float, at_s: float) -> Iterator[Alert]:
+        """What the ``checks`` (as ``checks.run`` gives them) make worth telling now."""
+        said = {check["name"]: check for check in checks if _is_wrong(check)}
+        for name, watched in WATCHED.items():
+            condition, check = self._conditions[name], said.get(name)
+            if (check is not None) == condition.told:
+                condition.since_s = None
+                continue
+            if condition.since_s is None:
+                condition.since_s = now_s
+            if now_s - condition.since_s < watched.lasts_s:
+                continue
+            condition.told, condition.since_s = check is not None, None
+            if check is None:
+                yield Alert(name, State.RECOVERED, watched.right, at_s)
+            else:
+                yield Alert(name, State.RAISED, watched.wrong, at_s, check["fix"], check["message"])
+
+    def job_ended(self, job: EndedJob, now_s: float, at_s: float) -> Alert | None:
+        """What the end of a job makes worth telling."""
+        failure = self._failures.get(job.action)
+        label = BY_NAME[job.action].label
+        if job.error is None:
+            if self._failures.pop(job.action, None) is None:
+                return None
+            return Alert("job_failed", State.RECOVERED, f"It works again: {label}", at_s, ids={"action": job.action})
+        code = str(job.error["code"])
+        if code in WISHED:
+            return None
+        if failure is not None and failure.code == code and now_s - failure.told_s < REPEAT_S:
+            failure.repeats += 1
+            return None
+        repeats = failure.repeats if failure is not None and failure.code == code else 0
+        self._failures[job.action] = _Failure(code, now_s)
+        ids = {"action": job.action, "code": code, "job_id": job.job_id, "agent_id": job.agent_id}
+        said, fix = str(job.error["message"]), str(job.error["hint"])
+        return Alert("job_failed", State.RAISED, f"It failed: {label} ({code})", at_s, fix, said, ids, repeats)
+
+
+def _is_wrong(check: Mapping[str, str]) -> bool:
+    watched = WATCHED.get(check["name"])
+    return watched is not None and check["outcome"] == watched.outcome

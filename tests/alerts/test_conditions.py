@@ -1,0 +1,108 @@
+"""What is worth an alert: once, when it has lasted, and its end; and no wish of the streamer is a failure."""
+
+import re
+from typing import Any
+
+from clawcraft import checks
+from clawcraft.alerts.alert import Alert, EndedJob, State
+from clawcraft.alerts.conditions import REPEAT_S, WATCHED, WISHED, Conditions
+from clawcraft.checks import Outcome
+from tests.support.paths import TOOLS
+
+START = "twitch.start_stream"
+
+
+def wrong(name: str) -> dict[str, str]:
+    return {"name": name, "outcome": str(WATCHED[name].outcome), "message": "what is wrong", "fix": "what to do"}
+
+
+def looks(conditions: Conditions, *names: str, now_s: float = 0.0) -> list[tuple[str, State]]:
+    found = conditions.look([wrong(name) for name in names], now_s, 1_780_000_000.0)
+    return [(alert.event, alert.state) for alert in found]
+
+
+def ended(conditions: Conditions, code: str | None, now_s: float = 0.0, action: str = START) -> Alert | None:
+    error: dict[str, Any] | None = None if code is None else {"code": code, "message": "m", "hint": "h"}
+    return conditions.job_ended(EndedJob("job_1", action, "producer", error), now_s, 1_780_000_000.0)
+
+
+def test_what_is_wrong_is_told_once_and_its_end_as_well() -> None:
+    conditions = Conditions()
+    assert looks(conditions, "twitch", "stream_dropped") == [
+        ("stream_dropped", State.RAISED),
+        ("twitch", State.RAISED),
+    ]
+    assert conditions.open == ["stream_dropped", "twitch"]
+    assert looks(conditions, "twitch", "stream_dropped") == []
+    assert looks(conditions, "twitch") == [("stream_dropped", State.RECOVERED)]
+    assert looks(conditions) == [("twitch", State.RECOVERED)]
+    assert conditions.open == []
+
+
+def test_what_passes_by_itself_is_not_told_and_what_flickers_is_one() -> None:
+    conditions = Conditions()
+    assert looks(conditions, "obs", now_s=0) == []
+    assert looks(conditions, now_s=5) == []
+    assert looks(conditions, "obs", now_s=10) == []
+    assert looks(conditions, "obs", now_s=15) == []
+    assert looks(conditions, "obs", now_s=20) == [("obs", State.RAISED)]
+    assert looks(conditions, now_s=25) == []
+    assert looks(conditions, "obs", now_s=30) == []
+    assert looks(conditions, now_s=35) == []
+    assert looks(conditions, now_s=45) == [("obs", State.RECOVERED)]
+
+
+def test_only_the_outcome_that_hurts_counts() -> None:
+    conditions = Conditions()
+    check = {**wrong("twitch"), "outcome": str(Outcome.WARNING)}
+    assert list(conditions.look([check, {**wrong("obs"), "outcome": "ok"}], 100.0, 0.0)) == []
+
+
+def test_every_check_that_is_watched_is_one_that_there_is() -> None:
+    source = checks.__file__
+    with open(source, encoding="utf-8") as file:  # noqa: PTH123
+        text = file.read()
+    for name in WATCHED:
+        assert f'"{name}"' in text
+
+
+def test_a_failed_job_is_told_once_for_a_while_and_then_with_how_often_it_came() -> None:
+    conditions = Conditions()
+    first = ended(conditions, "stream_key_refused")
+    assert first is not None
+    assert (first.event, first.state, first.said, first.fix) == ("job_failed", State.RAISED, "m", "h")
+    assert first.ids == {
+        "action": START,
+        "code": "stream_key_refused",
+        "job_id": "job_1",
+        "agent_id": "producer",
+    }
+    for second in (1.0, 2.0, REPEAT_S - 1):
+        assert ended(conditions, "stream_key_refused", second) is None
+    other = ended(conditions, "stream_start_timeout", 3.0)
+    assert other is not None
+    assert other.repeats == 0
+    assert ended(conditions, "stream_start_timeout", 4.0) is None
+    later = ended(conditions, "stream_start_timeout", REPEAT_S + 10)
+    assert later is not None
+    assert later.repeats == 1
+
+
+def test_when_the_action_works_again_that_is_told_once() -> None:
+    conditions = Conditions()
+    assert ended(conditions, None) is None
+    ended(conditions, "stream_key_refused")
+    assert ended(conditions, None, action="twitch.stop_stream") is None
+    recovered = ended(conditions, None)
+    assert recovered is not None
+    assert recovered.state is State.RECOVERED
+    assert ended(conditions, None) is None
+
+
+def test_what_somebody_wished_is_no_failure_and_prometheus_thinks_so_too() -> None:
+    conditions = Conditions()
+    for code in WISHED:
+        assert ended(conditions, code) is None
+    rules = (TOOLS / "observability" / "alerts.yml").read_text("utf-8")
+    (listed,) = set(re.findall(r'outcome!~"ok\|([a-z_|]+)"', rules))
+    assert set(listed.split("|")) == WISHED

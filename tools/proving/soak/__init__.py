@@ -1,0 +1,1 @@
+"""``tools/prove.py soak``: one OBS process under steady load, and whether anything in it grows."""
