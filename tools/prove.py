@@ -2,6 +2,8 @@
 """Proves what the README promises.
 
     python3 tools/prove.py model [--quick]   who may put the stream on air: every order of events, in SPIN
+    python3 tools/prove.py campaign --starts N   what agents are told, against what happened, in a real OBS under faults
+    python3 tools/prove.py history --runs N   what each request is told, by a service that is killed as it writes
 
 ``model`` needs spin and a C compiler (Debian: apt-get install spin gcc). It looks at every state of
 tools/model/authority.pml, then puts each old fault back and wants it to be found.
@@ -10,6 +12,7 @@ tools/model/authority.pml, then puts each old fault back and wants it to be foun
 from __future__ import annotations
 
 import argparse
+import importlib
 import re
 import shutil
 import subprocess
@@ -18,6 +21,11 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
+
+import _venv  # noqa: E402
 
 MODEL: Final = Path(__file__).resolve().parent / "model" / "authority.pml"
 DEPTH: Final = 1_000_000
@@ -45,6 +53,11 @@ def main() -> int:
     parts = parser.add_subparsers(dest="part", required=True)
     model = parts.add_parser("model", help="every order of events, in SPIN")
     model.add_argument("--quick", action="store_true", help="one start of the agent's instead of two")
+    if len(sys.argv) > 1 and sys.argv[1] in ("campaign", "history"):
+        _venv.enter("requirements-dev.txt")
+        part = importlib.import_module(f"proving.{sys.argv[1]}.run")
+        part.arguments(parts.add_parser(sys.argv[1], help="in a real OBS under faults"))
+        return int(part.main(parser.parse_args()))
     options = parser.parse_args()
     missing = [name for name in ("spin", "gcc") if shutil.which(name) is None]
     if missing:

@@ -1,0 +1,1 @@
+"""What ``tools/prove.py`` runs: each part is a package of its own."""
