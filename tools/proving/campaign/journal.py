@@ -16,6 +16,9 @@ class Journal:
     def __init__(self, seed: int, peer: bool = False, home: Path = HOME) -> None:
         self.path = home / f"campaign-{seed}{'-peer' if peer else ''}.jsonl"
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self.path.exists() and not self.path.read_bytes().endswith(b"\n"):
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write("\n")
 
     def entries(self) -> Iterator[dict[str, Any]]:
         if not self.path.exists():

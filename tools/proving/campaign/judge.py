@@ -5,7 +5,8 @@ What may be said, and is no disagreement: a start that failed may have been live
 itself; OBS connects again by itself after a cut; what the streamer clicks explains one beginning or one end.
 """
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -55,7 +56,9 @@ def judge(evidence: Mapping[str, Any]) -> list[Disagreement]:
         if start["told"] == "done" and not _was_up(start, publishes):
             found.append(Disagreement("false success", f"{start['request_id']}: the server saw no publish"))
         if start["told"] in ("failed", "refused") and (span := _stays(start, evidence, starts)):
-            found.append(Disagreement("false failure", f"{start['request_id']} ({start['code']}): live since {span[0]}"))
+            found.append(
+                Disagreement("false failure", f"{start['request_id']} ({start['code']}): live since {span[0]}")
+            )
     for stop in stops:
         later = [each for each in starts if each["told_s"] is None or each["told_s"] > stop["asked_s"]]
         clicked = any(at > stop["asked_s"] - 1 for at in evidence["clicks"])
@@ -99,7 +102,7 @@ def _unexplained(evidence: Mapping[str, Any], starts: list[Any], stops: list[Any
     """Publishes beyond one for each request and click, and one more for each connection that was cut."""
     found = []
     publishes = [(span[0] or 0.0, span[1]) for span in evidence["publishes"]]
-    for (since, to), (after, _) in zip(publishes, publishes[1:], strict=False):
+    for (since, to), (after, _) in itertools.pairwise(publishes):
         if to is None or to > after + CLOCKS_S:
             found.append(Disagreement("double effect", f"two publishes at once, {since} and {after}"))
     for since, _ in publishes:
@@ -128,7 +131,7 @@ def _unexplained(evidence: Mapping[str, Any], starts: list[Any], stops: list[Any
     return found
 
 
-def judge_table(evidence: Mapping[str, Any], table: Mapping[str, list[Mapping[str, Any]]]) -> list[Disagreement]:
+def judge_table(evidence: Mapping[str, Any], table: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Disagreement]:
     """What the agent was told, against the rows that SQLite has."""
     found = []
     for each in evidence["asked"]:

@@ -160,9 +160,10 @@ class _Connection:
                         return
                 data = self._read(source, left)
                 if not data:
-                    return self.end(by_us=False)
+                    self.end(by_us=False)
+                    return
                 if self._way.latency_s and self._over.wait(self._way.latency_s):
-                    return None
+                    return
                 self._send(sink, data)
                 if left is not None:
                     left -= len(data)

@@ -32,6 +32,8 @@ OPERATION_TIMEOUT_S: Final = 2.5
 QUIET_S: Final = 0.25
 """So long nothing reaches the RTMP server before a case counts as over."""
 SETTLES_S: Final = 12.0
+
+
 class Stuck(Exception):
     """OBS does not come back to rest: this life of it is over."""
 
@@ -103,7 +105,7 @@ class Stage:
 
     @property
     def is_open(self) -> bool:
-        return self.obs._process is not None and self.obs.process.running
+        return self.lives > 0 and self.obs.process.running
 
     def kill(self) -> None:
         """kill -9 of OBS."""
@@ -133,7 +135,7 @@ class Stage:
             self._window = ScriptsWindow(self.obs, self.folder)
             self._window.open()
             self._window.focus("reload")
-            self.display.xdotool("windowmove", self._window.window, "--", "-1200", "0")
+            self.display.xdotool("windowmove", self._window.window, "-1200", "0")
 
     def reload(self) -> None:
         """Press Reload Scripts; returns when it was done."""
@@ -206,24 +208,24 @@ class Stage:
             time.sleep(0.03)
 
     def _tell(self, do: str, **more: Any) -> Any:
-        with socket.create_connection(("127.0.0.1", self._streamer_port), timeout=HANG_S) as sock:
-            with sock.makefile("rwb") as stream:
-                stream.write(json.dumps({"do": do, **more}).encode() + b"\n")
-                stream.flush()
-                return json.loads(stream.readline() or b"{}").get("value")
+        address = ("127.0.0.1", self._streamer_port)
+        with socket.create_connection(address, timeout=HANG_S) as sock, sock.makefile("rwb") as stream:
+            stream.write(json.dumps({"do": do, **more}).encode() + b"\n")
+            stream.flush()
+            return json.loads(stream.readline() or b"{}").get("value")
 
     # --- witnesses --------------------------------------------------------------------------------------------
 
     def publishes(self, since: float) -> list[list[float | None]]:
-        """What the RTMP server wrote down: ``[from, to]`` of each publish that had not ended at ``since`` (Unix seconds;
-        to: None while it goes on), oldest first."""
+        """What the RTMP server wrote down: ``[from, to]`` of each publish that had not ended at ``since`` (Unix
+        seconds; to: None while it goes on), oldest first."""
         found: dict[str, list[float | None]] = {}
         for line in self.rtmp.log_lines():
-            match = re.fullmatch(r"(\S+) call=(publish|publish_done)&.*?clientid=(\d+)(?:&.*)?", line)
+            match = re.search(r"^(\S+) .*&clientid=(\d+)&call=(publish|publish_done)&", line)
             if match is None:
                 continue
-            at_s, call, client = float(match[1]), match[2], match[3]
-            if call == "publish":
+            at_s, client = float(match[1]), match[2]
+            if match[3] == "publish":
                 found[client] = [at_s, None]
             elif client in found:
                 found[client][1] = at_s
@@ -242,4 +244,3 @@ class Stage:
             found |= {"code": error and error["code"], "status": result and result.get("status")}
             table.setdefault(row["request_id"], []).append(found)
         return table
-

@@ -1,8 +1,8 @@
 """An OBS script of the campaign, listed in every scene collection: what the streamer and the machine do to OBS.
 
 One JSON line in, one out, on a loopback socket: ``active`` (does OBS stream?), ``stop`` (the frontend's own),
-``switch`` (to another collection, answered when OBS has), ``clock`` (this interpreter's wall time, so many seconds off),
-``loads`` (how often scripts were loaded). Its thread begins with the first load and ends with OBS.
+``switch`` (to another collection, answered when OBS has), ``clock`` (this interpreter's wall time, so many seconds
+off), ``loads`` (how often scripts were loaded). Its thread begins with the first load and ends with OBS.
 """
 
 import ctypes

@@ -18,7 +18,7 @@ import requests
 
 from proving.history.agents import HistoryAgent, Request
 from proving.history.model import Event, History, check
-from tests.support.paths import OBS_PLUGIN, ROOT, TOOLS
+from tests.support.paths import OBS_PLUGIN, TOOLS
 from tests.support.ports import free_port
 from twitch_sim import TwitchSim
 
@@ -90,23 +90,25 @@ class Service:
         found: dict[str, list[Event]] = {}
         [path] = self.folder.rglob("jobs.sqlite3")
         with contextlib.closing(sqlite3.connect(path)) as connection:
-            for job_id, request_id, status, error in connection.execute("SELECT id, request_id, status, error FROM jobs"):
+            for job_id, request_id, status, error in connection.execute(
+                "SELECT id, request_id, status, error FROM jobs"
+            ):
                 end = json.loads(error)["code"] if error else status
                 found.setdefault(request_id, []).append(Event(0, 0, "ended", job_id, end))
             for request_id, body in connection.execute("SELECT request_id, body FROM answers"):
-                told = json.loads(body) if body else {"ok": False, "error": {"code": "interrupted"}}
-                end = "done" if told["ok"] else told["error"]["code"]
+                told: dict[str, Any] = json.loads(body) if body else {"ok": False, "error": {"code": "interrupted"}}
+                end = "done" if told["ok"] else str(told["error"]["code"])
                 found.setdefault(request_id, []).append(Event(0, 0, "ended", "", end))
         return found
 
 
-def one_history(number: int, dice: random.Random, bug: str = "") -> tuple[list[str], list[str]]:
+def one_history(number: int, dice: random.Random, bug: str = "", kills: int = KILLS) -> tuple[list[str], list[str]]:
     """What does not fit, and the places at which the service died."""
     requests_made = [
         Request(dice.choice(ACTIONS), f"history-{agent}-{each}") for agent in range(AGENTS) for each in range(EACH)
     ]
     shared = dice.sample(requests_made, 3)  # several agents ask for the same
-    places = [PLACES[(number * KILLS + each) % len(PLACES)] for each in range(KILLS)]
+    places = [PLACES[(number * KILLS + each) % len(PLACES)] for each in range(kills)]
     died: list[str] = []
     with tempfile.TemporaryDirectory() as folder, TwitchSim() as twitch, contextlib.ExitStack() as stack:
         service = Service(Path(folder), twitch)
