@@ -91,7 +91,7 @@ def _stays(start: Mapping[str, Any], evidence: Mapping[str, Any], starts: list[A
 def _lasts(span: Span, until_s: float) -> bool:
     since, to = span
     assert since is not None
-    return to is None or to - since > FLASH_S
+    return (until_s if to is None else to) - since > FLASH_S
 
 
 def _goes_on(stop: Mapping[str, Any], publishes: list[Span]) -> Span | None:

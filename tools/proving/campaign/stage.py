@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Self
 
+from proving.campaign.judge import FLASH_S
 from proving.campaign.link import GOOD, Link
 from tests.support.display import Display
 from tests.support.obs_home import COLLECTION, ObsHome
@@ -194,7 +195,8 @@ class Stage:
             raise Stuck(f"{type(error).__name__}: {error}") from error
 
     def wait_quiet(self, within_s: float) -> None:
-        """Until OBS has come to whatever end its stream takes by itself: up, or over; at most ``within_s``."""
+        """Until OBS has come to rest by itself: no connection for a moment, or live for so long that it stays; at most
+        ``within_s``."""
         deadline_s = time.monotonic() + within_s
         quiet_s = time.monotonic()
         before = None
@@ -202,8 +204,7 @@ class Stage:
             now = (len(self.link.connections), tuple(self.rtmp.publishers()), self.rtmp.log_size())
             if now != before:
                 before, quiet_s = now, now_s
-            settled = not now[0] or now[1]
-            if settled and now_s - quiet_s > QUIET_S:
+            if (now[0] == 0 and now_s - quiet_s > QUIET_S) or (now[1] and now_s - quiet_s > FLASH_S):
                 return
             time.sleep(0.03)
 
