@@ -275,6 +275,15 @@ def _disk(turn: Turn) -> Callable[[], object]:
     return act
 
 
+def _disk_when_asked(turn: Turn) -> None:
+    """Nothing can be stored when the request comes: it is refused, and asked again until it can."""
+    turn.stage.set_disk(full=True)
+    asking = turn.ask("start")
+    time.sleep(turn.dice.uniform(0.1, 1.2))
+    turn.stage.set_disk(full=False)
+    _then_stop(turn, asking.join().told)
+
+
 def _clock(turn: Turn) -> Callable[[], object]:
     jump_s = turn.dice.choice((-86_400, -3_600, -5, 5, 3_600, 86_400))
     return lambda: turn.stage.set_clock(jump_s)
@@ -314,6 +323,7 @@ FAULTS: Final = (
     Fault("kill -9: while live", _live(_kill), 1),
     Fault("kill -9: while stopping", _stopping(_kill), 1),
     Fault("disk: full while starting", _starting(_disk), 3, of_service=True),
+    Fault("disk: full when asked", _disk_when_asked, 3, of_service=True),
     Fault("disk: full while stopping", _stopping(_disk), 2, of_service=True),
     Fault("clock: jumps while starting", _starting(_clock), 3, of_service=True),
     Fault("clock: jumps while live", _live(_clock), 2, of_service=True),

@@ -137,17 +137,17 @@ class Stage:
             self._window.open()
             self._window.focus("reload")
             self.display.xdotool("windowmove", self._window.window, "-1200", "0")
+        self.display.activate(self._window.window)
 
     def reload(self) -> None:
         """Press Reload Scripts; returns when it was done."""
         assert self._window is not None
         before = self._tell("loads")
-        window = self._window.window
-
-        def press() -> None:
-            self.display.xdotool("windowactivate", "--sync", window, "key", "space")
-
-        press()
+        self.display.xdotool("key", "space")
+        with contextlib.suppress(TimeoutError):
+            wait_until(lambda: self._tell("loads") != before, "the scripts are loaded again", TRY_AGAIN_S)
+            return
+        self.display.press(self._window.window, "space")  # something else had the focus, an error box mostly
         wait_until(lambda: self._tell("loads") != before, "the scripts are loaded again", TRY_AGAIN_S)
 
     def stop_as_streamer(self) -> None:

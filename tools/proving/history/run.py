@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import random
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -69,6 +70,8 @@ class Service:
             if time.monotonic() > deadline_s:
                 raise TimeoutError((self.folder / "service.txt").read_text()[-2000:])
             time.sleep(0.02)
+        if self._process.poll() not in (None, -signal.SIGKILL):  # by itself: its port is another program's, mostly
+            raise RuntimeError((self.folder / "service.txt").read_text()[-2000:])
 
     @property
     def is_open(self) -> bool:
@@ -109,6 +112,7 @@ def one_history(number: int, dice: random.Random, bug: str = "", kills: int = KI
     ]
     shared = dice.sample(requests_made, 3)  # several agents ask for the same
     places = [PLACES[(number * KILLS + each) % len(PLACES)] for each in range(kills)]
+    rules = [{"kind": kind, "count": dice.randint(1, MOST.get(kind, 3)), "when": when} for kind, when in places]
     died: list[str] = []
     with tempfile.TemporaryDirectory() as folder, TwitchSim() as twitch, contextlib.ExitStack() as stack:
         service = Service(Path(folder), twitch)
@@ -117,19 +121,17 @@ def one_history(number: int, dice: random.Random, bug: str = "", kills: int = KI
             HistoryAgent(service.port, TOKEN, [*requests_made[n * EACH : (n + 1) * EACH], *shared])
             for n in range(AGENTS)
         ]
+        lives = iter([*rules, {}])
+        rule = next(lives)
+        service.open({**rule, "bug": bug})
         for agent in agents:
             agent.thread.start()
-        for kind, when in places:
-            service.open({"kind": kind, "count": dice.randint(1, MOST.get(kind, 3)), "when": when, "bug": bug})
-            while service.is_open and any(agent.thread.is_alive() for agent in agents):
-                time.sleep(0.02)
-            if service.is_open:
-                break
-            died.append(f"{when} {kind}")
-        if not service.is_open:
-            service.open({"bug": bug})
-        for agent in agents:
-            agent.thread.join()
+        while any(agent.thread.is_alive() for agent in agents):
+            if not service.is_open:
+                died.append("{when} {kind}".format(**rule))
+                rule = next(lives)
+                service.open({**rule, "bug": bug})
+            time.sleep(0.02)
         for request in requests_made:  # and all of it once more
             agents[0].ask(request)
         service.kill()
