@@ -1,6 +1,7 @@
 """The campaign's memory: one JSON line for each case that was judged, below ``build/``. Any thread, one at a time."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,12 @@ class Journal:
         if self.path.exists() and not self.path.read_bytes().endswith(b"\n"):
             with self.path.open("a", encoding="utf-8") as file:
                 file.write("\n")
+
+    @staticmethod
+    def seeds(peer: bool = False, home: Path = HOME) -> list[int]:
+        """Those that have a journal."""
+        found = (re.fullmatch(r"campaign-(\d+)(-peer)?", path.stem) for path in home.glob("campaign-*.jsonl"))
+        return sorted(int(match[1]) for match in found if match is not None and bool(match[2]) == peer)
 
     def entries(self) -> Iterator[dict[str, Any]]:
         if not self.path.exists():

@@ -55,21 +55,23 @@ def summary(entries: Entries) -> str:
     return "\n".join(lines)
 
 
-def write_report(seed: int, path: Path = REPORT, plot: Path = PLOT) -> None:
-    """The figures between the page's two marks, and the plot."""
-    ours = list(Journal(seed).entries())
-    peers = list(Journal(seed, peer=True).entries())
+def write_report(path: Path = REPORT, plot: Path = PLOT) -> None:
+    """The figures between the page's two marks, and the plot: of all seeds that were run here."""
+    ours, peers = (
+        [entry for seed in Journal.seeds(peer) for entry in Journal(seed, peer).entries()] for peer in (False, True)
+    )
     before, _, rest = path.read_text("utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
-    path.write_text(before + BEGIN + _markdown(ours, peers, seed) + END + after, "utf-8")
+    path.write_text(before + BEGIN + _markdown(ours, peers) + END + after, "utf-8")
     plot.write_text(_svg(by_fault(ours), by_fault(peers)), "utf-8")
 
 
-def _markdown(ours: Entries, peers: Entries, seed: int) -> str:
+def _markdown(ours: Entries, peers: Entries) -> str:
     total, contrast = Figures(ours), Figures(peers)
+    seeds = ", ".join(map(str, Journal.seeds()))
     lines = [
         "",
-        f"So far, of seed {seed}: **{total.starts:,} starts** in {len(ours):,} cases, "
+        f"So far **{total.starts:,} starts** in {len(ours):,} cases (seeds {seeds}), "
         f"{total.seconds / max(total.starts, 1):.1f} s each; beside them {contrast.starts:,} starts by polling "
         "obs-websocket.",
         "",

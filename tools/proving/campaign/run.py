@@ -132,14 +132,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--minutes", type=float, help="end after so long; the same command goes on")
     parser.add_argument("--peer", action="store_true", help="obs-websocket with a polling client instead")
     parser.add_argument("--fresh", action="store_true", help="forget what earlier runs of this seed found")
-    parser.add_argument("--report", action="store_true", help=f"only write {REPORT.name} from what was found so far")
+    parser.add_argument("--report", action="store_true", help=f"only write {REPORT.name}, of all seeds run here")
 
 
 def main(options: argparse.Namespace) -> int:
     """0 if no witness disagreed."""
     journal = Journal(options.seed, options.peer)
     if options.report:
-        write_report(options.seed)
+        write_report()
         return 0
     if reason := obs_missing():
         print(f"error: {reason}", file=sys.stderr)
