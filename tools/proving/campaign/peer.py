@@ -11,12 +11,14 @@ from proving.campaign.agent import AGAIN_S, PATIENCE_S, Asking
 from proving.campaign.stage import OPERATION_TIMEOUT_S
 
 POLL_S: Final = 0.1
+ANSWERS_S: Final = 3.0
 TRIES: Final = 2
 """As many as the service makes in the campaign."""
 
 
 class Peer:
-    """Of the obs-websocket on ``port``. It is asked as ``Agent`` is."""
+    """Of the obs-websocket on ``port``. It is asked as ``Agent`` is. Nothing is ever acknowledged for good: it asks
+    again after a crash of OBS, since nobody else remembers."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -28,7 +30,7 @@ class Peer:
         deadline_s = time.monotonic() + PATIENCE_S
         while asking.told is None and time.monotonic() < deadline_s:
             try:
-                client = ObsWebsocket(self._port)
+                client = ObsWebsocket(self._port, ANSWERS_S)
             except (OSError, ValueError, websocket.WebSocketException):
                 time.sleep(AGAIN_S)
                 continue
@@ -43,11 +45,9 @@ class Peer:
     def _try(self, client: ObsWebsocket, asking: Asking) -> None:
         wanted = asking.what == "start"
         if self._active(client) == wanted:
-            asking.accepted(None)
             return asking.ended("done", status="already_running" if wanted else "already_stopped")
         for _ in range(TRIES):
             client.request("StartStream" if wanted else "StopStream")
-            asking.accepted(None)
             until_s = time.monotonic() + OPERATION_TIMEOUT_S
             while time.monotonic() < until_s:
                 if self._active(client) == wanted:
