@@ -2,117 +2,45 @@
 """Proves what the README promises.
 
     python3 tools/prove.py model [--quick]   who may put the stream on air: every order of events, in SPIN
-    python3 tools/prove.py soak [--minutes 30] [--fake] [--report DIR]   whether anything grows in one OBS under load
+    python3 tools/prove.py campaign --starts N   what agents are told, against what happened, in a real OBS under faults
+    python3 tools/prove.py history --runs N   what each request is told, by a service that is killed as it writes
+    python3 tools/prove.py soak [--minutes M] [--fake]   whether anything grows in one OBS under load
 
-``model`` needs spin and a C compiler (Debian: apt-get install spin gcc). It looks at every state of
-tools/model/authority.pml, then puts each old fault back and wants it to be found. ``soak`` needs Linux, and what the
-tests in a real OBS need (or ``--fake``).
+Each says with ``--help`` what it takes. ``model`` needs spin and a C compiler (Debian: apt-get install spin gcc), the
+others what the tests in a real OBS need, unless they say ``--fake``.
 """
 
 from __future__ import annotations
 
 import argparse
-import re
-import shutil
-import subprocess
+import importlib
 import sys
-import tempfile
-import time
 from pathlib import Path
 from typing import Final
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+ROOT: Final = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 
-import _venv
+import _venv  # noqa: E402
 
-MODEL: Final = Path(__file__).resolve().parent / "model" / "authority.pml"
-DEPTH: Final = 1_000_000
-LIMIT_S: Final = 1_800.0
-WHOLE: Final = {"STARTS": 2, "CLICKS": 1, "PAUSES": 1}
-"""What is looked at: starts of the agent (and one stop), clicks and pauses of the streamer; more adds nothing new and
-takes ten times as long for each."""
-QUICK: Final = {**WHOLE, "STARTS": 1}
-FAULTS: Final = {
-    1: "a pause counts on arrival only",
-    2: "an armed stop is bound to nothing",
-    3: "what was not heard is taken for offline",
-    4: "a job that waited goes on after a restart",
-    5: "done is said when OBS was asked",
-    6: "a failed start leaves nothing behind",
-    7: "STREAMING_STOPPED alone ends a start",
-    8: "a stop armed right before STREAMING_STARTED is forgotten",
-    9: "STREAMING_STARTED alone is taken for up",
+PARTS: Final = {
+    "model": "proving.model.run",
+    "campaign": "proving.campaign.run",
+    "history": "proving.history.run",
+    "soak": "proving.soak.soak",
 }
-"""By the model's FAULT."""
+"""The module of each part: ``arguments`` adds what it takes, ``main`` gives the exit status."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = parser.add_subparsers(dest="part", required=True)
-    model = parts.add_parser("model", help="every order of events, in SPIN")
-    model.add_argument("--quick", action="store_true", help="one start of the agent's instead of two")
-    soak = parts.add_parser("soak", help="one OBS under steady load: memory, threads, handles, database")
-    soak.add_argument("--minutes", type=float, default=30.0, help="how long, at least 2")
-    soak.add_argument("--rate", type=int, default=200, help="requests a second")
-    soak.add_argument("--fake", action="store_true", help="in the fake OBS")
-    soak.add_argument("--report", type=Path, help="a folder for the table and the plot")
-    options = parser.parse_args()
-    if options.part == "soak":
-        return prove_soak(options)
-    missing = [name for name in ("spin", "gcc") if shutil.which(name) is None]
-    if missing:
-        print(f"error: not installed: {', '.join(missing)}; apt-get install spin gcc", file=sys.stderr)
-        return 2
-    return prove_model(QUICK if options.quick else WHOLE)
-
-
-def prove_soak(options: argparse.Namespace) -> int:
-    """0 if nothing failed and nothing grows."""
+    parser.add_argument("part", choices=PARTS)
+    name = parser.parse_args(sys.argv[1:2]).part
     _venv.enter("requirements-dev.txt")
-    from proving.soak.soak import run
-    from tests.support.real_obs import obs_missing
-
-    if not options.fake and (reason := obs_missing()):
-        print(f"error: {reason}", file=sys.stderr)
-        return 2
-    return run(options.minutes, options.rate, fake=options.fake, report=options.report)
-
-
-def prove_model(bounds: dict[str, int]) -> int:
-    """0 if no state breaks a promise, and every old fault does."""
-    states, error, took_s = explore(bounds, fault=0)
-    print(f"{'as it is':55} {states:>10,} states {took_s:7.1f} s  {error or 'nothing broken'}", flush=True)
-    bad = bool(error)
-    for fault, name in FAULTS.items():
-        states, error, took_s = explore(bounds, fault)
-        if not error and bounds != WHOLE:  # some need two starts to show
-            states, error, took_s = explore(WHOLE, fault)
-        print(f"{name:55} {states:>10,} states {took_s:7.1f} s  {error or 'NOT FOUND'}", flush=True)
-        bad |= not error
-    return int(bad)
-
-
-def explore(bounds: dict[str, int], fault: int) -> tuple[int, str, float]:
-    """The states seen, what is broken ("" for nothing), and the seconds it took. Raises RuntimeError where the search
-    did not see everything."""
-    began_s = time.monotonic()
-    defines = [f"-D{name}={value}" for name, value in {**bounds, "FAULT": fault}.items()]
-    with tempfile.TemporaryDirectory() as folder:
-
-        def run(*command: str) -> str:
-            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=LIMIT_S)
-            if done.returncode:
-                raise RuntimeError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
-            return done.stdout
-
-        run("spin", *defines, "-a", str(MODEL))
-        run("gcc", "-O2", "-DCOLLAPSE", "-DNFAIR=10", "-o", "pan", "pan.c")
-        told = run("./pan", "-a", "-f", f"-m{DEPTH}", "-w26")
-    states = int(float(re.findall(r"([\d.e+]+) states, stored", told)[0]))
-    broken = re.search(r"pan:1: (.*?) \(at depth", told)
-    if broken is None and ("max search depth too small" in told or "errors: 0" not in told):
-        raise RuntimeError(f"the search ended early: {told}")
-    return states, "" if broken is None else broken[1], time.monotonic() - began_s
+    part = importlib.import_module(PARTS[name])
+    takes = argparse.ArgumentParser(prog=f"prove.py {name}", description=part.__doc__)
+    part.arguments(takes)
+    return int(part.main(takes.parse_args(sys.argv[2:])))
 
 
 if __name__ == "__main__":

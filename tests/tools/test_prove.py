@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from prove import FAULTS
+from proving.model.run import FAULTS
 from tests.support.paths import TOOLS
 from tests.support.real_obs import obs_required
 

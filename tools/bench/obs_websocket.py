@@ -15,7 +15,8 @@ OUTPUTS_EVENTS = 1 << 6
 class ObsWebsocket:
     """A client of obs-websocket 5 without authentication, on this machine."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, answers_within_s: float = 30) -> None:
+        self._answers_within_s = answers_within_s
         self._socket = websocket.create_connection(
             f"ws://127.0.0.1:{port}", timeout=30, subprotocols=["obswebsocket.json"], http_no_proxy=["*"]
         )
@@ -35,7 +36,7 @@ class ObsWebsocket:
     def request(self, kind: str, **data: object) -> dict[str, Any]:
         """The response's ``d`` object, once it is there."""
         self._send(6, {"requestType": kind, "requestId": str(next(self._numbers)), "requestData": data})
-        return self._answers.get(timeout=30)
+        return self._answers.get(timeout=self._answers_within_s)
 
     def forget_states(self) -> None:
         """Drop the events so far: OBS reports what anybody does."""

@@ -1,1 +1,1 @@
-"""The parts of ``tools/prove.py``."""
+"""What ``tools/prove.py`` runs: each part is a package of its own."""

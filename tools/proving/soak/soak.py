@@ -1,6 +1,8 @@
 """The soak itself: an OBS, real or fake, its load, a start and a stop in each cycle, and a look at the end of each."""
 
+import argparse
 import contextlib
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -19,6 +21,7 @@ from proving.soak.report import Soak, markdown, svg
 from proving.soak.slopes import lines
 from tests.support import studio
 from tests.support.paths import data_folder
+from tests.support.real_obs import obs_missing
 from tests.support.show import Show
 from tests.support.tool_client import ToolClient, stored_token
 from tests.support.waiting import wait_until
@@ -102,6 +105,21 @@ def soak(obs: Running, length_s: float, rate_per_s: int) -> Soak:
     tally = load.tally
     found = lines(samples, took_s)
     return Soak(obs.where, took_s, rate_per_s, tally.done, cycles, tally.failures, samples, found)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--minutes", type=float, default=30.0, help="how long, at least 2")
+    parser.add_argument("--rate", type=int, default=200, help="requests a second")
+    parser.add_argument("--fake", action="store_true", help="in the fake OBS")
+    parser.add_argument("--report", type=Path, help="a folder for the table and the plot")
+
+
+def main(options: argparse.Namespace) -> int:
+    """0 if nothing failed and every bound is kept."""
+    if not options.fake and (reason := obs_missing()):
+        print(f"error: {reason}", file=sys.stderr)
+        return 2
+    return run(options.minutes, options.rate, fake=options.fake, report=options.report)
 
 
 def run(minutes: float, rate_per_s: int, *, fake: bool, report: Path | None) -> int:

@@ -1,0 +1,113 @@
+"""The truth campaign: its judge finds each kind of lie, and a short one in a real OBS finds none."""
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proving.campaign import run
+from proving.campaign.faults import FAULTS, cases
+from proving.campaign.journal import Journal
+from proving.campaign.judge import judge, judge_table
+
+ASKED: dict[str, Any] = {"accepted_s": 10.1, "job_id": "j", "code": None, "warnings": [], "attempts": 1, "retries": 0}
+START = {
+    **ASKED,
+    "what": "start",
+    "request_id": "a",
+    "asked_s": 10.0,
+    "told_s": 11.0,
+    "told": "done",
+    "status": "started",
+}
+STOP = {
+    **ASKED,
+    "what": "stop",
+    "request_id": "b",
+    "asked_s": 12.0,
+    "told_s": 13.0,
+    "told": "done",
+    "status": "stopped",
+}
+FAILED = {**START, "told": "failed", "status": None, "code": "stream_connect_failed"}
+HONEST: dict[str, Any] = {
+    **{"began_s": 9.0, "asked": [START, STOP], "again": [START], "clicks": [], "cuts": [], "kills": []},
+    **{"publishes": [[10.5, 12.5]], "until_s": 20.0},
+}
+
+
+def kinds(**changes: Any) -> list[str]:
+    return sorted({found.kind for found in judge({**deepcopy(HONEST), **changes})})
+
+
+def test_what_fits_is_no_disagreement() -> None:
+    assert kinds() == []
+    assert kinds(asked=[FAILED], again=[], publishes=[]) == []
+    assert kinds(asked=[FAILED], again=[], publishes=[[10.5, 11.5]]) == [], "it was taken down by itself"
+    assert kinds(cuts=[11.2], publishes=[[10.5, 11.2], [11.4, 12.5]]) == [], "OBS connects again by itself"
+    assert kinds(asked=[FAILED], again=[], clicks=[10.2], publishes=[[10.5, None]]) == [], "the streamer's own"
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("false success", {"publishes": []}),
+        ("false success", {"publishes": [[10.5, None]]}),
+        ("false success", {"asked": [{**START, "told": "vanished"}, STOP], "again": []}),
+        ("false failure", {"asked": [FAILED], "again": [], "publishes": [[10.5, None]]}),
+        ("double effect", {"publishes": [[10.5, 11.0], [11.1, 12.5]]}),
+        ("double effect", {"publishes": [[10.5, 11.5], [11.1, 12.5]], "cuts": [11.1]}),
+        ("double effect", {"again": [{**START, "told": "failed"}]}),
+        ("nobody asked", {"publishes": [[10.5, 12.5], [14.0, 14.1]], "cuts": [12.5]}),
+        ("nobody asked", {"publishes": [[9.5, 12.5]]}),
+        ("nobody asked", {"asked": [FAILED], "again": [], "kills": [10.8], "publishes": [[15.0, 15.5]]}),
+        ("no answer", {"asked": [{**START, "told": None, "told_s": None}, STOP], "again": []}),
+    ],
+)
+def test_each_kind_of_lie_is_found(kind: str, changes: dict[str, Any]) -> None:
+    assert kind in kinds(**changes)
+
+
+def test_the_job_table_has_to_say_what_the_agent_was_told() -> None:
+    kept: dict[str, Any] = {"job_id": "j", "action": "", "told": "done", "code": None, "status": "started"}
+    stopped = {**kept, "status": "stopped"}
+    assert judge_table(HONEST, {"a": [kept], "b": [stopped]}) == []
+    for table in (
+        {},
+        {"a": [kept]},
+        {"a": [kept, kept], "b": [stopped]},
+        {"a": [{**kept, "told": "failed"}], "b": [stopped]},
+    ):
+        assert {found.kind for found in judge_table(HONEST, table)} == {"table differs"}
+
+
+def test_the_seed_alone_decides_and_every_fault_has_its_turn() -> None:
+    first, again, other = cases(1), cases(1), cases(2)
+    numbers = range(len(FAULTS) * 2)
+    assert [first[n].fault.name for n in numbers] == [again[n].fault.name for n in numbers]
+    assert [first[n].fault.name for n in numbers] != [other[n].fault.name for n in numbers]
+    assert {first[n].fault.name for n in range(len(FAULTS))} == {fault.name for fault in FAULTS}
+
+
+def test_a_journal_goes_on_behind_its_last_whole_line(tmp_path: Path) -> None:
+    journal = Journal(1, home=tmp_path)
+    assert journal.next_number() == 0
+    journal.add({"number": 0})
+    journal.add({"number": 1})
+    with journal.path.open("a") as file:
+        file.write('{"number": 2, "cut o')
+    journal = Journal(1, home=tmp_path)
+    assert journal.next_number() == 2
+    journal.add({"number": 2})
+    assert journal.next_number() == 3
+
+
+@pytest.mark.real_obs
+def test_a_short_campaign_in_a_real_obs_finds_no_disagreement(tmp_path: Path) -> None:
+    journal = Journal(7, home=tmp_path)
+    run.Campaign(7, journal).run(24, seconds=75)
+    entries = list(journal.entries())
+    assert len(entries) >= 8, "so slow that it says nothing"
+    assert [(entry["fault"], entry["found"], entry["evidence"]) for entry in entries if entry["found"]] == []
+    assert [entry["fault"] for entry in entries if entry["crashed"]] == []
