@@ -16,6 +16,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,11 +27,13 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import _venv
-from obs_matrix import roots, runs, table
+from obs_matrix import roots, table
 from obs_matrix.chroot import inside
 
 NODE_PLUGIN = "tools/openclaw"
 NODE_NEEDS = 20
+MATRIX_S = 1200
+"""How long the tests in one more OBS may take; mostly it is a quarter of that."""
 PYTHON_CHECKS = (
     ("ruff check", ["-m", "ruff", "check", "."]),
     ("ruff format", ["-m", "ruff", "format", "--check", "."]),
@@ -131,22 +134,17 @@ def _all_tests(options: argparse.Namespace) -> list[list[str]]:
 def _matrix(options: argparse.Namespace, arguments: Sequence[str], here: table.Results, folder: Path) -> int:
     """The tests in the OBS of each other system, and the table with those that ran here; pytest's status, or 1."""
     columns, status = {f"{_obs_version(None)} here": here}, 0
-    reports: dict[str, Path] = {}
-    started = []
     for release in roots.RELEASES:
+        report = folder / f"{release.suite}.xml"
         try:
             root = roots.Roots(roots.cache_folder(os.environ)).get(release)
+            column = f"{_obs_version(root)} {release.suite}"
+            _venv.say(f"== OBS {column}")
+            status = _pytest(options, *(arguments or ["-m", "core"]), *_reported(report), root=root) or status
         except roots.RootProblem as problem:
-            columns[f"no {release.suite}"], status = {}, 1
+            column, status = f"no {release.suite}", 1
             _venv.say(f"error: {release}: {problem}")
-            continue
-        name = f"{_obs_version(root)} {release.suite}"
-        reports[name] = folder / f"{release.suite}.xml"
-        inside = {"CLAWCRAFT_REQUIRE_OBS": "1", "CLAWCRAFT_OBS_ROOT": str(root)}
-        chosen = [*(arguments or ["-m", "core"]), *_reported(reports[name])]
-        started.append(runs.Run(name, chosen, {**_environment(options), **inside}))
-    status = max([status, *runs.side_by_side(started, folder)])
-    columns |= {name: table.results(report) for name, report in reports.items()}
+        columns[column] = table.results(report)
     rows = list(dict.fromkeys(name for results in list(columns.values())[1:] for name in results))
     _venv.say("\n".join(["== OBS matrix", *table.lines(columns, rows)]))
     return status
@@ -200,16 +198,26 @@ def _failures(report: Path) -> list[str]:
     return [f"{case.get('file')}::{case.get('name')}" for case in red]
 
 
-def _pytest(options: argparse.Namespace, *arguments: str) -> int:
+def _pytest(options: argparse.Namespace, *arguments: str, root: Path | None = None) -> int:
+    """Its status; with ``root`` the tests start the OBS there, and have to end within MATRIX_S."""
     _venv.say(f"== pytest {' '.join(arguments)}")
-    environment = {**os.environ, **_environment(options)}
-    return subprocess.run([sys.executable, "-m", "pytest", *arguments], env=environment, check=False).returncode
-
-
-def _environment(options: argparse.Namespace) -> dict[str, str]:
-    """What our conftest.py takes of them."""
-    wanted = {"CLAWCRAFT_REQUIRE_OBS": options.require_obs, "CLAWCRAFT_OPENCLAW": options.openclaw}
-    return {name: "1" for name, is_wanted in wanted.items() if is_wanted}
+    environment = dict(os.environ)
+    if options.require_obs:
+        environment["CLAWCRAFT_REQUIRE_OBS"] = "1"
+    if options.openclaw:
+        environment["CLAWCRAFT_OPENCLAW"] = "1"
+    if root:
+        environment |= {"CLAWCRAFT_REQUIRE_OBS": "1", "CLAWCRAFT_OBS_ROOT": str(root)}
+    with subprocess.Popen([sys.executable, "-m", "pytest", *arguments], env=environment) as pytest:
+        try:
+            return pytest.wait(MATRIX_S if root else None)
+        except subprocess.TimeoutExpired:
+            print(f"error: the tests in {root} did not end within {MATRIX_S} s", file=sys.stderr)
+            pytest.send_signal(signal.SIGINT)  # its fixtures still end what they started
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                pytest.wait(60)
+            pytest.kill()
+            return 1
 
 
 def _options() -> tuple[argparse.Namespace, list[str]]:

@@ -12,7 +12,6 @@ import pytest
 from obs_matrix import roots, table
 from obs_matrix.chroot import inside
 from obs_matrix.roots import Release, RootProblem, Roots
-from obs_matrix.runs import Run, side_by_side
 from tests.support.paths import TOOLS
 from tests.support.waiting import HANG_S
 
@@ -140,33 +139,3 @@ def test_the_table_has_a_row_a_test_and_a_column_an_obs(tmp_path: Path) -> None:
         ["e2e/test_a.py::test_none", "skipped", "-"],
         ["all", "1.2", "0.0"],
     ]
-
-
-def said(folder: Path, name: str, code: str) -> Run:
-    """pytest with one test that runs ``code``."""
-    test = folder / f"test_{name}.py"
-    test.write_text(f"import os, threading\n\ndef test_it():\n    {code}\n")
-    return Run(name, ["-q", "-s", "-p", "no:cacheprovider", "-c", "/dev/null", str(test)], {"THIS_OBS": name})
-
-
-def test_the_tests_in_several_obs_run_side_by_side_and_are_told_one_after_the_other(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    meet = "os.close(os.open({!r}, os.{})); print('I am', os.environ['THIS_OBS'])"  # a pipe opens once both are there
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    reads = said(tmp_path, "first", meet.format(str(pipe), "O_RDONLY"))
-    writes = said(tmp_path, "second", meet.format(str(pipe), "O_WRONLY") + "; assert False")
-
-    assert side_by_side([reads, writes], tmp_path, HANG_S) == [0, 1]
-
-    output = capfd.readouterr().out
-    assert 0 <= output.index("I am first") < output.index("1 passed") < output.index("I am second")
-
-
-def test_tests_that_do_not_end_are_ended_and_have_failed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    hangs = said(tmp_path, "stuck", "threading.Event().wait()")
-
-    assert side_by_side([hangs], tmp_path, 0.0) == [1]
-
-    assert "error: the tests in OBS stuck did not end within 0.0 s" in capfd.readouterr().err
