@@ -114,4 +114,10 @@ def python_version() -> str:
 def install_command() -> str:
     """The command a person can run to install them."""
     script = PLUGIN_FOLDER.parent / "tools" / "install.py"
-    return f'python3 "{script}" --deps-only --python-version {python_version()}'
+    return f'{launcher()} "{script}" --deps-only --python-version {python_version()}'
+
+
+def launcher() -> str:
+    """What a person types to run a tool. On Windows ``python3`` opens the Microsoft Store, and python.org's installer
+    puts ``py`` on PATH, not ``python``."""
+    return "py" if sys.platform == "win32" else "python3"

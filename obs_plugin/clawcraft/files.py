@@ -74,9 +74,14 @@ def private_folder(folder: Path) -> None:
     """Make ``folder`` if it is not there, and what is in it its user's alone, also where it was not yet. A lock that
     others could open is removed: one of them may hold it for good, and not the file that comes in its place. Raises
     OSError if there is no folder; where the file system knows no modes, they stay. Windows has the access list of the
-    user's profile instead."""
+    user's profile instead; outside it (a portable OBS) the folder gets one like it."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if sys.platform == "win32":
+        from clawcraft import access_list  # Not at the top: only here, and the tools' environments do without.
+
+        with contextlib.suppress(OSError):  # also a file system without such lists
+            if not access_list.is_in(folder, Path.home()):
+                access_list.make_private(folder)
         return
     for path in (folder.resolve(), *folder.iterdir()):
         with contextlib.suppress(OSError):  # also a file that is just being replaced

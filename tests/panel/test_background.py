@@ -66,6 +66,8 @@ def test_the_embedded_interpreters_own_program_comes_first_and_an_old_one_is_pas
     fake_python(path, "python3", "echo 3.9")
     fake_python(path, "python", "echo this is not Python")
     assert find_interpreter(output) is None
+    launcher = fake_python(path, "py", "echo 3.13")
+    assert find_interpreter(output) == launcher, "python.org's on Windows, which puts nothing else on PATH"
     newer = fake_python(path, "python3.12", "echo 3.12")
     assert find_interpreter(output) == newer
     exact = f"python{sys.version_info.major}.{sys.version_info.minor}"

@@ -47,7 +47,7 @@ class ObsHome:
             "current_scene": SCENES[0],
             "current_program_scene": SCENES[0],
             "scene_order": [{"name": scene} for scene in SCENES],
-            "sources": [_colour(scene) for scene in SCENES] + [_scene(scene) for scene in SCENES],
+            "sources": [*map(_colour, SCENES), *map(_scene, SCENES)],
             "groups": [],
             "transitions": [],
             "quick_transitions": [],
@@ -107,8 +107,13 @@ def _colour(scene: str) -> dict[str, Any]:
 
 
 def _scene(name: str) -> dict[str, Any]:
+    """The last scene has the others in it, hidden. OBS 32.2.2 walks along the scenes while it clears them, and takes
+    the next one from one that may be freed by then (``obs_canvas_enum_scenes``): those that follow are never cleared,
+    and it crashes at one exit in three, without any script. Here the last scene holds those before it until then."""
     items = [{"id": 1, "name": f"{name} colour", "visible": True}]
-    settings = {"custom_size": False, "id_counter": 1, "items": items}
+    if name == SCENES[-1]:
+        items += [{"id": 1 + n, "name": other, "visible": False} for n, other in enumerate(SCENES[:-1], 1)]
+    settings = {"custom_size": False, "id_counter": len(items), "items": items}
     return {"id": "scene", "versioned_id": "scene", "name": name, "enabled": True, "settings": settings}
 
 

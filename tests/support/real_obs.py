@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import shutil
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
@@ -22,9 +21,6 @@ WINDOW = (1086, 729)
 STREAM_BUTTON = (99, 198)
 """Where it is in every OBS's Controls dock, in pixels from the window's right and bottom edge."""
 SCRIPT_WARNING = re.compile(r"(warning|error): \[(Python: |Lua: |Unknown Script)")
-SETTLE_S = 4.0
-"""OBS 32.2.2 itself crashes at one exit in five that follows its start at once, without any script; none of eight did
-after this time."""
 TITLE = r"^OBS [0-9]"
 ERROR_BOX = r"^(Failed to|Disconnected|Output|Encoding|No space|Invalid)"
 
@@ -55,7 +51,6 @@ class RealObs:
         self.home = home
         self._env = dict(env or {})
         self._process: Process | None = None
-        self._settled_at_s = 0.0
 
     def __enter__(self) -> Self:
         self.start()
@@ -79,7 +74,6 @@ class RealObs:
         self._process = Process(obs_program().command(["--multi"]), env=env | self._env, cwd=self.home)
         self._process.wait_for_line("Loaded scenes:")
         self.display.resize(self.window(), *WINDOW)
-        self._settled_at_s = time.monotonic() + SETTLE_S
 
     @property
     def process(self) -> Process:
@@ -105,7 +99,6 @@ class RealObs:
         if button == "stream":
             self.display.click(self.window(), *STREAM_BUTTON)
         else:
-            wait_until(lambda: time.monotonic() > self._settled_at_s, "OBS has settled")
             insist(self.close_window, self._shuts_down, "OBS shuts down")
 
     def close_window(self) -> None:

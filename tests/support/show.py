@@ -30,7 +30,8 @@ class Show:
     """Entering starts all of it and waits for the service; ``restart`` starts OBS anew in the same home.
 
     ``env`` adds settings of the service; by default no rate limit gets in the way of a test. With ``script``, one that
-    is elsewhere, nothing is installed: the scene collection lists it, as after Tools, Scripts, +.
+    is elsewhere, nothing is installed: the scene collection lists it, as after Tools, Scripts, +. ``installer`` is what
+    the installer is told beside where OBS is.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Show:
         more_scripts: tuple[Path, ...] = (),
         websocket_port: int | None = None,
         script: Path | None = None,
+        installer: tuple[str, ...] = (),
     ) -> None:
         self.folder = folder
         self.port = free_port()
@@ -56,6 +58,7 @@ class Show:
             websocket_port=websocket_port,
         )
         self.config = self.home / ".config" / "obs-studio"
+        self._installer = (*obs_program().for_installer, *installer)
         self._env = {"PORT": str(self.port), "TOOL_ACTION_RATE_LIMIT_PER_MIN": "100000", **(env or {})}
         self.obs = RealObs(self.display, self.home, self._env)
         self._stack = contextlib.ExitStack()
@@ -67,7 +70,7 @@ class Show:
                 stack.enter_context(part)
             self.obs_home.write(self.home)
             if self.obs_home.script is None:
-                done = install("--obs-config-dir", str(self.config), *obs_program().for_installer)
+                done = install("--obs-config-dir", str(self.config), *self._installer)
                 assert done.returncode == 0, done.stdout + done.stderr
             self.gate.forward(self.rtmp.port)
             self.start()

@@ -12,6 +12,7 @@ import pytest
 from obs_matrix import roots, table
 from obs_matrix.chroot import inside
 from obs_matrix.roots import Release, RootProblem, Roots
+from tests.support.clock import ManualClock
 from tests.support.paths import TOOLS
 from tests.support.waiting import HANG_S
 
@@ -30,7 +31,8 @@ class Machine:
         self._folder = folder
         self.pauses: list[float] = []
         self.cache = folder / "cache"
-        self.roots = Roots(self.cache, self.pauses.append)
+        self.clock = ManualClock(0.0)
+        self.roots = Roots(self.cache, self.pauses.append, self.clock.monotonic)
 
     def ran(self) -> list[str]:
         """What ran inside a namespace, in order."""
@@ -83,6 +85,18 @@ def test_a_system_that_cannot_be_made_is_said_with_what_went_wrong(machine: Mach
     with pytest.raises(RootProblem, match=r"status 100; .*trixie\.log ends:\n(.*\n)*E: the mirror is away"):
         machine.roots.get(RELEASE)
     assert not (machine.cache / "trixie").exists()
+
+
+def test_a_mirror_that_hangs_is_not_asked_again_for_hours(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hang(_command: object, within_s: float, _log: Path) -> None:
+        machine.clock.advance(within_s)
+        raise RootProblem("no end")
+
+    monkeypatch.setattr(roots, "_run", hang)
+    with pytest.raises(RootProblem):
+        machine.roots.get(RELEASE)
+    assert machine.clock.monotonic() < roots.PATIENCE_S + roots.BOOTSTRAP_S + roots.INSTALL_S
+    assert len(machine.pauses) < roots.TRIES - 1
 
 
 @pytest.mark.parametrize(

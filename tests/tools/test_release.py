@@ -166,6 +166,7 @@ def test_the_list_of_contents_names_each_wheel_by_a_pinned_hash(made: Path) -> N
     assert len(wheels) == len(list((made / "wheels").iterdir()))
     for wheel in wheels:
         assert f"--hash=sha256:{wheel['checksums'][0]['checksumValue']}" in pinned, wheel
+        assert wheel["licenseDeclared"] != "NOASSERTION", wheel
     contained = [
         each["relatedSpdxElement"] for each in listed["relationships"] if each["relationshipType"] == "CONTAINS"
     ]
@@ -218,10 +219,23 @@ def test_its_tools_need_no_environment_of_their_own(unpacked: Path) -> None:
 @pytest.mark.real_obs
 @pytest.mark.core
 def test_unpacked_and_added_in_tools_scripts_it_goes_live(unpacked: Path, tmp_path: Path) -> None:
-    with Show(tmp_path, script=unpacked / "obs_plugin" / "twitch_clawcraft.py") as show:
+    goes_live(Show(tmp_path, script=unpacked / "obs_plugin" / "twitch_clawcraft.py"))
+
+
+@pytest.mark.real_obs
+@pytest.mark.core
+def test_installed_from_the_zip_it_goes_live(made: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    goes_live(Show(tmp_path, installer=("--from-zip", str(made / f"{NAME}.zip"), "--folder", str(folder))))
+    assert (folder / "LICENCES.txt").exists()
+
+
+def goes_live(on: Show) -> None:
+    with on as show:
         started = show.client.run("twitch.start_stream", "from-the-zip")
         assert started["status"] == "done", started
         assert show.rtmp.probe() == {"video": "h264", "audio": "aac"}
         assert show.client.run("twitch.stop_stream", "from-the-zip-stop")["status"] == "done"
         wait_until(lambda: not show.rtmp.publishers(), "the server sees no publisher")
         assert show.obs.quit() == 0
+        assert show.obs.memory_leaks() == 0

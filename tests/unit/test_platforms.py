@@ -1,13 +1,16 @@
 """What the service and its tools do on Windows and macOS, where none of this runs: the platform is ``sys.platform``
 (for the tools ``_venv.WINDOWS``), and what only Windows has is faked behind it."""
 
+import ctypes
 import errno
 import fcntl
+import functools
 import importlib.util
 import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -15,10 +18,10 @@ from typing import Any
 import pytest
 
 import _venv
-from clawcraft import files
+from clawcraft import access_list, dependencies, files
 from clawcraft.http import server
 from clawcraft.http.server import ListenError, PortInUse
-from clawcraft.panel import background
+from clawcraft.panel import background, operator
 
 LOCKED: list[int] = []
 
@@ -60,11 +63,74 @@ def test_a_lock_on_windows_keeps_others_out_until_it_is_let_go(files_of_windows:
         assert len(LOCKED) > 2
 
 
-def test_on_windows_the_profile_keeps_others_out_and_modes_stay(files_of_windows: Any, tmp_path: Path) -> None:
+class Windows:
+    """Its functions for access lists: what was given to which path. ``refuses`` is the error that the last answers."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, profile: Path, refuses: int = 0) -> None:
+        self.given: list[tuple[str, int]] = []
+        self._texts: dict[int, str] = {}
+        self._refuses = refuses
+        functions: dict[str, Callable[..., Any]] = {
+            "ConvertStringSecurityDescriptorToSecurityDescriptorW": self._parse,
+            "GetSecurityDescriptorDacl": self._list_of,
+            "SetNamedSecurityInfoW": self._give,
+            "LocalFree": lambda descriptor: self._texts.pop(descriptor.value),
+        }
+        # Partial ones, since types can be set on them, as on those of a library.
+        library = SimpleNamespace(**{name: functools.partial(function) for name, function in functions.items()})
+        patch.setattr(ctypes, "CDLL", lambda name: {"advapi32": library, "kernel32": library}[name])
+        patch.setattr(Path, "home", lambda: profile)
+
+    def _parse(self, text: str, revision: int, descriptor: Any, size: None) -> int:
+        assert (revision, size) == (1, None)
+        self._texts[0x7FFF00001000] = text
+        descriptor._obj.value = 0x7FFF00001000
+        return 1
+
+    def _list_of(self, descriptor: ctypes.c_void_p, present: Any, dacl: Any, _defaulted: Any) -> int:
+        assert descriptor.value in self._texts
+        present._obj.value, dacl._obj.value = 1, 0x7FFF00001014
+        return 1
+
+    def _give(self, path: str, kind: int, what: int, owner: None, group: None, dacl: Any, sacl: None) -> int:
+        assert (kind, owner, group, dacl.value, sacl) == (1, None, None, 0x7FFF00001014, None)
+        assert list(self._texts.values()) == [access_list.PRIVATE], "and not freed yet"
+        self.given.append((path, what))
+        return self._refuses
+
+    def nothing_kept(self) -> bool:
+        return not self._texts
+
+
+def test_on_windows_the_profile_keeps_others_out_and_modes_stay(
+    files_of_windows: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = Windows(monkeypatch, tmp_path)
     (tmp_path / "file").touch(mode=0o644)
     (tmp_path / "file").chmod(0o644)
     files_of_windows.private_folder(tmp_path)
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o644
+    assert system.given == []
+
+
+@pytest.mark.parametrize("refuses", [0, 50], ids=["NTFS", "a disk without access lists"])
+def test_the_folder_of_a_portable_obs_on_windows_gets_an_access_list_of_its_own(
+    files_of_windows: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refuses: int
+) -> None:
+    system = Windows(monkeypatch, tmp_path / "Users" / "streamer", refuses)
+    folder = tmp_path / "portable" / "config" / "obs-studio" / "plugin_config" / "twitch-clawcraft"
+
+    files_of_windows.private_folder(folder)
+
+    protected_list = 0x80000004
+    assert system.given == [(str(folder), protected_list)]
+    assert folder.is_dir()
+    assert system.nothing_kept()
+
+
+def test_commands_on_windows_are_told_with_its_launcher(windows: None) -> None:
+    assert dependencies.install_command().startswith('py "')
+    assert "run <b>py tools/install.py --dock</b>" in operator._dock("http://127.0.0.1:3040/operator")
 
 
 @pytest.mark.parametrize(("failures", "written"), [(files.REPLACE_TRIES - 1, True), (files.REPLACE_TRIES, False)])

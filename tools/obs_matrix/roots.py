@@ -26,8 +26,10 @@ PACKAGES: Final = (
 STAMP: Final = "etc/made-for-obs-matrix"
 TRIES: Final = 3
 PAUSE_S: Final = 20
-BOOTSTRAP_S: Final = 900
-INSTALL_S: Final = 1200
+PATIENCE_S: Final = 1200
+"""No further try once so much time went into one system: it takes 3 minutes, or 8 on a machine that is far too busy."""
+BOOTSTRAP_S: Final = 600
+INSTALL_S: Final = 900
 # No service is to start in a folder: Debian's packages ask this program first.
 _NO_SERVICES: Final = "#!/bin/sh\nexit 101\n"
 _INSTALL: Final = """
@@ -81,9 +83,12 @@ def unable() -> str | None:
 class Roots:
     """The kept systems, in ``folder``, with a log beside each of what making it said."""
 
-    def __init__(self, folder: Path, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, folder: Path, sleep: Callable[[float], None] = time.sleep, now: Callable[[], float] = time.monotonic
+    ) -> None:
         self._folder = folder
         self._sleep = sleep
+        self._now = now
 
     def get(self, release: Release) -> Path:
         """The folder of a whole system with OBS in it, made if it is not there. Raises RootProblem."""
@@ -92,16 +97,17 @@ class Roots:
         self._folder.mkdir(parents=True, exist_ok=True)
         with locked(self._folder / f"{release.suite}.lock"):
             if not _is_whole(root, recipe):
-                began = time.monotonic()
+                began = self._now()
                 say(f"Making {release} with OBS in {root} (once; needs Debian's mirror, takes some minutes) ...")
                 self._make(release, root, recipe)
-                say(f"{release} is ready after {time.monotonic() - began:.0f} s.")
+                say(f"{release} is ready after {self._now() - began:.0f} s.")
         return root
 
     def _make(self, release: Release, root: Path, recipe: str) -> None:
         fresh = root.with_name(f"{release.suite}.new")
         log = root.with_name(f"{release.suite}.log")
         log.unlink(missing_ok=True)
+        give_up_at_s = self._now() + PATIENCE_S
         for attempt in range(1, TRIES + 1):
             try:
                 _remove(fresh)
@@ -111,7 +117,7 @@ class Roots:
                 fresh.rename(root)
                 return
             except RootProblem as problem:
-                if attempt == TRIES:
+                if attempt == TRIES or self._now() >= give_up_at_s:
                     raise
                 say(f"{release}, try {attempt} of {TRIES}: {problem}")
                 self._sleep(PAUSE_S * attempt)

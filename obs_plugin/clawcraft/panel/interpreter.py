@@ -52,7 +52,7 @@ def _candidates() -> Iterator[Path]:
     exact = f"python{sys.version_info.major}.{sys.version_info.minor}"
     base = Path(sys.base_prefix)
     yield from (path for path in (base / "python.exe", base / "bin" / exact) if path.is_file())
-    for name in (exact, "python3", "python", "python3.14", "python3.13", "python3.12", "python3.11"):
+    for name in (exact, "python3", "python", "python3.14", "python3.13", "python3.12", "python3.11", "py"):
         found = shutil.which(name)
         if found:
             yield Path(found)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+from clawcraft.dependencies import launcher
 from clawcraft.obs.script_ui import Box, Button, Choice, Info, ScriptSettings
 from clawcraft.operator.pages import PairedPage
 from clawcraft.panel.background import Background
@@ -92,7 +93,7 @@ def _code(url: str, code: str, left_s: float) -> str:
 def _dock(url: str) -> str:
     return (
         f"In OBS choose <b>Docks, Custom Browser Docks</b>, enter a name and <b>{escape(url)}</b>, and press Apply. "
-        "Or close OBS and run <b>python3 tools/install.py --dock</b>. Then enter the code in the dock. "
+        f"Or close OBS and run <b>{launcher()} tools/install.py --dock</b>. Then enter the code in the dock. "
         "(An OBS without that menu was built without a browser: open the page in one of your own.)"
     )
 
