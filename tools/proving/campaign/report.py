@@ -51,7 +51,7 @@ def summary(entries: Entries) -> str:
         each_s = of.seconds / max(of.starts, 1)
         lines.append(f"{name:36} {of.starts:7,} {of.done:7,} {of.failed:7,} {of.wrong:6} {each_s:7.1f}")
     lines.append(", ".join(f"{total.kinds[kind]} {kind}" for kind in CLASSES))
-    lines.append(f"{total.unplayed} cases could not be played as meant; OBS crashed in {total.crashed}")
+    lines.append(f"{total.unplayed} cases could not be played as meant; OBS crashed or hung in {total.crashed}")
     return "\n".join(lines)
 
 
@@ -82,7 +82,7 @@ def _markdown(ours: Entries, peers: Entries) -> str:
         f"| {kind} | {total.kinds[kind]} | {contrast.kinds[kind]} |" for kind in CLASSES if kind != "table differs"
     ]
     lines.append(f"| job table differs from what was told | {total.kinds['table differs']} | has none |")
-    lines.append(f"| OBS crashed | {total.crashed} | {contrast.crashed} |")
+    lines.append(f"| OBS crashed or hung | {total.crashed} | {contrast.crashed} |")
     lines.append(f"| cases not played as meant | {total.unplayed} | {contrast.unplayed} |")
     lines += ["", "![By fault: done, failed and wrong](images/reliability.svg)", ""]
     lines.append("| fault | starts | done | failed | wrong | polling: starts | done | failed | wrong |")

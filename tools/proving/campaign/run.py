@@ -74,6 +74,7 @@ class Campaign:
             stage.back_to_rest()
         except Stuck as error:
             trouble = trouble or f"afterwards: {error}"
+            crashed = crashed or not stage.is_open or "OBS hangs" in str(error)
             if stage.is_open:
                 stage.kill()
         self._unjudged.append(

@@ -26,13 +26,14 @@ from tests.support.tool_client import answers, stored_token
 from tests.support.waiting import HANG_S, TRY_AGAIN_S, insist, wait_until
 from twitch_sim import TwitchSim
 
-STREAMER: Final = Path(__file__).with_name("streamer_script.py")
+STREAMER: Final = Path(__file__).with_name("ui_streamer.py")
 ELSEWHERE: Final = "Elsewhere"
 """A scene collection without the service."""
 OPERATION_TIMEOUT_S: Final = 2.5
 QUIET_S: Final = 0.25
 """So long nothing reaches the RTMP server before a case counts as over."""
 SETTLES_S: Final = 12.0
+RELOADS_S: Final = 8.0
 
 
 class Stuck(Exception):
@@ -142,13 +143,9 @@ class Stage:
     def reload(self) -> None:
         """Press Reload Scripts; returns when it was done."""
         assert self._window is not None
-        before = self._tell("loads")
+        mark = self.obs.process.mark()
         self.display.xdotool("key", "space")
-        with contextlib.suppress(TimeoutError):
-            wait_until(lambda: self._tell("loads") != before, "the scripts are loaded again", TRY_AGAIN_S)
-            return
-        self.display.press(self._window.window, "space")  # something else had the focus, an error box mostly
-        wait_until(lambda: self._tell("loads") != before, "the scripts are loaded again", TRY_AGAIN_S)
+        self.obs.process.wait_for_line(r"\] (not )?listening", mark, RELOADS_S)
 
     def stop_as_streamer(self) -> None:
         self._tell("stop")
@@ -187,6 +184,8 @@ class Stage:
                 if time.monotonic() > deadline_s:
                     raise Stuck("OBS goes on streaming")
                 time.sleep(0.05)
+            if not self._tell("ui"):
+                raise Stuck("OBS hangs")
             self.obs.close_error_boxes()
             if self._away:
                 self.switch(COLLECTION)

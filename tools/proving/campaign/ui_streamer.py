@@ -2,7 +2,8 @@
 
 One JSON line in, one out, on a loopback socket: ``active`` (does OBS stream?), ``stop`` (the frontend's own),
 ``switch`` (to another collection, answered when OBS has), ``clock`` (this interpreter's wall time, so many seconds
-off), ``loads`` (how often scripts were loaded). Its thread begins with the first load and ends with OBS.
+off), ``ui`` (whether OBS's UI thread does anything within UI_S). Its thread begins with the first load and ends with
+OBS. Its name keeps it behind the service in OBS's list, whose first entry is the one that the campaign reloads.
 """
 
 import ctypes
@@ -15,8 +16,10 @@ from typing import Any
 import obspython as obs
 
 listener: socket.socket | None = globals().get("listener")
-loads: int = globals().get("loads", 0)
 frontend = ctypes.CDLL(None)
+TASK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+UI_S = 10.0
+tasks: list[Any] = []
 real_time = globals().get("real_time", time.time)
 
 
@@ -34,8 +37,16 @@ def answer(call: dict[str, Any]) -> Any:
             off_s = call["off_s"]
             time.time = (lambda: real_time() + off_s) if off_s else real_time
             return None
-        case "loads":
-            return loads
+        case "ui":
+            return ui_answers()
+
+
+def ui_answers() -> bool:
+    turn = threading.Event()
+    task = TASK(lambda _nothing: turn.set())
+    tasks.append(task)  # OBS may call it late
+    frontend.obs_queue_task(0, task, None, False)
+    return turn.wait(UI_S)
 
 
 def serve(listening: socket.socket) -> None:
@@ -48,8 +59,7 @@ def serve(listening: socket.socket) -> None:
 
 
 def script_load(settings: object) -> None:
-    global listener, loads
-    loads += 1
+    global listener
     if listener is None:
         listener = socket.create_server(("127.0.0.1", json.loads(obs.obs_data_get_json(settings))["port"]))
         threading.Thread(target=serve, args=(listener,), name="streamer", daemon=True).start()
