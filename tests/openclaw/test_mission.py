@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socketserver
 import subprocess
 import sys
@@ -98,7 +99,8 @@ def test_the_table_names_each_check(studio: Studio) -> None:
     done = mission(studio.url)
     assert done.returncode == 0
     assert done.stdout.count("\nok  ") == 16
-    assert "queued → running → done, result started" in done.stdout
+    # Which of the states before the last a poll meets is a matter of the moment.
+    assert re.search(r"(queued → )?(running → )?done, result started", done.stdout), done.stdout
 
 
 def test_signed_and_without_twitch(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ class Clone:
 
     def install(self, *arguments: str, through: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
         command = [*through, *self.command(*arguments)]
-        return subprocess.run(command, env=self.env(), capture_output=True, text=True, timeout=HANG_S)
+        return subprocess.run(command, env=self.env(), capture_output=True, text=True, timeout=3 * HANG_S)
 
     def pin(self, requirements: str) -> None:
         path = self.folder / "requirements.txt"

@@ -35,7 +35,7 @@ def repeat(folder: Path, *arguments: str) -> tuple[int, list[str], str]:
     state = folder / "state"
     state.write_text("")
     command = [sys.executable, str(TOOLS / "test.py"), *arguments, str(suite), "-p", "no:cacheprovider"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=HANG_S, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=3 * HANG_S, check=False)
     return done.returncode, (done.stdout + done.stderr).splitlines(), state.read_text()
 
 

@@ -6,9 +6,11 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Final, TypeVar
 
 T = TypeVar("T")
+HANG_S: Final = 100.0
+"""Only a hang takes longer, however busy the machine is."""
 Suspend = Callable[[], contextlib.AbstractContextManager[None]]
 
 
@@ -54,7 +56,7 @@ class Loop:
             heapq.heappush(self._queue, (time.monotonic() + delay_s, next(self._numbers), fn))
             self._news.notify_all()
 
-    def call(self, fn: Callable[[], T], timeout_s: float = 30) -> T:
+    def call(self, fn: Callable[[], T], timeout_s: float = HANG_S) -> T:
         """``fn``'s result or exception; run here and now if this is the loop's own thread."""
         if self.is_current():
             return fn()
