@@ -2,6 +2,9 @@
 """Proves what the README promises.
 
     python3 tools/prove.py model [--quick]   who may put the stream on air: every order of events, in SPIN
+    python3 tools/prove.py worst-agent [--turns N]   an agent that obeys whatever strangers write to it
+    python3 tools/prove.py attack [--cases N]   every attack there is a test for, and random requests by the thousand
+    python3 tools/prove.py mutation [--area A]   small faults put into the service: whether a test notices
 
 ``model`` needs spin and a C compiler (Debian: apt-get install spin gcc). It looks at every state of
 tools/model/authority.pml, then puts each old fault back and wants it to be found.
@@ -19,7 +22,12 @@ import time
 from pathlib import Path
 from typing import Final
 
-MODEL: Final = Path(__file__).resolve().parent / "model" / "authority.pml"
+ROOT: Final = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
+
+import _venv  # noqa: E402
+
+MODEL: Final = ROOT / "tools" / "model" / "authority.pml"
 DEPTH: Final = 1_000_000
 LIMIT_S: Final = 1_800.0
 WHOLE: Final = {"STARTS": 2, "CLICKS": 1, "PAUSES": 1}
@@ -45,6 +53,11 @@ def main() -> int:
     parts = parser.add_subparsers(dest="part", required=True)
     model = parts.add_parser("model", help="every order of events, in SPIN")
     model.add_argument("--quick", action="store_true", help="one start of the agent's instead of two")
+    if len(sys.argv) > 1 and sys.argv[1] in ("worst-agent", "attack", "mutation"):
+        _venv.enter("requirements-dev.txt")
+        from proving import security
+
+        return security.main(parser, parts)
     options = parser.parse_args()
     missing = [name for name in ("spin", "gcc") if shutil.which(name) is None]
     if missing:

@@ -1,0 +1,1 @@
+"""The parts of tools/prove.py, a folder each."""
