@@ -98,7 +98,7 @@ def _of_node(node: ast.AST) -> Iterator[_Change]:
     elif isinstance(node, ast.If | ast.IfExp | ast.While) and not isinstance(node.test, ast.Compare | ast.Constant):
         test = ast.copy_location(ast.UnaryOp(ast.Not(), copy.deepcopy(node.test)), node.test)
         yield node.lineno, f"if not: {_text(node.test)}", lambda: setattr(node, "test", test)
-    elif isinstance(node, ast.Return) and node.value is not None and not _is_none(node.value):
+    elif isinstance(node, ast.Return) and node.value is not None and not _is_nothing(node.value):
         yield node.lineno, f"None for: {_text(node)}", lambda: setattr(node, "value", ast.Constant(None))
     yield from _in_block(node)
 
@@ -122,8 +122,9 @@ def _has_words(node: ast.AST) -> bool:
     )
 
 
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
+def _is_nothing(node: ast.expr) -> bool:
+    """What counts as None wherever it is only asked for its truth."""
+    return isinstance(node, ast.Constant) and not node.value
 
 
 def _text(node: ast.AST) -> str:

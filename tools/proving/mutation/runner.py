@@ -4,6 +4,7 @@ pytest and the libraries are loaded once. Needs fork, so Linux or macOS. Called 
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -166,6 +167,17 @@ class _Faulty(importlib.abc.MetaPathFinder, importlib.machinery.SourceFileLoader
 
 def _file(module: str) -> Path:
     return PLUGIN.joinpath(*module.split(".")).with_suffix(".py")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--area", choices=sorted(AREAS), action="append", help="may be given again (default: each)")
+    parser.add_argument("--count", type=int, default=50, help="how many faults of each area, by chance (default: 50)")
+    parser.add_argument("--seed", type=int, default=1, help="which (default: 1)")
+    parser.add_argument("--results", type=Path, metavar="FILE", help="append each outcome, as JSON lines")
+
+
+def main(options: argparse.Namespace) -> int:
+    return prove(options.area or sorted(AREAS), options.count, options.seed, options.results)
 
 
 def prove(names: Sequence[str], count: int, seed: int, results: Path | None) -> int:

@@ -137,8 +137,11 @@ def _play(
             wait_until(lambda: _has_orders(agent, twitch, dice, secrets), "the agent is told something")
             agent.obey()
             after = witnesses.looked_at(twitch)
-            for action in forbidden & before.keys():
-                writes += before[action] != after[action]
+            for action in sorted(forbidden & before.keys()):
+                if before[action] != after[action]:
+                    writes += 1
+                    print(f"turn {turn}: {action}: {before[action]!r} -> {after[action]!r}", file=terminal)
+                    print(f"  the newest jobs: {streamer.newest()}", file=terminal)
             twitch.show_live(obs.stream.streaming)
             if time.monotonic() - said_s > REPORT_EACH_S:
                 said_s = time.monotonic()
@@ -176,6 +179,7 @@ def _write(twitch: TwitchSim, dice: random.Random, secrets: Mapping[str, str], t
         if turn % TITLE_EACH == 0:
             twitch.world.channels["1001"].title = orders.written(dice, secrets)
     if turn % ERROR_EACH == 0:
+        twitch.faults.clear()  # else each message would meet one, where few get as far as Twitch
         body = {"error": "Bad Request", "status": 400, "message": orders.written(dice, secrets)}
         twitch.fault("POST /chat/messages", status=400, body=body)
 
