@@ -1,6 +1,5 @@
 """The worst that the network can do to the service, in a real OBS that streams: it goes on, and exits clean."""
 
-import re
 import socket
 from pathlib import Path
 
@@ -12,9 +11,10 @@ from tests.support.show import Show
 
 pytestmark = pytest.mark.real_obs
 
+HEAD = b"POST /tools/execute HTTP/1.1\r\nHost: localhost\r\n"
 WORST = (
-    b"POST /tools/execute HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    b"POST /tools/execute HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n",
+    HEAD + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    HEAD + b"Content-Length: 99999999999\r\n\r\n",
     b"GET /" + b"x" * 65_536,
     b"GET /health HTTP/1.1\r\n" + b"X: y\r\n" * 10_000,
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 1_000,
@@ -48,7 +48,3 @@ def test_obs_streams_on_under_every_attack_and_exits_clean(tmp_path: Path) -> No
         assert show.client.run("twitch.stop_stream", "stop")["result"]["status"] == "stopped"
         assert show.obs.quit() == 0
         assert show.obs.memory_leaks() == 0
-        said = "\n".join(show.obs.process.lines())
-        lagged = re.findall(r"Number of lagged frames.*?: (\d+)", said)
-        skipped = re.findall(r"number of skipped frames due to encoding lag: (\d+)", said)
-        print(f"frames lagged: {lagged}, skipped: {skipped}")  # a busy machine loses some, too

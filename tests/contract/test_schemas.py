@@ -316,6 +316,7 @@ def test_lists_and_whole_numbers_are_checked_in_words_and_kept_as_such() -> None
     for action, args, words in (
         ("run_ad", {"length": 45}, "multiple of 30"),
         ("run_ad", {"length": "60"}, "a whole number"),
+        ("run_ad", {"length": 210}, "at most 180"),
         ("set_tags", {"tags": ["two words"]}, "without spaces"),
         ("set_tags", {"tags": ["x"] * 11}, "0 to 10 tags"),
         ("set_labels", {"labels": ["MatureGame"]}, "One of Debated"),
