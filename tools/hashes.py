@@ -28,6 +28,7 @@ FILES: Final = (
     _venv.ROOT / "requirements.txt",
     _venv.ROOT / "requirements-dev.txt",
     _venv.ROOT / "tests" / "mcp" / "requirements-mcp.txt",
+    _venv.ROOT / "tools" / "proving" / "attack" / "requirements-schemathesis.txt",
 )
 PYTHONS: Final = ("3.11", "3.12", "3.13", "3.14")
 """Those that an OBS may embed, and that run the tools."""

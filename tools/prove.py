@@ -4,6 +4,9 @@
     python3 tools/prove.py model [--quick]   who may put the stream on air: every order of events, in SPIN
     python3 tools/prove.py campaign --starts N   what agents are told, against what happened, in a real OBS under faults
     python3 tools/prove.py history --runs N   what each request is told, by a service that is killed as it writes
+    python3 tools/prove.py worst-agent [--turns N]   an agent that obeys whatever strangers write to it
+    python3 tools/prove.py attack [--cases N]   every attack there is a test for, and random requests by the thousand
+    python3 tools/prove.py mutation [--area A]   small faults put into the service: whether a test notices
     python3 tools/prove.py soak [--minutes M] [--fake]   whether anything grows in one OBS under load
 
 Each says with ``--help`` what it takes. ``model`` needs spin and a C compiler (Debian: apt-get install spin gcc), the
@@ -27,6 +30,9 @@ PARTS: Final = {
     "model": "proving.model.run",
     "campaign": "proving.campaign.run",
     "history": "proving.history.run",
+    "worst-agent": "proving.worst_agent.play",
+    "attack": "proving.attack.suite",
+    "mutation": "proving.mutation.runner",
     "soak": "proving.soak.soak",
 }
 """The module of each part: ``arguments`` adds what it takes, ``main`` gives the exit status."""

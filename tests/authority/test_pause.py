@@ -1,5 +1,6 @@
 """The pause switch: it acts at once, outlives a restart only if the streamer chose so, and errs towards paused."""
 
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,12 +27,33 @@ def test_it_is_off_at_first_and_says_since_when_it_is_on(tmp_path: Path, clock: 
     assert switch.status()["since"] is None
 
 
+@pytest.fixture
+def restart(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """OBS ends, and another one begins."""
+    another = os.getpid() + 1
+    return lambda: monkeypatch.setattr("os.getpid", lambda: another)
+
+
 @pytest.mark.parametrize("survive", [True, False])
-def test_it_survives_a_restart_only_if_chosen(tmp_path: Path, clock: ManualClock, survive: bool) -> None:
+def test_it_survives_a_reload_of_the_script_in_any_case(tmp_path: Path, clock: ManualClock, survive: bool) -> None:
+    switch = PauseSwitch(tmp_path, clock)
+    switch.pause(survive_restart=survive)
+    clock.advance(3600)
+    again = PauseSwitch(tmp_path, clock)
+    assert again.status() == switch.status()
+    again.resume()
+    assert not PauseSwitch(tmp_path, clock).paused
+
+
+@pytest.mark.parametrize("survive", [True, False])
+def test_it_survives_a_restart_only_if_chosen(
+    tmp_path: Path, clock: ManualClock, restart: Callable[[], None], survive: bool
+) -> None:
     switch = PauseSwitch(tmp_path / "data", clock)
     switch.pause(survive_restart=survive)
     before = switch.status()
     clock.advance(3600)
+    restart()
     after = PauseSwitch(tmp_path / "data", clock).status()
     assert after == (before if survive else {"paused": False, "since": None, "survives_restart": False})
     assert before["survives_restart"] is survive
@@ -45,11 +67,14 @@ def test_resuming_also_ends_a_pause_kept_for_a_restart(tmp_path: Path, clock: Ma
     assert list(tmp_path.iterdir()) == []
 
 
-def test_choosing_otherwise_while_paused_changes_only_that(tmp_path: Path, clock: ManualClock) -> None:
+def test_choosing_otherwise_while_paused_changes_only_that(
+    tmp_path: Path, clock: ManualClock, restart: Callable[[], None]
+) -> None:
     switch = PauseSwitch(tmp_path, clock)
     switch.pause(survive_restart=True)
     switch.pause(survive_restart=False)
     assert switch.paused
+    restart()
     assert not PauseSwitch(tmp_path, clock).paused
 
 

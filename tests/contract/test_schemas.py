@@ -316,6 +316,7 @@ def test_lists_and_whole_numbers_are_checked_in_words_and_kept_as_such() -> None
     for action, args, words in (
         ("run_ad", {"length": 45}, "multiple of 30"),
         ("run_ad", {"length": "60"}, "a whole number"),
+        ("run_ad", {"length": 210}, "at most 180"),
         ("set_tags", {"tags": ["two words"]}, "without spaces"),
         ("set_tags", {"tags": ["x"] * 11}, "0 to 10 tags"),
         ("set_labels", {"labels": ["MatureGame"]}, "One of Debated"),
@@ -326,9 +327,10 @@ def test_lists_and_whole_numbers_are_checked_in_words_and_kept_as_such() -> None
             check(f"twitch.{action}", args)
 
 
-def test_a_secret_in_a_list_is_found_too() -> None:
+@pytest.mark.parametrize("choices", [["yes", "hush"], ["hu", "sh"]])
+def test_a_secret_in_a_list_is_found_too_also_cut_into_pieces(choices: list[str]) -> None:
     contract = Contract(SCHEMAS, lambda text: "hush" in text)
-    args = {"title": "Well?", "choices": ["yes", "hush"], "duration": 15}
+    args = {"title": "Well?", "choices": choices, "duration": 15}
     with pytest.raises(InvalidRequest) as caught:
         contract.check({"agent_id": "producer", "action": "twitch.create_poll", "args": args})
     assert caught.value.details["violations"][0]["path"] == "/args/choices"

@@ -49,6 +49,7 @@ from clawcraft.errors import InvalidJson
         (b"1" + b"0" * 400 + b".0", "too large"),
         (b"[" * 33 + b"]" * 33, "more than 32 levels"),
         (b"[" * 65_000, "more than 32 levels"),
+        (b"[" + b"[]," * 32 + b"[" * 32 + b"]" * 33, "more than 32 levels"),
         (b'{"a":' * 33 + b"1" + b"}" * 33, "more than 32 levels"),
     ],
 )

@@ -336,6 +336,7 @@ def test_the_timestamp_is_required_unless_the_operator_says_otherwise(signed: Ht
     assert signed.post(body, **stamped(body)).status == 200
     signed.configure(require_timestamp=False)
     assert signed.post(body, X_Tool_Signature=signature(body)).status == 200
+    assert signed.jobs.signatures[signature(body)] == NOW_S + 300
 
 
 def test_reading_needs_no_signature(signed: HttpService) -> None:

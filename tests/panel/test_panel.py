@@ -3,6 +3,7 @@
 import contextlib
 import html
 import json
+import os
 import resource
 import socket
 import sys
@@ -232,13 +233,26 @@ def test_what_the_environment_lets_the_agent_hear_is_shown_instead_of_the_switch
     assert "chat" not in streamer.text("status_hearing")
 
 
-def test_the_pause_is_told_and_lasts_over_a_restart_only_if_wanted(streamer: Streamer) -> None:
+def test_the_pause_is_told_and_lasts_over_a_reload_and_over_a_restart_only_if_wanted(
+    streamer: Streamer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = os.getpid()
+
+    def restart() -> None:
+        """As far as a pause can tell: the script begins in another process."""
+        nonlocal own
+        own += 1
+        monkeypatch.setattr("os.getpid", lambda: own)
+        streamer.reload()
+
     agent = streamer.start().agent()
     streamer.obs.click("pause")
     assert "paused" in streamer.text("status_agent")
     assert refused(agent) == "paused_by_operator"
     streamer.sees("status_error", "paused_by_operator")
     streamer.reload()
+    assert agent.status()["paused"]
+    restart()
     assert not agent.status()["paused"]
 
     streamer.obs.change("keep_paused", True)
@@ -247,7 +261,7 @@ def test_the_pause_is_told_and_lasts_over_a_restart_only_if_wanted(streamer: Str
     streamer.obs.change("keep_paused", False)
     streamer.obs.click("pause")
     streamer.obs.change("keep_paused", True)  # counts for a pause that is on, too
-    streamer.reload()
+    restart()
     assert agent.status()["paused"]
     streamer.obs.press_hotkey("twitch_clawcraft.pause")
     assert not agent.status()["paused"]

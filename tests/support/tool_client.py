@@ -1,5 +1,6 @@
 """An agent in a few lines: calls the tool API of a running service over a real socket."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,10 @@ class ToolClient:
         body: dict[str, Any] = {"agent_id": self.agent_id, "action": action, "args": args}
         if request_id is not None:
             body["request_id"] = request_id
+        return self.send(body)
+
+    def send(self, body: Mapping[str, Any]) -> requests.Response:
+        """A request as it is."""
         return self._session.post(f"{self.url}/tools/execute", json=body, timeout=HANG_S)
 
     def accept(self, action: str, request_id: str, **args: Any) -> str:

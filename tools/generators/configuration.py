@@ -119,7 +119,8 @@ def _action_line(action: Action) -> str:
 
 def _panel_only() -> Iterator[str]:
     yield "## Only in the panel\n"
-    yield "- **A pause outlasts a restart of OBS**: else OBS starts with the agent let in."
+    yield "- **A pause outlasts a restart of OBS**: else OBS starts with the agent let in. Neither a reload of the"
+    yield "  script nor a change of the scene collection ends a pause."
     yield "- **The pause hotkey**: OBS, Settings, Hotkeys, *twitch-clawcraft: pause the agent / let it go on*."
     yield ""
     yield "## Ignored\n"

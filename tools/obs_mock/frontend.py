@@ -82,9 +82,12 @@ class Events:
 class Scenes:
     """The scenes of the collection, and which one is live."""
 
-    def __init__(self, ui: Loop, events: Events, names: tuple[str, ...], transition_s: float) -> None:
+    def __init__(
+        self, ui: Loop, events: Events, recorder: Recorder, names: tuple[str, ...], transition_s: float
+    ) -> None:
         self._ui = ui
         self._events = events
+        self._recorder = recorder
         self._transition_s = transition_s
         self.all = [Source(name) for name in names]
         self.current = self.all[0]
@@ -94,6 +97,7 @@ class Scenes:
         if scene is self.current:
             return
         self.current = scene
+        self._recorder.note(f"scene {scene.name}")
         self._events.emit(EVENTS["PREVIEW_SCENE_CHANGED"])
         self._ui.post(self._switched, self._transition_s)
 

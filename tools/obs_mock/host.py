@@ -111,7 +111,7 @@ class MockObs:
         self._threads = Threads(lambda: any(loop.is_current() for loop in loops))
         self._scripting = Scripting(self.recorder, self._log.error, self.budget)
         self._events = Events(self._ui, self._deferred, self._scripting, self.recorder)
-        self._scenes = Scenes(self._ui, self._events, scenes, timings.transition_s)
+        self._scenes = Scenes(self._ui, self._events, self.recorder, scenes, timings.transition_s)
         self._boxes = Boxes(self._ui, self.recorder)
         self._hotkeys = Hotkeys(self._deferred, self._scripting)
         self._collections = Collections(collections or {"Untitled": True, "Other": False})

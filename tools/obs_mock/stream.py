@@ -255,6 +255,7 @@ class Stream:
             return  # the encoders of the stream before are still ending
         if by_script:
             self.stopped_by_script.append((self.owner, self.starts))
+            self._recorder.note(f"stop by script of {self.owner.name.lower()}")
         reconnecting = self.state is State.RECONNECTING
         self.state = State.STOPPING
         self._emit_event(EVENTS["STREAMING_STOPPING"])

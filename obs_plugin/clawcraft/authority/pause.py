@@ -1,5 +1,7 @@
 """The streamer's pause switch: while it is on, agents are refused. Any thread."""
 
+import contextlib
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +12,9 @@ from clawcraft.files import private_folder, write_atomically
 
 
 class PauseSwitch:
-    """Off, or on since some moment. A pause that is to outlive a restart is a small file in ``folder``: it is the
-    file's being there that counts, so one that is damaged still pauses."""
+    """Off, or on since some moment. A pause is a small file in ``folder``, so that no reload of the script and no
+    change of the scene collection ends it. It is the file's being there that counts, so one that is damaged still
+    pauses; only where it names another process than this, it was not to outlive that OBS."""
 
     FILE_NAME: Final = "paused"
 
@@ -22,9 +25,9 @@ class PauseSwitch:
         self._clock = clock
         self._lock = threading.Lock()
         self._since: float | None = None
-        self._kept = self._path.exists()
-        if self._kept:
-            self._since = self._read()
+        self._kept = False
+        if self._path.exists():
+            self._begin()
 
     @property
     def paused(self) -> bool:
@@ -69,10 +72,14 @@ class PauseSwitch:
             self._since = self._clock.time()
             self._switched(True)
         if survive_restart:
-            self._write(self._since)
+            self._write(repr(self._since))
             self._kept = True
-        else:
-            self._forget()
+            return
+        try:
+            self._write(f"{self._since!r} {os.getpid()}")
+        except OSError:
+            self._forget()  # then it ends with this life of the script
+        self._kept = False
 
     def _resume(self) -> None:
         self._forget()
@@ -84,14 +91,20 @@ class PauseSwitch:
         self._path.unlink(missing_ok=True)
         self._kept = False
 
-    def _read(self) -> float:
+    def _begin(self) -> None:
+        """What the file says."""
         try:
-            since = float(self._path.read_text("ascii"))
+            text, _, process = self._path.read_text("ascii").partition(" ")
+            since = float(text)
             rfc3339(since)
         except (OSError, ValueError, OverflowError):
-            return self._clock.time()
-        return since
+            since, process = self._clock.time(), ""
+        if process and process != str(os.getpid()):
+            with contextlib.suppress(OSError):  # the next life finds it, too
+                self._path.unlink()
+            return
+        self._since, self._kept = since, not process
 
-    def _write(self, since: float) -> None:
+    def _write(self, text: str) -> None:
         private_folder(self._path.parent)
-        write_atomically(self._path, repr(since).encode("ascii"), durable=False)
+        write_atomically(self._path, text.encode("ascii"), durable=False)

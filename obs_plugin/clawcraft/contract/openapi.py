@@ -73,7 +73,7 @@ def openapi_document(contract: Contract, version: str) -> Json:
                 "getJob",
                 "A job; with wait, as soon as it ends",
                 _json_response("The job.", "JobAnswer"),
-                JOBS | {errors.JobNotFound},
+                JOBS | {errors.JobNotFound, errors.NotFound},  # the latter for what cannot be an id
                 _parameter("path", "job_id", _STRING, "Id from the 202."),
                 _WAIT,
             ),
@@ -110,20 +110,7 @@ def openapi_document(contract: Contract, version: str) -> Json:
                 _json_response("As of the age of each section.", "Channel"),
                 AUTHENTICATED | {errors.TwitchNotConfigured, errors.Stopping},
             ),
-            "/mcp": {
-                "post": {
-                    **_operation(
-                        "mcp",
-                        "The same actions by the Model Context Protocol, 2025-03-26 to 2026-07-28, without a session",
-                        {
-                            "200": _response("The JSON-RPC answer.", "application/json", {"type": "object"}),
-                            "202": {"description": "A notification was heard."},
-                        },
-                        AUTHENTICATED | {errors.UnsupportedMediaType},
-                    ),
-                    "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
-                }
-            },
+            "/mcp": {"post": _mcp()},
             "/health": _public("getHealth", "Whether the service runs", _json_response("It does.", "Health")),
             "/openapi.json": _public(
                 "getOpenapi", "This document", _response("OpenAPI 3.1.", "application/json", {"type": "object"})
@@ -233,6 +220,40 @@ def _execute(requests: Json, failures: ErrorSet) -> Json:
         "discriminator": {"propertyName": "action", "mapping": mapping},
     }
     operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    return operation
+
+
+_JSON_RPC_ERROR: Final[Json] = {
+    "type": "object",
+    "properties": {
+        "jsonrpc": {"const": "2.0"},
+        "id": {"type": ["string", "integer", "null"]},
+        "error": {
+            "type": "object",
+            "properties": {"code": {"type": "integer"}, "message": _STRING, "data": {}},
+            "required": ["code", "message"],
+        },
+    },
+    "required": ["jsonrpc", "id", "error"],
+}
+
+
+def _mcp() -> Json:
+    operation = _operation(
+        "mcp",
+        "The same actions by the Model Context Protocol, 2025-03-26 to 2026-07-28, without a session",
+        {
+            "200": _response("The JSON-RPC answer.", "application/json", {"type": "object"}),
+            "202": {"description": "A notification was heard."},
+        },
+        AUTHENTICATED | {errors.UnsupportedMediaType},
+    )
+    answers = operation["responses"]
+    answers["404"] = _response("The JSON-RPC error of a method that is not there.", "application/json", _JSON_RPC_ERROR)
+    for status in ("400", "500"):
+        answer = answers[status]["content"]["application/json"]
+        answer["schema"] = {"anyOf": [answer["schema"], _JSON_RPC_ERROR]}
+    operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
     return operation
 
 

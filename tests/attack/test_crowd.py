@@ -1,0 +1,31 @@
+"""Ten thousand connections at once, half of them with a request that never ends: an agent is served all the same."""
+
+import resource
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.crowd import Crowd
+from tests.support.http_service import HttpService, request
+
+SIZE = 10_000
+FILES = SIZE + 2_000
+
+
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < FILES:
+        pytest.skip(f"this system lets a process open {hard} files, and {FILES} are needed")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, FILES), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.usefixtures("many_files")
+def test_among_ten_thousand_connections_every_stop_of_an_agent_comes_through() -> None:
+    with HttpService() as service, Crowd(service.server.port, SIZE) as crowd:
+        for number in range(10):
+            stop = request("twitch.stop_stream", request_id=f"req-{number}")
+            assert service.post(stop).status == 202
+        assert crowd.reopened > 0

@@ -1,0 +1,1 @@
+"""Attacks on the service: random requests by the thousand, and every attack that a test knows."""

@@ -1,0 +1,1 @@
+"""An agent that obeys every instruction it reads, against a streamer's policy, and witnesses that count."""
