@@ -28,7 +28,6 @@ def test_a_first_session(desk: Desk, window: ScriptsWindow) -> None:
     agent = desk.agent()
 
     # Twitch, with a code.
-    window.type("client_id", CLIENT_ID)
     desk.connect(window, agent)
     window.screenshot("twitch-code")
     desk.twitch.world.devices[-1].state = "granted"

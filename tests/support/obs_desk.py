@@ -1,5 +1,7 @@
 """One streamer's desk: an OBS with its files, a local Twitch, and an agent. Test's own thread."""
 
+import functools
+import itertools
 import json
 import os
 from collections.abc import Mapping
@@ -15,9 +17,10 @@ from tests.support.obs_panel import ScriptsWindow
 from tests.support.paths import SCRIPT, data_folder
 from tests.support.ports import free_port
 from tests.support.real_obs import RealObs
-from tests.support.tool_client import ToolClient, wait_for_service
-from tests.support.waiting import wait_until
+from tests.support.tool_client import ToolClient, answers
+from tests.support.waiting import insist, wait_until
 from twitch_sim import TwitchSim
+from twitch_sim.world import CLIENT_ID
 
 SIGNING = "a-signing-secret-typed-by-hand"
 OWN_TOKEN = "an-own-token-of-forty-two-characters-0123"
@@ -73,8 +76,8 @@ class Desk:
         self.obs.process.wait_for_line(r"\] (not )?listening")
         window.press("refresh")
         window.screenshot("script-added")
-        window.type("port", str(self.port))
-        wait_for_service(self.port)
+        typed = functools.partial(window.type, "port", str(self.port))
+        insist(typed, lambda: answers(self.port), "the service answers on the port that was typed")
         window.press("refresh")
 
     def quit(self) -> int:
@@ -90,9 +93,13 @@ class Desk:
         return "" if body["ok"] else str(body["error"]["code"])
 
     def connect(self, window: ScriptsWindow, agent: ToolClient) -> None:
-        """Press Connect until the typed client id is in force and Twitch gave a code, as an impatient person would."""
+        """Type the client id, and press Connect until it is in force and Twitch gave a code, as an impatient person
+        would. A key that a busy OBS lost may have put it elsewhere: then it is typed again."""
+        tries = itertools.count()
 
         def pending() -> bool:
+            if next(tries) % 5 == 0:
+                window.type("client_id", CLIENT_ID)
             window.press("connect")
             return bool(agent.status()["twitch"]["login"]["state"] == "pending")
 
