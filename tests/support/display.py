@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from tests.support.process import Process
-from tests.support.waiting import HANG_S, wait_until
+from tests.support.waiting import HANG_S, insist, wait_until
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """OBS's Python takes its standard library from the first python3 on PATH: a virtual environment's is another build."""
@@ -104,9 +104,13 @@ class Display:
 
     def activate(self, window: str) -> None:
         """Raise the window and wait for the focus: the window manager calls it active a moment before X does, and
-        keys of that moment go to the window before."""
-        self.xdotool("windowactivate", "--sync", window)
-        wait_until(lambda: self.xdotool("getwindowfocus", "-f", check=False) == window, f"{window} has the focus")
+        keys of that moment go to the window before. Again where another one that just opened or closed took the focus;
+        RuntimeError once the window is gone."""
+        insist(
+            lambda: self.xdotool("windowactivate", window),
+            lambda: self.xdotool("getwindowfocus", "-f", check=False) == window,
+            f"{window} has the focus",
+        )
 
     def press(self, window: str, *keys: str) -> None:
         """Keys to the window, after it has the focus."""

@@ -104,7 +104,7 @@ class Desk:
             return bool(agent.status()["twitch"]["login"]["state"] == "pending")
 
         wait_until(pending, "Twitch gave a code")
-        window.press("connect")
+        window.press("refresh")  # not "connect": a lost Tab would have it replace the client id by a blank
         window.appeared(["cancel"], before="bot_connect")
 
     def save_while_typing(self, window: ScriptsWindow) -> None:
