@@ -1,5 +1,6 @@
 """What the page is told and what it changes, without a browser."""
 
+import os
 import threading
 from typing import Any
 
@@ -156,9 +157,13 @@ def test_one_agent_is_narrowed_and_switched_off_alone(streamer: Streamer, page: 
     agent.close()
 
 
-def test_a_pause_of_the_page_outlasts_a_restart_where_the_panel_says_so(streamer: Streamer, page: PageClient) -> None:
+def test_a_pause_of_the_page_outlasts_a_restart_where_the_panel_says_so(
+    streamer: Streamer, page: PageClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     page.post("pause", {"paused": True})
     streamer.stop()
+    another = os.getpid() + 1
+    monkeypatch.setattr("os.getpid", lambda: another)  # OBS has started again, not only the script
     streamer.start()
     assert page.state()["state"]["paused"] is False
     streamer.obs.change("keep_paused", True)

@@ -159,7 +159,10 @@ def test_a_reload_while_twitch_answers_a_refresh_loses_nothing(lives: Lives) -> 
     assert rig.sim.world.count(TOKEN) == 1
 
 
-def test_a_refresh_that_was_not_sent_yet_is_cut_at_once_and_leaves_no_doubt(lives: Lives) -> None:
+def test_a_refresh_that_was_not_sent_yet_is_cut_at_once_and_leaves_no_doubt(
+    lives: Lives, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "JOIN_S", HANG_S)  # it is cut, and need not be left behind
     rig = due(lives.rig)
     rig.sim.fault(TOKEN, status=429, headers={"Retry-After": "20"})
     waits = threading.Event()

@@ -24,6 +24,7 @@ LAYERS = (
     (
         *("errors", "clock", "files", "secrets", "settings", "text", "checks", "actions.catalogue"),
         *("dependencies", "standard_library", "confirmed", "heard", "hours", "kept_rails", "wording", "twitch_health"),
+        "access_list",
     ),
 )
 """From top to bottom; the parts of one row do not import each other, save for the leaves in the last."""

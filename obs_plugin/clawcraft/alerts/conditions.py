@@ -42,7 +42,7 @@ class Watched:
     right: str
 
 
-WATCHED: Final[Mapping[str, Watched]] = {
+WATCHED: Final = {
     "stream_dropped": Watched(
         Outcome.FAILED, 0.0, "The stream ended, and nobody stopped it", "The stream has been started again"
     ),
