@@ -70,6 +70,8 @@ class Threads:
         def watched_start(thread: threading.Thread) -> None:
             if self._is_script() or threading.current_thread() in self._started:
                 with self._lock:
+                    # Those that have ended are let go of: a script starts thousands in a long show.
+                    self._started = [each for each in self._started if each.ident is None or each.is_alive()]
                     self._started.append(thread)
             start(thread)
 
