@@ -109,7 +109,7 @@ def _colour(scene: str) -> dict[str, Any]:
 def _scene(name: str) -> dict[str, Any]:
     """The last scene has the others in it, hidden. OBS 32.2.2 walks along the scenes while it clears them, and takes
     the next one from one that may be freed by then (``obs_canvas_enum_scenes``): those that follow are never cleared,
-    and it crashes at one exit in three, without any script. Here the last scene holds those before it until then."""
+    and it crashes at one exit in ten, without any script. Here the last scene holds those before it until then."""
     items = [{"id": 1, "name": f"{name} colour", "visible": True}]
     if name == SCENES[-1]:
         items += [{"id": 1 + n, "name": other, "visible": False} for n, other in enumerate(SCENES[:-1], 1)]

@@ -65,13 +65,13 @@ class ScriptsWindow:
 
     def add_script(self, path: Path | str, look: Callable[[str], object] = lambda _dialog: None) -> None:
         """The + button, and the path typed into the file dialog, at which ``look`` looks first."""
-        dialog = self._open_dialog()
-        look(dialog)
         tries = itertools.count()
 
         def type_path() -> None:
-            if next(tries):  # a key was lost while the dialog was still drawing itself: Return closes its complaint
-                self._display.xdotool("key", "Return")
+            if next(tries) and not self._dismiss_dialog():
+                return
+            dialog = self._open_dialog()
+            look(dialog)
             self._display.activate(dialog)
             self._display.xdotool("key", "alt+n", "ctrl+a")  # the name field, whatever has the focus
             self._display.xdotool("type", "--delay", "5", str(path))
@@ -191,6 +191,14 @@ class ScriptsWindow:
     def _open_dialog(self) -> str:
         """The + button."""
         return str(insist(lambda: self._click(37, 687), self._dialogs, "the + button opens the file dialog")[0])
+
+    def _dismiss_dialog(self) -> bool:
+        """Where a key was lost while it was still drawing itself: with its complaint, its list of names and what was
+        typed. False if it was slow only, and is gone."""
+        if not self._dialogs():
+            return False
+        insist(lambda: self._display.xdotool("key", "Escape"), lambda: self._dialogs() == [], "the file dialog closes")
+        return True
 
     def _dialogs(self) -> list[str]:
         return self._display.windows("^(Add Scripts|Open|Open File|Open Files)$")
