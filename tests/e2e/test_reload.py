@@ -15,10 +15,10 @@ pytestmark = pytest.mark.real_obs
 RELOADS = 50
 WARM_UP = 30
 """Each life's threads take the allocator's next arenas, until all have their share of caches: about 25 reloads."""
-SPAN = 10
-LIMIT_MB = 0.6
-"""In a span of reloads. What a reload leaves behind is in every span; the allocator takes 2 MB for itself now and then,
-in one reload of sixty, which is why the ends alone tell little."""
+SPAN = 3
+LIMIT_MB = 0.18
+"""In a span of reloads. What a reload leaves behind is in every span; the allocator takes 1 or 2 MB for itself now and
+then, in one reload of some thirty, and longer spans would mostly have one of those in them."""
 
 
 @pytest.mark.core

@@ -1,5 +1,6 @@
 """OBS's Scripts window, driven as the streamer drives it: with the keyboard and the mouse. Test's own thread."""
 
+import contextlib
 import itertools
 import subprocess
 from collections.abc import Callable, Iterable
@@ -72,10 +73,11 @@ class ScriptsWindow:
                 return
             dialog = self._open_dialog()
             look(dialog)
-            self._display.activate(dialog)
-            self._display.xdotool("key", "alt+n", "ctrl+a")  # the name field, whatever has the focus
-            self._display.xdotool("type", "--delay", "5", str(path))
-            self._display.xdotool("key", "Return")
+            with contextlib.suppress(RuntimeError):  # the dialog was slow only, and is gone
+                self._display.activate(dialog)
+                self._display.xdotool("key", "alt+n", "ctrl+a")  # the name field, whatever has the focus
+                self._display.xdotool("type", "--delay", "5", str(path))
+                self._display.xdotool("key", "Return")
 
         insist(type_path, lambda: self._dialogs() == [], f"the file dialog takes {path}")
         self.settle()

@@ -50,7 +50,7 @@ class ObsAdapter:
 
     def script_ui(self, settings: Any) -> ScriptUi:
         """In a hook: the script's ``settings``, as that hook got them, and its panel and hotkeys."""
-        return ScriptUi(self._obs, settings, self._linked, self.log, find_clipboard())
+        return ScriptUi(self._obs, settings, self._linked, self.log, find_clipboard)
 
     def scene_collection(self) -> str:
         """The name of the one in use."""

@@ -4,6 +4,7 @@ OBS's UI thread calls everything here, except a hotkey's function. OBS redraws a
 itself, and not while somebody types: a redraw takes the focus, and what is typed after it would be lost.
 """
 
+import functools
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass
@@ -115,8 +116,8 @@ class ScriptSettings:
 
 class ScriptUi:
     """Made by the adapter in a hook. ``linked`` makes of a callback what OBS may keep; ``log`` takes a line when one
-    fails: OBS would answer an exception with a window over the streamer's screen. ``clipboard`` is None where it cannot
-    be reached."""
+    fails: OBS would answer an exception with a window over the streamer's screen. ``find_clipboard`` gives None where
+    it cannot be reached."""
 
     def __init__(
         self,
@@ -124,14 +125,19 @@ class ScriptUi:
         data: Any,
         linked: Callable[[Callback], Callback],
         log: Callable[[str], None],
-        clipboard: Clipboard | None,
+        find_clipboard: Callable[[], Clipboard | None],
     ) -> None:
         self._obs = obs
         self._linked = linked
         self._log = log
         self._hotkeys: dict[str, int] = {}
         self.settings = ScriptSettings(obs, data)
-        self.clipboard = clipboard
+        self._find_clipboard = find_clipboard
+
+    @functools.cached_property
+    def clipboard(self) -> Clipboard | None:
+        """Looked for when it is first wanted: most lives of the script never copy anything."""
+        return self._find_clipboard()
 
     def add_hotkey(self, key: str, name: str, description: str, pressed: Callable[[], None]) -> None:
         """script_load. OBS calls ``pressed`` on its scripting thread, also while it is minimised, and forgets the
