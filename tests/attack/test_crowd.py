@@ -1,7 +1,6 @@
 """Ten thousand connections at once, half of them with a request that never ends: an agent is served all the same."""
 
-import resource
-from collections.abc import Iterator
+import sys
 
 import pytest
 
@@ -13,13 +12,13 @@ FILES = SIZE + 2_000
 
 
 @pytest.fixture
-def many_files() -> Iterator[None]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < FILES:
-        pytest.skip(f"this system lets a process open {hard} files, and {FILES} are needed")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, FILES), hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+def many_files() -> None:
+    if sys.platform != "win32":
+        import resource
+
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        if hard != resource.RLIM_INFINITY and hard < FILES:
+            pytest.skip(f"this system lets a process open {hard} files, and {FILES} are needed")
 
 
 @pytest.mark.usefixtures("many_files")
@@ -28,4 +27,4 @@ def test_among_ten_thousand_connections_every_stop_of_an_agent_comes_through() -
         for number in range(10):
             stop = request("twitch.stop_stream", request_id=f"req-{number}")
             assert service.post(stop).status == 202
-        assert crowd.reopened > 0
+    assert crowd.reopened > 0

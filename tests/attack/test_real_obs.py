@@ -44,7 +44,7 @@ def test_obs_streams_on_under_every_attack_and_exits_clean(tmp_path: Path) -> No
                 deep = {"agent_id": "test-agent", "action": "twitch.set_title", "args": {"title": "x" * 60_000}}
                 assert show.client.send(deep).status_code == 400
                 assert show.client.status()["obs"]["stream"]["live"] is True, number
-            assert crowd.reopened > 0
+        assert crowd.reopened > 0
         assert show.client.run("twitch.stop_stream", "stop")["result"]["status"] == "stopped"
         assert show.obs.quit() == 0
         assert show.obs.memory_leaks() == 0

@@ -6,10 +6,13 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from clawcraft.http import wire
+from clawcraft.http.workers import Workers
 from clawcraft.jobs.answer import Answer
 from clawcraft.jobs.model import Envelope
 from tests.support.crowd import Crowd
@@ -213,9 +216,51 @@ def test_a_connection_whose_request_runs_never_makes_room() -> None:
     assert statuses == [200]
 
 
+def test_a_request_that_came_while_others_were_read_is_read_before_its_connection_makes_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = SimpleNamespace(monotonic=lambda: now_s)
+    monkeypatch.setattr(wire, "time", clock)
+    now_s = 1000.0
+    read: list[Any] = []
+
+    class Slow(Workers):
+        """The last newcomer's request costs the turn what a newcomer is given, and the other one sends its own."""
+
+        def add_task(self, channel: Any) -> None:
+            nonlocal now_s
+            read.append(channel.addr)
+            if len(read) == 6:
+                now_s += wire.NEWCOMER_S + 0.01
+                first.sendall(HEALTH)
+
+    with socket.create_server(("127.0.0.1", 0)) as sock, contextlib.ExitStack() as stack:
+        listener = wire.Listener(lambda *_: [], sock, Slow(lambda: False, 0), connection_limit=8)
+
+        def connected() -> socket.socket:
+            return stack.enter_context(socket.create_connection(sock.getsockname()))
+
+        longest, *busy = [connected() for _ in range(6)]
+        for each in busy:
+            each.sendall(HEALTH)
+        wait_until(lambda: listener.turn(0.01) or len(read) == 5, "five requests run")
+        now_s += wire.NEWCOMER_S + 0.01
+        first, second = connected(), connected()
+        wait_until(lambda: listener.turn(0.01) or len(listener.active_channels) == 8, "the newcomers are in")
+        for _ in range(2):
+            connected()
+        second.sendall(HEALTH)
+        wait_until(lambda: listener.turn(0.01) or len(read) == 6, "the last newcomer's request is read")
+        wait_until(lambda: listener.turn(0.01) or first.getsockname() in read, "the other newcomer's request is read")
+        assert longest.recv(1) == b""
+        listener.close()
+        listener.close_channels(idle_only=False)
+        listener.close_trigger()
+
+
 def test_a_crowd_that_keeps_and_reopens_connections_cannot_keep_an_agent_from_stopping_the_stream() -> None:
     with HttpService(connection_limit=32, **NEVER) as service, Crowd(service.server.port, 120) as crowd:
         for number in range(10):
             stop = request("twitch.stop_stream", request_id=f"req-{number}")
             assert service.post(stop).status == 202
-        assert crowd.reopened > 0
+    assert crowd.reopened > 0

@@ -4,44 +4,53 @@ import contextlib
 import itertools
 import selectors
 import socket
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from typing import Self
+
+from tests.support.waiting import HANG_S
 
 SLOW_HEAD = b"POST /tools/execute HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 TRICKLE_S = 0.05
 
 
 class Crowd:
-    """``size`` connections to ``port`` while entered, one thread's. Every second one has begun a request, and sends
-    another byte of it now and then."""
+    """``size`` connections to ``port`` while entered. A process of its own, as strangers are: in the tests' own, it
+    would keep the interpreter from those who are to be served."""
 
     def __init__(self, port: int, size: int) -> None:
-        self._address = ("127.0.0.1", port)
-        self._size = size
-        self._numbers = itertools.count()
-        self._selector = selectors.DefaultSelector()
-        self._stopping = threading.Event()
-        self._complete = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="crowd")
+        self._arguments = [str(port), str(size)]
         self.reopened = 0
+        """Counted at the end."""
 
     def __enter__(self) -> Self:
-        self._thread.start()
-        assert self._complete.wait(60), "the crowd did not get in"
+        command = [sys.executable, "-m", "tests.support.crowd", *self._arguments]
+        root = Path(__file__).parents[2]
+        self._process = subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "in\n", "the crowd did not get in"
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stopping.set()
-        self._thread.join()
-        for key in list(self._selector.get_map().values()):
-            key.fileobj.close()  # type: ignore[union-attr]
-        self._selector.close()
+        said, _unused = self._process.communicate(timeout=HANG_S)
+        self.reopened = int(said)
 
-    def _run(self) -> None:
-        for _ in range(self._size):
+
+class _Members:
+    """Every second one has begun a request, and sends another byte of it now and then."""
+
+    def __init__(self, port: int, size: int) -> None:
+        self._address = ("127.0.0.1", port)
+        self._numbers = itertools.count()
+        self._selector = selectors.DefaultSelector()
+        self.reopened = 0
+        for _ in range(size):
             self._open()
-        self._complete.set()
-        while not self._stopping.is_set():
+
+    def run(self, stopping: threading.Event) -> None:
+        while not stopping.is_set():
             for key, _ in self._selector.select(TRICKLE_S):
                 self._reopen_if_closed(key.fileobj)  # type: ignore[arg-type]
             for key in list(self._selector.get_map().values()):
@@ -67,3 +76,23 @@ class Crowd:
             with contextlib.suppress(OSError):
                 sock.send(SLOW_HEAD)
         self._selector.register(sock, selectors.EVENT_READ, slow)
+
+
+def main() -> None:
+    with contextlib.suppress(ImportError):
+        import resource
+
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    port, size = map(int, sys.argv[1:])
+    members = _Members(port, size)
+    sys.stdout.write("in\n")
+    sys.stdout.flush()
+    stopping = threading.Event()
+    threading.Thread(target=lambda: (sys.stdin.read(), stopping.set()), name="end-of-crowd").start()
+    members.run(stopping)
+    sys.stdout.write(str(members.reopened))
+
+
+if __name__ == "__main__":
+    main()

@@ -70,6 +70,7 @@ def index() -> Iterator[str]:
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = False  # so that server_close() waits for them
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), name="package-index")
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}/simple"

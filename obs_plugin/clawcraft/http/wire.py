@@ -255,6 +255,7 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
         # Not create_server(), which knows neither another channel class nor, for its threads, a deadline at the end.
         super().__init__(app, _sock=sock, sockinfo=sockinfo, bind_socket=False, dispatcher=workers, adj=adjustments)
         self._limit = connection_limit
+        self._turn_began_s = 0.0
         self._somebody_waits = False
         self._made_room = 0
 
@@ -277,6 +278,7 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
 
     def turn(self, timeout_s: float) -> None:
         """Wait for a connection to want something, and give it that; then let in who waits outside."""
+        self._turn_began_s = time.monotonic()
         _poll(min(timeout_s, NEWCOMER_S) if self._is_full else timeout_s, self._map)
         if self._somebody_waits:
             self._somebody_waits = False
@@ -306,7 +308,9 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]
         stranger, the agent's connection that has been silent longest."""
         strangers = [channel for channel in self.active_channels.values() if channel.is_stranger]
         if strangers:
-            before_s = time.monotonic() - NEWCOMER_S
+            # By this turn's beginning: on a busy machine a turn takes longer than a newcomer is given, and nobody has
+            # looked since whether its request is there.
+            before_s = self._turn_began_s - NEWCOMER_S
             idle = [channel for channel in strangers if not channel.requests and channel.answered_s < before_s]
             return deque(sorted(idle, key=lambda channel: channel.answered_s))
         idle = [channel for channel in self.active_channels.values() if channel.idle]
