@@ -5,7 +5,7 @@ import http.client
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -219,9 +219,9 @@ def test_a_connection_whose_request_runs_never_makes_room() -> None:
 def test_a_request_that_came_while_others_were_read_is_read_before_its_connection_makes_room(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    clock = SimpleNamespace(monotonic=lambda: now_s)
-    monkeypatch.setattr(wire, "time", clock)
     now_s = 1000.0
+    monkeypatch.setattr(wire, "time", SimpleNamespace(monotonic=lambda: now_s))
+    first: socket.socket
     read: list[Any] = []
 
     class Slow(Workers):
@@ -240,18 +240,25 @@ def test_a_request_that_came_while_others_were_read_is_read_before_its_connectio
         def connected() -> socket.socket:
             return stack.enter_context(socket.create_connection(sock.getsockname()))
 
+        def turns_until(predicate: Callable[[], bool], what: str) -> None:
+            def turned() -> bool:
+                listener.turn(0.01)
+                return predicate()
+
+            wait_until(turned, what)
+
         longest, *busy = [connected() for _ in range(6)]
         for each in busy:
             each.sendall(HEALTH)
-        wait_until(lambda: listener.turn(0.01) or len(read) == 5, "five requests run")
+        turns_until(lambda: len(read) == 5, "five requests run")
         now_s += wire.NEWCOMER_S + 0.01
         first, second = connected(), connected()
-        wait_until(lambda: listener.turn(0.01) or len(listener.active_channels) == 8, "the newcomers are in")
+        turns_until(lambda: len(listener.active_channels) == 8, "the newcomers are in")
         for _ in range(2):
             connected()
         second.sendall(HEALTH)
-        wait_until(lambda: listener.turn(0.01) or len(read) == 6, "the last newcomer's request is read")
-        wait_until(lambda: listener.turn(0.01) or first.getsockname() in read, "the other newcomer's request is read")
+        turns_until(lambda: len(read) == 6, "the last newcomer's request is read")
+        turns_until(lambda: first.getsockname() in read, "the other newcomer's request is read")
         assert longest.recv(1) == b""
         listener.close()
         listener.close_channels(idle_only=False)

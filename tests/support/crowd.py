@@ -89,7 +89,12 @@ def main() -> None:
     sys.stdout.write("in\n")
     sys.stdout.flush()
     stopping = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), stopping.set()), name="end-of-crowd").start()
+
+    def stop_at_the_end_of_input() -> None:
+        sys.stdin.read()
+        stopping.set()
+
+    threading.Thread(target=stop_at_the_end_of_input, name="end-of-crowd").start()
     members.run(stopping)
     sys.stdout.write(str(members.reopened))
 

@@ -14,6 +14,9 @@ from clawcraft.http.workers import WaitSlots, Workers
 
 WORKERS: Final = 8
 CONNECTION_LIMIT: Final = 256
+BACKLOG: Final = 1024
+"""Connections that the system makes before they are let in: as many as are let in during half a second in which all
+make room. Whoever finds the queue full knocks again after 1, 2, 4 s and more."""
 REQUEST_TIMEOUT_S: Final = 15.0
 """Longest time for a request to arrive completely, and for a client to fetch its answer."""
 IDLE_TIMEOUT_S: Final = 75.0
@@ -136,7 +139,7 @@ def _listening_socket(bind: str, port: int) -> socket.socket:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind((bind, port))
         # Listening is part of taking the port: two may bind it, only one may listen.
-        sock.listen(128)
+        sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
         raise _listen_error(error, bind, port) from error
