@@ -65,6 +65,6 @@ def test_whoever_forgets_a_piece_is_told_which(copy: ProjectCopy, forgotten: str
     add(copy, without=forgotten)
     if forgotten != "command":
         copy.generate()
-    tested = copy.run("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/actions/test_catalogue.py")
+    tested = copy.run("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "tests/actions/test_catalogue.py")
     assert named in tested.stdout
     assert (tested.returncode == 0) is (forgotten == ""), tested.stdout

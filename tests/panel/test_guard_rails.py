@@ -11,7 +11,7 @@ from clawcraft.kept_rails import KeptRails
 from tests.panel.conftest import Streamer
 from tests.support.paths import SCRIPT, data_folder
 from tests.support.tool_client import ToolClient
-from tests.support.waiting import wait_until
+from tests.support.waiting import insist, wait_until
 
 STRANGERS: dict[str, Any] = {
     "tool_max_stream_minutes": 1,
@@ -140,12 +140,14 @@ def test_the_service_ends_an_agents_stream_by_itself_and_the_panel_says_when(str
     wait_until(lambda: in_force(streamer)["max_stream_minutes"] == 1, "the limit counts")
     assert agent.run("twitch.start_stream", "start")["status"] == "done"
     streamer.sees("rails_now", "the agent's stream ends at")
-    look(streamer)
     # A minute and more has gone by.
     state = sys.modules[SCRIPT.stem]._service._stream._state
     state._now.live_since_s -= 61
-    look(streamer)
-    wait_until(lambda: agent.status()["obs"]["stream"]["state"] == "offline", "the stream has ended")
+    insist(
+        lambda: look(streamer),
+        lambda: agent.status()["obs"]["stream"]["state"] == "offline",
+        "the stream has ended",
+    )
     assert in_force(streamer)["last_stream_ended_at"] is not None
     streamer.sees("rails_now", "the last one was ended at")
     assert any("the longest you allow" in line for line in streamer.obs.log_lines())

@@ -25,6 +25,8 @@ class ObsHome:
     websocket_port: int | None = None
     profile: str = "Untitled"
     asks_before_start: bool = False
+    size: tuple[int, int] = (640, 360)
+    fps: int = 30
 
     def write(self, home: Path) -> Path:
         """Write it below ``home``; the configuration folder."""
@@ -87,9 +89,10 @@ class ObsHome:
         )
 
     def _basic_ini(self) -> str:
-        size = {"BaseCX": 640, "BaseCY": 360, "OutputCX": 640, "OutputCY": 360, "FPSCommon": 30}
+        width, height = self.size
+        size = {"BaseCX": width, "BaseCY": height, "OutputCX": width, "OutputCY": height, "FPSCommon": self.fps}
         simple = {"VBitrate": 300, "StreamEncoder": "x264", "Preset": "ultrafast", "ABitrate": 64}
-        simple |= {"UseAdvanced": "true", "x264Settings": "keyint=30"}  # a key frame each second, for ffprobe
+        simple |= {"UseAdvanced": "true", "x264Settings": f"keyint={self.fps}"}  # a key frame each second, for ffprobe
         mode = "Simple" if self.encoder == "x264" else "Advanced"
         return _ini(
             General={"Name": self.profile},
