@@ -46,6 +46,9 @@ def test_what_fits_is_no_disagreement() -> None:
     assert kinds(asked=[FAILED], again=[], publishes=[]) == []
     assert kinds(asked=[FAILED], again=[], publishes=[[10.5, 11.5]]) == [], "it was taken down by itself"
     assert kinds(cuts=[11.2], publishes=[[10.5, 11.2], [11.4, 12.5]]) == [], "OBS connects again by itself"
+    joined = {**START, "request_id": "c", "asked_s": 11.5, "told_s": 11.6, "status": "already_running"}
+    cut = {"asked": [START, joined, STOP], "cuts": [11.2], "publishes": [[10.5, 11.2]]}
+    assert kinds(**cut) == [], "OBS itself does not know yet that the connection is gone"
     assert kinds(asked=[FAILED], again=[], clicks=[10.2], publishes=[[10.5, None]]) == [], "the streamer's own"
 
 
@@ -54,6 +57,10 @@ def test_what_fits_is_no_disagreement() -> None:
     [
         ("false success", {"publishes": []}),
         ("false success", {"publishes": [[10.5, None]]}),
+        (
+            "false success",
+            {"asked": [{**START, "status": "already_running"}, STOP], "cuts": [8.0], "publishes": [[7.0, 8.0]]},
+        ),
         ("false success", {"asked": [{**START, "told": "vanished"}, STOP], "again": []}),
         ("false failure", {"asked": [FAILED], "again": [], "publishes": [[10.5, None]]}),
         ("double effect", {"publishes": [[10.5, 11.0], [11.1, 12.5]]}),

@@ -23,6 +23,8 @@ CLOCKS_S: Final = 0.05
 """Between two programs' looks at one clock, and a line's way into a log."""
 FLASH_S: Final = 2.5
 """A start that failed and connects later is taken down by then."""
+NOTICED_S: Final = 1.0
+"""OBS learns of a lost connection as it sends; until then neither it nor anybody who asks it can know."""
 Span = list[float | None]
 
 
@@ -53,7 +55,7 @@ def judge(evidence: Mapping[str, Any]) -> list[Disagreement]:
         if first["told"] != again["told"] or first["code"] != again["code"] or first["job_id"] != again["job_id"]:
             found.append(Disagreement("double effect", f"{again['request_id']} was told otherwise the second time"))
     for start in starts:
-        if start["told"] == "done" and not _was_up(start, publishes):
+        if start["told"] == "done" and not _was_up(start, publishes, evidence["cuts"]):
             found.append(Disagreement("false success", f"{start['request_id']}: the server saw no publish"))
         if start["told"] in ("failed", "refused") and (span := _stays(start, evidence, starts)):
             found.append(
@@ -68,13 +70,22 @@ def judge(evidence: Mapping[str, Any]) -> list[Disagreement]:
     return found
 
 
-def _was_up(start: Mapping[str, Any], publishes: list[Span]) -> bool:
+def judged_anew(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """A journal's entry by the present rules; the job table's part as it was found, since the table is gone."""
+    table = [each for each in entry["found"] if each["kind"] == "table differs"]
+    return {**entry, "found": [each.to_json() for each in judge(entry["evidence"])] + table}
+
+
+def _was_up(start: Mapping[str, Any], publishes: list[Span], cuts: Sequence[float]) -> bool:
     """Whether the server saw a publish at some moment between the asking and the telling; one that was cut counts
-    for a start that joined it, since OBS is reconnecting then and says so."""
+    for a start that joined it, while OBS does not know of it or is reconnecting and says so."""
     if "reconnecting" in start["warnings"]:
         return bool(publishes)
     told_s = start["told_s"] + CLOCKS_S
-    return any(since <= told_s and (to is None or to >= start["asked_s"] - CLOCKS_S) for since, to in publishes)
+    from_s = start["asked_s"] - CLOCKS_S
+    if start["status"] == "already_running":
+        from_s = min([from_s, *(cut - CLOCKS_S for cut in cuts if 0 <= start["asked_s"] - cut < NOTICED_S)])
+    return any(since <= told_s and (to is None or to >= from_s) for since, to in publishes)
 
 
 def _stays(start: Mapping[str, Any], evidence: Mapping[str, Any], starts: list[Any]) -> Span | None:

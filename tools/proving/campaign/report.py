@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from proving.campaign.journal import Journal
-from proving.campaign.judge import CLASSES
+from proving.campaign.judge import CLASSES, judged_anew
 from tests.support.paths import ROOT
 
 REPORT: Final = ROOT / "docs" / "reliability.md"
@@ -58,7 +58,8 @@ def summary(entries: Entries) -> str:
 def write_report(path: Path = REPORT, plot: Path = PLOT) -> None:
     """The figures between the page's two marks, and the plot: of all seeds that were run here."""
     ours, peers = (
-        [entry for seed in Journal.seeds(peer) for entry in Journal(seed, peer).entries()] for peer in (False, True)
+        [judged_anew(entry) for seed in Journal.seeds(peer) for entry in Journal(seed, peer).entries()]
+        for peer in (False, True)
     )
     before, _, rest = path.read_text("utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)

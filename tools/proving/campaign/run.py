@@ -12,7 +12,7 @@ from typing import Any, Final
 from proving.campaign.agent import Agent
 from proving.campaign.faults import Case, cases
 from proving.campaign.journal import Journal
-from proving.campaign.judge import Disagreement, judge, judge_table
+from proving.campaign.judge import Disagreement, judge, judge_table, judged_anew
 from proving.campaign.peer import Peer
 from proving.campaign.report import REPORT, summary, write_report
 from proving.campaign.stage import Stage, Stuck
@@ -150,7 +150,7 @@ def main(options: argparse.Namespace) -> int:
     Campaign(options.seed, journal, options.peer).run(
         options.starts, None if options.minutes is None else options.minutes * 60
     )
-    entries = list(journal.entries())
+    entries = [judged_anew(entry) for entry in journal.entries()]
     print(summary(entries))
     kinds = Counter(each["kind"] for entry in entries for each in entry["found"])
     return int(bool(kinds) and not options.peer)

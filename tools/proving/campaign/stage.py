@@ -1,6 +1,7 @@
 """One OBS with all it needs, and what can be done to it. The campaign's own thread."""
 
 import contextlib
+import itertools
 import json
 import re
 import resource
@@ -22,7 +23,7 @@ from tests.support.ports import free_port
 from tests.support.real_obs import RealObs
 from tests.support.rtmp_server import RtmpServer
 from tests.support.show import install
-from tests.support.tool_client import answers, stored_token
+from tests.support.tool_client import ToolClient, answers, stored_token
 from tests.support.waiting import HANG_S, TRY_AGAIN_S, insist, wait_until
 from twitch_sim import TwitchSim
 
@@ -36,7 +37,6 @@ SMALL_FPS: Final = 10
 QUIET_S: Final = 0.25
 """So long nothing reaches the RTMP server before a case counts as over."""
 SETTLES_S: Final = 12.0
-RELOADS_S: Final = 8.0
 
 
 class Stuck(Exception):
@@ -58,7 +58,7 @@ class Stage:
         self.kills: list[float] = []
         self.lives = 0
         self._window: ScriptsWindow | None = None
-        self._away = False
+        self._away = self._disk_was_full = False
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -146,11 +146,18 @@ class Stage:
         self.display.activate(self._window.window)
 
     def reload(self) -> None:
-        """Press Reload Scripts; returns when it was done."""
-        assert self._window is not None
-        mark = self.obs.process.mark()
-        self.display.xdotool("key", "space")
-        self.obs.process.wait_for_line(r"\] (not )?listening", mark, RELOADS_S)
+        """Press Reload Scripts; returns when it was done. Pressed again where OBS, busy with the stream's beginning,
+        took no notice."""
+        window, mark = self._window, self.obs.process.mark()
+        assert window is not None
+        tries = itertools.count()
+
+        def press() -> None:
+            if next(tries):
+                window.focus("reload")
+            self.display.xdotool("key", "space")
+
+        insist(press, lambda: self.obs.process.has_line(r"\] (not )?listening", mark), "OBS reloads the scripts")
 
     def stop_as_streamer(self) -> None:
         self._tell("stop")
@@ -167,6 +174,7 @@ class Stage:
     def set_disk(self, *, full: bool) -> None:
         """Whether the kernel lets OBS's process write to files; what it refuses is an error of the disk to whoever
         writes. Python has the signal ignored that comes with it."""
+        self._disk_was_full = True
         _, hard = resource.prlimit(self.obs.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(self.obs.pid, resource.RLIMIT_FSIZE, (0 if full else hard, hard))
 
@@ -195,6 +203,9 @@ class Stage:
             if self._away:
                 self.switch(COLLECTION)
             wait_until(lambda: answers(self.port), "the service answers", TRY_AGAIN_S)
+            if self._disk_was_full:
+                wait_until(self._stores, "the service stores again", SETTLES_S)
+                self._disk_was_full = False
         except (OSError, TimeoutError, ValueError, RuntimeError) as error:
             raise Stuck(f"{type(error).__name__}: {error}") from error
 
@@ -218,6 +229,12 @@ class Stage:
             stream.write(json.dumps({"do": do, **more}).encode() + b"\n")
             stream.flush()
             return json.loads(stream.readline() or b"{}").get("value")
+
+    def _stores(self) -> bool:
+        """Whether all is on the disk that was told while nothing could be written."""
+        client = ToolClient(self.port, self.token)
+        with contextlib.closing(client):
+            return bool(client.status()["storage"]["ok"])
 
     # --- witnesses --------------------------------------------------------------------------------------------
 
