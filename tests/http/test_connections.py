@@ -265,6 +265,45 @@ def test_a_request_that_came_while_others_were_read_is_read_before_its_connectio
         listener.close_trigger()
 
 
+@contextlib.contextmanager
+def slow_readers(service: HttpService, number: int, headers: str = "") -> Iterator[list[socket.socket]]:
+    """Each has asked for more than fits between it and the server, and reads nothing."""
+    asked = f"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n".encode() * 60
+    with contextlib.ExitStack() as stack:
+        readers = []
+        for _ in range(number):
+            sock = stack.enter_context(socket.socket())
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.connect(("127.0.0.1", service.server.port))
+            sock.sendall(asked)
+            readers.append(sock)
+        yield readers
+
+
+def test_who_does_not_fetch_its_answers_is_cut_off_and_delays_nobody() -> None:
+    limits = {**NEVER, "request_timeout_s": 1.0}
+    with (
+        HttpService(**limits) as service,
+        slow_readers(service, 10, f"Authorization: Bearer {TOKEN}\r\n") as readers,
+        callers(service, 1) as (agent,),
+    ):
+        channels = service.server._listener.active_channels  # type: ignore[union-attr]
+        wait_until(lambda: sum(bool(each.total_outbufs_len) for each in channels.values()) == 10, "answers wait")
+        assert agent.get("/tools", **AUTHORIZED) == 200
+        wait_until(lambda: len(channels) == 1, "the ten have ended")
+        assert agent.get("/tools", **AUTHORIZED) == 200
+        received = 0
+        with contextlib.suppress(ConnectionResetError):
+            while data := readers[0].recv(65_536):
+                received += len(data)
+        assert received < 60 * len(service.get("/openapi.json").raw)
+
+
+def test_strangers_that_do_not_fetch_their_answers_make_room_for_an_agent() -> None:
+    with HttpService(connection_limit=8, **NEVER) as service, slow_readers(service, 8):
+        assert service.post(request("twitch.stop_stream")).status == 202
+
+
 def test_a_crowd_that_keeps_and_reopens_connections_cannot_keep_an_agent_from_stopping_the_stream() -> None:
     with HttpService(connection_limit=32, **NEVER) as service, Crowd(service.server.port, 120) as crowd:
         for number in range(10):
