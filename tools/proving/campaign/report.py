@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Final
 
-from proving.campaign.journal import Journal
+from proving.campaign.journal import HOME, Journal
 from proving.campaign.judge import CLASSES, judged_anew
 from tests.support.paths import ROOT
 
@@ -55,21 +55,21 @@ def summary(entries: Entries) -> str:
     return "\n".join(lines)
 
 
-def write_report(path: Path = REPORT, plot: Path = PLOT) -> None:
+def write_report(home: Path = HOME, path: Path = REPORT, plot: Path = PLOT) -> None:
     """The figures between the page's two marks, and the plot: of all seeds that were run here."""
     ours, peers = (
-        [judged_anew(entry) for seed in Journal.seeds(peer) for entry in Journal(seed, peer).entries()]
+        [judged_anew(entry) for seed in Journal.seeds(peer, home) for entry in Journal(seed, peer, home).entries()]
         for peer in (False, True)
     )
     before, _, rest = path.read_text("utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
-    path.write_text(before + BEGIN + _markdown(ours, peers) + END + after, "utf-8")
+    path.write_text(before + BEGIN + _markdown(ours, peers, Journal.seeds(home=home)) + END + after, "utf-8")
     plot.write_text(_svg(by_fault(ours), by_fault(peers)), "utf-8")
 
 
-def _markdown(ours: Entries, peers: Entries) -> str:
+def _markdown(ours: Entries, peers: Entries, played: Sequence[int]) -> str:
     total, contrast = Figures(ours), Figures(peers)
-    seeds = ", ".join(map(str, Journal.seeds()))
+    seeds = ", ".join(map(str, played))
     lines = [
         "",
         f"So far **{total.starts:,} starts** in {len(ours):,} cases (seeds {seeds}), "

@@ -1,22 +1,26 @@
 """Runs the campaign: cases in lives of OBS, each judged when its life is over and the job table can be read."""
 
 import argparse
+import math
 import random
+import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from proving.campaign.agent import Agent
 from proving.campaign.faults import Case, cases
-from proving.campaign.journal import Journal
+from proving.campaign.journal import HOME, Journal
 from proving.campaign.judge import Disagreement, judge, judge_table, judged_anew
 from proving.campaign.peer import Peer
 from proving.campaign.report import REPORT, summary, write_report
 from proving.campaign.stage import Stage, Stuck
 from proving.campaign.turn import Turn
+from tests.support.paths import TOOLS
 from tests.support.real_obs import obs_missing
 
 CASES_IN_A_LIFE: Final = 40
@@ -132,25 +136,49 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="which faults come, and when in a case")
     parser.add_argument("--minutes", type=float, help="end after so long; the same command goes on")
     parser.add_argument("--peer", action="store_true", help="obs-websocket with a polling client instead")
+    parser.add_argument(
+        "--beside", type=int, default=1, metavar="N", help="N campaigns at once, of this seed and the next"
+    )
     parser.add_argument("--fresh", action="store_true", help="forget what earlier runs of this seed found")
+    parser.add_argument("--journal", type=Path, default=HOME, help=f"folder of what was found (default: {HOME})")
     parser.add_argument("--report", action="store_true", help=f"only write {REPORT.name}, of all seeds run here")
 
 
 def main(options: argparse.Namespace) -> int:
     """0 if no witness disagreed."""
-    journal = Journal(options.seed, options.peer)
     if options.report:
-        write_report()
+        write_report(options.journal)
         return 0
     if reason := obs_missing():
         print(f"error: {reason}", file=sys.stderr)
         return 2
-    if options.fresh:
-        journal.forget()
-    Campaign(options.seed, journal, options.peer).run(
-        options.starts, None if options.minutes is None else options.minutes * 60
-    )
-    entries = [judged_anew(entry) for entry in journal.entries()]
+    seeds = range(options.seed, options.seed + options.beside)
+    journals = [Journal(seed, options.peer, options.journal) for seed in seeds]
+    status = _side_by_side(options, seeds) if options.beside > 1 else _alone(options, journals[0])
+    entries = [judged_anew(entry) for journal in journals for entry in journal.entries()]
     print(summary(entries))
     kinds = Counter(each["kind"] for entry in entries for each in entry["found"])
-    return int(bool(kinds) and not options.peer)
+    return status or int(bool(kinds) and not options.peer)
+
+
+def _alone(options: argparse.Namespace, journal: Journal) -> int:
+    if options.fresh:
+        journal.forget()
+    seconds = None if options.minutes is None else options.minutes * 60
+    Campaign(options.seed, journal, options.peer).run(options.starts, seconds)
+    return 0
+
+
+def _side_by_side(options: argparse.Namespace, seeds: Sequence[int]) -> int:
+    """A process for each seed: a case mostly waits, so that several OBS keep one machine busy."""
+    shared = ["--journal", str(options.journal), "--starts", str(math.ceil(options.starts / len(seeds)))]
+    shared += ["--minutes", str(options.minutes)] if options.minutes is not None else []
+    shared += [f"--{name}" for name in ("peer", "fresh") if getattr(options, name)]
+    command = [sys.executable, str(TOOLS / "prove.py"), "campaign", *shared]
+    running = [subprocess.Popen([*command, "--seed", str(seed)], stdout=subprocess.DEVNULL) for seed in seeds]
+    while True:
+        try:
+            # 1 is a disagreement, which the summary has.
+            return max((status for each in running if (status := each.wait()) != 1), default=0)
+        except KeyboardInterrupt:
+            continue  # it reached them too, and each ends after its case
