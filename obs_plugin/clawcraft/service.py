@@ -7,6 +7,7 @@ streamer changes. Standard library only at import, so that the panel works even 
 
 import gc
 import importlib
+import math
 import os
 import sys
 import threading
@@ -274,9 +275,15 @@ class Service:
         return not unfit
 
     def _wait_for_change(self, seen_version: int, wait_s: float | None) -> None:
-        """Until the service stops, ``wait_s`` has passed, or the panel changed and typing has paused."""
+        """Until the service stops, ``wait_s`` has passed, the panel changed and typing has paused, or the disk begins to
+        refuse what is written: until that is over, what was told is not stored."""
+        until_s = math.inf if wait_s is None else self._clock.monotonic() + wait_s
         with self._changed:
-            self._changed.wait_for(lambda: self._stopping or self._panel_version != seen_version, wait_s)
+            while not self._stopping and self._panel_version == seen_version:
+                left_s = until_s - self._clock.monotonic()
+                if left_s <= 0 or (left_s > RETRY_S and self._assembly is not None and self._assembly.trouble):
+                    return
+                self._changed.wait(min(left_s, RETRY_S))
             while not self._stopping and self._panel_version != seen_version:
                 seen_version = self._panel_version
                 self._changed.wait_for(lambda: self._stopping or self._panel_version != seen_version, SETTLE_S)  # noqa: B023

@@ -367,8 +367,14 @@ def test_what_the_agent_did_is_listed_with_its_words_and_what_came_of_it(streame
     assert streamer.text("audit").split("<br>") == [newest, oldest]
 
 
-def test_a_full_disk_is_told_in_panel_and_status_and_mends_itself(streamer: Streamer) -> None:
+def test_a_full_disk_is_told_in_panel_and_status_and_mends_itself(
+    streamer: Streamer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     agent = streamer.start().agent()
+    # Nothing but the trouble itself has the supervisor look.
+    monkeypatch.setattr(sys.modules["clawcraft.service"], "SWEEP_S", 3600.0)
+    streamer.obs.change("tool_max_stream_minutes", 60)
+    wait_until(lambda: agent.status()["guard_rails"]["max_stream_minutes"] == 60, "the supervisor has looked")
     with full_disk():
         answer = agent.post("twitch.stop_stream", "full").json()
         assert answer["error"]["code"] == "storage_unavailable"
@@ -379,7 +385,6 @@ def test_a_full_disk_is_told_in_panel_and_status_and_mends_itself(streamer: Stre
             check["name"] for check in agent.get("/status", check=1).json()["checks"] if check["outcome"] == "failed"
         }
         assert failed == {"storage"}
-        streamer.obs.change("obs_operation_retries", 3)  # the supervisor sweeps, and goes on
         streamer.sees("status_service", "the job table cannot be used")
         assert agent.status()["ok"]
     streamer.sees("status_storage", "")

@@ -15,7 +15,9 @@ from tests.support.paths import TOOLS
 LENGTH_S = 1800.0
 
 
-def measured(mb_per_10_min: float = 0.0, threads_added: int = 0, warm_up_mb: float = 0.0) -> list[Sample]:
+def measured(
+    mb_per_10_min: float = 0.0, threads_added: int = 0, warm_up_mb: float = 0.0, alone_mb_per_10_min: float = 0.0
+) -> list[Sample]:
     """One sample every 20 s; what comes in the warm-up comes in its first minutes."""
     return [
         Sample(
@@ -24,6 +26,7 @@ def measured(mb_per_10_min: float = 0.0, threads_added: int = 0, warm_up_mb: flo
             threads=30 + (threads_added if at_s > LENGTH_S * 0.6 else 0),
             handles=40,
             database_mb=at_s / 1000,
+            alone_mb=150 + alone_mb_per_10_min * at_s / 600,
         )
         for at_s in range(20, int(LENGTH_S) + 1, 20)
     ]
@@ -37,10 +40,12 @@ def test_what_is_constant_or_grows_a_little_or_only_at_first_is_fine() -> None:
     assert broken(measured()) == []
     assert broken(measured(mb_per_10_min=0.9)) == []
     assert broken(measured(warm_up_mb=80)) == []
+    assert broken(measured(mb_per_10_min=2.4, alone_mb_per_10_min=1.5)) == []
 
 
 def test_a_leak_of_memory_or_threads_is_found() -> None:
-    assert broken(measured(mb_per_10_min=1.1)) == ["memory grows by 1.10 MB in 10 min"]
+    assert broken(measured(mb_per_10_min=1.1)) == ["memory grows by 1.10 MB in 10 min more than OBS alone"]
+    assert broken(measured(mb_per_10_min=2.6, alone_mb_per_10_min=1.5)) != []
     assert broken(measured(threads_added=1)) == ["threads have grown from 30 to 31"]
 
 
@@ -58,9 +63,9 @@ def test_a_report_says_what_is_broken_and_its_plot_is_one() -> None:
     found: list[Line] = lines(samples, LENGTH_S)
     done = Soak("OBS 29.0.2", LENGTH_S, 200, 360_000, 90, ["an agent: refused"], samples, found)
     text = markdown(done, "soak.svg")
-    assert "Broken: 1 requests failed; memory grows by 2.00 MB in 10 min." in text
+    assert "Broken: 1 requests failed; memory grows by 2.00 MB in 10 min more than OBS alone." in text
     assert "| memory |" in text
-    assert len(ET.fromstring(svg(done)).findall("{http://www.w3.org/2000/svg}polyline")) == 4
+    assert len(ET.fromstring(svg(done)).findall("{http://www.w3.org/2000/svg}polyline")) == 5
 
 
 @pytest.mark.real_obs

@@ -19,22 +19,25 @@ class Sample:
     threads: float
     handles: float
     database_mb: float
+    alone_mb: float = 0.0
+    """Memory of an OBS without the script that starts and stops as often; 0 where there is none."""
 
 
-MEASURES: Final = {"memory_mb": "MB", "threads": "", "handles": "", "database_mb": "MB"}
+MEASURES: Final = {"memory_mb": "MB", "alone_mb": "MB", "threads": "", "handles": "", "database_mb": "MB"}
 """Those of a Sample, and their units."""
 
 
-def sample(pid: int, databases: Iterable[Path], at_s: float) -> Sample:
-    """The least of several readings within a second: a request or a call to Twitch takes a thread and a handle for a
-    moment, which is no growth."""
+def sample(pid: int, databases: Iterable[Path], at_s: float, alone: int | None = None) -> Sample:
+    """``alone`` is the process of the OBS without the script. Of threads and handles the least of several readings
+    within a second: a request or a call to Twitch takes one for a moment, which is no growth."""
     readings = []
     for _ in range(READINGS):
         readings.append((_threads(pid), _handles(pid)))
         time.sleep(READ_EVERY_S)
     threads, handles = (min(values) for values in zip(*readings, strict=True))
     size = sum(path.stat().st_size for path in databases if path.exists())
-    return Sample(at_s, _resident_kb(pid) / 1024, threads, handles, size / (1 << 20))
+    alone_mb = 0.0 if alone is None else _resident_kb(alone) / 1024
+    return Sample(at_s, _resident_kb(pid) / 1024, threads, handles, size / (1 << 20), alone_mb)
 
 
 def _resident_kb(pid: int) -> int:

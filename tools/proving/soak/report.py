@@ -7,7 +7,13 @@ from typing import Final
 from proving.soak.process import MEASURES, Sample
 from proving.soak.slopes import Line, warm_up_s
 
-_NAMES: Final = {"memory_mb": "memory", "threads": "threads", "handles": "handles", "database_mb": "database"}
+_NAMES: Final = {
+    "memory_mb": "memory",
+    "alone_mb": "memory of an OBS without the script",
+    "threads": "threads",
+    "handles": "handles",
+    "database_mb": "database",
+}
 _WIDTH, _HEIGHT, _LEFT, _TOP, _GAP = 760, 110, 70, 40, 50
 
 

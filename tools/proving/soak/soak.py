@@ -15,6 +15,7 @@ from clawcraft.clock import SystemClock
 from clawcraft.jobs.store import FILE_NAME as JOBS
 from clawcraft.operator.pages import PairedPages
 from clawcraft.secrets import SecretStore
+from proving.soak.alone import ObsAlone
 from proving.soak.load import ASKED, Load, run_job
 from proving.soak.process import Sample, sample
 from proving.soak.report import Soak, markdown, svg
@@ -48,6 +49,7 @@ class Running:
     page_token: str
     folder: Path
     twitch: TwitchSim
+    alone: ObsAlone | None = None
 
     @property
     def databases(self) -> list[Path]:
@@ -57,12 +59,12 @@ class Running:
 @contextlib.contextmanager
 def real_obs(folder: Path) -> Iterator[Running]:
     with TwitchSim() as twitch:
-        show = Show(folder, {**twitch.environment(), **_SETTINGS})
+        show = Show(folder / "show", {**twitch.environment(), **_SETTINGS})
         page_token = _paired(data_folder(show.config))
-        with show:
+        with show, ObsAlone(folder / "alone") as alone:
             where = f"OBS {show.client.status()['obs']['version']}"
             token = stored_token(show.config)
-            yield Running(where, show.obs.pid, show.port, token, page_token, show.data_dir, twitch)
+            yield Running(where, show.obs.pid, show.port, token, page_token, show.data_dir, twitch, alone)
 
 
 @contextlib.contextmanager
@@ -91,11 +93,16 @@ def soak(obs: Running, length_s: float, rate_per_s: int) -> Soak:
     try:
         while (now_s := time.monotonic() - began_s) < length_s - CYCLE_S / 2:
             run_job(agent, load.tally, "twitch.start_stream", f"soak-start-{cycles}")
+            if obs.alone:
+                obs.alone.start()
             _sleep_until(began_s + now_s + CYCLE_S / 2)
             run_job(agent, load.tally, "twitch.stop_stream", f"soak-stop-{cycles}")
+            if obs.alone:
+                obs.alone.stop()
             cycles += 1
             _sleep_until(began_s + now_s + CYCLE_S - 1.5)
-            samples.append(sample(obs.pid, obs.databases, time.monotonic() - began_s))
+            alone = obs.alone.pid if obs.alone else None
+            samples.append(sample(obs.pid, obs.databases, time.monotonic() - began_s, alone))
             _tell(samples[-1], load.tally.done, load.tally.failures)
             _sleep_until(began_s + now_s + CYCLE_S)
         took_s = time.monotonic() - began_s
@@ -138,7 +145,8 @@ def run(minutes: float, rate_per_s: int, *, fake: bool, report: Path | None) -> 
 
 def _tell(now: Sample, requests: int, failures: Sequence[str]) -> None:
     print(
-        f"{now.at_s:6.0f} s  {requests:8,} requests  {len(failures)} failed  {now.memory_mb:7.1f} MB  "
+        f"{now.at_s:6.0f} s  {requests:8,} requests  {len(failures)} failed  {now.memory_mb:7.2f} MB "
+        f"({now.alone_mb:.2f} MB without the script)  "
         f"{now.threads:3.0f} threads  {now.handles:3.0f} handles  database {now.database_mb:6.2f} MB",
         flush=True,
     )
