@@ -275,8 +275,8 @@ class Service:
         return not unfit
 
     def _wait_for_change(self, seen_version: int, wait_s: float | None) -> None:
-        """Until the service stops, ``wait_s`` has passed, the panel changed and typing has paused, or the disk begins to
-        refuse what is written: until that is over, what was told is not stored."""
+        """Until the service stops, ``wait_s`` has passed, the panel changed and typing has paused, or the disk begins
+        to refuse what is written: until that is over, what was told is not stored."""
         until_s = math.inf if wait_s is None else self._clock.monotonic() + wait_s
         with self._changed:
             while not self._stopping and self._panel_version == seen_version:

@@ -31,9 +31,6 @@ STREAMER: Final = Path(__file__).with_name("ui_streamer.py")
 ELSEWHERE: Final = "Elsewhere"
 """A scene collection without the service."""
 OPERATION_TIMEOUT_S: Final = 2.5
-SMALL_SIZE: Final = (256, 144)
-SMALL_FPS: Final = 10
-"""No picture matters here: several campaigns fit on one machine."""
 QUIET_S: Final = 0.25
 """So long nothing reaches the RTMP server before a case counts as over."""
 SETTLES_S: Final = 12.0
@@ -65,9 +62,7 @@ class Stage:
         with contextlib.ExitStack() as stack:
             for part in (self.display, self.rtmp, self.link, self.twitch):
                 stack.enter_context(part)
-            home = ObsHome(
-                server_url=self.link.url(), websocket_port=self.websocket_port, size=SMALL_SIZE, fps=SMALL_FPS
-            )
+            home = ObsHome(server_url=self.link.url(), websocket_port=self.websocket_port).small()
             self.config = home.write(self.home)
             streamer = {"path": str(STREAMER), "settings": {"port": self._streamer_port}}
             ours = {"path": str(SCRIPT), "settings": {}}

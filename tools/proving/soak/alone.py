@@ -26,7 +26,7 @@ class ObsAlone:
             display = stack.enter_context(Display(self._folder / "display"))
             rtmp = stack.enter_context(RtmpServer(self._folder / "rtmp"))
             port, home = free_port(), self._folder / "home"
-            ObsHome(server_url=f"rtmp://127.0.0.1:{rtmp.port}/live", websocket_port=port).write(home)
+            ObsHome(server_url=f"rtmp://127.0.0.1:{rtmp.port}/live", websocket_port=port).small().write(home)
             obs = RealObs(display, home, {})
             stack.callback(lambda: obs.__exit__(None, None, None))
             obs.start()

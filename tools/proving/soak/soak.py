@@ -60,6 +60,7 @@ class Running:
 def real_obs(folder: Path) -> Iterator[Running]:
     with TwitchSim() as twitch:
         show = Show(folder / "show", {**twitch.environment(), **_SETTINGS})
+        show.obs_home = show.obs_home.small()
         page_token = _paired(data_folder(show.config))
         with show, ObsAlone(folder / "alone") as alone:
             where = f"OBS {show.client.status()['obs']['version']}"
