@@ -6,6 +6,9 @@ With arguments for pytest only pytest runs, with them. The exit status is pytest
 ``--repeat N`` runs the tests N times, each time in another order, and says which failed how often.
 
 ``--obs-matrix`` runs the core tests (or those named) also in the OBS of other systems, and ends with a table.
+
+``--prove`` also runs the short forms of ``tools/prove.py`` that take minutes: 200 faulted starts in a real OBS, 2,000
+random requests.
 """
 
 from __future__ import annotations
@@ -34,6 +37,10 @@ NODE_PLUGIN = "tools/openclaw"
 NODE_NEEDS = 20
 MATRIX_S = 1200
 """How long the tests in one more OBS may take; mostly it is a quarter of that."""
+PROOFS = (
+    ("campaign", "--starts", "200", "--beside", "4", "--minutes", "8"),
+    ("attack", "--fuzz-only", "--cases", "2000"),
+)
 PYTHON_CHECKS = (
     ("ruff check", ["-m", "ruff", "check", "."]),
     ("ruff format", ["-m", "ruff", "format", "--check", "."]),
@@ -64,6 +71,8 @@ def main() -> int:
         if options.obs_matrix:
             here = {name: result for report in reports for name, result in table.results(report).items()}
             status = _matrix(options, pytest_arguments, here, Path(folder)) or status
+        if options.prove:
+            failed += _prove(Path(folder))
     if failed:
         print(f"error: these checks failed, see above: {', '.join(failed)}", file=sys.stderr)
     return status or (1 if failed else 0)
@@ -87,6 +96,17 @@ def _run_checks() -> list[str]:
             if status != 0:
                 failed.append(name)
         return failed
+
+
+def _prove(folder: Path) -> list[str]:
+    """The short proofs, one after the other; the names of those that found something."""
+    failed = []
+    for part, *arguments in PROOFS:
+        more = ["--fresh", "--journal", str(folder / part)] if part == "campaign" else []
+        _venv.say(f"== prove.py {part} {' '.join(arguments)}")
+        if subprocess.run([sys.executable, "tools/prove.py", part, *arguments, *more]).returncode:
+            failed.append(f"prove.py {part}")
+    return failed
 
 
 def _output_of(command: list[str]) -> tuple[str, int]:
@@ -231,6 +251,7 @@ def _options() -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument(
         "--obs-matrix", action="store_true", help="also in the OBS of Debian 13 and testing; takes root"
     )
+    parser.add_argument("--prove", action="store_true", help="also the short proofs; needs OBS")
     parser.add_argument("--repeat", type=int, metavar="N", help="run the tests N times, in random orders; no checks")
     parser.add_argument("--seed", type=int, metavar="S", help="order of the first run; the next has S + 1")
     return parser.parse_known_args()

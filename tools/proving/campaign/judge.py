@@ -21,8 +21,9 @@ CLASSES: Final[tuple[Class, ...]] = (
 )
 CLOCKS_S: Final = 0.05
 """Between two programs' looks at one clock, and a line's way into a log."""
-FLASH_S: Final = 2.5
-"""A start that failed and connects later is taken down by then."""
+FLASH_S: Final = 5.0
+"""A start that failed and connects later is taken down by then; how soon it was is reported (``flashes``). OBS takes
+0.6 s for it, and over 2 s where four of them and more share two cores."""
 NOTICED_S: Final = 1.0
 """OBS learns of a lost connection as it sends; until then neither it nor anybody who asks it can know."""
 Span = list[float | None]
@@ -97,6 +98,14 @@ def _stays(start: Mapping[str, Any], evidence: Mapping[str, Any], starts: list[A
         if span[0] >= start["asked_s"] and _lasts(span, evidence["until_s"]):
             return list(span)
     return None
+
+
+def flashes(evidence: Mapping[str, Any]) -> list[float]:
+    """How long each start that was told as failed was live all the same, in seconds."""
+    failed = [each for each in evidence["asked"] if each["what"] == "start" and each["told"] == "failed"]
+    if len(failed) != len([each for each in evidence["asked"] if each["what"] == "start"]) or evidence["clicks"]:
+        return []
+    return [to - since for since, to in evidence["publishes"] if to is not None]
 
 
 def _lasts(span: Span, until_s: float) -> bool:

@@ -1,6 +1,7 @@
 """Shows what a campaign found: a table by fault for the terminal, and the figures and the plot of
 ``docs/reliability.md``, whose other words stay as they are."""
 
+import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from proving.campaign.journal import HOME, Journal
-from proving.campaign.judge import CLASSES, judged_anew
+from proving.campaign.judge import CLASSES, flashes, judged_anew
 from tests.support.paths import ROOT
 
 REPORT: Final = ROOT / "docs" / "reliability.md"
@@ -33,6 +34,7 @@ class Figures:
         self.crashed = sum(bool(entry["crashed"]) for entry in entries)
         self.unplayed = sum(bool(entry["trouble"]) for entry in entries)
         self.kinds = Counter(each["kind"] for entry in entries for each in entry["found"])
+        self.flashes = [each for entry in entries for each in flashes(entry["evidence"])]
         self.seconds = sum(float(entry["took_s"]) for entry in entries)
 
 
@@ -96,6 +98,12 @@ def _markdown(ours: Entries, peers: Entries, played: Sequence[int]) -> str:
         lines.append(f"| {name} | {' | '.join(cells)} |")
     codes = ", ".join(f"`{code}` {count:,}" for code, count in total.codes.most_common())
     lines += ["", f"The failed ones were told as: {codes or 'none'}.", ""]
+    if total.flashes:
+        lines += [
+            f"{len(total.flashes):,} that were told as failed went live all the same, and were taken down after "
+            f"{statistics.median(total.flashes):.1f} s at the median and {max(total.flashes):.1f} s at most.",
+            "",
+        ]
     return "\n".join(lines) + "\n"
 
 

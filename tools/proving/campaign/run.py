@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -145,7 +144,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """0 if no witness disagreed."""
+    """0 if no witness disagreed, and OBS neither crashed nor hung."""
     if options.report:
         write_report(options.journal)
         return 0
@@ -157,8 +156,8 @@ def main(options: argparse.Namespace) -> int:
     status = _side_by_side(options, seeds) if options.beside > 1 else _alone(options, journals[0])
     entries = [judged_anew(entry) for journal in journals for entry in journal.entries()]
     print(summary(entries))
-    kinds = Counter(each["kind"] for entry in entries for each in entry["found"])
-    return status or int(bool(kinds) and not options.peer)
+    wrong = any(entry["found"] or entry["crashed"] for entry in entries)
+    return status or int(wrong and not options.peer)
 
 
 def _alone(options: argparse.Namespace, journal: Journal) -> int:

@@ -10,7 +10,7 @@ from proving.campaign.peer import Peer
 from proving.campaign.stage import Stage
 from tests.support.obs_home import COLLECTION
 
-LOOKS_ON_S: Final = 6.0
+LOOKS_ON_S: Final = 8.0
 """After the agent was told, to see what OBS does all the same."""
 
 
