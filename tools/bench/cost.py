@@ -66,8 +66,8 @@ def _idle(obs: RealObs, seconds: float) -> Row:
 
 def _streaming(show: Show, peer: ObsWebsocket, rate: int, seconds: float) -> Row:
     """``frame_ms`` is OBS's own average of what rendering a frame takes."""
-    agent = Agent(show.port, stored_token(show.config))
     time.sleep(SETTLE_S)
+    agent = Agent(show.port, stored_token(show.config))  # a connection that has not shown its token ends in seconds
     skipped_before = peer.request("GetStats")["responseData"]["renderSkippedFrames"]
     before_s, frames = _processor_s(show.obs.pid), []
     began_s = looked_s = time.monotonic()
