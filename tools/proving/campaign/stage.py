@@ -32,7 +32,9 @@ ELSEWHERE: Final = "Elsewhere"
 """A scene collection without the service."""
 OPERATION_TIMEOUT_S: Final = 2.5
 QUIET_S: Final = 0.25
-"""So long nothing reaches the RTMP server before a case counts as over."""
+QUIET_AFTER_CLICK_S: Final = 2.0
+"""So long nothing reaches the RTMP server before a case counts as over. On a busy machine OBS takes a click a second
+after it was made, and a stop may be over by then: it starts a stream."""
 SETTLES_S: Final = 12.0
 
 
@@ -136,9 +138,13 @@ class Stage:
         if self._window is None:
             self._window = ScriptsWindow(self.obs, self.folder)
             self._window.open()
-            self._window.focus("reload")
-            self.display.xdotool("windowmove", self._window.window, "-1200", "0")
+            self._focus_reload(self._window)
         self.display.activate(self._window.window)
+
+    def _focus_reload(self, window: ScriptsWindow) -> None:
+        self.display.xdotool("windowmove", "--sync", window.window, "0", "0")
+        window.focus("reload")
+        self.display.xdotool("windowmove", window.window, "-1200", "0")
 
     def reload(self) -> None:
         """Press Reload Scripts; returns when it was done. Pressed again where OBS, busy with the stream's beginning,
@@ -149,7 +155,7 @@ class Stage:
 
         def press() -> None:
             if next(tries):
-                window.focus("reload")
+                self._focus_reload(window)
             self.display.xdotool("key", "space")
 
         insist(press, lambda: self.obs.process.has_line(r"\] (not )?listening", mark), "OBS reloads the scripts")
@@ -204,9 +210,9 @@ class Stage:
         except (OSError, TimeoutError, ValueError, RuntimeError) as error:
             raise Stuck(f"{type(error).__name__}: {error}") from error
 
-    def wait_quiet(self, within_s: float) -> None:
-        """Until OBS has come to rest by itself: no connection for a moment, or live for so long that it stays; at most
-        ``within_s``."""
+    def wait_quiet(self, within_s: float, quiet_for_s: float = QUIET_S) -> None:
+        """Until OBS has come to rest by itself: no connection for ``quiet_for_s``, or live for so long that it stays;
+        at most ``within_s``."""
         deadline_s = time.monotonic() + within_s
         quiet_s = time.monotonic()
         before = None
@@ -214,7 +220,7 @@ class Stage:
             now = (len(self.link.connections), tuple(self.rtmp.publishers()), self.rtmp.log_size())
             if now != before:
                 before, quiet_s = now, now_s
-            if (now[0] == 0 and now_s - quiet_s > QUIET_S) or (now[1] and now_s - quiet_s > FLASH_S):
+            if (now[0] == 0 and now_s - quiet_s > quiet_for_s) or (now[1] and now_s - quiet_s > FLASH_S):
                 return
             time.sleep(0.03)
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from proving.campaign.agent import Agent, Asking
 from proving.campaign.peer import Peer
-from proving.campaign.stage import Stage
+from proving.campaign.stage import QUIET_AFTER_CLICK_S, QUIET_S, Stage
 from tests.support.obs_home import COLLECTION
 
 LOOKS_ON_S: Final = 8.0
@@ -90,7 +90,7 @@ class Turn:
         for asking in self._asked:
             asking.join()
         if self.stage.is_open:
-            self.stage.wait_quiet(LOOKS_ON_S)
+            self.stage.wait_quiet(LOOKS_ON_S, QUIET_AFTER_CLICK_S if self._streamer else QUIET_S)
         return {
             "began_s": self.began_s,
             "asked": [asking.to_json() for asking in self._asked],
