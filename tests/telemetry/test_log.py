@@ -105,6 +105,25 @@ def test_after_a_flood_the_count_comes_by_itself_and_lines_again(tmp_path: Path)
     assert said[-2:] == [f"5 more lines are only in {tmp_path}", "next"]
 
 
+def test_a_flood_that_goes_on_for_hours_leaves_obs_few_lines_and_jobs_among_them(tmp_path: Path) -> None:
+    said: list[str] = []
+    clock = ManualClock()
+    lines = module._ObsLines(said.append, clock, tmp_path)
+    hours = 5
+    for second in range(hours * 3600):
+        for _ in range(10):
+            lines.show("GET /status 401", is_request=True)
+        if second % 300 == 0:
+            lines.show(f"job done {second}")
+        clock.now_s += 1
+        lines.next_window(at_once=False)
+    windows = hours * 3600 / module.OBS_LONG_WINDOW_S
+    assert len(said) < module.OBS_MANY + windows * (module.OBS_LINES + 1)
+    assert [line for line in said if line.startswith("job done")] == [
+        f"job done {second}" for second in range(0, hours * 3600, 300)
+    ]
+
+
 def test_secrets_have_no_text_in_the_log(rig: Rig) -> None:
     token = "abcdefghijklmnop1234"
     rig.log.event("settings", token=Secret(token), nested={"token": Secret(token)})

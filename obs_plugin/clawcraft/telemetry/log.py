@@ -31,6 +31,10 @@ MAX_TRACEBACK: Final = 16_000
 BATCH_S: Final = 0.02
 OBS_LINES: Final = 20
 OBS_WINDOW_S: Final = 4.0
+OBS_MANY: Final = 500
+OBS_LONG_WINDOW_S: Final = 600.0
+"""For each line OBS lays the whole text of its script log out anew, on its UI thread, and keeps it for good: 1 ms at
+500 lines, 16 ms at 8,000. From OBS_MANY lines on the window is that long, and requests are in the file alone."""
 CLOSE_TIMEOUT_S: Final = 1.0
 LIBRARY_LOGGERS: Final = ("clawcraft", "waitress", "urllib3", "requests")
 
@@ -51,7 +55,7 @@ class _Event(NamedTuple):
 
 
 class ServiceLog(EventLog):
-    """Writes ``folder/service.log``; ``obs_line`` gets the short lines, at most OBS_LINES in OBS_WINDOW_S.
+    """Writes ``folder/service.log``; ``obs_line`` gets the short lines, at most OBS_LINES in a window.
 
     Takes over the loggers of the libraries until ``close``: without a handler Python would print their warnings to
     stderr, and OBS opens its script log window over the streamer's screen for anything on stderr.
@@ -124,9 +128,9 @@ class ServiceLog(EventLog):
                 lines.append(json.dumps({"event": "log_overflow", "lines_lost": lost}))
             if lines:
                 self._file.write(lines)
-            for _, short in worded:
+            for event, (_, short) in zip(events, worded, strict=True):
                 if short is not None:
-                    self._obs.show(short)
+                    self._obs.show(short, is_request=event.name == "request")
             obs_due_s = self._obs.next_window(at_once=closing)
 
 
@@ -161,17 +165,17 @@ class _RotatingFile(logging.handlers.RotatingFileHandler):
 
 
 class _ObsLines:
-    """At most OBS_LINES to OBS in OBS_WINDOW_S, then the number left out. The log's thread only."""
+    """At most OBS_LINES to OBS in a window, then the number left out. The log's thread only."""
 
     def __init__(self, obs_line: Callable[[str], None], clock: Clock, path: Path) -> None:
         self._obs_line = obs_line
         self._clock = clock
         self._path = path
-        self._shown = self._left_out = 0
+        self._shown = self._left_out = self._said = 0
         self._since_s = clock.monotonic()
 
-    def show(self, line: str) -> None:
-        if self._shown < OBS_LINES:
+    def show(self, line: str, *, is_request: bool = False) -> None:
+        if self._shown < OBS_LINES and not (is_request and self._said >= OBS_MANY):
             self._shown += 1
             self._say(line)
         else:
@@ -179,7 +183,8 @@ class _ObsLines:
 
     def next_window(self, *, at_once: bool) -> float | None:
         """Begin another if it is time, or ``at_once``; how long until something is to be said, None if nothing is."""
-        due_s = self._since_s + OBS_WINDOW_S - self._clock.monotonic()
+        window_s = OBS_WINDOW_S if self._said < OBS_MANY else OBS_LONG_WINDOW_S
+        due_s = self._since_s + window_s - self._clock.monotonic()
         if due_s <= 0 or at_once:
             if self._left_out:
                 self._say(f"{self._left_out} more lines are only in {self._path}")
@@ -188,6 +193,7 @@ class _ObsLines:
         return due_s if self._left_out else None
 
     def _say(self, line: str) -> None:
+        self._said += 1
         with contextlib.suppress(Exception):
             self._obs_line(line)
 
