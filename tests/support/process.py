@@ -78,11 +78,6 @@ class Process:
             state = "ended without" if self._ended else f"no line within {within_s} s:"
             raise TimeoutError("\n".join([f"{state} {pattern!r}; last lines:", *self._lines[-30:]]))
 
-    def has_line(self, pattern: str, after: int = 0) -> bool:
-        """Whether it has said so by now."""
-        wanted = re.compile(pattern)
-        return any(wanted.search(line) for line in self.lines()[after:])
-
     def wait(self, within_s: float = HANG_S) -> int:
         """Its exit status, once it has ended by itself."""
         status = self._popen.wait(within_s)
