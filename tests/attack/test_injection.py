@@ -17,6 +17,8 @@ from tests.support.responses import fits
 from tests.support.tool_client import ToolClient
 from twitch_sim.server import TwitchSim
 
+pytestmark = pytest.mark.random_order(disabled=True)  # the last looks at what all before have left
+
 HOSTILE: Final = {
     "sql": "x'); DROP TABLE jobs; --",
     "sql union": "' UNION SELECT value FROM meta --",
