@@ -87,3 +87,14 @@ def test_only_health_and_the_document_need_no_token() -> None:
         if operation.get("security") == []
     }
     assert public == {"/health", "/openapi.json"}
+
+
+def test_whoever_is_told_to_wait_is_told_how_long() -> None:
+    limited = [
+        operation["responses"]["429"]["headers"]["Retry-After"]
+        for methods in DOCUMENT["paths"].values()
+        for operation in methods.values()
+        if "429" in operation["responses"]
+    ]
+    assert len(limited) == 9
+    assert all(header["required"] and header["schema"] == {"type": "integer"} for header in limited)
