@@ -7,8 +7,11 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from clawcraft.actions.catalogue import ACTIONS, Action, Kind
 from clawcraft.contract.openapi import ANYWHERE, AUTHENTICATED, JOB_ENDS, UNROUTED, openapi_document
 from clawcraft.errors import error_classes
+from clawcraft.http.query import MAX_LIMIT, MAX_WAIT_S
+from clawcraft.jobs.answer import REPLAYED
 from tests.support.http_service import CONTRACT, request
 
 DOCUMENT = openapi_document(CONTRACT, "1.2.3")
@@ -98,3 +101,58 @@ def test_whoever_is_told_to_wait_is_told_how_long() -> None:
     ]
     assert len(limited) == 9
     assert all(header["required"] and header["schema"] == {"type": "integer"} for header in limited)
+
+
+def test_what_an_address_may_carry_has_the_bounds_it_is_kept_to() -> None:
+    found = {
+        (path, parameter["name"]): parameter
+        for path, methods in DOCUMENT["paths"].items()
+        for operation in methods.values()
+        for parameter in operation.get("parameters", [])
+    }
+    assert [key for key, parameter in found.items() if parameter["required"]] == [("/tools/jobs/{job_id}", "job_id")]
+    for path in ("/tools/jobs/{job_id}", "/events"):
+        assert found[path, "wait"]["schema"] == {"type": "number", "minimum": 0, "maximum": MAX_WAIT_S, "default": 0}
+    for path in ("/tools/jobs", "/events"):
+        assert found[path, "limit"]["schema"] == {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 50}
+    assert found["/status", "check"]["schema"] == {"type": "integer", "enum": [0, 1], "default": 0}
+    assert found["/tools/jobs", "status"]["schema"]["enum"] == ["queued", "running", "done", "failed"]
+    assert found["/tools/jobs", "action"]["schema"] == {"enum": [action.name for action in ACTIONS]}
+    assert found["/tools/execute", "X-Tool-Signature"]["in"] == "header"
+
+
+def test_a_body_has_to_be_sent_where_there_is_one() -> None:
+    posts = [methods["post"]["requestBody"] for methods in DOCUMENT["paths"].values() if "post" in methods]
+    assert [body["required"] for body in posts] == [True, True]
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.name)
+def test_the_document_demands_what_the_service_demands(action: Action) -> None:
+    name = "".join(part.capitalize() for part in action.name.replace(".", "_").split("_"))
+    schema = DOCUMENT["components"]["schemas"][name]
+    assert ("args" in schema["required"]) == ("required" in CONTRACT.args_schema(action.name))
+    assert ("anyOf" in schema) == (action.kind is Kind.ASYNC)
+
+
+def test_a_job_answers_with_its_address_and_a_repeat_says_that_it_is_one() -> None:
+    responses = DOCUMENT["paths"]["/tools/execute"]["post"]["responses"]
+    assert set(responses["200"]["headers"]) == {REPLAYED}
+    assert set(responses["202"]["headers"]) == {"Location", REPLAYED}
+    assert "headers" not in DOCUMENT["paths"]["/status"]["get"]["responses"]["200"]
+
+
+def test_each_code_is_told_with_its_status_and_meaning() -> None:
+    words = DOCUMENT["info"]["description"]
+    assert "- `unauthorized` (401): " in words
+    assert [line for line in words.splitlines() if line.startswith("- ") and line.endswith(": ")] == []
+    assert "`rate_limited`: " in DOCUMENT["paths"]["/status"]["get"]["responses"]["429"]["description"]
+
+
+def test_errors_of_mcp_may_be_those_of_its_protocol() -> None:
+    responses = DOCUMENT["paths"]["/mcp"]["post"]["responses"]
+    protocol = responses["404"]["content"]["application/json"]["schema"]
+    assert protocol["required"] == ["jsonrpc", "id", "error"]
+    for status in ("400", "500"):
+        ours, theirs = responses[status]["content"]["application/json"]["schema"]["anyOf"]
+        assert ours["allOf"][0] == {"$ref": "#/components/schemas/Failure"}
+        assert theirs == protocol

@@ -65,6 +65,7 @@ def test_refuses_with_the_reason(body: bytes, reason: str) -> None:
     [
         (b' {"a": [1, -2.5, true, null, "\\u00e9\\ud83d\\ude00"]}\n', {"a": [1, -2.5, True, None, "é😀"]}),
         (b"9007199254740991", 2**53 - 1),
+        (b"-9007199254740991", 1 - 2**53),
         (b"1e308", 1e308),
         (b"1e-999", 0.0),
         (b"[" * 32 + b"]" * 32, json.loads("[" * 32 + "]" * 32)),

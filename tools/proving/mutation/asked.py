@@ -18,7 +18,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import FrameType, FunctionType
@@ -28,30 +27,23 @@ import pytest
 
 from proving.mutation import graft
 from proving.mutation.areas import Area, Chosen, file_of
-from proving.mutation.record import Outcome, Record
+from proving.mutation.record import Outcome, Record, Seen
 
 PATIENCE: Final = 4.0
 """A fault with which a test takes so many times as long as without, and GRACE_S more, is found: it hangs."""
 GRACE_S: Final = 30.0
-
-
-@dataclass(slots=True)
-class Seen:
-    """A test without any fault: how long it takes, and the lines of the area's modules that it runs."""
-
-    seconds: float
-    passes: bool
-    lines: dict[str, list[int]] = field(default_factory=dict)
+WITHOUT_S: Final = 300.0
+"""So long may a test take without any fault."""
 
 
 class Asked:
     """Takes the place of pytest's own loop. ``tell`` gets each outcome as it comes."""
 
     def __init__(
-        self, area: Area, chosen: Sequence[Chosen], record: Record, longest_s: float, tell: Callable[[Outcome], None]
+        self, area: Area, chosen: Sequence[Chosen], record: Record, quick: bool, tell: Callable[[Outcome], None]
     ) -> None:
         self._area, self._chosen, self._record = area, chosen, record
-        self._longest_s, self._tell = longest_s, tell
+        self._quick, self._tell = quick, tell
         self._imported = _no_lines(area)
         _trace(self._imported)
 
@@ -64,7 +56,7 @@ class Asked:
         gc.freeze()
         seen = self._without_faults(session.items)
         for one in self._chosen:
-            items = _that_run(one, session.items, seen, self._longest_s)
+            items = _that_run(one, session.items, seen)
             outcome = self._record.outcome(one)
             if outcome is None:
                 began_s = time.monotonic()
@@ -75,18 +67,19 @@ class Asked:
         return True
 
     def _without_faults(self, items: Sequence[pytest.Item]) -> dict[str, Seen]:
-        """Of each test. One that fails without a fault, or does not end in time, is never asked."""
-        seen = self._record.seen()
-        for item in items:
-            if item.nodeid not in seen:
-                lines = _no_lines(self._area)
-                began_s = time.monotonic()
-                by, told = _in_child(partial(_trace, lines), [item], lambda _: self._longest_s, lines)
-                seconds = round(time.monotonic() - began_s, 2)
-                seen[item.nodeid] = Seen(seconds, not by, json.loads(told or "{}"))
-                self._record.add_seen(item.nodeid, seen[item.nodeid])
-                if by:
-                    print(f"  left out, since without any fault it fails or takes too long: {by}", flush=True)
+        """Of each test. One that fails without a fault, or does not end, is never asked."""
+        seen = {item.nodeid: known for item in items if (known := self._record.seen(item)) is not None}
+        left = [item for item in items if item.nodeid not in seen]
+        while left:
+            lines = _no_lines(self._area)
+            by, told = _in_child(partial(_trace, lines), left, lambda _: WITHOUT_S, lines)
+            for item, one in zip(left, told, strict=False):
+                seen[item.nodeid] = one
+                self._record.add_seen(item, one)
+            left = left[len(told) :]
+            if by:
+                print(f"  left out, since without any fault it fails or does not end: {by}", flush=True)
+                left = left[1:]
         return seen
 
     def _grafted(
@@ -107,9 +100,8 @@ class Asked:
         where = _statement(ast.parse(Path(path).read_text("utf-8")), one[1].line)
         if where is not None and not self._imported[path].intersection(where):
             return ""
-        going = [name for name, test in seen.items() if test.passes and test.lines.get(path)]
+        going = [name for name, test in seen.items() if test.lines.get(path)]
         files = [file for file in self._area.tests if any(name.split("::")[0] == file for name in going)]
-        slow = [f"--deselect={name}" for name, test in seen.items() if not test.passes]
 
         def run() -> None:
             for name in [name for name in sys.modules if name.split(".")[0] in ("clawcraft", "tests")]:
@@ -117,7 +109,7 @@ class Asked:
             sys.meta_path.insert(0, graft.Faulty(*one))
             failed = Failed()
             with tempfile.TemporaryDirectory() as folder:
-                status = pytest.main([*options(Path(folder), files), "-x", *slow], plugins=[failed])
+                status = pytest.main([*options(Path(folder), files, self._quick), "-x"], plugins=[failed])
             if status:
                 raise NoticedAfresh(failed.by or f"pytest's status {status}")
 
@@ -137,20 +129,17 @@ def _named(chosen: Chosen) -> tuple[str, int, str]:
     return chosen[0], chosen[1].line, chosen[1].what
 
 
-def _that_run(
-    chosen: Chosen, items: Sequence[pytest.Item], seen: dict[str, Seen], longest_s: float
-) -> list[pytest.Item]:
+def _that_run(chosen: Chosen, items: Sequence[pytest.Item], seen: dict[str, Seen]) -> list[pytest.Item]:
     """The tests that go through the fault's statement, the quickest first; through its module, if it is outside of a
     function and so has run before any test."""
     path = file_of(chosen[0])
     where = _statement(ast.parse(path.read_text("utf-8")), chosen[1].line)
     found = []
     for item in items:
-        test = seen[item.nodeid]
-        lines = test.lines.get(str(path), [])
-        if test.passes and test.seconds <= longest_s and any(where is None or line in where for line in lines):
+        lines = seen[item.nodeid].lines.get(str(path), []) if item.nodeid in seen else []
+        if any(where is None or line in where for line in lines):
             found.append(item)
-    return sorted(found, key=lambda item: seen[item.nodeid].seconds)
+    return sorted(found, key=lambda item: seen[item.nodeid].cpu_s)
 
 
 def _statement(tree: ast.Module, line: int) -> range | None:
@@ -174,31 +163,34 @@ def _in_child(
     items: Sequence[pytest.Item],
     limit_s: Callable[[int], float],
     lines: dict[str, set[int]] | None = None,
-) -> tuple[str, str]:
-    """The first of ``items`` that fails, or "time: ..." for the one that does not end, or empty; and the lines run.
-    ``limit_s`` of the one by its index, and of ``prepare``, by 0."""
+) -> tuple[str, list[Seen]]:
+    """The first of ``items`` that fails, or "time: ..." for the one that does not end, or empty; with ``lines``, what
+    those before it are like. ``limit_s`` of the one by its index, and of ``prepare``, by 0."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
         _child(prepare, items, writing, lines)
     os.close(writing)
-    at, by, buffer = 0, "", b""
+    at, by, is_whole, seen, rest = 0, "", False, [], b""
     with os.fdopen(reading, "rb", buffering=0) as pipe:
-        while True:
+        while not by:
             if not select.select([pipe], [], [], limit_s(at))[0]:
                 by = f"time: {items[at].nodeid if items else 'all'}"
                 break
             if not (more := pipe.read(65_536)):
                 break
-            buffer += more
-            at = max([at, *(int(said[3:]) for said in buffer.decode().split("\n")[:-1] if said.startswith("at "))])
+            *told, rest = (rest + more).split(b"\n")
+            for kind, value in (line.decode().split(" ", 1) for line in told):
+                at = int(value) if kind == "at" else at
+                by = by or (value if kind == "by" else "")
+                is_whole = is_whole or kind == "end"
+                if kind == "seen":
+                    seen.append(Seen(**json.loads(value)))
     _end_group(child)
-    said = [part.split(" ", 1) for part in buffer.decode().split("\n") if part]
-    by = by or next((rest for kind, rest in said if kind == "by"), "")
-    if not by and not any(kind == "end" for kind, _ in said):
+    if not by and not is_whole:
         by = f"the process ended: {items[at].nodeid}" if items else "the process ended"
-    return by, next((rest for kind, rest in said if kind == "lines"), "")
+    return by, seen
 
 
 def _end_group(child: int) -> None:
@@ -218,8 +210,10 @@ def _child(
     os.setsid()
     os.set_inheritable(writing, False)
 
-    def say(kind: str, rest: Any) -> None:
-        os.write(writing, f"{kind} {rest}\n".encode())
+    def say(kind: str, value: Any) -> None:
+        rest = f"{kind} {value}\n".encode()
+        while rest:
+            rest = rest[os.write(writing, rest) :]
 
     try:
         quiet = os.open(os.devnull, os.O_WRONLY)
@@ -237,6 +231,7 @@ def _child(
         items[0].config.pluginmanager.register(failed)
     for index, item in enumerate(items):
         say("at", index)
+        began_s, cpu_s = time.monotonic(), time.process_time()
         following = items[index + 1] if index + 1 < len(items) else None
         try:
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
@@ -245,9 +240,12 @@ def _child(
         if failed.by:
             say("by", failed.by)
             break
-    if lines is not None:
-        sys.settrace(None)
-        say("lines", json.dumps({path: sorted(numbers) for path, numbers in lines.items()}))
+        if lines is not None:
+            run = {path: sorted(numbers) for path, numbers in lines.items()}
+            seconds, cpu_s = round(time.monotonic() - began_s, 2), round(time.process_time() - cpu_s, 3)
+            say("seen", json.dumps({"seconds": seconds, "cpu_s": cpu_s, "lines": run}))
+            for numbers in lines.values():
+                numbers.clear()
     say("end", "")
     os._exit(0)
 
@@ -283,8 +281,9 @@ def _trace(lines: dict[str, set[int]]) -> None:
     sys.settrace(call)
 
 
-def options(basetemp: Path, tests: Sequence[str]) -> Iterator[str]:
+def options(basetemp: Path, tests: Sequence[str], quick: bool) -> Iterator[str]:
     """For pytest."""
-    yield from ("-q", "-s", "--no-summary", "-p", "no:cacheprovider", "--hypothesis-seed=0", "-m", "not real_obs")
+    which = "not real_obs and not hypothesis" if quick else "not real_obs"
+    yield from ("-q", "-s", "--no-summary", "-p", "no:cacheprovider", "--hypothesis-seed=0", "-m", which)
     yield from ("-W", "ignore::pytest.PytestAssertRewriteWarning", f"--basetemp={basetemp}")
     yield from tests

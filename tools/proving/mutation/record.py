@@ -6,6 +6,7 @@ An outcome counts as long as its module is the same, and a fault that nothing no
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from proving.mutation.areas import ROOT, Area, Chosen, file_of
 
 if TYPE_CHECKING:
-    from proving.mutation.asked import Seen
+    import pytest
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +30,24 @@ class Outcome:
     seconds: float
 
 
+@dataclass(slots=True)
+class Seen:
+    """A test without any fault: how long it takes, on the clock and of the processor, and the lines of the area's
+    modules that it runs."""
+
+    seconds: float
+    cpu_s: float
+    lines: dict[str, list[int]]
+
+
 class Record:
-    def __init__(self, folder: Path, name: str, area: Area) -> None:
+    def __init__(self, folder: Path, name: str, area: Area, quick: bool) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._outcomes_file, self._seen_file = folder / f"{name}.jsonl", folder / f"{name}-tests.jsonl"
         self._modules = {module: _hash(file_of(module)) for module in area.modules}
         self._files = {test: _hash(ROOT / test) for test in area.tests}
-        self._tests = _of(sorted(self._files.items()))
+        self._tests = _of([quick, sorted(self._files.items())])
+        self._seen = {(line["test"], line["key"]): Seen(**line["seen"]) for line in _lines(self._seen_file)}
         self._outcomes: dict[tuple[Any, ...], Outcome] = {}
         for line in _lines(self._outcomes_file):
             outcome = Outcome(**line["outcome"])
@@ -51,21 +63,15 @@ class Record:
         key = {"source": self._modules[module], "number": fault.number, "tests": self._tests}
         _append(self._outcomes_file, key | {"outcome": asdict(outcome)})
 
-    def seen(self) -> dict[str, Seen]:
-        """The tests that are as they were, of modules that are as they were."""
-        from proving.mutation.asked import Seen
+    def seen(self, item: pytest.Item) -> Seen | None:
+        """The test, if it and the modules are as they were."""
+        return self._seen.get((item.nodeid, self._seen_key(item)))
 
-        return {
-            line["test"]: Seen(**line["seen"])
-            for line in _lines(self._seen_file)
-            if line["key"] == self._seen_key(line["test"])
-        }
+    def add_seen(self, item: pytest.Item, seen: Seen) -> None:
+        _append(self._seen_file, {"test": item.nodeid, "key": self._seen_key(item), "seen": asdict(seen)})
 
-    def add_seen(self, test: str, seen: Seen) -> None:
-        _append(self._seen_file, {"test": test, "key": self._seen_key(test), "seen": asdict(seen)})
-
-    def _seen_key(self, test: str) -> str:
-        return _of([self._files.get(test.split("::")[0], ""), sorted(self._modules.items())])
+    def _seen_key(self, item: pytest.Item) -> str:
+        return _of([inspect.getsource(item.function), sorted(self._modules.items())])  # type: ignore[attr-defined]
 
 
 def _lines(file: Path) -> list[dict[str, Any]]:

@@ -9,6 +9,8 @@ import argparse
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -23,38 +25,38 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--area", choices=sorted(AREAS), action="append", help="may be given again (default: each)")
     parser.add_argument("--count", type=int, default=50, help="how many faults of each area, by chance (default: 50)")
     parser.add_argument("--seed", type=int, default=1, help="which (default: 1)")
-    parser.add_argument(
-        "--longest", type=float, default=20.0, metavar="S",
-        help="do not ask tests that take longer than S seconds without any fault (default: 20)",
-    )  # fmt: skip
+    parser.add_argument("--quick", action="store_true", help="without the tests of random examples")
+    parser.add_argument("--only", action="append", metavar="FILE", help="ask these of the area's test files alone")
 
 
 def main(options: argparse.Namespace) -> int:
     """Print each area's figures and its survivors. 0 if at least 90 in 100 were noticed everywhere."""
     status = 0
     for name in options.area or sorted(AREAS):
-        status |= _in_process(name, options.count, options.seed, options.longest)
+        status |= _in_process(name, options.count, options.seed, options.quick, options.only or ())
     return status
 
 
-def _in_process(name: str, count: int, seed: int, longest_s: float) -> int:
+def _in_process(name: str, count: int, seed: int, quick: bool, only: Sequence[str]) -> int:
     child = os.fork()
     if child == 0:
         status = 2
         try:
-            status = prove(name, count, seed, longest_s)
+            status = prove(name, count, seed, quick, only)
         finally:
             sys.stdout.flush()
             os._exit(status)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def prove(name: str, count: int, seed: int, longest_s: float) -> int:
+def prove(name: str, count: int, seed: int, quick: bool, only: Sequence[str]) -> int:
     import pytest
 
     from proving.mutation.asked import Asked, options
 
     area = AREAS[name]
+    if only:
+        area = replace(area, tests=tuple(test for test in area.tests if test in only))
     chosen, every = sampled(area, count, seed)
     print(f"{name}: {len(chosen)} of {every} faults, seed {seed}", flush=True)
     outcomes: list[Outcome] = []
@@ -68,8 +70,8 @@ def prove(name: str, count: int, seed: int, longest_s: float) -> int:
     os.chdir(ROOT)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(Path(folder, "hypothesis"))
-        asked = Asked(area, chosen, Record(KEPT, name, area), longest_s, tell)
-        status = pytest.main([*options(Path(folder, "tests"), area.tests)], plugins=[asked])
+        asked = Asked(area, chosen, Record(KEPT, name, area, quick), quick, tell)
+        status = pytest.main([*options(Path(folder, "tests"), area.tests, quick)], plugins=[asked])
     if len(outcomes) < len(chosen):
         print(f"{name}: ended after {len(outcomes)} of {len(chosen)}; pytest's status is {status}", flush=True)
         return 2
