@@ -120,3 +120,8 @@ def test_what_json_writes_it_reads_back(value: Any, escape: bool) -> None:
 def test_near_misses_mean_what_python_reads_or_are_refused(text: str) -> None:
     with suppress(InvalidJson):
         assert strict_json.parse(text.encode()) == json.loads(text)
+
+
+def test_what_is_repeated_in_a_message_is_cut_after_60_characters() -> None:
+    assert strict_json.shown("x" * 60) == "x" * 60
+    assert strict_json.shown("x" * 61) == "x" * 60 + "… (61 characters)"
