@@ -47,7 +47,8 @@ AREAS: Final = {
     ),
     "ownership": Area(
         ("clawcraft.obs.orders", "clawcraft.obs.stream_state", "clawcraft.obs.stream", "clawcraft.obs.observer"),
-        ("tests/obs/test_stream_state.py", "tests/obs/test_longest_stream.py", "tests/obs/test_ownership_moments.py",
+        ("tests/obs/test_stream_moves.py", "tests/obs/test_stream_state.py", "tests/obs/test_longest_stream.py",
+         "tests/obs/test_ownership_moments.py",
          "tests/obs/test_status.py", "tests/obs/test_stream.py", "tests/obs/test_ownership_machine.py",
          "tests/actions/test_stream.py"),
     ),

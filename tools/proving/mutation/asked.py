@@ -45,7 +45,8 @@ class Asked:
         self._area, self._chosen, self._record = area, chosen, record
         self._quick, self._tell = quick, tell
         self._imported = _no_lines(area)
-        _trace(self._imported)
+        if not quick:
+            _trace(self._imported)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
