@@ -25,7 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--area", choices=sorted(AREAS), action="append", help="may be given again (default: each)")
     parser.add_argument("--count", type=int, default=50, help="how many faults of each area, by chance (default: 50)")
     parser.add_argument("--seed", type=int, default=1, help="which (default: 1)")
-    parser.add_argument("--quick", action="store_true", help="without the tests of random examples, and without those of what runs at import")
+    parser.add_argument("--quick", action="store_true", help="no random examples, nothing imported anew")
     parser.add_argument("--only", action="append", metavar="FILE", help="ask these of the area's test files alone")
 
 
