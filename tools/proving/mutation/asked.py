@@ -101,8 +101,6 @@ class Asked:
         where = _statement(ast.parse(Path(path).read_text("utf-8")), one[1].line)
         if where is not None and not self._imported[path].intersection(where):
             return ""
-        going = [name for name, test in seen.items() if test.lines.get(path)]
-        files = [file for file in self._area.tests if any(name.split("::")[0] == file for name in going)]
 
         def run() -> None:
             for name in [name for name in sys.modules if name.split(".")[0] in ("clawcraft", "tests")]:
@@ -110,11 +108,11 @@ class Asked:
             sys.meta_path.insert(0, graft.Faulty(*one))
             failed = Failed()
             with tempfile.TemporaryDirectory() as folder:
-                status = pytest.main([*options(Path(folder), files, self._quick), "-x"], plugins=[failed])
+                status = pytest.main([*options(Path(folder), self._area.tests, self._quick), "-x"], plugins=[failed])
             if status:
                 raise NoticedAfresh(failed.by or f"pytest's status {status}")
 
-        usual_s = sum(seen[name].seconds for name in going)
+        usual_s = sum(test.seconds for test in seen.values())
         return _in_child(run, [], lambda _: PATIENCE * usual_s + 4 * GRACE_S)[0]
 
 
