@@ -33,6 +33,7 @@ from clawcraft.errors import InvalidJson
         (b'{"a": -Infinity}', "-Infinity is not JSON"),
         (b'{"a": 1, "a": 1}', "the key 'a' is there twice"),
         (b'{"x": {"a": 1, "b": 2, "\\u0061": 3}}', "the key 'a' is there twice"),
+        (b'{"b": 1, "a": 2, "c": 3, "a": 4}', "the key 'a' is there twice"),
         (b"\xef\xbb\xbf{}", "byte order mark"),
         (b'"\xff"', "not UTF-8: byte 1"),
         (b'"\xc0\xaf"', "not UTF-8"),
