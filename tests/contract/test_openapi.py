@@ -146,7 +146,8 @@ def test_a_job_answers_with_its_address_and_a_repeat_says_that_it_is_one(documen
 
 def test_each_code_is_told_with_its_status_and_meaning(document: Any) -> None:
     words = document["info"]["description"]
-    assert "- `unauthorized` (401): " in words
+    assert "- `unauthorized` (401): No bearer token, or not the right one.\n" in words
+    assert ": None" not in words
     assert [line for line in words.splitlines() if line.startswith("- ") and line.endswith(": ")] == []
     assert "`rate_limited`: " in document["paths"]["/status"]["get"]["responses"]["429"]["description"]
 

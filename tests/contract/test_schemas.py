@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jsonschema import SchemaError
 
 from clawcraft.authority.guard_rails import TextKind
-from clawcraft.contract.schemas import MAX_VIOLATIONS, Contract
+from clawcraft.contract.schemas import MAX_VIOLATIONS, Contract, check_of
 from clawcraft.errors import ClawcraftError, InvalidRequest, UnknownAction
 from tests.support.paths import SCHEMAS
 
@@ -377,6 +377,13 @@ def test_a_refusal_says_where_and_what_in_words(action: str, args: Any, said: st
         check(f"twitch.{action}", args)
     assert caught.value.message.startswith(said)
     assert ("more)" in caught.value.message) == (len(caught.value.details["violations"]) > 1)
+
+
+def test_other_arguments_are_refused_in_the_same_words() -> None:
+    fits = check_of({"type": "object", "properties": {"wait": {"type": "number"}}, "additionalProperties": False})
+    fits({"wait": 1})
+    with pytest.raises(InvalidRequest, match="args/wait: must be a number, not a string"):
+        fits({"wait": "1"})
 
 
 def test_a_body_that_is_none_is_named_so() -> None:

@@ -70,6 +70,7 @@ def test_refuses_with_the_reason(body: bytes, reason: str) -> None:
         (b"1e308", 1e308),
         (b"1e-999", 0.0),
         (b"[" * 32 + b"]" * 32, json.loads("[" * 32 + "]" * 32)),
+        (b"[" + b"[]," * 40 + b"{}]", [*([] for _ in range(40)), {}]),
         (b'"' + b"[" * 100 + b'\\"' + b"{" * 100 + b'"', "[" * 100 + '"' + "{" * 100),
         ('"\u2028\u0085"'.encode(), "\u2028\u0085"),
     ],
