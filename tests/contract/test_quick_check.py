@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clawcraft.contract.quick_check import quick_check
+from clawcraft.contract.quick_check import ecma, quick_check
 from clawcraft.contract.schemas import Contract, _Validator
 from tests.support.examples import EXAMPLES
 from tests.support.paths import SCHEMAS
@@ -80,3 +80,9 @@ def test_each_keyword_means_what_it_means_to_jsonschema(schema: dict[str, Any]) 
     )  # fmt: skip
     for value in values:
         assert quick_check(schema)(value) is _Validator(schema).is_valid(value), value
+
+
+def test_the_end_of_a_pattern_is_the_end_of_the_text() -> None:
+    assert ecma("^a$").search("a")
+    assert not ecma("^a$").search("a\n")
+    assert ecma("a").search("ba\n")

@@ -5,6 +5,7 @@ Code is exchanged where it is: a fresh import would cost each fault the import o
 
 from __future__ import annotations
 
+import functools
 import gc
 import importlib.abc
 import importlib.machinery
@@ -39,6 +40,9 @@ def put(chosen: Chosen, functions: dict[str, list[FunctionType]]) -> None:
     for function in functions[path]:
         if function.__code__ in changed:
             function.__code__ = changed[function.__code__]
+    for value in vars(sys.modules[module]).values():
+        if isinstance(value, functools._lru_cache_wrapper):
+            value.cache_clear()  # what it knows, it knows from the code before
     fresh = ModuleType(module)
     fresh.__file__ = path
     exec(faulty, fresh.__dict__)  # for its values: constants, defaults, what stands in a class
