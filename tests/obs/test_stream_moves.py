@@ -353,8 +353,11 @@ def test_the_next_life_goes_on_from_what_the_one_before_knew(before: dict[str, A
 
 def test_a_first_life_knows_nothing() -> None:
     state = StreamState(ManualClock(), print, lambda: 1, lambda: None)
-    now = state.snapshot()
-    assert (now.number, now.owner, now.phase, now.armed) == (0, Owner.STREAMER, Phase.UNKNOWN, False)
+    assert state.carry() == {
+        "number": 0, "owner": "streamer", "phase": "unknown", "armed": False, "level": 0, "output_started": False,
+        "connected": False, "started_told": False, "refused": False, "stop_code": None, "stopped_told": False,
+        "asked_s": 0.0, "asked_level": 0, "boxed": False, "live_since_s": None, "connected_s": None,
+    }  # fmt: skip
     assert (state.changing, state.stopped_level, state.closed) == ("", 0, False)
 
 

@@ -82,8 +82,9 @@ def _take_over(live: Mapping[str, Any], fresh: Mapping[str, Any], change: Callab
     for name, new in list(fresh.items()):
         old = live.get(name)
         if isinstance(new, FunctionType) and isinstance(old, FunctionType):
-            if _is_plain(new.__defaults__) and new.__defaults__ != old.__defaults__:
-                old.__defaults__ = new.__defaults__
+            # One by one: beside an enum's member, which a fresh module has of its own, a number still counts.
+            pairs = list(zip(old.__defaults__ or (), new.__defaults__ or (), strict=False))
+            old.__defaults__ = tuple(two if _is_plain(one) and _is_plain(two) else one for one, two in pairs) or None
             if _is_plain(new.__kwdefaults__) and new.__kwdefaults__ != old.__kwdefaults__:
                 old.__kwdefaults__ = new.__kwdefaults__
         elif isinstance(new, type) and isinstance(old, type) and new.__module__ == fresh.get("__name__"):
