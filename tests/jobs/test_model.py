@@ -137,6 +137,8 @@ def test_a_job_is_told_with_what_it_has() -> None:
     assert (told["status"], told["started_at"], told["finished_at"]) == ("queued", None, None)
     assert told["created_at"] == "1970-01-01T00:00:10.000Z"
     assert not {"approval", "result", "error"} & told.keys()
+    assert told["progress"] == {"percent": 0, "message": "queued", "updated_at": "1970-01-01T00:00:10.000Z"}
+    assert [status for status in JobStatus if status.ended] == [JobStatus.DONE, JobStatus.FAILED]
     done, failed = (job.to_json() for job in ENDED)
     assert (done["started_at"], done["finished_at"]) == ("1970-01-01T00:00:11.000Z", "1970-01-01T00:00:12.000Z")
     assert (done["result"], "error" in done) == ({"status": "started"}, False)
