@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clawcraft.contract.quick_check import quick_check
+from clawcraft.contract.quick_check import ecma, quick_check
 from clawcraft.contract.schemas import Contract, _Validator
 from tests.support.examples import EXAMPLES
 from tests.support.paths import SCHEMAS
@@ -43,6 +43,7 @@ def test_a_start_and_a_stop_are_found_right_at_once() -> None:
         {"type": "array"},
         {"format": "date"},
         {"additionalProperties": {"type": "string"}},
+        {"properties": {}, "additionalProperties": {"type": "integer"}},
         {"properties": {"a": {"contains": {}}}},
         {"not": {"minItems": 1}},
     ],
@@ -51,3 +52,37 @@ def test_a_schema_with_an_unknown_keyword_is_left_to_jsonschema(schema: dict[str
     check = quick_check(schema)
     values: tuple[Any, ...] = ({}, [], "", "2026-01-01", {"a": [1]})
     assert not any(check(value) for value in values)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "string"},
+        {"type": "boolean"},
+        {"type": "object"},
+        {"pattern": "^a*$"},
+        {"format": "plain-text"},
+        {"minLength": 2},
+        {"maxLength": 2},
+        {"required": ["a"]},
+        {"properties": {"a": {"type": "string"}}},
+        {"properties": {"a": {}}, "additionalProperties": False},
+        {"allOf": [{"type": "string"}, {"minLength": 2}]},
+        {"oneOf": [{"required": ["a"]}, {"required": ["b"]}]},
+        {"not": {"required": ["a", "b"]}},
+        {"title": "t", "description": "d", "examples": [], "default": 1},
+    ],
+)
+def test_each_keyword_means_what_it_means_to_jsonschema(schema: dict[str, Any]) -> None:
+    values: tuple[Any, ...] = (
+        "", "a", "aa", "aaa", "aa\n", "b", "a\u202eb", True, None, 0, 1.5, [], ["a"],
+        {}, {"a": "x"}, {"a": 1}, {"b": 1}, {"a": "x", "b": 1}, {"c": 1},
+    )  # fmt: skip
+    for value in values:
+        assert quick_check(schema)(value) is _Validator(schema).is_valid(value), value
+
+
+def test_the_end_of_a_pattern_is_the_end_of_the_text() -> None:
+    assert ecma("^a$").search("a")
+    assert not ecma("^a$").search("a\n")
+    assert ecma("a").search("ba\n")

@@ -1,13 +1,17 @@
 """The schemas against the contract: what each field takes, what a refusal says, what is normalised."""
 
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import SchemaError
 
-from clawcraft.contract.schemas import Contract
+from clawcraft.authority.guard_rails import TextKind
+from clawcraft.contract.schemas import MAX_VIOLATIONS, Contract, check_of
 from clawcraft.errors import ClawcraftError, InvalidRequest, UnknownAction
 from tests.support.paths import SCHEMAS
 
@@ -350,3 +354,91 @@ def _patterns(schema: Any) -> list[str]:
     if isinstance(schema, list):
         return [pattern for value in schema for pattern in _patterns(value)]
     return []
+
+
+@pytest.mark.parametrize(
+    ("action", "args", "said"),
+    [
+        ("create_clip", {"duration": 4.9}, "args/duration: must be at least 5"),
+        ("create_clip", {"duration": 60.1}, "args/duration: must be at most 60"),
+        ("create_clip", {"duration": True}, "args/duration: must be a number, not true or false"),
+        ("create_clip", {"title": 5}, "args/title: must be a string, not a number"),
+        ("create_clip", {"title": "t" * 101}, "args/title: must be at most 100 characters; it has 101"),
+        ("create_clip", [], "args: must be an object, not an array"),
+        ("set_title", {}, "args/title: is required and missing"),
+        ("set_title", {"title": ""}, "args/title: must not be empty (and 1 more)"),
+        ("set_title", {"title": "t", "a": 1}, "args/a: is not a field here; the fields are channel, title"),
+        ("set_title", {"title": 1, "b": 1, "a": 2}, "args/a: is not a field here; the fields are channel, title (and"),
+        ("set_title", {"title": " "}, "args/title: does not fit \\S — The new title"),
+    ],
+)
+def test_a_refusal_says_where_and_what_in_words(action: str, args: Any, said: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        check(f"twitch.{action}", args)
+    assert caught.value.message.startswith(said)
+    assert ("more)" in caught.value.message) == (len(caught.value.details["violations"]) > 1)
+
+
+def test_other_arguments_are_refused_in_the_same_words() -> None:
+    fits = check_of({"type": "object", "properties": {"wait": {"type": "number"}}, "additionalProperties": False})
+    fits({"wait": 1})
+    with pytest.raises(InvalidRequest, match="args/wait: must be a number, not a string"):
+        fits({"wait": "1"})
+
+
+def test_a_body_that_is_none_is_named_so() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        CONTRACT.check(None)
+    assert caught.value.message == "the body: must be an object, not null"
+
+
+def test_what_is_wrong_is_listed_by_its_place_and_no_longer_than_can_be_read() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        check("twitch.set_title", {"title": 1, **{f"x{n:02}": n for n in range(30)}})
+    paths = [violation["path"] for violation in caught.value.details["violations"]]
+    assert paths == sorted(paths)
+    assert len(paths) == MAX_VIOLATIONS == 20
+    assert caught.value.message.endswith("(and 20 more)")
+
+
+def test_which_texts_of_an_action_are_for_viewers() -> None:
+    texts = CONTRACT.texts
+    assert texts["twitch.create_poll"] == {"choices": TextKind.FOR_VIEWERS, "title": TextKind.FOR_VIEWERS}
+    assert texts["twitch.set_game"] == {"game": TextKind.CATEGORY}
+    assert texts["twitch.run_ad"] == {}
+
+
+def test_each_action_has_a_label_and_few_words_for_a_model() -> None:
+    for name in CONTRACT.actions:
+        words = CONTRACT.for_agents(name)
+        assert words["label"]
+        assert words["description"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(SCHEMAS, tmp_path / "schemas"))
+
+
+def test_an_action_without_a_schema_and_a_schema_without_an_action_are_found_at_the_start(folder: Path) -> None:
+    missing = (folder / "actions" / "twitch.run_ad.json").rename(folder / "actions" / "twitch.run_bad.json")
+    with pytest.raises(ValueError, match=r"twitch.run_ad: no schema"):
+        Contract(folder)
+    shutil.copy(missing, folder / "actions" / "twitch.run_ad.json")
+    with pytest.raises(ValueError, match=r"twitch.run_bad: no row"):
+        Contract(folder)
+
+
+def test_a_schema_that_is_none_is_found_at_the_start(folder: Path) -> None:
+    file = folder / "actions" / "twitch.run_ad.json"
+    file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), "required": "length"}), "utf-8")
+    with pytest.raises(SchemaError):
+        Contract(folder)
+
+
+def test_a_word_about_a_text_that_is_no_argument_is_a_mistake(folder: Path) -> None:
+    file = folder / "actions" / "twitch.run_ad.json"
+    file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), "x-texts": {"length": "scene"}}), "utf-8")
+    contract = Contract(folder)
+    with pytest.raises(ValueError, match="x-texts names length"):
+        contract.texts  # noqa: B018 - it is looked at when the service starts

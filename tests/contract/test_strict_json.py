@@ -33,6 +33,7 @@ from clawcraft.errors import InvalidJson
         (b'{"a": -Infinity}', "-Infinity is not JSON"),
         (b'{"a": 1, "a": 1}', "the key 'a' is there twice"),
         (b'{"x": {"a": 1, "b": 2, "\\u0061": 3}}', "the key 'a' is there twice"),
+        (b'{"b": 1, "a": 2, "c": 3, "a": 4}', "the key 'a' is there twice"),
         (b"\xef\xbb\xbf{}", "byte order mark"),
         (b'"\xff"', "not UTF-8: byte 1"),
         (b'"\xc0\xaf"', "not UTF-8"),
@@ -65,9 +66,11 @@ def test_refuses_with_the_reason(body: bytes, reason: str) -> None:
     [
         (b' {"a": [1, -2.5, true, null, "\\u00e9\\ud83d\\ude00"]}\n', {"a": [1, -2.5, True, None, "é😀"]}),
         (b"9007199254740991", 2**53 - 1),
+        (b"-9007199254740991", 1 - 2**53),
         (b"1e308", 1e308),
         (b"1e-999", 0.0),
         (b"[" * 32 + b"]" * 32, json.loads("[" * 32 + "]" * 32)),
+        (b"[" + b"[]," * 40 + b"{}]", [*([] for _ in range(40)), {}]),
         (b'"' + b"[" * 100 + b'\\"' + b"{" * 100 + b'"', "[" * 100 + '"' + "{" * 100),
         ('"\u2028\u0085"'.encode(), "\u2028\u0085"),
     ],
@@ -119,3 +122,8 @@ def test_what_json_writes_it_reads_back(value: Any, escape: bool) -> None:
 def test_near_misses_mean_what_python_reads_or_are_refused(text: str) -> None:
     with suppress(InvalidJson):
         assert strict_json.parse(text.encode()) == json.loads(text)
+
+
+def test_what_is_repeated_in_a_message_is_cut_after_60_characters() -> None:
+    assert strict_json.shown("x" * 60) == "x" * 60
+    assert strict_json.shown("x" * 61) == "x" * 60 + "… (61 characters)"

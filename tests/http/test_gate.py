@@ -197,11 +197,23 @@ def test_a_compressed_body_is_refused(service: HttpService) -> None:
 
 
 @pytest.mark.parametrize("path", ["/tools", "/status", "/metrics", "/tools/jobs", "/tools/jobs/x"])
-@pytest.mark.parametrize("authorization", [None, f"Basic {TOKEN}", "Bearer", "Bearer wrong", TOKEN])
-def test_without_the_right_token_there_is_nothing(service: HttpService, path: str, authorization: str | None) -> None:
+@pytest.mark.parametrize(
+    ("authorization", "reason"),
+    [
+        (None, "has no Authorization header"),
+        (f"Basic {TOKEN}", "not of the Bearer scheme"),
+        ("Bearer", "not the right one"),
+        ("Bearer wrong", "not the right one"),
+        (TOKEN, "not of the Bearer scheme"),
+    ],
+)
+def test_without_the_right_token_there_is_nothing_but_what_is_wrong(
+    service: HttpService, path: str, authorization: str | None, reason: str
+) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}
     answer = service.call("GET", path, None, headers)
     assert (answer.status, answer.code) == (401, "unauthorized")
+    assert reason in answer.json["error"]["message"]
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="twitch-clawcraft"'
 
 

@@ -28,7 +28,7 @@ from clawcraft.errors import (
     TwitchUnavailable,
 )
 from clawcraft.jobs.answer import Answer
-from clawcraft.jobs.idempotency import FALLBACK_WINDOW_S
+from clawcraft.jobs.idempotency import FALLBACK_WINDOW_S, fingerprint_of
 from clawcraft.jobs.model import Envelope
 from clawcraft.jobs.store import MAX_ACTIVE
 from tests.support.clock import ManualClock
@@ -254,6 +254,15 @@ def test_equal_numbers_are_equal_args(rig: JobRig) -> None:
     rig.execute(envelope("twitch.set_title", "t", args={"duration": 30, "deep": [{"n": 1.0}]}))
     again = rig.execute(envelope("twitch.set_title", "t", args={"deep": [{"n": 1}], "duration": 30.0}))
     assert "Idempotent-Replayed" in again.headers
+
+
+@pytest.mark.parametrize("other", [{"tags": ["b"]}, {"tags": []}, {"tags": ["a", "a"]}, {"tags": {"a": 1}}, {}])
+def test_other_args_are_another_request_however_deep(other: dict[str, Any]) -> None:
+    asked = fingerprint_of(envelope("twitch.set_tags", args={"tags": ["a"]}))
+    assert fingerprint_of(envelope("twitch.set_tags", args={"tags": ["a"]})) == asked
+    assert fingerprint_of(envelope("twitch.set_tags", args=other)) != asked
+    assert fingerprint_of(envelope("twitch.set_tags", args={"tags": ["a"]}, agent_id="other")) != asked
+    assert fingerprint_of(envelope("twitch.set_labels", args={"tags": ["a"]})) != asked
 
 
 def test_a_sync_request_without_request_id_runs_each_time(rig: JobRig) -> None:

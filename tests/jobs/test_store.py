@@ -11,7 +11,7 @@ import pytest
 from clawcraft.errors import InvalidRequest, JobNotFound, QueueFull, SceneNotFound, Stopping
 from clawcraft.jobs import store as module
 from clawcraft.jobs.model import IllegalTransition, Job, JobStatus
-from clawcraft.jobs.store import MAX_ACTIVE, SWEEP_BATCH, JobStore
+from clawcraft.jobs.store import MAX_ACTIVE, MAX_ACTIVE_OF_AGENT, ROOM_FOR_STOPS, SWEEP_BATCH, JobStore
 from tests.support.clock import ManualClock
 from tests.support.events import RecordedEvents
 from tests.support.job_rig import TTL_S, code, finished, start, stop, together
@@ -213,6 +213,19 @@ def test_the_queue_is_bounded_and_frees_up(store: JobStore) -> None:
     assert store.create(start("one-too-many"), "f").request_id == "one-too-many"
 
 
+def test_a_full_queue_of_an_agent_has_room_for_stops_alone_and_is_nobody_elses(store: JobStore) -> None:
+    for n in range(MAX_ACTIVE_OF_AGENT):
+        store.create(start(f"r{n}").held_by("night-bot"), "f")
+    with pytest.raises(QueueFull) as full:
+        store.create(start("one-too-many").held_by("night-bot"), "f")
+    assert full.value.details == {"limit": MAX_ACTIVE_OF_AGENT}
+    for n in range(ROOM_FOR_STOPS):
+        store.create(stop(f"s{n}").held_by("night-bot"), "f")
+    with pytest.raises(QueueFull):
+        store.create(stop("one-too-many").held_by("night-bot"), "f")
+    assert store.create(start("r0"), "f").holder == ""
+
+
 def test_an_ended_job_goes_after_its_ttl_and_an_active_one_never(store: JobStore, clock: ManualClock) -> None:
     active, old = store.create(start("active"), "f"), finished(store, start("old"))
     clock.advance(TTL_S - 10)
@@ -253,8 +266,9 @@ def test_a_signature_is_seen_until_it_expires_also_over_a_restart(
     until_s = clock.now_s + 300
     assert [store.seen_signature(name, until_s) for name in ("abc", "abc", "abd")] == [False, True, False]
     store = reopen()
+    clock.advance(300)
     assert store.seen_signature("abc", until_s)
-    clock.advance(301)
+    clock.advance(1)
     assert not store.seen_signature("abc", until_s)
     store.close()
     assert b"abc" not in (tmp_path / "jobs.sqlite3").read_bytes()

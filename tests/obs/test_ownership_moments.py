@@ -100,6 +100,29 @@ def test_a_start_that_connects_just_before_its_life_ends_is_stopped(now: Evening
     assert now.obs.stream.state is State.IDLE
 
 
+def test_a_promised_stop_that_had_no_turn_before_its_life_ended_is_made_in_the_next(now: Evening) -> None:
+    """The start comes up and the stop is posted, but the streamer's reload has its turn on the UI thread before it."""
+    now.obs.scenario = SILENT
+    superseded = start(now)
+    now.time.rest()
+    interrupted = stop(now)
+    now.time.rest()
+    now.obs.scenario = GOOD.but(ui_hang_s=9.0)
+    now.lives.stream.status()  # OBS's UI thread hangs from here on
+    now.obs.answer()
+    now.time.rest()
+    reload = Call(now.time, "the streamer reloads", now.obs.reload)
+    now.time.rest()
+    now.time.pass_time(9)
+    assert reload.is_over
+    told = now.obs.timeline()
+    assert told.index("signal start") < told.index("event STREAMING_STARTED") < told.index("hook script_unload")
+    for call in (superseded, interrupted):
+        failed(call, ClawcraftError)
+    now.time.pass_time(1)
+    assert now.obs.stream.state is State.IDLE
+
+
 def test_a_stop_after_unload_is_not_made_behind_the_streamers_own(now: Evening) -> None:
     now.obs.scenario = GOOD.but(user_stops=True)
     now.obs.press_stream_button()
