@@ -38,7 +38,7 @@ NODE_NEEDS = 20
 MATRIX_S = 1200
 """How long the tests in one more OBS may take; mostly it is a quarter of that."""
 PROOFS = (
-    ("campaign", "--starts", "200", "--beside", "4", "--minutes", "8"),
+    ("campaign", "--starts", "200", "--beside", "2", "--minutes", "8"),
     ("attack", "--fuzz-only", "--cases", "2000"),
 )
 PYTHON_CHECKS = (
