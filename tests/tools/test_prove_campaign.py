@@ -49,6 +49,9 @@ def test_what_fits_is_no_disagreement() -> None:
     joined = {**START, "request_id": "c", "asked_s": 11.5, "told_s": 11.6, "status": "already_running"}
     cut = {"asked": [START, joined, STOP], "cuts": [11.2], "publishes": [[10.5, 11.2]]}
     assert kinds(**cut) == [], "OBS itself does not know yet that the connection is gone"
+    unanswered = {"asked": [FAILED], "again": [], "publishes": [[10.5, None]]}
+    assert kinds(**unanswered, sent_bytes=3_400) == [], "no picture ever came through"
+    assert kinds(**unanswered, sent_bytes=300_000) == ["false failure"]
     assert kinds(asked=[FAILED], again=[], clicks=[10.2], publishes=[[10.5, None]]) == [], "the streamer's own"
 
 

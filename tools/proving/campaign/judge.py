@@ -26,6 +26,8 @@ FLASH_S: Final = 5.0
 0.6 s for it, and over 2 s where four of them and more share two cores."""
 NOTICED_S: Final = 1.0
 """OBS learns of a lost connection as it sends; until then neither it nor anybody who asks it can know."""
+MEDIA_BYTES: Final = 10_000
+"""What OBS sends until it may send pictures is a third of that; a second of pictures is many times as much."""
 Span = list[float | None]
 
 
@@ -90,7 +92,10 @@ def _was_up(start: Mapping[str, Any], publishes: list[Span], cuts: Sequence[floa
 
 
 def _stays(start: Mapping[str, Any], evidence: Mapping[str, Any], starts: list[Any]) -> Span | None:
-    """A publish of this failed start that goes on at the end, with nothing else to explain it."""
+    """A publish of this failed start that goes on at the end, with nothing else to explain it. One that never had a
+    picture shows nobody anything: the server took it, its answer did not get through, and OBS waits for it in vain."""
+    if evidence.get("sent_bytes", MEDIA_BYTES) < MEDIA_BYTES:
+        return None
     others = [each for each in starts if each is not start and each["told"] == "done"]
     if evidence["clicks"] or others:
         return None

@@ -37,7 +37,8 @@ SILENT: Final = Way(down=0, ending="silence")
 
 class Link:
     """Listens on ``port``; what is behind it and how the way there is may change at any time. ``cuts`` has the time
-    (Unix seconds) of each connection that it ended, ``accepted`` that of each that came."""
+    (Unix seconds) of each connection that it ended, ``accepted`` that of each that came; ``sent_bytes`` counts what OBS
+    got through to the server."""
 
     def __init__(self, target: int) -> None:
         self.port = free_port()
@@ -45,6 +46,7 @@ class Link:
         self.way = GOOD
         self.accepted: list[float] = []
         self.cuts: list[float] = []
+        self.sent_bytes = 0
         self.connections: set[_Connection] = set()
         self.lock = threading.Lock()
         self.woken = threading.Event()
@@ -164,6 +166,9 @@ class _Connection:
                     return
                 if self._way.latency_s and self._over.wait(self._way.latency_s):
                     return
+                if source is self._client:
+                    with self._link.lock:
+                        self._link.sent_bytes += len(data)
                 self._send(sink, data)
                 if left is not None:
                     left -= len(data)

@@ -25,6 +25,7 @@ class Turn:
         self._asked: list[Asking] = []
         self._again: list[dict[str, Any]] = []
         self._streamer: list[float] = []
+        self._sent_bytes = stage.link.sent_bytes
         self.began_s = time.time()
 
     @property
@@ -99,5 +100,6 @@ class Turn:
             "cuts": [at for at in self.stage.link.cuts if at >= self.began_s],
             "kills": [at for at in self.stage.kills if at >= self.began_s],
             "publishes": self.stage.publishes(self.began_s),
+            "sent_bytes": self.stage.link.sent_bytes - self._sent_bytes,
             "until_s": time.time(),
         }
