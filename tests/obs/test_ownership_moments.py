@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from clawcraft.errors import ClawcraftError, ObsUnresponsive, PausedByOperator, StreamStartFailed, Superseded
+from clawcraft.errors import ClawcraftError, ObsBusy, ObsUnresponsive, PausedByOperator, StreamStartFailed, Superseded
 from obs_mock import Scenario
 from obs_mock.stream import State
 from tests.support.obs_life import Call, Evening, evening
@@ -105,20 +105,19 @@ def test_a_promised_stop_that_had_no_turn_before_its_life_ended_is_made_in_the_n
     now.obs.scenario = SILENT
     superseded = start(now)
     now.time.rest()
-    interrupted = stop(now)
-    now.time.rest()
     now.obs.scenario = GOOD.but(ui_hang_s=9.0)
     now.lives.stream.status()  # OBS's UI thread hangs from here on
     now.obs.answer()
     now.time.rest()
     reload = Call(now.time, "the streamer reloads", now.obs.reload)
     now.time.rest()
+    now.lives.stream.end_start(Superseded("a stop was accepted"))  # the stop that this promises is behind the reload
+    now.time.rest()
+    failed(superseded, Superseded)
     now.time.pass_time(9)
     assert reload.is_over
     told = now.obs.timeline()
     assert told.index("signal start") < told.index("event STREAMING_STARTED") < told.index("hook script_unload")
-    for call in (superseded, interrupted):
-        failed(call, ClawcraftError)
     now.time.pass_time(1)
     assert now.obs.stream.state is State.IDLE
 
@@ -176,6 +175,49 @@ def test_a_question_that_outlives_the_script_is_not_the_streamers_next_start(
     now.time.pass_time(1)
     assert now.obs.stream.state is State.LIVE
     assert now.obs.stream.stopped_by_script == []
+
+
+def test_a_start_is_refused_beneath_a_question_that_the_streamer_is_asked(now: Evening) -> None:
+    """OBS would take it, and the streamer's answer could then start another one."""
+    now.obs.scenario = GOOD.but(asks=True)
+    now.obs.press_stream_button()
+    now.time.rest()
+    assert now.obs.boxes()
+    refused = start(now)
+    now.time.pass_time(1)
+    failed(refused, ObsBusy)
+    assert now.obs.stream.starts == 0
+    now.obs.click_box()
+    now.obs.scenario = GOOD
+    again = start(now)
+    now.time.pass_time(1)
+    assert again.value == {"status": "started", "scene": "Main", "attempts": 1}
+
+
+def test_a_stop_that_the_streamer_made_a_moment_before_is_not_made_twice(now: Evening) -> None:
+    live = start(now)
+    now.time.pass_time(1)
+    assert live.is_over
+    now.obs.press_stream_button()
+    stopped = stop(now)
+    now.time.pass_time(1)
+    assert stopped.value == {"status": "stopped"}
+    assert (now.obs.stream.state, now.obs.stream.stopped_by_script) == (State.IDLE, [])
+
+
+def test_a_start_follows_at_once_when_the_stream_before_has_ended(now: Evening) -> None:
+    now.obs.press_stream_button()
+    now.time.pass_time(1)
+    now.obs.scenario = GOOD.but(delay_s=2)
+    now.obs.press_stream_button()
+    now.time.rest()
+    again = start(now)
+    now.time.pass_time(0.5)
+    assert not again.is_over
+    now.obs.scenario = GOOD
+    now.time.pass_time(2)
+    assert again.is_over
+    assert now.obs.stream.state is State.LIVE
 
 
 # --- what OBS does of itself ------------------------------------------------------------------------------------------

@@ -344,13 +344,6 @@ def test_a_stream_the_streamer_is_just_stopping_is_waited_for(rig: Rig) -> None:
     assert rig.told() == ["STARTING", "STARTED", "STOPPING", "STOPPED", "STARTING", "STARTED"]
 
 
-def test_a_stop_the_streamer_made_a_moment_before_is_not_made_twice(rig: Rig) -> None:
-    rig.start()
-    rig.obs.press_stream_button()
-    assert rig.stop() == {"status": "stopped"}
-    assert rig.told() == ["STARTING", "STARTED", "STOPPING", "STOPPED"]
-
-
 # --- OBS not itself ---------------------------------------------------------------------------------------------------
 
 

@@ -35,7 +35,6 @@ class Observer:
         self._on_event = libobs.event_callback(self._hear_event)
         self._on_signal = libobs.signal_callback(self._hear_signal)
         libobs.add_event_callback(self._on_event)
-        self.connect()
 
     def connect(self) -> None:
         """Hear the output there is; OBS may have made a new one while it told nobody. UI thread."""

@@ -143,8 +143,7 @@ class Orders:
 
         def know() -> None:
             window = self.settle_now()
-            below = self._state.stopped_level
-            if window.level == below + 1 and all(level in self._known_boxes for level in range(2, window.level)):
+            if window.level == self._state.stopped_level + 1:
                 self._known_boxes[window.level] = window.modal
 
         self._ui.post(know)
