@@ -72,6 +72,7 @@ class Call:
         self._timer.cancel()
         # At its worst it shuts a few sockets down, which blocks nowhere.
         self._timer.join(1.0)
+        del self._timer  # it knows this call: neither would be freed before the collector comes
         with self._lock:
             for handle in self._handles:
                 handle.close()

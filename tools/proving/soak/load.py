@@ -12,6 +12,7 @@ from typing import Any, Final
 import requests
 
 from bench.agent import Agent
+from clawcraft.twitch.eventsub import SEEN_IDS
 from tests.support.operator_page import PageClient
 from tests.support.tool_client import ToolClient
 from twitch_sim import TwitchSim
@@ -74,6 +75,10 @@ class Load:
         self._threads = [threading.Thread(target=work, name=f"soak {name}") for name, work in works.items()]
 
     def begin(self) -> None:
+        """First of all what is kept of the newest events is full: it grows by right until then."""
+        for _ in range(SEEN_IDS):
+            self._chatter()
+            time.sleep(0.005)
         for thread in self._threads:
             thread.start()
 
@@ -145,7 +150,10 @@ class Load:
 
     def _chat(self) -> None:
         while not self._over.wait(CHAT_EVERY_S):
-            self._twitch.world.eventsub.chat("somebody has something to say about the game")
+            self._chatter()
+
+    def _chatter(self) -> None:
+        self._twitch.world.eventsub.chat("somebody has something to say about the game")
 
 
 def run_job(agent: ToolClient, tally: Tally, action: str, request_id: str) -> dict[str, Any]:
