@@ -1,11 +1,21 @@
 """Single moments in which a start could have gone against the streamer, in lockstep: each was found by the machine."""
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from clawcraft.errors import ClawcraftError, ObsBusy, ObsUnresponsive, PausedByOperator, StreamStartFailed, Superseded
+from clawcraft.errors import (
+    ClawcraftError,
+    ObsBusy,
+    ObsUnresponsive,
+    PausedByOperator,
+    StreamConnectFailed,
+    StreamStartFailed,
+    Superseded,
+)
+from clawcraft.obs.stream import FIRST_RETRY_S
 from obs_mock import Scenario
 from obs_mock.stream import State
 from tests.support.obs_life import Call, Evening, evening
@@ -218,6 +228,58 @@ def test_a_start_follows_at_once_when_the_stream_before_has_ended(now: Evening) 
     now.time.pass_time(2)
     assert again.is_over
     assert now.obs.stream.state is State.LIVE
+
+
+def test_a_stop_waits_for_the_streamers_delay_as_well(now: Evening) -> None:
+    now.obs.scenario = GOOD.but(delay_s=30)
+    live = start(now)
+    now.time.pass_time(32)
+    assert live.is_over
+    stopped = stop(now)
+    now.time.pass_time(28)
+    assert not stopped.is_over
+    now.time.pass_time(4)
+    assert stopped.value == {"status": "stopped"}
+
+
+def test_an_attempt_follows_another_after_twice_as_long(open_evening: Callable[..., Evening]) -> None:
+    now = open_evening("29.0.2", obs_retries=2)
+    now.obs.scenario = GOOD.but(stop_code=-2)
+    retried = start(now)
+    began: list[float] = []
+    for step in range(100):
+        if now.obs.stream.starts > len(began):
+            began.append(step / 10)
+        now.time.pass_time(0.1)
+    failed(retried, StreamConnectFailed)
+    first_s, second_s = (later - earlier for earlier, later in itertools.pairwise(began))
+    assert first_s == pytest.approx(FIRST_RETRY_S, abs=0.25)
+    assert second_s == pytest.approx(2 * FIRST_RETRY_S, abs=0.25)
+
+
+def test_a_stream_that_breaks_off_has_dropped_and_one_that_the_streamer_ends_has_not(now: Evening) -> None:
+    now.obs.scenario = GOOD.but(live_s=5.0, retries_fail=None)
+    start(now)
+    now.time.pass_time(4)
+    assert not now.lives.stream.dropped()
+    now.time.pass_time(60)
+    assert now.obs.stream.state is State.IDLE
+    assert now.lives.stream.dropped()
+    now.obs.scenario = GOOD
+    start(now)
+    now.time.pass_time(1)
+    now.obs.press_stream_button()
+    now.time.pass_time(1)
+    assert now.obs.stream.state is State.IDLE
+    assert not now.lives.stream.dropped()
+
+
+def test_what_is_shown_is_the_scene_that_was_just_switched_to(now: Evening) -> None:
+    assert now.lives.stream.status()["current_scene"] == "Main"
+    switched = now.lives.call("switch", lambda: now.lives.stream.switch_scene("BRB", lambda: None))
+    now.time.rest()
+    assert switched.value == "Main"
+    assert now.lives.stream.status()["current_scene"] == "BRB"
 
 
 # --- what OBS does of itself ------------------------------------------------------------------------------------------

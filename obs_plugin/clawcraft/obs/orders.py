@@ -77,8 +77,6 @@ class Orders:
         def check() -> Order:
             may()
             now = self._obs.snapshot()
-            if scene is not None:
-                _require_scene(scene, now)
             order = self._check_start(now.stream)
             if scene is not None:
                 self._show(scene, now)
