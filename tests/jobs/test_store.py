@@ -75,6 +75,7 @@ def test_each_change_of_state_is_told_once_with_ids_duration_and_outcome(
     clock.advance(1)
     store.start(job.id)
     store.progress(job.id, 50, "no event for this")
+    assert [each["status"] for each in events.named("job")] == ["queued", "running"]  # long before it ends
     clock.advance(2.5)
     store.finish(job.id, {"status": "started"})
     queued, running, done = events.named("job")

@@ -190,6 +190,18 @@ def test_a_stop_ends_a_start_that_is_at_twitch_before_obs_or_after(
 # --- the service stops ------------------------------------------------------------------------------------------------
 
 
+def test_an_agent_takes_back_what_has_not_begun_and_nothing_else(rig: JobRig) -> None:
+    rig.stream.connects.clear()
+    running, taken_back, after = (rig.accept(start(name)) for name in ("a", "b", "c"))
+    assert rig.stream.reached.acquire(timeout=HANG_S)
+    assert rig.worker.withdraw(taken_back)
+    assert code(rig.store.get(taken_back)) == "superseded"
+    assert not rig.worker.withdraw(taken_back)
+    assert not rig.worker.withdraw(running)
+    rig.stream.let(rig.stream.connects)
+    assert [rig.ended(job_id).status for job_id in (running, after)] == [JobStatus.DONE] * 2
+
+
 def test_at_stop_the_running_job_and_the_queued_end_as_interrupted(rig: JobRig) -> None:
     rig.stream.connects.clear()
     ids = [rig.accept(start(f"r{n}")) for n in range(5)]
