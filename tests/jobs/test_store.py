@@ -85,6 +85,9 @@ def test_each_change_of_state_is_told_once_with_ids_duration_and_outcome(
     }
     assert running["queued_s"] == 1.0
     assert (done["duration_s"], done["outcome"]) == (3.5, "started")
+    assert done["holder"] is None
+    store.create(start("of a named one", holder="moderator"), "f")
+    assert events.named("job")[-1]["holder"] == "moderator"
 
 
 def test_an_unknown_id_is_not_found(store: JobStore) -> None:
