@@ -153,13 +153,16 @@ def test_who_guesses_too_often_is_told_to_go_too(service: HttpService) -> None:
             assert stranger.was_told_to_go
 
 
-def test_an_agent_s_mistakes_do_not_cost_its_connection_but_a_wrong_token_does(service: HttpService) -> None:
+@pytest.mark.parametrize("shown", ["Bearer another-token-of-the-tests", "Basic YTpi", ""])
+def test_an_agent_s_mistakes_do_not_cost_its_connection_but_a_wrong_token_does(
+    service: HttpService, shown: str
+) -> None:
     with callers(service, 1) as (agent,):
         assert agent.get("/tools", **AUTHORIZED) == 200
         assert agent.get("/nowhere", **AUTHORIZED) == 404
         assert agent.get("/tools?a=b", **AUTHORIZED) == 400
         assert not agent.was_told_to_go
-        assert agent.get("/tools", Authorization="Bearer another-token-of-the-tests") == 401
+        assert agent.get("/tools", **({"Authorization": shown} if shown else {})) == 401
         assert agent.was_told_to_go
 
 
