@@ -282,6 +282,17 @@ def test_what_is_shown_is_the_scene_that_was_just_switched_to(now: Evening) -> N
     assert now.lives.stream.status()["current_scene"] == "BRB"
 
 
+def test_a_show_has_one_number_from_before_its_start_until_it_is_over(now: Evening) -> None:
+    announced = now.lives.stream.show()
+    start(now)
+    now.time.pass_time(1)
+    assert now.obs.stream.state is State.LIVE
+    assert now.lives.stream.show() == announced
+    now.obs.press_stream_button()
+    now.time.pass_time(1)
+    assert now.lives.stream.show() == announced + 1
+
+
 # --- what OBS does of itself ------------------------------------------------------------------------------------------
 
 
