@@ -283,6 +283,7 @@ def test_what_is_shown_is_the_scene_that_was_just_switched_to(now: Evening) -> N
 
 
 def test_a_show_has_one_number_from_before_its_start_until_it_is_over(now: Evening) -> None:
+    now.lives.stream.status()
     announced = now.lives.stream.show()
     start(now)
     now.time.pass_time(1)
