@@ -132,6 +132,19 @@ def test_a_promised_stop_that_had_no_turn_before_its_life_ended_is_made_in_the_n
     assert now.obs.stream.state is State.IDLE
 
 
+def test_a_start_that_connects_after_its_life_ended_is_stopped_though_no_other_life_follows(now: Evening) -> None:
+    now.obs.scenario = SILENT
+    interrupted = start(now)
+    now.time.rest()
+    now.obs.switch_collection("Other")  # which has no such script
+    now.time.pass_time(1)
+    failed(interrupted, ClawcraftError)
+    now.obs.answer()
+    now.time.pass_time(2)
+    assert [number for _owner, number in now.obs.stream.stopped_by_script] == [1]
+    assert now.obs.stream.state is State.IDLE
+
+
 def test_a_stop_after_unload_is_not_made_behind_the_streamers_own(now: Evening) -> None:
     now.obs.scenario = GOOD.but(user_stops=True)
     now.obs.press_stream_button()
