@@ -304,7 +304,8 @@ def test_what_is_not_true_is_seen_and_fails_the_mission(tmp_path: Path) -> None:
     with Studio(tmp_path / "studio", ALL_ON) as studio:
         assert studio.twitch is not None
         studio.twitch.play("realistic")
-        studio.twitch.world.live_delay_s = studio.twitch.world.clip_delay_s = 0.0
+        studio.twitch.world.clip_delay_s = 0.0
+        studio.twitch.world.live_delay_s = -600.0  # listed for so long that the judge is sure
         with changed(studio, _untrue) as url:
             status, claims = witnessed(studio, url)
     assert status == 1
