@@ -17,8 +17,8 @@ WARM_UP = 30
 """Each life's threads take the allocator's next arenas, until all have their share of caches: about 25 reloads."""
 SPAN = 3
 LIMIT_MB = 0.18
-"""In a span of reloads. What a reload leaves behind is in every span; the allocator takes 1 or 2 MB for itself now and
-then, in one reload of some thirty, and longer spans would mostly have one of those in them."""
+"""In a span of reloads. What a reload leaves behind is in every span, so also in the quietest quarter of them; the
+allocator takes a quarter of a MB to 2 MB for itself now and then, the more often the more else runs on the machine."""
 
 
 @pytest.mark.core
@@ -54,7 +54,8 @@ def test_fifty_reloads_leave_nothing_behind(tmp_path: Path, artefacts: Path) -> 
                 memory_mb.append(show.obs.rss_bytes() / 1e6)
         wait_until(lambda: show.obs.thread_count() <= threads, "no more threads than before")
         grown_mb = [after - before for before, after in zip(memory_mb, memory_mb[SPAN:], strict=False)]
-        assert statistics.median(grown_mb) < LIMIT_MB, f"MB more after each {SPAN} reloads: {grown_mb}"
+        quiet_mb = statistics.quantiles(grown_mb, n=4)[0]
+        assert quiet_mb < LIMIT_MB, f"MB more after each {SPAN} reloads: {grown_mb}"
         assert show.client.run("twitch.start_stream", "after-reloads")["status"] == "done"
         assert show.client.run("twitch.stop_stream", "after-reloads-stop")["status"] == "done"
         window.close()
