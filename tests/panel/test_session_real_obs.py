@@ -49,13 +49,11 @@ def test_a_first_session(desk: Desk, window: ScriptsWindow) -> None:
     insist(lambda: window.choose("policy_set_title", ALLOW), lambda: refused(""), "it is on")
 
     # Pause: polling goes on.
-    window.press("pause")
-    is_refused("paused_by_operator")
+    insist(lambda: window.press("pause"), lambda: refused("paused_by_operator"), "it is paused")
     assert agent.get("/tools/jobs").status_code == 200
     window.press("refresh")
     window.screenshot("paused")
-    window.press("pause")
-    is_refused("")
+    insist(lambda: window.press("pause"), lambda: refused(""), "it goes on")
 
     # The token to copy, and a signing secret, typed and stored.
     window.press("token_show")
@@ -128,26 +126,21 @@ def test_a_guard_rail_that_is_typed_counts_shows_and_stays_out_of_the_scene_coll
     desk.begin(window)
     agent = desk.agent()
 
-    def is_refused(title: str, code: str) -> None:
-        wait_until(lambda: desk.refusal(agent, "twitch.set_title", title=title) == code, f"{title!r}: {code!r}")
+    def ends(title: str, code: str) -> bool:
+        return desk.refusal(agent, "twitch.set_title", title=title) == code
 
     def type_words() -> None:
         """Keys that come while OBS builds the panel anew are lost with the old one."""
         window.type("start_hours", "18:00-02:00")
         window.type("words", "heck, darn")
 
-    def are_refused() -> bool:
-        return desk.refusal(agent, "twitch.set_title", title="what the heck") == "refused_by_guard_rail"
-
-    insist(type_words, are_refused, "the words are typed and refused")
-    window.press("links")
-    is_refused("see example.com", "refused_by_guard_rail")
+    insist(type_words, lambda: ends("what the heck", "refused_by_guard_rail"), "the words are typed and refused")
+    insist(lambda: window.press("links"), lambda: ends("see example.com", "refused_by_guard_rail"), "links are refused")
     window.press("refresh")
     window.screenshot("guard-rails", at="links")
-    window.press("links")
-    is_refused("see example.com", "twitch_not_configured")
+    insist(lambda: window.press("links"), lambda: ends("see example.com", "twitch_not_configured"), "links pass")
     window.go_on_typing("words", " dang")  # behind what is shown, which is the kept text
-    is_refused("dang", "refused_by_guard_rail")
+    wait_until(lambda: ends("dang", "refused_by_guard_rail"), "'dang' is refused")
     window.close()
     assert desk.quit() == 0
     assert desk.obs.warnings() == []
