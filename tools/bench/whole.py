@@ -113,7 +113,8 @@ def page(found: Mapping[str, Any]) -> str:
         parts += [
             "## Cost to OBS",
             "Start until its window is there (with the service: until that answers too); processor time in percent of "
-            "one core; frame_ms is OBS's own average for one frame.",
+            "one core, also that of the window's thread and of the threads that scripts began; frame_ms is OBS's own "
+            "average for one frame.",
             table(found["cost"]),
         ]
     return "\n\n".join(parts) + "\n"
