@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from clawcraft.http.wire import Channel
 from tests.support.http_service import TOKEN, HttpService, request
 from tests.support.responses import fits
 
@@ -190,6 +191,25 @@ def test_the_usual_answer_has_the_head_that_waitress_gives_it(service: HttpServi
         )
         assert first == second
         assert b"Content-Type: application/json" in first
+
+
+@pytest.mark.parametrize("tries", [1, 2], ids=["which sends all", "which cannot send yet"])
+def test_the_loop_looks_at_an_answer_only_after_the_worker(
+    service: HttpService, monkeypatch: pytest.MonkeyPatch, tries: int
+) -> None:
+    """To look meanwhile is to spin until the worker has the processor back."""
+    looks = []
+    send = Channel.send
+
+    def late(channel: Channel, data: bytes, do_close: bool = True) -> int:
+        looks.append(channel.writable())
+        return int(send(channel, data, do_close)) if len(looks) == tries else 0
+
+    monkeypatch.setattr(Channel, "send", late)
+    with connected(service) as sock:
+        sock.sendall(HEALTH)
+        assert answers(sock.recv(65_536))[0][0] == 200
+    assert looks == [False, True][:tries]
 
 
 def test_a_header_with_an_underscore_cannot_pose_as_another(service: HttpService) -> None:

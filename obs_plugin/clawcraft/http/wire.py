@@ -151,6 +151,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     """Has not shown the token, or a wrong one since."""
     _lingering_since_s: float | None = None
     _lingered_bytes = 0
+    _sends = False
+    """A worker sends its answer right now."""
 
     def __init__(self, *parts: Any, **options: Any) -> None:
         self.answered_s = time.monotonic()
@@ -202,6 +204,20 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             return False
         except OSError:
             return True
+
+    def writable(self) -> bool:
+        # waitress's loop would find, again and again until the worker has the processor back, that it must not send
+        # itself: on a busy machine that is a hundred turns for an answer.
+        return bool(not self._sends and super().writable())
+
+    def write_soon(self, data: Any) -> int:
+        self._sends = not self.total_outbufs_len  # with something left from before, this may wait for the loop
+        try:
+            return int(super().write_soon(data))
+        finally:
+            self._sends = False
+            if self.total_outbufs_len:  # the loop was told of it at a moment when it was not to look
+                self.server.pull_trigger()
 
     def _flush_outbufs_below_high_watermark(self) -> None:
         # Called before each answer: with very much unsent, it waits for the thread that leads.
