@@ -2,18 +2,21 @@
 
 import gc
 import os
+import queue
 import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from clawcraft.http.server import HttpServer, ListenError, PortInUse
-from clawcraft.http.workers import WaitSlots
+from clawcraft.http.workers import IDLE_KEPT, WaitSlots, Workers
 from clawcraft.jobs.answer import Answer
 from tests.support.http_service import HttpService, request
+from tests.support.waiting import HANG_S, wait_until
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 HALF_SENT = b"POST /tools/execute HTTP/1.1\r\nContent-Length: 9\r\n\r\nx"
@@ -183,6 +186,47 @@ def test_a_burst_beyond_the_workers_is_served_without_a_warning(service: HttpSer
         thread.join()
     assert len(service.requests(40)) == 40
     assert caplog.text == ""
+
+
+def test_the_last_thread_to_rest_is_the_first_to_be_called() -> None:
+    """So that of many threads, which one burst needed, a few do all the work that follows."""
+    asked: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
+    servers: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    class Request:
+        def __init__(self, work: Callable[[], object]) -> None:
+            self._work = work
+
+        def service(self) -> None:
+            workers.may_block()
+            self._work()
+
+    def look() -> bool:
+        work = asked.get()
+        if work is not None:
+            workers.add_task(Request(work))
+        return work is not None
+
+    def all_rest() -> bool:
+        return not workers.busy and len(workers._idle) == IDLE_KEPT
+
+    def serve() -> None:
+        wait_until(lambda: workers._leader is not None, "another thread looks at the connections")
+        servers.put(threading.current_thread().name)
+
+    workers = Workers(look, 8)
+    workers.start()
+    burst = threading.Barrier(IDLE_KEPT + 1)
+    for _ in range(IDLE_KEPT + 1):
+        asked.put(burst.wait)
+    served = set()
+    for _ in range(10):
+        wait_until(all_rest, "the threads rest")
+        asked.put(serve)
+        served.add(servers.get(timeout=HANG_S))
+    asked.put(None)
+    assert workers.join(time.monotonic() + 10) == []
+    assert len(served) == 2
 
 
 def test_places_to_wait_are_counted_and_bounded() -> None:

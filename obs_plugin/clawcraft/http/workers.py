@@ -37,9 +37,11 @@ class Workers:
         self._look = look
         self._limit = limit
         self._tasks: deque[Any] = deque()
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._leader: int | None = None
-        self._idle = 0
+        self._idle: list[threading.Event] = []
+        """What calls each thread that rests. The last to rest is called first: where a few threads do all the work, the
+        C library keeps memory for a few only, and the processor's caches know them."""
         self._ended = False
         self._started = 0
         self._threads: list[threading.Thread] = []
@@ -47,7 +49,7 @@ class Workers:
         """Threads that run a request right now."""
 
     def start(self) -> None:
-        with self._changed:
+        with self._lock:
             self._add_thread()
             self._add_thread()  # the first request that may block finds it
 
@@ -64,9 +66,9 @@ class Workers:
         everybody waits along."""
         if not self.leads():
             return
-        with self._changed:
+        with self._lock:
             if self._idle:
-                self._changed.notify()
+                self._idle.pop().set()
             elif not self._add_thread():
                 return
             self._leader = None
@@ -78,7 +80,7 @@ class Workers:
 
     def join(self, deadline_s: float) -> list[str]:
         """Wait for every thread until the monotonic time ``deadline_s``; the names of those still running."""
-        with self._changed:
+        with self._lock:
             threads = list(self._threads)
         for thread in threads:
             thread.join(max(0.0, deadline_s - time.monotonic()))
@@ -101,14 +103,14 @@ class Workers:
 
     def _work(self) -> None:
         while (task := self._next()) is not None:
-            with self._changed:
+            with self._lock:
                 self.busy += 1
             try:
                 task.service()
             except Exception:
                 _logger.exception("a request broke its worker")
             finally:
-                with self._changed:
+                with self._lock:
                     self.busy -= 1
 
     def _next(self) -> Any:
@@ -117,10 +119,11 @@ class Workers:
             return None
         while not self._tasks:
             if self._ended or not self._look():
-                with self._changed:
+                with self._lock:
                     self._ended = True
                     self._leader = None
-                    self._changed.notify_all()
+                    while self._idle:
+                        self._idle.pop().set()
                 return None
         return self._tasks.popleft()
 
@@ -128,12 +131,13 @@ class Workers:
         """Wait for it; False for a thread that nobody needs."""
         if self.leads():
             return True
-        with self._changed:
-            while self._leader is not None:
-                if self._idle >= IDLE_KEPT:
+        while True:
+            with self._lock:
+                if self._leader is None:
+                    self._leader = threading.get_ident()
+                    return True
+                if len(self._idle) >= IDLE_KEPT:
                     return False
-                self._idle += 1
-                self._changed.wait()
-                self._idle -= 1
-            self._leader = threading.get_ident()
-        return True
+                called = threading.Event()
+                self._idle.append(called)
+            called.wait()
