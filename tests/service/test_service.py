@@ -145,7 +145,7 @@ def test_the_status_tells_of_a_live_stream(client: ToolClient) -> None:
 
 
 def test_reload_scripts_leaves_no_thread_and_frees_the_port(studio: Studio) -> None:
-    for _ in range(20):
+    for _ in range(10):
         studio.client().close()
         studio.obs.reload()  # the fake OBS names a thread that is left at each unload
 
