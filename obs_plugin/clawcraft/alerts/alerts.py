@@ -37,27 +37,20 @@ class _Waiting:
     tries: int = 0
 
 
+@dataclass(eq=False)
 class Alerts:
     """``checks`` gives what ``Conditions.look`` takes, and may ask OBS, within its own deadline. ``count`` is told
     sent, given_up or dropped for each alert."""
 
-    def __init__(
-        self,
-        settings: Callable[[], Settings],
-        checks: Callable[[], list[dict[str, str]]],
-        webhook: Webhook,
-        clock: Clock,
-        log: EventLog,
-        count: Callable[[str], None],
-        version: str,
-    ) -> None:
-        self._settings = settings
-        self._checks = checks
-        self._webhook = webhook
-        self._clock = clock
-        self._log = log
-        self._count = count
-        self._version = version
+    _settings: Callable[[], Settings]
+    _checks: Callable[[], list[dict[str, str]]]
+    _webhook: Webhook
+    _clock: Clock
+    _log: EventLog
+    _count: Callable[[str], None]
+    _version: str
+
+    def __post_init__(self) -> None:
         self._conditions = Conditions()
         self._changed = threading.Condition()
         self._waiting: deque[_Waiting] = deque()

@@ -51,31 +51,22 @@ class _Answer:
     for_show: bool
 
 
+@dataclass(eq=False)
 class Approvals:
     """``submit`` and ``enqueue`` are the worker's; ``may`` raises what forbids a job now; ``show`` numbers the
     streams, so that a yes "for this show" ends with it."""
 
-    def __init__(
-        self,
-        store: JobStore,
-        enqueue: Callable[[Job], None],
-        submit: Callable[[Job], None],
-        may: Callable[[Job], None],
-        policies: Policies,
-        settings: Callable[[], Settings],
-        show: Callable[[], int],
-        clock: Clock,
-        log: EventLog,
-    ) -> None:
-        self._store = store
-        self._enqueue = enqueue
-        self._submit = submit
-        self._may = may
-        self._policies = policies
-        self._settings = settings
-        self._show = show
-        self._clock = clock
-        self._log = log
+    _store: JobStore
+    _enqueue: Callable[[Job], None]
+    _submit: Callable[[Job], None]
+    _may: Callable[[Job], None]
+    _policies: Policies
+    _settings: Callable[[], Settings]
+    _show: Callable[[], int]
+    _clock: Clock
+    _log: EventLog
+
+    def __post_init__(self) -> None:
         self._lock = threading.RLock()
         self._questions: tuple[Question, ...] = ()
         """Oldest first. Replaced under the lock, read without."""

@@ -40,23 +40,18 @@ class Run:
     answer: Answer | None = None
 
 
+@dataclass(eq=False)
 class Idempotency:
     """The rules of the contract over the job table and the kept answers. ``waiting`` goes around the wait of a
     holder's duplicate, and says whether there was a place for it."""
 
-    def __init__(
-        self,
-        store: JobStore,
-        waiting: Callable[[str], AbstractContextManager[bool]],
-        settings: Callable[[], Settings],
-        clock: Clock,
-        log: EventLog,
-    ) -> None:
-        self._store = store
-        self._waiting = waiting
-        self._settings = settings
-        self._clock = clock
-        self._log = log
+    _store: JobStore
+    _waiting: Callable[[str], AbstractContextManager[bool]]
+    _settings: Callable[[], Settings]
+    _clock: Clock
+    _log: EventLog
+
+    def __post_init__(self) -> None:
         self._changed = threading.Condition()
         self._running: dict[RequestKey, Run] = {}
         self._stopped = False

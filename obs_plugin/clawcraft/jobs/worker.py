@@ -14,6 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from clawcraft.actions.catalogue import ACTIONS, BY_NAME
@@ -49,28 +50,21 @@ class _Lane:
         return job
 
 
+@dataclass(eq=False)
 class StreamWorker:
     """Its threads wait in memory, and never poll. ``may`` raises what forbids a job now; ``asks`` takes
     a job back that the streamer wants to be asked about by now, and says so. ``end_start`` ends what a start may be
     blocked in, with an error for its job; ``interrupt`` ends everything, for good."""
 
-    def __init__(
-        self,
-        store: JobStore,
-        handlers: Handlers,
-        may: Callable[[Job], None],
-        asks: Callable[[Job, Callable[[], None]], bool],
-        end_start: Callable[[ClawcraftError], None],
-        interrupt: Callable[[], None],
-        log: EventLog,
-    ) -> None:
-        self._store = store
-        self._handlers = handlers
-        self._may = may
-        self._asks = asks
-        self._end_start = end_start
-        self._interrupt = interrupt
-        self._log = log
+    _store: JobStore
+    _handlers: Handlers
+    _may: Callable[[Job], None]
+    _asks: Callable[[Job, Callable[[], None]], bool]
+    _end_start: Callable[[ClawcraftError], None]
+    _interrupt: Callable[[], None]
+    _log: EventLog
+
+    def __post_init__(self) -> None:
         self._changed = threading.Condition()
         self._starts = _Lane("clawcraft-jobs", self._run)
         self._stops = _Lane("clawcraft-stops", self._run)

@@ -6,6 +6,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from clawcraft.clock import Clock, rfc3339
@@ -26,25 +27,19 @@ _MAX_PROBLEM: Final = 1000
 OnHeard = Callable[[str], None]
 
 
+@dataclass(eq=False)
 class Hearing:
     """Off until the streamer chooses something to hear. ``on_heard`` is told the type of each event."""
 
-    def __init__(
-        self,
-        settings: Callable[[], Settings],
-        account: Account,
-        clock: Clock,
-        wait: Wait,
-        log: EventLog,
-        on_heard: OnHeard,
-    ) -> None:
-        self._settings = settings
-        self._account = account
-        self._clock = clock
-        self._wait = wait
-        self._log = log
-        self._on_heard = on_heard
-        self.memory = EventMemory(clock)
+    _settings: Callable[[], Settings]
+    _account: Account
+    _clock: Clock
+    _wait: Wait
+    _log: EventLog
+    _on_heard: OnHeard
+
+    def __post_init__(self) -> None:
+        self.memory = EventMemory(self._clock)
         self._heard = Heard(self.memory, self._tell)
         self._closed = False
         self._running: EventSub | None = None

@@ -64,23 +64,16 @@ class Stream:
     game: str
 
 
+@dataclass(eq=False)
 class Helix:
     """Twitch's API for one action. Besides what its docstring says, every method raises TwitchRejected,
     TwitchUnavailable, TwitchTokenInvalid, TwitchMissingScope, TwitchNotConfigured, Timeout or Stopping."""
 
-    def __init__(
-        self,
-        transport: Transport,
-        tokens: TokenKeeper,
-        settings: Callable[[], Settings],
-        deadline: Deadline,
-        action: str,
-    ) -> None:
-        self._transport = transport
-        self._tokens = tokens
-        self._settings = settings
-        self._action = action
-        self.deadline = deadline
+    _transport: Transport
+    _tokens: TokenKeeper
+    _settings: Callable[[], Settings]
+    deadline: Deadline
+    _action: str
 
     def ready(self) -> Self:
         """Check, before anything is sent, that there is a token and that it may do this action."""

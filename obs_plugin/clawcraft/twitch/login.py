@@ -7,6 +7,7 @@ any thread; ``PanelLogin`` runs it on a thread of its own, because the panel's b
 import contextlib
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
@@ -88,29 +89,21 @@ class DeviceLogin:
         return LoginState.DONE
 
 
+@dataclass(eq=False)
 class PanelLogin:
     """At most one login at a time. Every method returns at once; ``status`` tells how far it is. ``scopes`` gives what
     to ask for."""
 
-    def __init__(
-        self,
-        oauth: OAuth,
-        tokens: TokenKeeper,
-        settings: Callable[[], Settings],
-        clock: Clock,
-        wait: Wait,
-        log: EventLog,
-        scopes: Callable[[], tuple[str, ...]],
-        thread_name: str = "twitch-login",
-    ) -> None:
-        self._oauth = oauth
-        self._tokens = tokens
-        self._settings = settings
-        self._clock = clock
-        self._wait = wait
-        self._log = log
-        self._scopes = scopes
-        self._thread_name = thread_name
+    _oauth: OAuth
+    _tokens: TokenKeeper
+    _settings: Callable[[], Settings]
+    _clock: Clock
+    _wait: Wait
+    _log: EventLog
+    _scopes: Callable[[], tuple[str, ...]]
+    _thread_name: str = "twitch-login"
+
+    def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()

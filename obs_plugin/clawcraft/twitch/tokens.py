@@ -44,30 +44,26 @@ class Lease:
     identity: Identity
 
 
+@dataclass(eq=False)
 class TokenKeeper:
     """Keeps the pair of tokens valid. Public methods may be called from any thread."""
 
-    def __init__(
-        self,
-        store: CredentialStore,
-        oauth: OAuth,
-        clock: Clock,
-        log: EventLog,
-        thread_name: str = "twitch-tokens",
-    ) -> None:
-        self._store = store
-        self._oauth = oauth
-        self._clock = clock
-        self._log = log
+    _store: CredentialStore
+    _oauth: OAuth
+    _clock: Clock
+    _log: EventLog
+    _thread_name: str = "twitch-tokens"
+
+    def __post_init__(self) -> None:
         self._changed = threading.Condition()
         self._closing = threading.Event()
-        self._renewal = Renewal(store, oauth, self._closing, log)
-        self._thread = threading.Thread(target=self._run, name=thread_name, daemon=True)
+        self._renewal = Renewal(self._store, self._oauth, self._closing, self._log)
+        self._thread = threading.Thread(target=self._run, name=self._thread_name, daemon=True)
         self._begun = self._done = 0
         self._wanted = self._check_wanted = self._refreshing = False
         self._failure: ClawcraftError | None = None
         self._next_try_at = float("-inf")
-        self._token = TokenState(clock)
+        self._token = TokenState(self._clock)
         self._publish()
 
     def start(self) -> None:
