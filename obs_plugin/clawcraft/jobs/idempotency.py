@@ -96,7 +96,11 @@ class Idempotency:
             return None
         _refuse_other_use(envelope, stored.fingerprint == fingerprint, stored.action)
         if stored.status is None or stored.body is None:
-            return failed(envelope, _cut_off()).replayed()
+            error = Interrupted(
+                "the service ended while this action ran; it is not known whether it took effect",
+                hint="Check whether it took effect before sending it again with a new request_id.",
+            )
+            return failed(envelope, error).replayed()
         return Answer(stored.status, stored.body).replayed()
 
     def _known_by_mission(self, envelope: Envelope, fingerprint: str) -> Answer | None:
@@ -217,10 +221,3 @@ def _refuse_other_use(envelope: Envelope, same: bool, first_action: str) -> None
             f"request_id {envelope.request_id!r} was used before with another agent, action or args",
             details={"request_id": envelope.request_id, "first_action": first_action},
         )
-
-
-def _cut_off() -> Interrupted:
-    return Interrupted(
-        "the service ended while this action ran; it is not known whether it took effect",
-        hint="Check whether it took effect before sending it again with a new request_id.",
-    )

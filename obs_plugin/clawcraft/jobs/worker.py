@@ -185,7 +185,7 @@ class StreamWorker:
             try:
                 self._work(running)
             except Exception as error:  # noqa: BLE001 - the thread must outlive any one job
-                self._end(running.job, incident(self._log, error, job_id=running.job_id))
+                self._end(running.job, incident(self._log, error, job_id=running.job.id))
 
     def _next(self, lane: _Lane) -> "_Running | None":
         """The next job of this lane; None for good."""
@@ -207,17 +207,12 @@ class StreamWorker:
                 self._forbidden = False
                 queued = [(waiting_in, job) for waiting_in in self._lanes for job in waiting_in.queue]
             for waiting_in, job in queued:
-                forbidden_by = self._forbids(job)
-                if forbidden_by is not None and self._unqueue(waiting_in, job):
+                if (forbidden_by := self._forbids(job)) is not None:
+                    with self._changed:
+                        if job not in waiting_in.queue:  # it has begun meanwhile, or gave way
+                            continue
+                        waiting_in.queue.remove(job)
                     self._end(job, forbidden_by)
-
-    def _unqueue(self, lane: _Lane, job: Job) -> bool:
-        """False if it has begun meanwhile, or gave way."""
-        with self._changed:
-            found = job in lane.queue
-            if found:
-                lane.queue.remove(job)
-            return found
 
     def _work(self, running: "_Running") -> None:
         job = running.job
@@ -260,10 +255,6 @@ class _Running:
         self._may = may
         self._cancelled: ClawcraftError | None = None
 
-    @property
-    def job_id(self) -> str:
-        return self.job.id
-
     def cancel(self, error: ClawcraftError) -> None:
         """Any thread: the job's next progress raises ``error``."""
         self._cancelled = error
@@ -278,7 +269,7 @@ class _Running:
         """Persist progress. Raises Superseded or Interrupted once the job is to end."""
         if self._cancelled is not None:
             raise self._cancelled
-        self._store_progress(self.job_id, percent, message)
+        self._store_progress(self.job.id, percent, message)
 
 
 _SERVICE_ENDED: Final = "the service stopped before this job ended"

@@ -57,7 +57,10 @@ class Hearing:
             for thread in running.threads:
                 thread.join(max(0.0, until_s - time.monotonic()))
             self._ending = [thread for thread in (*self._ending, *running.threads) if thread.is_alive()]
-        self._running = self._start(choice) if choice is not None else None
+        self._running = None
+        if choice is not None:
+            self._running = EventSub(choice, self._account, self._heard, self._clock, self._wait, self._log)
+            self._running.start()
 
     def begin_stop(self) -> None:
         """End for good; idempotent. ``threads`` are to be joined once the transport is closed."""
@@ -109,11 +112,6 @@ class Hearing:
             return None
         channel = (settings.broadcaster_id, settings.broadcaster_login)
         return Choice(settings.twitch_events, settings.twitch_eventsub_url, channel)
-
-    def _start(self, choice: Choice) -> EventSub:
-        running = EventSub(choice, self._account, self._heard, self._clock, self._wait, self._log)
-        running.start()
-        return running
 
     def _tell(self, entry: Mapping[str, Any]) -> None:
         if entry["type"] in ("stream_online", "stream_offline"):

@@ -12,11 +12,13 @@ from clawcraft.errors import ClawcraftError, TwitchMissingScope, TwitchRejected,
 from clawcraft.heard import Topic
 from clawcraft.settings import Settings
 from clawcraft.twitch.call import Deadline
-from clawcraft.twitch.foreign import foreign
+from clawcraft.twitch.foreign import foreign, foreign_texts
 from clawcraft.twitch.oauth import Identity
 from clawcraft.twitch.scopes import REQUIRED_SCOPES
 from clawcraft.twitch.tokens import Lease, TokenKeeper
 from clawcraft.twitch.transport import Reply, Request, Transport
+
+MAX_TAGS: Final = 10
 
 Row = Mapping[str, Any]
 _REFUSED_TWICE: Final = (
@@ -34,11 +36,10 @@ _TOO_LONG: Final = "Twitch counts it as too long (it may count some characters t
 class Channel:
     """A channel's metadata; ``game_id`` and ``game`` are empty without a category."""
 
-    id: str
-    login: str
     title: str
     game_id: str
     game: str
+    tags: list[str]
 
     def to_json(self) -> dict[str, str]:
         return {"title": self.title, "game_id": self.game_id, "game": self.game}
@@ -98,11 +99,10 @@ class Helix:
         row = rows[0]
         game_id = foreign(row, "game_id", "id")
         return Channel(
-            id=broadcaster_id,
-            login=foreign(row, "broadcaster_login", "login").lower(),
             title=foreign(row, "title", "title"),
             game_id="" if game_id == "0" else game_id,
             game=foreign(row, "game_name", "game"),
+            tags=foreign_texts(row, "tags", "tag", MAX_TAGS),
         )
 
     def modify_channel(self, broadcaster_id: str, changes: Mapping[str, str]) -> None:
@@ -233,8 +233,7 @@ class Helix:
         return self._tokens.confirm(lease, self.deadline)
 
     def _refusal(self, reply: Reply, *, harmless: bool) -> ClawcraftError:
-        words = f": {reply.message}" if reply.message else ""
-        message = f"Twitch answered {reply.endpoint} with {reply.status}{words}"
+        message = reply.sentence
         if reply.status == 429:
             return TwitchUnavailable(
                 message,
