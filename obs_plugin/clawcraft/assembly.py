@@ -35,8 +35,9 @@ from clawcraft.contract.schemas import Contract
 from clawcraft.dependencies import PLUGIN_FOLDER
 from clawcraft.http.app import SERVICE, Api
 from clawcraft.http.gate import Gate
+from clawcraft.http.mcp.endpoint import McpEndpoint
 from clawcraft.http.server import HttpServer
-from clawcraft.http.workers import WaitSlots
+from clawcraft.http.workers import MAX_WAITING
 from clawcraft.jobs.dispatch import Dispatcher
 from clawcraft.jobs.idempotency import Idempotency
 from clawcraft.jobs.model import Job
@@ -44,10 +45,10 @@ from clawcraft.jobs.slots import Slots
 from clawcraft.jobs.store import FILE_NAME, JobStore
 from clawcraft.jobs.worker import StreamWorker
 from clawcraft.obs.stream import StreamController
-from clawcraft.operator.access import PageAccess
 from clawcraft.operator.changes import Changes
 from clawcraft.operator.controls import Controls
 from clawcraft.operator.door import Door
+from clawcraft.operator.pairing import PageAccess
 from clawcraft.operator.picture import LatestPicture
 from clawcraft.operator.routes import OperatorPage
 from clawcraft.operator.state import PageState
@@ -109,7 +110,9 @@ class Assembly:
             self._known_secrets = KnownSecrets(self._settings_in_force, secrets, self.agents.holds_token)
             self._refusals = RefusalCounts(clock)
             audit_file = AuditFile(settings.data_dir / AUDIT_FILE_NAME, clock, self.log)
-            self.audit = AuditTrail(audit_file, self._refusals, self._known_secrets.known_one_in, clock)
+            self.audit = AuditTrail(
+                audit_file, self._refusals, self._known_secrets.known_one_in, clock, self._changes.touch
+            )
             parts.callback(self.audit.close)
             self._starts = AgentStarts(clock)
             self.jobs = JobStore(
@@ -136,6 +139,7 @@ class Assembly:
                 stream.show,
                 clock,
                 self.log,
+                self._changes.touch,
             )
             self.worker = StreamWorker(
                 self.jobs,
@@ -147,7 +151,7 @@ class Assembly:
                 self.log,
             )
             chosen.tell(self._forbid)
-            self._slots = WaitSlots(shared=self._is_shared)
+            self._slots = Slots(MAX_WAITING, self._is_shared)
             self.dispatcher = Dispatcher(
                 handlers,
                 Idempotency(self.jobs, self._slots.waiting, self._settings_in_force, clock, self.log),
@@ -162,19 +166,22 @@ class Assembly:
             )
             failures = AuthFailureLimiter(clock)
             self._gate = Gate(self._settings_in_force, self.agents, self.jobs, failures, clock)
-            self.audit.tell(self._changes.touch)
-            self.approvals.tell(self._changes.touch)
             page_access.pages.load()
-            self._app = self._api().wsgi(self._operator_page(page_access, chosen, agents).add_to)
-            self.metrics.watch_queue(self.jobs.queue_length)
-            self.metrics.watch_questions(lambda: len(self.approvals.questions()))
-            self.metrics.watch_workers(self._busy_workers, lambda: self._slots.in_use)
-            self.metrics.watch_hearing(lambda: self.twitch.hearing.connected)
-            self.metrics.watch_drop(stream.dropped)
-            self.metrics.watch_alerts(lambda: int(self.alerts.status()["waiting"]))
-            self.metrics.watch_storage(lambda: self.trouble)
+            api, page = self._api(), self._operator_page(page_access, chosen, agents)
+            self._app = api.wsgi(McpEndpoint(api).add_to, page.add_to)
+            self.metrics.watch(
+                queue=self.jobs.queue_length,
+                questions=lambda: len(self.approvals.questions()),
+                busy=lambda: 0 if (server := self._server) is None else server.workers.busy,
+                waiting=lambda: self._slots.in_use,
+                hearing=lambda: self.twitch.hearing.connected,
+                dropped=stream.dropped,
+                alerts=lambda: int(self.alerts.status()["waiting"]),
+                storage=lambda: bool(self.trouble),
+                token_s=lambda: self.twitch.token_expires_in_s,
+            )
             self.metrics.watch_stream(lambda: str(stream.status()["stream"]["state"]))
-            self.metrics.watch_twitch(self._twitch_troubles, lambda: self.twitch.token_expires_in_s)
+            self.metrics.watch_twitch(lambda: {trouble["code"] for trouble in self.twitch.status()["troubles"]})
             self.worker.start()
             self.approvals.start()
             self.twitch.start()
@@ -340,13 +347,6 @@ class Assembly:
 
     def _settings_in_force(self) -> Settings:
         return self._settings
-
-    def _busy_workers(self) -> int:
-        server = self._server
-        return 0 if server is None else server.busy_workers
-
-    def _twitch_troubles(self) -> set[str]:
-        return {trouble["code"] for trouble in self.twitch.status()["troubles"]}
 
     def _job_moved(self, job: Job) -> None:
         self.audit.job_moved(job)

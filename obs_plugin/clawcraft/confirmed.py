@@ -8,7 +8,6 @@ import ipaddress
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 from clawcraft.files import private_folder, write_atomically
@@ -18,25 +17,11 @@ Panel = Mapping[str, object]
 """Values by the lower-case names of settings, as ``load_settings`` takes them."""
 
 
-def _any_other_machine(networks: Any) -> bool:
-    return not all(network.is_loopback for network in networks)
-
-
-def _not_loopback(address: str) -> bool:
-    return not ipaddress.ip_address(address).is_loopback
-
-
-def _off(required: bool) -> bool:
-    return not required
-
-
-_OPENS: Final[Mapping[str, Callable[[Any], bool]]] = MappingProxyType(
-    {
-        "TOOL_SERVICE_BIND": _not_loopback,
-        "TOOL_SERVICE_ALLOWED_CLIENTS": _any_other_machine,
-        "TOOL_SERVICE_REQUIRE_TIMESTAMP": _off,
-    }
-)
+_OPENS: Final[Mapping[str, Callable[[Any], bool]]] = {
+    "TOOL_SERVICE_BIND": lambda address: not ipaddress.ip_address(address).is_loopback,
+    "TOOL_SERVICE_ALLOWED_CLIENTS": lambda networks: not all(network.is_loopback for network in networks),
+    "TOOL_SERVICE_REQUIRE_TIMESTAMP": lambda required: not required,
+}
 """Whether a value of the setting opens the service further than its default does."""
 
 
@@ -65,15 +50,12 @@ class Confirmed:
         """``panel`` without what is not confirmed; and that, by the name of the setting."""
         kept, waiting = self.values(), {}
         for row in SETTINGS:
-            text = str(panel.get(row.name.lower(), ""))
-            if row.name in _OPENS and _opens(row, text) and _value(row, kept.get(row.name, "")) != _value(row, text):
-                waiting[row.name] = text
+            if (opens := _OPENS.get(row.name)) is not None:
+                text = str(panel.get(row.name.lower(), ""))
+                value = _value(row, text)
+                if value is not None and opens(value) and _value(row, kept.get(row.name, "")) != value:
+                    waiting[row.name] = text
         return {key: value for key, value in panel.items() if key.upper() not in waiting}, waiting
-
-
-def _opens(row: Setting, text: str) -> bool:
-    value = _value(row, text)
-    return value is not None and _OPENS[row.name](value)
 
 
 def _value(row: Setting, text: str) -> Any:

@@ -110,7 +110,9 @@ class Database:
     def start_over(self, reason: str) -> None:
         """Move the file aside and begin an empty one; the log says what is lost. Raises StorageUnavailable."""
         self.close()
-        moved_to = self._place_aside()
+        stamp = int(self._clock.time())
+        while (moved_to := self.path.with_name(f"{self.path.name}.unreadable-{stamp}")).exists():
+            stamp += 1
         try:
             for suffix in ("", "-wal", "-shm"):
                 part = self.path.with_name(self.path.name + suffix)
@@ -159,12 +161,6 @@ class Database:
             connection.close()
             raise
         self._connection = connection
-
-    def _place_aside(self) -> Path:
-        stamp = int(self._clock.time())
-        while (place := self.path.with_name(f"{self.path.name}.unreadable-{stamp}")).exists():
-            stamp += 1
-        return place
 
     def _unavailable(self, error: Exception) -> StorageUnavailable:
         code = _primary_code(error) if isinstance(error, sqlite3.Error) else None

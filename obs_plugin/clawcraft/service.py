@@ -30,7 +30,7 @@ from clawcraft.obs.adapter import ObsAdapter
 from clawcraft.obs.observer import Observer
 from clawcraft.obs.stream import StreamController
 from clawcraft.obs.ui_thread import UiThread
-from clawcraft.operator.access import PageAccess
+from clawcraft.operator.pairing import PageAccess
 from clawcraft.secrets import SecretStore, SecretStoreError
 from clawcraft.settings import Settings, SettingsError, load_settings
 
@@ -74,10 +74,12 @@ class Service:
         self._stream = StreamController(
             self.obs, self._ui, self.obs.libobs, self._clock, self._settings_in_force, observer
         )
-        self._settings: Settings | None = None
+        self.settings: Settings | None = None
+        """Those in force, None until they could be loaded."""
         self._panel = dict(panel)
-        self._assembly: Assembly | None = None
-        self._view = View(Phase.STARTING)
+        self.assembly: Assembly | None = None
+        """The running parts, None while there are none."""
+        self.view = View(Phase.STARTING)
         self._changed = threading.Condition()
         self._panel_version = 0
         self._stopping = False
@@ -90,7 +92,8 @@ class Service:
         self.agents = AgentFile(self.data_dir)
         self.rails = KeptRails(self.data_dir)
         self.page_access = PageAccess(self.secrets, self._clock)
-        self._unconfirmed: Mapping[str, str] = {}
+        self.unconfirmed: Mapping[str, str] = {}
+        """What the scene collection says and nobody confirmed on this machine, by the name of the setting."""
 
     # --- UI thread: each of these returns at once -----------------------------------------------------------------
 
@@ -100,11 +103,9 @@ class Service:
     def panel_changed(self, panel: Mapping[str, object]) -> None:
         """Take the panel's values; they are applied once typing stops."""
         with self._changed:
-            if dict(panel) == self._panel:
-                return
-            self._panel = dict(panel)
-            self._panel_version += 1
-            self._changed.notify_all()
+            if dict(panel) != self._panel:
+                self._panel = dict(panel)
+                self.secrets_changed()
 
     def secrets_changed(self) -> None:
         """Any thread: the secret store, or something else outside the scene collection, changed; read it all again."""
@@ -118,41 +119,22 @@ class Service:
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-        assembly = self._assembly
+        assembly = self.assembly
         if assembly is not None:
             assembly.begin_stop()
         self._stream.close()
         self._ui.close()
         if self._supervisor.ident is not None:
             self._supervisor.join(max(0.0, deadline - self._clock.monotonic()))
-        self._view = View(Phase.STOPPED)
+        self.view = View(Phase.STOPPED)
         return self._stream.observer
 
     # --- any thread -----------------------------------------------------------------------------------------------
 
-    @property
-    def view(self) -> View:
-        return self._view
-
-    @property
-    def settings(self) -> Settings | None:
-        """The settings in force, None until they could be loaded."""
-        return self._settings
-
-    @property
-    def unconfirmed(self) -> Mapping[str, str]:
-        """What the scene collection says and nobody confirmed on this machine, by the name of the setting."""
-        return self._unconfirmed
-
-    @property
-    def assembly(self) -> "Assembly | None":
-        """The running parts, None while there are none."""
-        return self._assembly
-
     def note(self, what: str, **details: str) -> None:
         """What the streamer did, for the audit trail. Returns at once."""
-        if self._assembly is not None:
-            self._assembly.audit.operator(what, **details)
+        if self.assembly is not None:
+            self.assembly.audit.operator(what, **details)
 
     # --- supervisor thread ----------------------------------------------------------------------------------------
 
@@ -160,7 +142,7 @@ class Service:
         try:
             self._run()
         finally:
-            assembly, self._assembly = self._assembly, None
+            assembly, self.assembly = self.assembly, None
             if assembly is not None:
                 assembly.stop(STOP_DEADLINE_S)
 
@@ -178,7 +160,7 @@ class Service:
 
     def _bring_up(self) -> float | None:
         """One try to be where the settings want the service; returns the seconds to the next, None for 'a change'."""
-        if self._assembly is None and not self._has_packages():
+        if self.assembly is None and not self._has_packages():
             return RETRY_S
         # Imported here: only now are the packages known to be there, and the UI thread never pays for it.
         try:
@@ -206,20 +188,20 @@ class Service:
             settings = load_settings(os.environ, self.secrets, {**panel, **rails}, self.data_dir)
         except (SettingsError, SecretStoreError) as error:
             problems = tuple(error.problems) if isinstance(error, SettingsError) else (str(error),)
-            if self._assembly is None:
+            if self.assembly is None:
                 self._tell(Phase.NOT_LISTENING, *problems)
             else:  # A half-typed value must not take a working service down in mid-show.
-                self._view = replace(self._view, problems=problems)
-                self._assembly.tend()
+                self.view = replace(self.view, problems=problems)
+                self.assembly.tend()
             if isinstance(error, SecretStoreError):
                 return RETRY_S
-            return None if self._assembly is None else SWEEP_S
-        self._settings = settings
+            return None if self.assembly is None else SWEEP_S
+        self.settings = settings
         if self._stopping:
             return None
-        if self._assembly is None:
+        if self.assembly is None:
             try:
-                self._assembly = Assembly(
+                self.assembly = Assembly(
                     settings,
                     self.obs.log,
                     self._stream,
@@ -235,18 +217,18 @@ class Service:
         if self._stopping:
             return None
         try:
-            url = self._assembly.apply(settings)
+            url = self.assembly.apply(settings)
         except ListenError as error:
             self._tell(Phase.NOT_LISTENING, str(error))
             return RETRY_S
-        trouble = self._assembly.trouble
+        trouble = self.assembly.trouble
         self._tell(Phase.LISTENING, *filter(None, [trouble]), url=url)
         return RETRY_S if trouble else SWEEP_S
 
     def _or_sooner(self, wait_s: float | None) -> float | None:
         """``wait_s``, unless the longest stream has to be looked after before. A stream that begins meanwhile is met at
         the next sweep, which comes before any limit."""
-        assembly = self._assembly
+        assembly = self.assembly
         if assembly is None:
             return wait_s
         try:
@@ -281,7 +263,7 @@ class Service:
         with self._changed:
             while not self._stopping and self._panel_version == seen_version:
                 left_s = until_s - self._clock.monotonic()
-                if left_s <= 0 or (left_s > RETRY_S and self._assembly is not None and self._assembly.trouble):
+                if left_s <= 0 or (left_s > RETRY_S and self.assembly is not None and self.assembly.trouble):
                     return
                 self._changed.wait(min(left_s, RETRY_S))
             while not self._stopping and self._panel_version != seen_version:
@@ -290,35 +272,32 @@ class Service:
 
     def _count_ui_call(self, outcome: str, duration_s: float) -> None:
         """The calling thread's; there are no metrics before the parts are built."""
-        assembly = self._assembly
+        assembly = self.assembly
         if assembly is not None:
             assembly.metrics.ui_call(outcome=outcome, duration_s=duration_s)
 
     def _settings_in_force(self) -> Settings:
-        assert self._settings is not None  # nothing asks before they are loaded: the stream worker comes with the parts
-        return self._settings
+        assert self.settings is not None  # nothing asks before they are loaded: the stream worker comes with the parts
+        return self.settings
 
     def _tell(self, phase: Phase, *problems: str, url: str = "", missing: tuple[str, ...] = ()) -> None:
         view = View(phase, url, problems, missing)
-        if view != self._view:
-            self._view = view
+        if view != self.view:
+            self.view = view
             if phase is Phase.LISTENING and not problems:
                 return  # the service's own log has said so, with more detail
             self.obs.log(f"{phase} {url}".rstrip() + "".join(f"; {problem}" for problem in problems))
 
     def _tell_unconfirmed(self, unconfirmed: Mapping[str, str]) -> None:
-        if unconfirmed != self._unconfirmed:
-            self._unconfirmed = unconfirmed
+        if unconfirmed != self.unconfirmed:
+            self.unconfirmed = unconfirmed
             if asked := ", ".join(f"{name}={text}" for name, text in unconfirmed.items()):
                 self.obs.log(f"the scene collection asks for {asked}: not confirmed on this machine, and not in force")
 
     def _tell_crash(self, problem: str) -> None:
-        phase = Phase.NOT_LISTENING if self._assembly is None else self._view.phase
-        self._tell(phase, problem, url=self._view.url)
-        self._record_crash()
-
-    def _record_crash(self) -> None:
         """The traceback of a defect goes to a file: OBS's log gets one line, and stderr nothing."""
+        phase = Phase.NOT_LISTENING if self.assembly is None else self.view.phase
+        self._tell(phase, problem, url=self.view.url)
         try:
             private_folder(self.data_dir)
             write_atomically(self.data_dir / "crash.log", traceback.format_exc().encode(), durable=False)

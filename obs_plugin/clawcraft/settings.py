@@ -21,6 +21,7 @@ from clawcraft.wording import can_be_refused
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 T = TypeVar("T")
+Chosen = TypeVar("Chosen", bound=StrEnum)
 
 OBSOLETE: Final = ("OBS_WS_URL", "OBS_WS_PASSWORD")
 MAX_PER_MIN: Final = 100_000
@@ -86,6 +87,16 @@ def _flag(text: str) -> bool:
     if value in ("0", "false", "no", "off"):
         return False
     raise ValueError("must be true or false")
+
+
+def _one_of(choices: type[Chosen]) -> Callable[[str], Chosen]:
+    def parse(text: str) -> Chosen:
+        try:
+            return choices(text.strip().lower())
+        except ValueError:
+            raise ValueError(f"must be one of {', '.join(choices)}") from None
+
+    return parse
 
 
 def _text(text: str) -> str:
@@ -218,13 +229,6 @@ class AlertFormat(StrEnum):
     JSON = "json"
 
 
-def _alert_format(text: str) -> AlertFormat:
-    try:
-        return AlertFormat(text.strip().lower())
-    except ValueError:
-        raise ValueError(f"must be one of {', '.join(AlertFormat)}") from None
-
-
 def _events(text: str) -> tuple[str, ...]:
     chosen = {part.lower() for part in _words(text)}
     if unknown := sorted(chosen - KINDS_BY_NAME.keys()):
@@ -243,18 +247,17 @@ def _actions(text: str) -> tuple[str, ...]:
     return tuple(_action(part) for part in _words(text))
 
 
-def _by_action(text: str, example: str, parse: Callable[[str], T]) -> dict[str, T]:
-    values: dict[str, T] = {}
-    for part in _words(text):
-        name, separator, value = part.partition("=")
-        if not separator:
-            raise ValueError(f"must look like {example}")
-        values[_action(name)] = parse(value)
-    return values
+def _by_action(example: str, parse: Callable[[str], T]) -> Callable[[str], Mapping[str, T]]:
+    def parse_all(text: str) -> dict[str, T]:
+        values: dict[str, T] = {}
+        for part in _words(text):
+            name, separator, value = part.partition("=")
+            if not separator:
+                raise ValueError(f"must look like {example}")
+            values[_action(name)] = parse(value)
+        return values
 
-
-def _limits(text: str) -> Mapping[str, int]:
-    return _by_action(text, "twitch.set_title=10,twitch.create_clip=5", Whole(1, MAX_PER_MIN))
+    return parse_all
 
 
 def _policy(text: str) -> Policy:
@@ -262,10 +265,6 @@ def _policy(text: str) -> Policy:
         return Policy(text.lower())
     except ValueError:
         raise ValueError(f"{text!r} is not a policy; the policies are {', '.join(Policy)}") from None
-
-
-def _policies(text: str) -> Mapping[str, Policy]:
-    return _by_action(text, "twitch.create_clip=off,twitch.start_stream=ask", _policy)
 
 
 def _scenes(text: str) -> tuple[str, ...]:
@@ -293,14 +292,9 @@ class McpAccess(StrEnum):
     OFF = "off"
 
 
-def _mcp(text: str) -> McpAccess:
-    try:
-        return McpAccess(text.strip().lower())
-    except ValueError:
-        raise ValueError(f"must be one of {', '.join(McpAccess)}") from None
-
-
 _DAY_MS: Final = 24 * 3600 * 1000
+_limits: Final = _by_action("twitch.set_title=10,twitch.create_clip=5", Whole(1, MAX_PER_MIN))
+_policies: Final = _by_action("twitch.create_clip=off,twitch.start_stream=ask", _policy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -342,7 +336,7 @@ class Settings:
     mcp: McpAccess = Setting(
         "TOOL_MCP",
         "on",
-        _mcp,
+        _one_of(McpAccess),
         "MCP at /mcp: on, off, or unsigned. With a signing secret set, on means off, since MCP clients cannot sign; "
         "unsigned lets them in with the token alone.",
     ).field()
@@ -392,7 +386,7 @@ class Settings:
     alert_format: AlertFormat = Setting(
         "TOOL_ALERT_FORMAT",
         "auto",
-        _alert_format,
+        _one_of(AlertFormat),
         "What that webhook understands: discord, slack, json, or auto (by its host).",
     ).field()
     job_ttl_s: float = Setting(
@@ -538,12 +532,8 @@ def alert_format_of(settings: Settings) -> AlertFormat:
     return AlertFormat.SLACK if host.endswith((".slack.com", ".slack-gov.com")) else AlertFormat.JSON
 
 
-def _rows() -> tuple[Setting, ...]:
-    return tuple(each.metadata["row"] for each in fields(Settings) if "row" in each.metadata)
-
-
 # Not "Final[tuple[Setting, ...]]": typing keeps what it is given, and with it each reloaded module.
-SETTINGS: Final = _rows()
+SETTINGS: Final = tuple(row for each in fields(Settings) if isinstance(row := each.metadata.get("row"), Setting))
 SECRET_NAMES: Final = tuple(row.name for row in SETTINGS if row.secret)
 RAIL_NAMES: Final = tuple(row.name for row in SETTINGS if row.rail)
 

@@ -52,10 +52,11 @@ def _found(twitch: Mapping[str, Any], settings: Settings) -> Iterator[Trouble]:
         blocked = ", ".join(missing["blocks"])
         yield Trouble(MISSING_SCOPE, f"the token lacks {missing['scope']}, which {blocked} needs", CONNECT)
     if (identity := twitch["identity"]) and (other := _other_channel(identity, settings)):
+        named_by = "TWITCH_BROADCASTER_ID" if settings.broadcaster_id else "TWITCH_BROADCASTER_LOGIN"
         yield Trouble(
             NOT_THE_OWNER,
             f"the token is that of {identity['login']}, and the channel is {other}: Twitch will refuse title and game",
-            f"Connect Twitch as the owner of the channel, or correct {_named_by(settings)}.",
+            f"Connect Twitch as the owner of the channel, or correct {named_by}.",
         )
 
 
@@ -64,7 +65,3 @@ def _other_channel(identity: Mapping[str, str], settings: Settings) -> str:
     if settings.broadcaster_id:
         return "" if settings.broadcaster_id == identity["user_id"] else settings.broadcaster_id
     return "" if settings.broadcaster_login in ("", identity["login"]) else settings.broadcaster_login
-
-
-def _named_by(settings: Settings) -> str:
-    return "TWITCH_BROADCASTER_ID" if settings.broadcaster_id else "TWITCH_BROADCASTER_LOGIN"

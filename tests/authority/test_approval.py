@@ -34,7 +34,7 @@ def rig(tmp_path: Path, clock: ManualClock) -> Iterator[JobRig]:
 
 def pass_time(rig: JobRig, clock: ManualClock, seconds: float) -> None:
     clock.advance(seconds)
-    rig.approvals.wake()
+    rig.approvals._wake.set()
 
 
 def allow(rig: JobRig, job_id: str, **how: bool) -> None:

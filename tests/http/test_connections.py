@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from clawcraft.http import wire
+from clawcraft.http.wire import Timeouts
 from clawcraft.http.workers import Workers
 from clawcraft.jobs.answer import Answer
 from clawcraft.jobs.model import Envelope
@@ -20,7 +21,8 @@ from tests.support.http_service import TOKEN, HttpService, request
 from tests.support.waiting import wait_until
 
 FOR_EVER_S = 3600.0
-NEVER: dict[str, Any] = dict.fromkeys(("request_timeout_s", "idle_timeout_s", "stranger_timeout_s"), FOR_EVER_S)
+FOR_EVER = Timeouts(FOR_EVER_S, FOR_EVER_S, FOR_EVER_S)
+NEVER: dict[str, Any] = {"timeouts": FOR_EVER}
 HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 
@@ -83,7 +85,7 @@ def wait_for_the_clock() -> None:
 
 
 def test_a_stranger_s_connection_ends_early_and_an_agent_s_stays() -> None:
-    with HttpService(**{**NEVER, "stranger_timeout_s": 2.0}) as service, contextlib.ExitStack() as stack:
+    with HttpService(timeouts=FOR_EVER._replace(stranger_s=2.0)) as service, contextlib.ExitStack() as stack:
         (agent,) = stack.enter_context(callers(service, 1))
         assert agent.get("/tools", **AUTHORIZED) == 200
         (served,) = stack.enter_context(callers(service, 1))
@@ -97,14 +99,14 @@ def test_a_stranger_s_connection_ends_early_and_an_agent_s_stays() -> None:
 
 
 def test_an_agent_s_silent_connection_is_closed_after_its_time() -> None:
-    with HttpService(**{**NEVER, "idle_timeout_s": 0.5}) as service, callers(service, 1) as (agent,):
+    with HttpService(timeouts=FOR_EVER._replace(idle_s=0.5)) as service, callers(service, 1) as (agent,):
         assert agent.get("/tools", **AUTHORIZED) == 200
         assert agent.is_ended()
 
 
-@pytest.mark.parametrize(("limit", "shows_token"), [("request_timeout_s", True), ("stranger_timeout_s", False)])
+@pytest.mark.parametrize(("limit", "shows_token"), [("request_s", True), ("stranger_s", False)])
 def test_a_request_that_trickles_in_is_cut_off_although_it_never_falls_silent(limit: str, shows_token: bool) -> None:
-    with HttpService(**{**NEVER, limit: 2.0}) as service, callers(service, 1) as (caller,):
+    with HttpService(timeouts=FOR_EVER._replace(**{limit: 2.0})) as service, callers(service, 1) as (caller,):
         assert caller.get("/tools" if shows_token else "/health", **AUTHORIZED if shows_token else {}) == 200
         stop = threading.Event()
 
@@ -284,9 +286,8 @@ def slow_readers(service: HttpService, number: int, headers: str = "") -> Iterat
 
 
 def test_who_does_not_fetch_its_answers_is_cut_off_and_delays_nobody() -> None:
-    limits = {**NEVER, "request_timeout_s": 1.0}
     with (
-        HttpService(**limits) as service,
+        HttpService(timeouts=FOR_EVER._replace(request_s=1.0)) as service,
         slow_readers(service, 10, f"Authorization: Bearer {TOKEN}\r\n") as readers,
         callers(service, 1) as (agent,),
     ):

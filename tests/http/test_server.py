@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from clawcraft.http.server import HttpServer, ListenError, PortInUse
-from clawcraft.http.workers import IDLE_KEPT, WaitSlots, Workers
+from clawcraft.http.workers import IDLE_KEPT, MAX_WAITING, Workers
 from clawcraft.jobs.answer import Answer
+from clawcraft.jobs.slots import Slots
 from tests.support.http_service import HttpService, request
 from tests.support.waiting import HANG_S, wait_until
 
@@ -37,12 +38,12 @@ def open_files() -> int:
 
 
 def test_50_starts_and_stops_on_one_port_leave_nothing() -> None:
-    first = HttpServer(app, "127.0.0.1", 0, WaitSlots())
+    first = HttpServer(app, "127.0.0.1", 0, Slots(MAX_WAITING, lambda: False))
     first.start()
     port = first.port
     assert first.stop(2) == []
     threads = set(threading.enumerate())
-    slots = WaitSlots()
+    slots = Slots(MAX_WAITING, lambda: False)
     gc.collect()  # what earlier tests left to the collector is not ours to count
     files = open_files() if sys.platform == "linux" else 0
     for _ in range(50):
@@ -132,7 +133,7 @@ def test_a_request_that_hangs_is_named_and_does_not_hold_the_stop() -> None:
 
 
 def test_stop_may_come_twice_and_before_any_start() -> None:
-    server = HttpServer(app, "127.0.0.1", 0, WaitSlots())
+    server = HttpServer(app, "127.0.0.1", 0, Slots(MAX_WAITING, lambda: False))
     assert server.stop(1) == []
     server.start()
     assert [server.stop(1), server.stop(1)] == [[], []]
@@ -142,20 +143,20 @@ def test_a_taken_port_is_told_to_the_caller_and_nothing_is_left() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(PortInUse) as caught:
-            HttpServer(app, "127.0.0.1", port, WaitSlots()).start()
+            HttpServer(app, "127.0.0.1", port, Slots(MAX_WAITING, lambda: False)).start()
         assert str(caught.value) == (
             f"port {port} on 127.0.0.1 is in use by another program: close that program or choose another PORT"
         )
-    server = HttpServer(app, "127.0.0.1", port, WaitSlots())
+    server = HttpServer(app, "127.0.0.1", port, Slots(MAX_WAITING, lambda: False))
     server.start()
     with pytest.raises(PortInUse):
-        HttpServer(app, "127.0.0.1", port, WaitSlots()).start()
+        HttpServer(app, "127.0.0.1", port, Slots(MAX_WAITING, lambda: False)).start()
     assert server.stop(1) == []
 
 
 def test_an_address_of_another_machine_is_told_to_the_caller() -> None:
     with pytest.raises(ListenError, match=r"192\.0\.2\.1 is not an address of this machine"):
-        HttpServer(app, "192.0.2.1", 0, WaitSlots()).start()
+        HttpServer(app, "192.0.2.1", 0, Slots(MAX_WAITING, lambda: False)).start()
 
 
 def test_a_connection_that_breaks_the_loop_costs_only_itself(service: HttpService, caplog: Any) -> None:
@@ -230,7 +231,7 @@ def test_the_last_thread_to_rest_is_the_first_to_be_called() -> None:
 
 
 def test_places_to_wait_are_counted_and_bounded() -> None:
-    slots = WaitSlots(limit=2)
+    slots = Slots(2, lambda: False)
     with slots.waiting("") as first, slots.waiting("") as second, slots.waiting("") as third:
         assert (first, second, third) == (True, True, False)
         assert slots.in_use == 2

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from clawcraft.jobs.plain import NOT_KEPT
 from clawcraft.jobs.store import WHOLE_IN_MEMORY, JobStore
-from clawcraft.jobs.unkept import NOT_KEPT
 from tests.support.clock import ManualClock
 from tests.support.job_rig import envelope, open_store
 

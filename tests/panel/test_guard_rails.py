@@ -141,7 +141,7 @@ def test_the_service_ends_an_agents_stream_by_itself_and_the_panel_says_when(str
     assert agent.run("twitch.start_stream", "start")["status"] == "done"
     streamer.sees("rails_now", "the agent's stream ends at")
     service = sys.modules[SCRIPT.stem]._service
-    rail = service._assembly.longest_stream
+    rail = service.assembly.longest_stream
     insist(lambda: look(streamer), lambda: rail._seen[0], "the stream is seen from its beginning")
     # A minute and more has gone by.
     state = service._stream._state

@@ -22,8 +22,9 @@ from clawcraft.contract.schemas import Contract
 from clawcraft.errors import JobNotFound
 from clawcraft.http.app import Api
 from clawcraft.http.gate import Gate
+from clawcraft.http.mcp.endpoint import McpEndpoint
 from clawcraft.http.server import HttpServer
-from clawcraft.http.workers import WaitSlots
+from clawcraft.http.workers import MAX_WAITING
 from clawcraft.jobs.answer import Answer
 from clawcraft.jobs.dispatch import Dispatcher
 from clawcraft.jobs.model import Envelope, Job, JobStatus, Progress, RequestKey
@@ -246,7 +247,7 @@ class HttpService:
         self.channel_slots = Slots(2, lambda: False)
         self.refusals = RefusalCounts(self.clock)
         self.hearing = ScriptedHearing(self.clock)
-        self.slots = WaitSlots(server.pop("wait_slots", 64))
+        self.slots = Slots(server.pop("wait_slots", MAX_WAITING), lambda: False)
         policies = Policies(ChosenPolicies(Path("no-such-folder")), lambda: self.settings, self.agents)
         app = Api(
             gate=Gate(lambda: self.settings, self.agents, self.jobs, AuthFailureLimiter(self.clock), self.clock),
@@ -274,7 +275,9 @@ class HttpService:
             clock=self.clock,
             refusals=self.refusals,
         )
-        self.server = HttpServer(app.wsgi(), server.pop("bind", "127.0.0.1"), 0, self.slots, **server)
+        self.server = HttpServer(
+            app.wsgi(McpEndpoint(app).add_to), server.pop("bind", "127.0.0.1"), 0, self.slots, **server
+        )
 
     def requests(self, number: int) -> list[dict[str, Any]]:
         """The events of the first ``number`` requests. Each is told once its answer is on the wire."""

@@ -259,7 +259,7 @@ class LimiterDouble(RateLimiter):
 
 
 class Places:
-    """WaitSlots with a set number of places."""
+    """Slots with a set number of places."""
 
     def __init__(self, places: int = 64) -> None:
         self.places = places

@@ -27,7 +27,7 @@ def test_each_event_counts_where_it_belongs() -> None:
     metrics.job_ended(action="twitch.start_stream", outcome="stream_key_refused", duration_s=0.4)
     metrics.ui_call(outcome="ok", duration_s=0.00003)
     metrics.event_heard("chat")
-    metrics.watch_hearing(lambda: True)
+    metrics.watch(hearing=lambda: True)
     metrics.twitch_call("PATCH /channels", "204", 0.1)
     metrics.twitch_call("PATCH /channels", "timeout", 10.0)
     labels = {"endpoint": "POST /tools/execute", "action": "twitch.set_title"}
@@ -64,8 +64,7 @@ def test_gauges_are_asked_at_each_scrape_and_the_stream_once() -> None:
         asked.append(True)
         return "live"
 
-    metrics.watch_queue(lambda: queue[0])
-    metrics.watch_workers(lambda: 2, lambda: 1)
+    metrics.watch(queue=lambda: queue[0], busy=lambda: 2, waiting=lambda: 1)
     metrics.watch_stream(state)
     first = samples(metrics)
     assert len(asked) == 1
@@ -86,7 +85,7 @@ def test_a_figure_that_cannot_be_had_costs_only_itself() -> None:
         raise RuntimeError
 
     metrics = Metrics("1.0")
-    metrics.watch_queue(broken)
+    metrics.watch(queue=broken)
     metrics.watch_stream(unknown)
     assert b"clawcraft_job_queue_length NaN" in metrics.render()
     assert value(metrics, "clawcraft_build_info", version="1.0") == 1

@@ -144,7 +144,7 @@ def test_the_panel_connects_the_bot_and_disconnect_gives_the_word_back(rig: Rig)
     assert rig.log.named("twitch_login")[0]["account"] == "bot"
     assert rig.run("post_chat_message", HELLO)["sender"] == "friendlyneighbour"
     bot = rig.sim.world.tokens[-1]
-    rig.twitch.disconnect_bot()
+    rig.twitch.bot_login.disconnect()
     rig.sim.world.wait_for("POST /oauth2/revoke", 1)
     assert bot.revoked
     assert not rig.token.revoked

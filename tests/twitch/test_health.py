@@ -31,7 +31,8 @@ def codes(rig: Rig) -> set[str]:
 
 def metrics_of(rig: Rig) -> list[str]:
     metrics = Metrics("test")
-    metrics.watch_twitch(lambda: codes(rig), lambda: rig.twitch.token_expires_in_s)
+    metrics.watch_twitch(lambda: codes(rig))
+    metrics.watch(token_s=lambda: rig.twitch.token_expires_in_s)
     return metrics.render().decode().splitlines()
 
 

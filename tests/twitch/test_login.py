@@ -230,7 +230,7 @@ def test_disconnect_forgets_the_tokens_and_revokes_them_at_twitch(rig: Rig) -> N
         {"TWITCH_OAUTH_TOKEN": Secret(token.access), "TWITCH_REFRESH_TOKEN": Secret(token.refresh)}
     )
     rig.start().run("set_title", {"title": "x"})
-    rig.twitch.disconnect()
+    rig.twitch.login.disconnect()
     rig.sim.world.wait_for("POST /oauth2/revoke", 1)
     assert token.revoked
     assert "TWITCH" not in rig.store.path.read_text()

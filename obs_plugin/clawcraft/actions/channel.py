@@ -5,6 +5,7 @@ current are ``{"title", "game_id", "game"}`` as Helix showed them before and aft
 """
 
 from clawcraft.actions.handlers import ActionContext, Result
+from clawcraft.twitch.metadata import change_metadata
 
 
 def set_title(context: ActionContext) -> Result:
@@ -19,4 +20,4 @@ def set_game(context: ActionContext) -> Result:
 
 def _change(context: ActionContext) -> Result:
     with context.session() as session:
-        return session.metadata.apply(session.helix, session.broadcaster, context.args)
+        return change_metadata(session.helix, session.broadcaster, context.args, session.pause)

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from clawcraft.actions.handlers import ActionContext, Result
-from clawcraft.errors import ChannelNotAllowed, ChannelOffline, ClawcraftError, Stopping, TwitchRejected
+from clawcraft.actions.refusals import explained
+from clawcraft.errors import ChannelNotAllowed, ChannelOffline, ClawcraftError, Stopping
 from clawcraft.twitch.client import HelixSession
 from clawcraft.twitch.foreign import foreign
 
@@ -20,6 +21,7 @@ _HINTS: Final[Mapping[int, str]] = {
     400: "Twitch's reason is details.twitch_message. If it is about the title or the duration, change that or leave it "
     "out; a category that allows no clips stays so until the streamer changes it.",
     403: "The channel restricts clips; the streamer can allow them in Twitch's creator dashboard.",
+    404: ChannelOffline.default_hint,
 }
 
 
@@ -31,15 +33,8 @@ def create_clip(context: ActionContext) -> Result:
     Raises ChannelOffline; TwitchRejected for a restricted or refused clip.
     """
     args = context.args
-    with context.session() as session:
-        try:
-            row = session.helix.create_clip(session.broadcaster.id, args.get("title"), args.get("duration"))
-        except TwitchRejected as error:
-            status = error.details.get("twitch_status")
-            if status == 404:
-                raise ChannelOffline(error.message, details=error.details) from None
-            error.hint = _HINTS.get(int(status or 0), error.hint)
-            raise
+    with context.session() as session, explained(_HINTS, offline=(404,)):
+        row = session.helix.create_clip(session.broadcaster.id, args.get("title"), args.get("duration"))
         clip_id = foreign(row, "id", "id")
         clip = _confirm(session, clip_id)
         result: Result = {

@@ -3,7 +3,7 @@ an HTTP worker. Each sets the whole list, and reads back what Twitch made of it:
 nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from clawcraft.actions.handlers import ActionContext, Result
@@ -11,7 +11,7 @@ from clawcraft.actions.refusals import explained
 from clawcraft.errors import ClawcraftError, Stopping
 from clawcraft.twitch.client import HelixSession
 from clawcraft.twitch.foreign import foreign_texts
-from clawcraft.twitch.helix_show import LABELS
+from clawcraft.twitch.helix_show import LABELS, ShowHelix
 from clawcraft.twitch.metadata import READ_BACK_PAUSES_S
 
 _MAX_LISTED: Final = 20
@@ -25,25 +25,29 @@ _LABEL_HINTS: Final = {
 def set_tags(context: ActionContext) -> Result:
     """Gives ``{"status": "updated", "previous_tags", "tags", "verified", "channel"}``, where ``tags`` are those that
     Twitch shows; both lists are null where they could not be read."""
-    wanted: list[str] = context.args["tags"]
-    with context.session() as session, explained(_TAG_HINTS):
-        previous = _read_once(session, _tags)
-        session.helix.set_tags(session.broadcaster.id, wanted)
-        shown, verified = _read_back(session, _tags, {tag.casefold() for tag in wanted})
-        return _result(session, verified, previous_tags=previous, tags=shown)
+    return _set(context, "tags", _TAG_HINTS, _tags, ShowHelix.set_tags)
 
 
 def set_labels(context: ActionContext) -> Result:
     """As ``set_tags``, with ``previous_labels`` and ``labels``. What Twitch itself sets by the category stays."""
-    wanted: list[str] = context.args["labels"]
-    with context.session() as session, explained(_LABEL_HINTS):
-        previous = _read_once(session, _labels)
-        session.helix.set_labels(session.broadcaster.id, wanted)
-        shown, verified = _read_back(session, _labels, {label.casefold() for label in wanted})
-        return _result(session, verified, previous_labels=previous, labels=shown)
+    return _set(context, "labels", _LABEL_HINTS, _labels, ShowHelix.set_labels)
 
 
 _Read = Callable[[HelixSession], list[str]]
+_Write = Callable[[ShowHelix, str, list[str]], None]
+
+
+def _set(context: ActionContext, name: str, hints: Mapping[int, str], read: _Read, write: _Write) -> Result:
+    wanted: list[str] = context.args[name]
+    with context.session() as session, explained(hints):
+        previous = _read_once(session, read)
+        write(session.helix, session.broadcaster.id, wanted)
+        shown, verified = _read_back(session, read, {text.casefold() for text in wanted})
+        result: Result = {"status": "updated", f"previous_{name}": previous, name: shown, "verified": verified}
+        result["channel"] = session.broadcaster.login
+        if not verified:
+            result["warning"] = "Twitch accepted the change, but does not show it yet"
+        return result
 
 
 def _tags(session: HelixSession) -> list[str]:
@@ -80,10 +84,3 @@ def _read_back(session: HelixSession, read: _Read, wanted: set[str]) -> tuple[li
         except ClawcraftError:
             break
     return shown, False
-
-
-def _result(session: HelixSession, verified: bool, **lists: list[str] | None) -> Result:
-    result: Result = {"status": "updated", **lists, "verified": verified, "channel": session.broadcaster.login}
-    if not verified:
-        result["warning"] = "Twitch accepted the change, but does not show it yet"
-    return result

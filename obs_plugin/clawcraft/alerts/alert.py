@@ -4,10 +4,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
-from typing import Any, Final
-
-_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+from typing import Any
 
 
 class State(StrEnum):
@@ -29,7 +26,7 @@ class Alert:
     at_s: float
     fix: str = ""
     said: str = ""
-    ids: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    ids: Mapping[str, str] = field(default_factory=dict)
     repeats: int = 0
     id: str = field(default_factory=lambda: f"alert_{secrets.token_hex(8)}")
     """The same in each try: a receiver that got it twice can tell."""

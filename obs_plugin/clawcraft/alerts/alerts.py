@@ -7,7 +7,7 @@ queue that is bounded. It is told to end with the rest, gets FLUSH_S to send wha
 import random
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,36 +31,25 @@ FLUSH_S: Final = 0.8
 _CUT_S: Final = 0.2
 
 
-@dataclass(slots=True)
-class _Waiting:
-    alert: Alert
-    tries: int = 0
-
-
+@dataclass(eq=False)
 class Alerts:
     """``checks`` gives what ``Conditions.look`` takes, and may ask OBS, within its own deadline. ``count`` is told
     sent, given_up or dropped for each alert."""
 
-    def __init__(
-        self,
-        settings: Callable[[], Settings],
-        checks: Callable[[], list[dict[str, str]]],
-        webhook: Webhook,
-        clock: Clock,
-        log: EventLog,
-        count: Callable[[str], None],
-        version: str,
-    ) -> None:
-        self._settings = settings
-        self._checks = checks
-        self._webhook = webhook
-        self._clock = clock
-        self._log = log
-        self._count = count
-        self._version = version
+    _settings: Callable[[], Settings]
+    _checks: Callable[[], list[dict[str, str]]]
+    _webhook: Webhook
+    _clock: Clock
+    _log: EventLog
+    _count: Callable[[str], None]
+    _version: str
+
+    def __post_init__(self) -> None:
         self._conditions = Conditions()
         self._changed = threading.Condition()
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[Alert] = deque()
+        self._tries = 0
+        """Of the oldest one."""
         self._counts = {"sent": 0, "given_up": 0, "dropped": 0}
         self._lost = 0
         self._url: Secret | None = None
@@ -155,7 +144,9 @@ class Alerts:
         flush = self._flush_until_s is not None
         if url is None and not flush:
             with self._changed:
-                self._forget()
+                self._waiting.clear()
+                self._tries = 0
+                self._conditions = Conditions()
             return None
         now_s = self._clock.monotonic()
         if not flush and now_s >= self._look_at_s:
@@ -167,7 +158,7 @@ class Alerts:
         if waiting is not None and url is not None and (flush or now_s >= self._send_at_s):
             within_s = SEND_TIMEOUT_S if self._flush_until_s is None else self._flush_until_s - now_s
             form = alert_format_of(settings)
-            self._note(waiting, self._try(url, form, waiting.alert, lost, within_s))
+            self._note(waiting, self._try(url, form, waiting, lost, within_s))
         elif waiting is not None and flush:
             self._note(waiting, Try(Outcome.REFUSED, "the service stops"))
         now_s = self._clock.monotonic()
@@ -193,51 +184,42 @@ class Alerts:
             for alert in self._conditions.look(checks, now_s, at_s):
                 self._put(alert)
 
-    def _note(self, waiting: _Waiting, tried: Try) -> None:
+    def _note(self, alert: Alert, tried: Try) -> None:
         """What became of a try of the oldest that waits."""
-        waiting.tries += 1
+        self._tries += 1
         now_s, flush = self._clock.monotonic(), self._flush_until_s is not None
         with self._changed:
             self._problem = tried.problem
             if tried.outcome is Outcome.SENT:
                 self._sent_at_s, self._lost, self._send_at_s = self._clock.time(), 0, now_s
-                self._end("sent")
+                self._take("sent")
                 return
-            backoff_s = FIRST_BACKOFF_S * 2 ** (waiting.tries - 1) * random.uniform(1.0, 1.25)  # noqa: S311
+            backoff_s = FIRST_BACKOFF_S * 2 ** (self._tries - 1) * random.uniform(1.0, 1.25)  # noqa: S311
             if tried.outcome is Outcome.AGAIN:
                 self._send_at_s = now_s + (backoff_s if tried.told_s is None else tried.told_s)
-            if tried.outcome is Outcome.REFUSED or waiting.tries >= MAX_TRIES or flush:
-                self._give_up(waiting, tried.problem)
+            if tried.outcome is Outcome.REFUSED or self._tries >= MAX_TRIES or flush:
+                self._lost += 1
+                self._log.event("alert_not_sent", alert=alert.event, tries=self._tries, reason=tried.problem)
+                self._take("given_up")
 
     # --- under the lock -------------------------------------------------------------------------------------------
 
-    def _give_up(self, waiting: _Waiting, problem: str) -> None:
-        self._lost += 1
-        self._end("given_up")
-        told: Mapping[str, Any] = {"alert": waiting.alert.event, "tries": waiting.tries, "reason": problem}
-        self._log.event("alert_not_sent", **told)
+    def _put(self, alert: Alert) -> None:
+        if len(self._waiting) < MAX_WAITING:
+            self._waiting.append(alert)
+        else:
+            self._lost += 1
+            self._log.event("alert_not_sent", alert=alert.event, reason=f"{MAX_WAITING} wait already")
+            self._note_outcome("dropped")
 
-    def _end(self, outcome: str) -> None:
+    def _take(self, outcome: str) -> None:
         self._waiting.popleft()  # only this thread takes from the queue
+        self._tries = 0
+        self._note_outcome(outcome)
+
+    def _note_outcome(self, outcome: str) -> None:
         self._counts[outcome] += 1
         self._count(outcome)
-
-    def _put(self, alert: Alert) -> None:
-        if len(self._waiting) >= MAX_WAITING:
-            self._drop(alert.event)
-            return
-        self._waiting.append(_Waiting(alert))
-
-    def _drop(self, event: str) -> None:
-        self._lost += 1
-        self._counts["dropped"] += 1
-        self._count("dropped")
-        self._log.event("alert_not_sent", alert=event, reason=f"{MAX_WAITING} wait already")
-
-    def _forget(self) -> None:
-        """There is no webhook any more."""
-        self._waiting.clear()
-        self._conditions = Conditions()
 
     def _wake(self) -> None:
         self._woken = True

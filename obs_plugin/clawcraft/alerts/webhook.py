@@ -10,7 +10,6 @@ import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
-from http.cookiejar import DefaultCookiePolicy
 from typing import Final
 
 import requests
@@ -20,7 +19,7 @@ from clawcraft.clock import Clock
 from clawcraft.secrets import Secret
 from clawcraft.settings import require_webhook_url
 from clawcraft.twitch.call import CLOSING, Call, Deadline
-from clawcraft.twitch.connection import call_adapter
+from clawcraft.twitch.connection import call_session
 
 MAX_CONNECT_S: Final = 5.0
 MAX_TOLD_S: Final = 3600.0
@@ -54,12 +53,7 @@ class Webhook:
         self._closed = False
         self._call: Call | None = None
         self._resolvers: set[threading.Thread] = set()
-        self._session = requests.Session()
-        self._session.trust_env = False  # a proxy of the environment would be one more host that sees the alerts
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.headers.update({"User-Agent": user_agent, "Content-Type": "application/json"})
-        for scheme in ("https://", "http://"):
-            self._session.mount(scheme, call_adapter())
+        self._session = call_session({"User-Agent": user_agent, "Content-Type": "application/json"})
 
     def post(self, url: Secret, body: bytes, within_s: float) -> Try:
         """One try, which ends within ``within_s``. Never raises for what the receiver or the network does."""

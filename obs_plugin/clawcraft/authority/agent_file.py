@@ -4,15 +4,15 @@ A token is 256 random bits, which nobody finds by trying: so a plain SHA-256 of 
 for what people think up. Standard library only; several threads and processes may use the file at once.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 from clawcraft.actions.catalogue import Limit, Policy, stricter
@@ -29,7 +29,6 @@ LOCK_PATIENCE_S: Final = 2.0
 _NAME: Final = re.compile(r"[A-Za-z0-9._:-]{2,120}")
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 Stamp = tuple[int, int, int] | None
 
@@ -60,8 +59,8 @@ class NamedAgent:
     created_at: float
     until: float | None = None
     only: frozenset[str] | None = None
-    policy: Mapping[str, Policy] = field(default_factory=lambda: _NOTHING)
-    limits: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
+    policy: Mapping[str, Policy] = field(default_factory=dict)
+    limits: Mapping[str, int] = field(default_factory=dict)
     former: tuple[FormerToken, ...] = ()
 
     def __post_init__(self) -> None:
@@ -176,79 +175,64 @@ class AgentFile:
 
     def add(self, agent: NamedAgent) -> None:
         """Raises AgentFileError, also where the name is taken."""
-
-        def add(kept: Kept) -> None:
+        with self._changing() as kept:
             if agent.name in kept.agents:
                 raise AgentFileError(f"there is an agent {agent.name!r} already; renew gives it another token")
             if len(kept.agents) >= MAX_AGENTS:
                 raise AgentFileError(f"there are {MAX_AGENTS} named agents already; revoke one first")
             kept.agents[agent.name] = agent
 
-        self._change(add)
-
     def renew(self, name: str, token: Secret, until: float | None = None) -> None:
         """Give ``name`` another token, and with ``until`` another end; every other token of it is over at once. Raises
         AgentFileError."""
-
-        def renew(kept: Kept) -> None:
+        with self._changing() as kept:
             agent = _known(kept.agents, name)
             end = agent.until if until is None else until
             kept.agents[name] = replace(agent, token_hash=hash_of(token), until=end, former=())
 
-        self._change(renew)
-
     def rotate(self, name: str, token: Secret, old_until: float, now_s: float) -> None:
         """Give ``name`` another token; the old one is good until ``old_until``. Raises AgentFileError."""
-
-        def rotate(kept: Kept) -> None:
+        with self._changing() as kept:
             agent = _known(kept.agents, name)
             former = _with((*agent.former, FormerToken(agent.token_hash, old_until)), now_s)
             kept.agents[name] = replace(agent, token_hash=hash_of(token), former=former)
 
-        self._change(rotate)
-
     def rotate_service(self, old: Secret, new: Secret, old_until: float, now_s: float) -> None:
         """The service's ``old`` token is good until ``old_until``. The new one counts here as well until then: a
         service that runs may read it from its store a minute later. Raises AgentFileError."""
-
-        def rotate(kept: Kept) -> None:
-            both = (FormerToken(hash_of(old), old_until), FormerToken(hash_of(new), old_until))
+        both = (FormerToken(hash_of(old), old_until), FormerToken(hash_of(new), old_until))
+        with self._changing() as kept:
             others = (token for token in kept.service if token.token_hash not in {each.token_hash for each in both})
             kept.service = _with((*others, *both), now_s)
-
-        self._change(rotate)
 
     def end_service_overlap(self) -> None:
         """Every former token of the service is over at once. Raises AgentFileError."""
         if self.path.exists():
-            self._change(lambda kept: setattr(kept, "service", ()))
+            with self._changing() as kept:
+                kept.service = ()
 
     def set_policies(self, name: str, policies: Mapping[str, Policy]) -> None:
         """Narrow what ``name`` may do with these actions; *allow* narrows nothing. Raises AgentFileError."""
-
-        def narrow(kept: Kept) -> None:
+        with self._changing() as kept:
             agent = _known(kept.agents, name)
             chosen = {**agent.policy, **policies}
             narrowing = {action: policy for action, policy in chosen.items() if policy is not Policy.ALLOW}
             kept.agents[name] = replace(agent, policy=narrowing)
 
-        self._change(narrow)
-
     def revoke(self, name: str) -> None:
         """With every token it has. Raises AgentFileError."""
-
-        def revoke(kept: Kept) -> None:
+        with self._changing() as kept:
             del kept.agents[_known(kept.agents, name).name]
 
-        self._change(revoke)
-
-    def _change(self, change: Callable[[Kept], None]) -> None:
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[Kept]:
+        """What the file holds, to be changed; written when the block ends."""
         try:
             private_folder(self.path.parent)
             # The tool runs beside OBS, and a change reads before it writes.
             with locked(self.path.with_suffix(".lock"), LOCK_PATIENCE_S):
                 kept = self.read()
-                change(kept)
+                yield kept
                 write_atomically(self.path, json.dumps(kept.to_json(), indent=1).encode())
         except LockHeld as error:
             raise AgentFileError(f"{error}; close it and try again") from error

@@ -38,10 +38,6 @@ class _Known:
     kept: Kept = field(default_factory=Kept)
     by_hash: Mapping[str, _Held] = field(default_factory=dict)
 
-    @property
-    def by_name(self) -> Mapping[str, NamedAgent]:
-        return self.kept.agents
-
 
 class Agents:
     """The named agents of ``file``. Where it cannot be read there are none, and ``problem`` says so."""
@@ -62,7 +58,7 @@ class Agents:
     @property
     def all(self) -> list[NamedAgent]:
         """Also those whose time is over."""
-        return list(self._known().by_name.values())
+        return list(self._known().kept.agents.values())
 
     def of_token(self, token: bytes) -> str | None:
         """The holder of a named agent's ``token``, or of one that was replaced with an overlap; None for one that
@@ -79,7 +75,7 @@ class Agents:
             )
         if held.holder == SERVICE_HOLDER:
             return SERVICE_HOLDER
-        agent = known.by_name[held.holder]
+        agent = known.kept.agents[held.holder]
         if agent.until is not None and agent.ended(self._clock.time()):
             raise Unauthorized(
                 f"this token was good until {rfc3339(agent.until)}", hint="Ask the streamer for another token."
@@ -89,7 +85,7 @@ class Agents:
 
     def named(self, holder: str) -> NamedAgent:
         """Raises ActionDisabled once ``holder`` is revoked or its time over: what it asked for before must not run."""
-        agent = self._known().by_name.get(holder)
+        agent = self._known().kept.agents.get(holder)
         if agent is None or agent.ended(self._clock.time()):
             raise ActionDisabled(f"the streamer has revoked the agent {holder!r}, or its time is over")
         return agent

@@ -51,31 +51,24 @@ class _Answer:
     for_show: bool
 
 
+@dataclass(eq=False)
 class Approvals:
     """``submit`` and ``enqueue`` are the worker's; ``may`` raises what forbids a job now; ``show`` numbers the
-    streams, so that a yes "for this show" ends with it."""
+    streams, so that a yes "for this show" ends with it. ``told`` is called whenever there are other questions, on the
+    thread that changes them: it must return at once."""
 
-    def __init__(
-        self,
-        store: JobStore,
-        enqueue: Callable[[Job], None],
-        submit: Callable[[Job], None],
-        may: Callable[[Job], None],
-        policies: Policies,
-        settings: Callable[[], Settings],
-        show: Callable[[], int],
-        clock: Clock,
-        log: EventLog,
-    ) -> None:
-        self._store = store
-        self._enqueue = enqueue
-        self._submit = submit
-        self._may = may
-        self._policies = policies
-        self._settings = settings
-        self._show = show
-        self._clock = clock
-        self._log = log
+    _store: JobStore
+    _enqueue: Callable[[Job], None]
+    _submit: Callable[[Job], None]
+    _may: Callable[[Job], None]
+    _policies: Policies
+    _settings: Callable[[], Settings]
+    _show: Callable[[], int]
+    _clock: Clock
+    _log: EventLog
+    _told: Callable[[], None] = lambda: None
+
+    def __post_init__(self) -> None:
         self._lock = threading.RLock()
         self._questions: tuple[Question, ...] = ()
         """Oldest first. Replaced under the lock, read without."""
@@ -85,17 +78,11 @@ class Approvals:
         self._granted: dict[tuple[str, str, str], int] = {}
         self._forbidden = False
         self._stopping = False
-        self._told: Callable[[], None] = lambda: None
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="clawcraft-approvals", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
-
-    def tell(self, changed: Callable[[], None]) -> None:
-        """``changed`` is called whenever there are other questions, on the thread that changes them: it must return at
-        once."""
-        self._told = changed
 
     # --- any thread, returns at once ------------------------------------------------------------------------------
 
@@ -132,10 +119,6 @@ class Approvals:
         self._forbidden = True
         self._wake.set()
 
-    def wake(self) -> None:
-        """Look at the clock."""
-        self._wake.set()
-
     def begin_stop(self) -> None:
         self._stopping = True
         self._wake.set()
@@ -169,10 +152,9 @@ class Approvals:
             if job.is_pending:
                 self._ask(job)
                 return
-            superseded = self._superseded_by(job)
+            superseded = self._drop(lambda question: supersedes(job, question.job))
             self._enqueue(job)  # under the lock: no countdown may end between the two
-        if superseded:
-            self._store.fail_all([other.job.id for other in superseded], superseded_by(job))
+        self._end_superseded(superseded, job)
 
     def withdraw(self, job_id: str) -> bool:
         """The agent takes back what waits here, or counts down. False where nothing does."""
@@ -214,9 +196,6 @@ class Approvals:
         self._log.event("question", job_id=job.id, action=job.action, agent_id=job.agent_id)
         self._wake.set()
 
-    def _superseded_by(self, job: Job) -> list[Question]:
-        return self._drop(lambda question: supersedes(job, question.job))
-
     def _drop(self, which: Callable[[Question], bool]) -> list[Question]:
         dropped = [question for question in self._questions if which(question)]
         if dropped:
@@ -255,7 +234,10 @@ class Approvals:
         if self._forbidden:
             self._forbidden = False
             for question in self._questions:
-                self._end_if_forbidden(question)
+                try:
+                    self._may(question.job)
+                except ClawcraftError as error:
+                    self._end_one(question, error, None)
         now_s = self._clock.monotonic()
         for question in self._questions:
             if question.begins_s is not None and question.begins_s <= now_s:
@@ -290,19 +272,16 @@ class Approvals:
             self._end_one(question, DeniedByOperator("the streamer said no"), answer.by)
 
     def _begin(self, question: Question) -> None:
-        superseded: list[Question] = []
         with self._lock:
-            if self._drop(lambda other: other is question):
-                superseded = self._superseded_by(question.job)
-                self._submit(question.job)
-        if superseded:
-            self._store.fail_all([other.job.id for other in superseded], superseded_by(question.job))
+            if not self._drop(lambda other: other is question):
+                return
+            superseded = self._drop(lambda other: supersedes(question.job, other.job))
+            self._submit(question.job)
+        self._end_superseded(superseded, question.job)
 
-    def _end_if_forbidden(self, question: Question) -> None:
-        try:
-            self._may(question.job)
-        except ClawcraftError as error:
-            self._end_one(question, error, None)
+    def _end_superseded(self, questions: list[Question], by: Job) -> None:
+        if questions:
+            self._store.fail_all([question.job.id for question in questions], superseded_by(by))
 
     def _end_one(self, question: Question, error: ClawcraftError, by: str | None) -> None:
         with self._lock:

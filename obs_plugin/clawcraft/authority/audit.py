@@ -9,6 +9,7 @@ on the supervisor's thread.
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from clawcraft.authority.audit_entries import SERVICE_TOKEN, STARTED, Entry, Kind, Row, dump, remark
@@ -31,26 +32,23 @@ _SAID_ELSEWHERE: Final = frozenset({"request_id", "status", "channel", "broadcas
 _CUT_OFF: Final = dump({"message": "OBS or the service ended before this did; whether it took effect is not known"})
 
 
+@dataclass(eq=False)
 class AuditTrail:
     """See the module. Any thread but where it says otherwise; nothing raises, whatever the disk does. ``holds_secret``
-    tells whether a text holds a secret of the service: such a text is not stored."""
+    tells whether a text holds a secret of the service: such a text is not stored. ``told`` is called after each entry,
+    on the thread that makes it: it must return at once."""
 
-    def __init__(
-        self, file: AuditFile, refusals: RefusalCounts, holds_secret: Callable[[str], bool], clock: Clock
-    ) -> None:
-        self._file = file
-        self._refusals = refusals
-        self._holds_secret = holds_secret
-        self._clock = clock
+    _file: AuditFile
+    _refusals: RefusalCounts
+    _holds_secret: Callable[[str], bool]
+    _clock: Clock
+    _told: Callable[[], None] = lambda: None
+
+    def __post_init__(self) -> None:
         self._left_over: list[Job] | None = []
         """Until ``begin``: the jobs of the life before that the job table has ended."""
         self._recent: deque[Row] = deque(maxlen=RECENT)
         """Only ever appended to, and copied: each is one step of the interpreter's, and needs no lock."""
-        self._told: Callable[[], None] = lambda: None
-
-    def tell(self, changed: Callable[[], None]) -> None:
-        """``changed`` is called after each entry, on the thread that makes it: it must return at once."""
-        self._told = changed
 
     # --- what happens ---------------------------------------------------------------------------------------------
 

@@ -48,7 +48,8 @@ class GuardRails:
         settings = self._settings()
         if action == RAID:
             _check_raid(settings, args["target"])
-        for name, kind, text in self._texts_of(action, args):
+        texts = [(name, kind, text) for name, kind in self._texts[action].items() for text in strings(args.get(name))]
+        for name, kind, text in texts:
             if kind is TextKind.SCENE:
                 _check_scene(settings, text)
             elif kind is TextKind.LISTED_SCENE:
@@ -91,7 +92,6 @@ class GuardRails:
         begin = hours.next_begin(now).astimezone()
         raise _refused(
             "TOOL_START_HOURS",
-            "start_hours",
             f"the streamer lets agents start the stream only at {hours}, and here it is {now:%H:%M}",
             f"Tell the user; the next start is possible at {begin:%H:%M}. The streamer can always start by hand.",
             hours=str(hours),
@@ -106,18 +106,12 @@ class GuardRails:
         next_s = begun_s[-limit] + HOUR_S
         raise _refused(
             "TOOL_STARTS_PER_HOUR",
-            "starts_per_hour",
             f"agents have started the stream {len(begun_s)} times in the last hour, and the streamer allows {limit}",
             f"Tell the user; the next start is possible in {max(1, round((next_s - self._clock.time()) / 60))} minutes."
             " The streamer can always start by hand.",
             limit=limit,
             next_start_at=rfc3339(next_s),
         )
-
-    def _texts_of(self, action: str, args: Mapping[str, Any]) -> Iterator[tuple[str, TextKind, str]]:
-        for name, kind in self._texts[action].items():
-            for text in strings(args.get(name)):
-                yield name, kind, text
 
 
 def _check_scene(settings: Settings, scene: str) -> None:
@@ -131,41 +125,26 @@ def _check_listed(settings: Settings, scene: str) -> None:
     allowed = settings.allowed_scenes
     if scene in allowed:
         return
-    if not allowed:
-        raise _refused(
-            "TOOL_ALLOWED_SCENES",
-            "allowed_scenes",
-            "the streamer has not listed any scene that agents may switch to",
-            "Tell the user: the list is Scenes allowed in the OBS script panel, or TOOL_ALLOWED_SCENES.",
-            scene=scene,
-            allowed=[],
-        )
-    raise _refused(
-        "TOOL_ALLOWED_SCENES",
-        "allowed_scenes",
-        f"the streamer does not let agents show the scene {scene!r}",
-        "Use one of details.allowed, exactly as written.",
-        scene=scene,
-        allowed=list(allowed),
-    )
+    if allowed:
+        message = f"the streamer does not let agents show the scene {scene!r}"
+        hint = "Use one of details.allowed, exactly as written."
+    else:
+        message = "the streamer has not listed any scene that agents may switch to"
+        hint = "Tell the user: the list is Scenes allowed in the OBS script panel, or TOOL_ALLOWED_SCENES."
+    raise _refused("TOOL_ALLOWED_SCENES", message, hint, scene=scene, allowed=list(allowed))
 
 
 def _check_raid(settings: Settings, target: str) -> None:
     allowed = settings.raid_targets
     if target.lower() in allowed:
         return
-    raise _refused(
-        "TWITCH_RAID_TARGETS",
-        "raid_targets",
-        f"the streamer does not let agents raid {target!r}"
-        if allowed
-        else "no raid is possible: the streamer has not listed a channel that agents may raid",
-        "Use one of details.allowed; the streamer can list others in the OBS script panel, Guard rails."
-        if allowed
-        else "The streamer can list channels in the OBS script panel, Guard rails, or in TWITCH_RAID_TARGETS.",
-        target=target,
-        allowed=list(allowed),
-    )
+    if allowed:
+        message = f"the streamer does not let agents raid {target!r}"
+        hint = "Use one of details.allowed; the streamer can list others in the OBS script panel, Guard rails."
+    else:
+        message = "no raid is possible: the streamer has not listed a channel that agents may raid"
+        hint = "The streamer can list channels in the OBS script panel, Guard rails, or in TWITCH_RAID_TARGETS."
+    raise _refused("TWITCH_RAID_TARGETS", message, hint, target=target, allowed=list(allowed))
 
 
 def _check_words(settings: Settings, name: str, text: str) -> None:
@@ -173,7 +152,6 @@ def _check_words(settings: Settings, name: str, text: str) -> None:
     if word is not None:
         raise _refused(
             "TOOL_REFUSED_WORDS",
-            "refused_words",
             f"{name}: the streamer refuses the word {word!r} in what viewers read",
             "Say it in other words; do not look for another spelling.",
             argument=name,
@@ -186,7 +164,6 @@ def _check_links(settings: Settings, name: str, text: str) -> None:
     if link is not None:
         raise _refused(
             "TOOL_REFUSE_LINKS",
-            "refuse_links",
             f"{name}: the streamer refuses links in what viewers read, and {link!r} looks like one",
             "Leave the link out, and set a space behind each full stop; do not look for another spelling.",
             argument=name,
@@ -194,7 +171,8 @@ def _check_links(settings: Settings, name: str, text: str) -> None:
         )
 
 
-def _refused(setting: str, rail: str, message: str, hint: str, **details: Any) -> RefusedByGuardRail:
+def _refused(setting: str, message: str, hint: str, **details: Any) -> RefusedByGuardRail:
+    rail = setting.partition("_")[2].lower()  # such as start_hours, the setting without its TOOL_
     return RefusedByGuardRail(message, hint=hint, details={"rail": rail, "setting": setting, **details})
 
 

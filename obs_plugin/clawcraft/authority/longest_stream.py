@@ -5,6 +5,7 @@ supervisor asks ``enforce``, which returns at once; the rest is for any thread.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from clawcraft.clock import Clock, rfc3339
@@ -18,22 +19,17 @@ AGAIN_S: Final = 5.0
 """OBS may be busy with something else when it is told."""
 
 
+@dataclass(eq=False)
 class LongestStream:
     """See the module. ``told`` takes a line for OBS's script log."""
 
-    def __init__(
-        self,
-        stream: StreamController,
-        settings: Callable[[], Settings],
-        clock: Clock,
-        log: EventLog,
-        told: Callable[[str], None],
-    ) -> None:
-        self._stream = stream
-        self._settings = settings
-        self._clock = clock
-        self._log = log
-        self._told = told
+    _stream: StreamController
+    _settings: Callable[[], Settings]
+    _clock: Clock
+    _log: EventLog
+    _told: Callable[[str], None]
+
+    def __post_init__(self) -> None:
         self._seen: tuple[int, int] = (0, 0)
         """The start and the limit of the last look."""
         self._not_before_s = float("-inf")

@@ -23,7 +23,7 @@ class PauseSwitch:
         self._switched = switched
         self._path = folder / self.FILE_NAME
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._since: float | None = None
         self._kept = False
         if self._path.exists():
@@ -43,53 +43,42 @@ class PauseSwitch:
     def pause(self, *, survive_restart: bool) -> None:
         """Switch on; at once, whatever the disk says. Raises OSError if the pause cannot be kept for a restart."""
         with self._lock:
-            self._pause(survive_restart)
+            if self._since is None:
+                self._since = self._clock.time()
+                self._switched(True)
+            if survive_restart:
+                self._write(repr(self._since))
+                self._kept = True
+                return
+            try:
+                self._write(f"{self._since!r} {os.getpid()}")
+            except OSError:
+                self._path.unlink(missing_ok=True)  # then it ends with this life of the script
+            self._kept = False
 
     def keep(self, *, survive_restart: bool) -> None:
         """Whether a pause that is on outlives a restart; does nothing while it is off. Raises OSError as ``pause``."""
         with self._lock:
             if self._since is not None:
-                self._pause(survive_restart)
+                self.pause(survive_restart=survive_restart)
 
     def resume(self) -> None:
         """Switch off. Raises OSError, and stays on, if a kept pause cannot be removed: it would come back."""
         with self._lock:
-            self._resume()
+            self._path.unlink(missing_ok=True)
+            self._kept = False
+            if self._since is not None:
+                self._since = None
+                self._switched(False)
 
     def toggle(self, *, survive_restart: bool) -> bool:
         """Switch over, as a hotkey does; returns whether it is on now. Raises OSError as ``pause`` and ``resume``."""
         with self._lock:  # Around the look too: of two presses at once, one pauses and the other resumes.
             if self._since is None:
-                self._pause(survive_restart)
+                self.pause(survive_restart=survive_restart)
             else:
-                self._resume()
+                self.resume()
             return self._since is not None
-
-    # --- under the lock -------------------------------------------------------------------------------------------
-
-    def _pause(self, survive_restart: bool) -> None:
-        if self._since is None:
-            self._since = self._clock.time()
-            self._switched(True)
-        if survive_restart:
-            self._write(repr(self._since))
-            self._kept = True
-            return
-        try:
-            self._write(f"{self._since!r} {os.getpid()}")
-        except OSError:
-            self._forget()  # then it ends with this life of the script
-        self._kept = False
-
-    def _resume(self) -> None:
-        self._forget()
-        if self._since is not None:
-            self._since = None
-            self._switched(False)
-
-    def _forget(self) -> None:
-        self._path.unlink(missing_ok=True)
-        self._kept = False
 
     def _begin(self) -> None:
         """What the file says."""

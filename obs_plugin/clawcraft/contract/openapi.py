@@ -142,22 +142,18 @@ def _parameter(place: str, name: str, schema: Json, description: str) -> Json:
     return {"name": name, "in": place, "required": place == "path", "schema": schema, "description": description}
 
 
+_SECONDS: Final[Json] = {"type": "number", "minimum": 0, "maximum": 30, "default": 0}
 _WAIT: Final[Json] = _parameter(
-    "query",
-    "wait",
-    {"type": "number", "minimum": 0, "maximum": 30, "default": 0},
-    "Seconds to wait for the job's end before answering with the job as it is.",
+    "query", "wait", _SECONDS, "Seconds to wait for the job's end before answering with the job as it is."
+)
+_LIMIT: Final[Json] = _parameter(
+    "query", "limit", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}, "Page size."
 )
 _EVENTS: Final = (
     _parameter("query", "cursor", _STRING, "next_cursor of the answer before; without it, all that is kept."),
-    _parameter(
-        "query",
-        "wait",
-        {"type": "number", "minimum": 0, "maximum": 30, "default": 0},
-        "Seconds to wait for an event if there is none yet.",
-    ),
+    _parameter("query", "wait", _SECONDS, "Seconds to wait for an event if there is none yet."),
     _parameter("query", "types", _STRING, "Only these types, separated by commas; gaps are told nevertheless."),
-    _parameter("query", "limit", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}, "Page size."),
+    _LIMIT,
 )
 _CHECK: Final[Json] = _parameter(
     "query",
@@ -189,7 +185,7 @@ def _list_parameters(contract: Contract) -> list[Json]:
         _parameter("query", "action", {"enum": [action.name for action in ACTIONS]}, "Only jobs of this action."),
         _parameter("query", "mission_id", envelope["mission_id"], "Only jobs of this mission."),
         _parameter("query", "correlation_id", envelope["correlation_id"], "Only jobs with this id."),
-        _parameter("query", "limit", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}, "Page size."),
+        _LIMIT,
         _parameter("query", "cursor", _STRING, "next_cursor of the page before."),
     ]
 

@@ -47,10 +47,6 @@ _Validator: Final[type[Validator]] = extend(  # type: ignore[no-untyped-call]
 )
 
 
-def _no_secret(_text: str) -> bool:
-    return False
-
-
 class Contract:
     """Every schema of ``schema_dir``: ``envelope.json``, ``actions/<name>.json`` and ``responses/<name>.json``.
 
@@ -58,7 +54,7 @@ class Contract:
     no action.
     """
 
-    def __init__(self, schema_dir: Path, holds_secret: Callable[[str], bool] = _no_secret) -> None:
+    def __init__(self, schema_dir: Path, holds_secret: Callable[[str], bool] = lambda _text: False) -> None:
         self._holds_secret = holds_secret
         files = {
             path.relative_to(schema_dir).as_posix(): json.loads(path.read_text("utf-8"))

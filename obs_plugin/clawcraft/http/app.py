@@ -21,12 +21,9 @@ from clawcraft.contract.openapi import openapi_document
 from clawcraft.contract.schemas import Contract
 from clawcraft.errors import ClawcraftError, JobNotFound
 from clawcraft.http import events, query, responses, wire
-from clawcraft.http.gate import MCP_PATH, Environ, Gate, Signed
-from clawcraft.http.mcp.doors import Doors
-from clawcraft.http.mcp.endpoint import McpEndpoint
+from clawcraft.http.gate import Environ, Gate, Signed
 from clawcraft.http.middleware import RECORD, Middleware, RequestRecord
 from clawcraft.http.responses import Response
-from clawcraft.http.workers import WaitSlots
 from clawcraft.jobs.answer import REPLAYED, Answer
 from clawcraft.jobs.dispatch import Dispatcher
 from clawcraft.jobs.model import Job, JobStatus
@@ -71,7 +68,7 @@ class Api:
     checks: Callable[[Mapping[str, Any]], list[dict[str, str]]]
     metrics: Metrics
     log: EventLog
-    slots: WaitSlots
+    slots: Slots
     channel: Callable[[float], Mapping[str, Any]]
     channel_slots: Slots
     clock: Clock
@@ -79,13 +76,8 @@ class Api:
 
     def __post_init__(self) -> None:
         self._openapi = responses.encode(openapi_document(self.contract, VERSION))
-        doors = Doors(
-            self.run, self.begin_jobs, self.withdraw, self.job, self.store.list, self.status_for, self.channel_for,
-            self.events_for,
-        )  # fmt: skip
-        self._mcp = McpEndpoint(self.gate, self.contract, self.guard, doors, self.job_ttl_s)
 
-    def wsgi(self, more_routes: Callable[[bottle.Bottle], None] = lambda _table: None) -> Middleware:
+    def wsgi(self, *more_routes: Callable[[bottle.Bottle], None]) -> Middleware:
         """The application, and with ``more_routes`` what else the server serves. Quick routes wait for nothing but the
         processor."""
         table = bottle.Bottle()
@@ -100,8 +92,8 @@ class Api:
         table.get("/tools/jobs", callback=self.get_jobs)
         table.get("/tools/jobs/<job_id>", callback=self.get_job, quick=True)
         table.get("/events", callback=self.get_events, quick=True)
-        table.post(MCP_PATH, callback=self._mcp.post)
-        more_routes(table)
+        for add_to in more_routes:
+            add_to(table)
         return Middleware(table, self.gate, self.log, self.metrics, self.clock, self.refusals)
 
     def get_health(self, environ: Environ) -> Response:

@@ -9,7 +9,7 @@ from typing import Any
 
 from clawcraft.clock import Clock
 from clawcraft.http import query
-from clawcraft.http.workers import WaitSlots
+from clawcraft.jobs.slots import Slots
 from clawcraft.twitch.event_memory import GAP, Page, UnknownCursor
 from clawcraft.twitch.hearing import OFF, Hearing
 from clawcraft.twitch.notifications import EVENT_TYPES
@@ -36,7 +36,7 @@ class Asked:
 def answer(
     hearing: Hearing,
     asked: Asked,
-    slots: WaitSlots,
+    slots: Slots,
     holder: str,
     clock: Clock,
     client_gone: Callable[[], bool],

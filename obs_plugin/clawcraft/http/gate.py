@@ -46,22 +46,15 @@ class Signed:
     expires_at_s: float
 
 
+@dataclass(eq=False)
 class Gate:
     """Each method is one check and raises its own refusal; the application calls them in the contract's order."""
 
-    def __init__(
-        self,
-        settings: Callable[[], Settings],
-        agents: Agents,
-        store: JobStore,
-        failures: AuthFailureLimiter,
-        clock: Clock,
-    ) -> None:
-        self._settings = settings
-        self._agents = agents
-        self._store = store
-        self._failures = failures
-        self._clock = clock
+    _settings: Callable[[], Settings]
+    _agents: Agents
+    _store: JobStore
+    _failures: AuthFailureLimiter
+    _clock: Clock
 
     def check_client(self, environ: Environ) -> None:
         """Address, Host and Origin. Raises ClientNotAllowed, InvalidRequest for HTTP/1.1 without Host.

@@ -43,25 +43,17 @@ class RequestRecord:
     """Called a breath after the answer is on the wire, or cannot be sent. Must not raise."""
 
 
+@dataclass(eq=False)
 class Middleware:
     """The WSGI application: ``routes`` with everything around them. Never raises. A route may wait (see
     ``wire.MAY_BLOCK``) unless its configuration says ``quick``."""
 
-    def __init__(
-        self,
-        routes: bottle.Bottle,
-        gate: Gate,
-        log: EventLog,
-        metrics: Metrics,
-        clock: Clock,
-        refusals: RefusalCounts,
-    ) -> None:
-        self._routes = routes
-        self._gate = gate
-        self._log = log
-        self._metrics = metrics
-        self._clock = clock
-        self._refusals = refusals
+    _routes: bottle.Bottle
+    _gate: Gate
+    _log: EventLog
+    _metrics: Metrics
+    _clock: Clock
+    _refusals: RefusalCounts
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
         begun_s = self._clock.monotonic()

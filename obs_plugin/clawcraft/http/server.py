@@ -9,20 +9,15 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from clawcraft.http.wire import Listener, Timeouts
-from clawcraft.http.workers import WaitSlots, Workers
+from clawcraft.http.wire import TIMEOUTS, Listener, Timeouts
+from clawcraft.http.workers import Workers
+from clawcraft.jobs.slots import Slots
 
 WORKERS: Final = 8
 CONNECTION_LIMIT: Final = 256
 BACKLOG: Final = 1024
 """Connections that the system makes before they are let in: as many as are let in during half a second in which all
 make room. Whoever finds the queue full knocks again after 1, 2, 4 s and more."""
-REQUEST_TIMEOUT_S: Final = 15.0
-"""Longest time for a request to arrive completely, and for a client to fetch its answer."""
-IDLE_TIMEOUT_S: Final = 75.0
-"""Longest silence on a connection that an agent keeps."""
-STRANGER_TIMEOUT_S: Final = 5.0
-"""Longest time to the next complete request on a connection that has not shown the token."""
 TURN_S: Final = 1.0
 
 _logger = logging.getLogger("clawcraft.http")
@@ -45,19 +40,17 @@ class HttpServer:
         app: Callable[..., Any],
         bind: str,
         port: int,
-        slots: WaitSlots,
+        slots: Slots,
         *,
         workers: int = WORKERS,
         connection_limit: int = CONNECTION_LIMIT,
-        request_timeout_s: float = REQUEST_TIMEOUT_S,
-        idle_timeout_s: float = IDLE_TIMEOUT_S,
-        stranger_timeout_s: float = STRANGER_TIMEOUT_S,
+        timeouts: Timeouts = TIMEOUTS,
     ) -> None:
         self._app = app
         self._address = (bind, port)
         self._connection_limit = connection_limit
-        self._timeouts = Timeouts(request_timeout_s, idle_timeout_s, stranger_timeout_s)
-        self._workers = Workers(self._look, workers + slots.limit)
+        self._timeouts = timeouts
+        self.workers = Workers(self._look, workers + slots.limit)
         self._listener: Listener | None = None
         self._next_sweep_s = 0.0
         self._stopping = threading.Event()
@@ -65,16 +58,12 @@ class HttpServer:
         self.port = 0
         """The port listened on; 0 before the start."""
 
-    @property
-    def busy_workers(self) -> int:
-        return self._workers.busy
-
     def start(self) -> None:
         """Listen and serve. Raises PortInUse or another ListenError, with nothing left behind."""
         sock = _listening_socket(*self._address)
         self.port = sock.getsockname()[1]
-        self._listener = Listener(self._app, sock, self._workers, self._connection_limit)
-        self._workers.start()
+        self._listener = Listener(self._app, sock, self.workers, self._connection_limit)
+        self.workers.start()
 
     def stop(self, timeout_s: float) -> list[str]:
         """Stop listening, finish what runs, close every connection, end every thread. Idempotent.
@@ -88,7 +77,7 @@ class HttpServer:
         self._drain_until_s = now_s + timeout_s / 2
         self._stopping.set()
         self._listener.pull_trigger()
-        left = self._workers.join(now_s + timeout_s)
+        left = self.workers.join(now_s + timeout_s)
         if not left:
             self._listener.close_trigger()
             self._listener = None
@@ -111,7 +100,7 @@ class HttpServer:
     def _drain(self, listener: Listener) -> None:
         listener.close()
         while True:
-            self._workers.cancel_all()
+            self.workers.cancel_all()
             if listener.close_channels(idle_only=True) or time.monotonic() >= self._drain_until_s:
                 break
             self._turn(listener, 0.05)

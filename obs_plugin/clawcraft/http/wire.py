@@ -58,6 +58,9 @@ class Timeouts(NamedTuple):
     """From the beginning, or the last answer, to the next complete request of one that has not."""
 
 
+TIMEOUTS: Final = Timeouts(request_s=15.0, idle_s=75.0, stranger_s=5.0)
+
+
 class StrictParser(HTTPRequestParser):  # type: ignore[misc]
     """Refuses what proxies and servers are known to read differently (RFC 9112, sections 6.1 and 6.3)."""
 

@@ -13,20 +13,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-from clawcraft.jobs.slots import Slots
-
+MAX_WAITING: Final = 64
+"""Requests that wait at once, so that waiting never uses up the workers. Where there is no place, answer now, as things
+stand."""
 IDLE_KEPT: Final = 4
 """Threads that stay although nobody needs them now."""
 
 _logger = logging.getLogger("clawcraft.http")
-
-
-class WaitSlots(Slots):
-    """Counts requests that wait, at most ``limit`` at once, so that waiting never uses up the workers. Where there is
-    no place, answer now, as things stand."""
-
-    def __init__(self, limit: int = 64, shared: Callable[[], bool] = lambda: False) -> None:
-        super().__init__(limit, shared)
 
 
 class Workers:

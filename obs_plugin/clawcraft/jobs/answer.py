@@ -6,8 +6,7 @@ from typing import Any, Final
 
 from clawcraft.errors import ClawcraftError
 from clawcraft.jobs.model import Envelope, Job
-from clawcraft.jobs.plain import plain
-from clawcraft.jobs.unkept import storable
+from clawcraft.jobs.plain import plain, storable
 
 REPLAYED: Final = "Idempotent-Replayed"
 

@@ -7,6 +7,7 @@ would be answered with its result otherwise.
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from clawcraft.actions.catalogue import BY_NAME, Action, Kind, Needs
@@ -22,6 +23,7 @@ ALLOWED: Final = "allowed"
 ASKED: Final = "asked"
 
 
+@dataclass(eq=False)
 class Dispatcher:
     """See the module.
 
@@ -33,29 +35,16 @@ class Dispatcher:
     audit trail on disk before anything happens, and ``ended`` adds to it what a sync action came to.
     """
 
-    def __init__(
-        self,
-        handlers: Handlers,
-        idempotency: Idempotency,
-        hand_over: Callable[[Job], None],
-        admit: Callable[[Action, str], None],
-        must_ask: Callable[[Envelope], bool],
-        ask_until: Callable[[str], float],
-        twitch_slots: Slots,
-        log: EventLog,
-        asked: Callable[[Envelope, str, str | None], str],
-        ended: Callable[[str, Answer], None],
-    ) -> None:
-        self._handlers = handlers
-        self._idempotency = idempotency
-        self._hand_over = hand_over
-        self._admit = admit
-        self._must_ask = must_ask
-        self._ask_until = ask_until
-        self._twitch_slots = twitch_slots
-        self._log = log
-        self._asked = asked
-        self._ended = ended
+    _handlers: Handlers
+    _idempotency: Idempotency
+    _hand_over: Callable[[Job], None]
+    _admit: Callable[[Action, str], None]
+    _must_ask: Callable[[Envelope], bool]
+    _ask_until: Callable[[str], float]
+    _twitch_slots: Slots
+    _log: EventLog
+    _asked: Callable[[Envelope, str, str | None], str]
+    _ended: Callable[[str, Answer], None]
 
     def execute(self, envelope: Envelope) -> Answer:
         """The answer to a valid request. Raises ClawcraftError for a refusal; a sync action's own failure is an

@@ -40,23 +40,18 @@ class Run:
     answer: Answer | None = None
 
 
+@dataclass(eq=False)
 class Idempotency:
     """The rules of the contract over the job table and the kept answers. ``waiting`` goes around the wait of a
     holder's duplicate, and says whether there was a place for it."""
 
-    def __init__(
-        self,
-        store: JobStore,
-        waiting: Callable[[str], AbstractContextManager[bool]],
-        settings: Callable[[], Settings],
-        clock: Clock,
-        log: EventLog,
-    ) -> None:
-        self._store = store
-        self._waiting = waiting
-        self._settings = settings
-        self._clock = clock
-        self._log = log
+    _store: JobStore
+    _waiting: Callable[[str], AbstractContextManager[bool]]
+    _settings: Callable[[], Settings]
+    _clock: Clock
+    _log: EventLog
+
+    def __post_init__(self) -> None:
         self._changed = threading.Condition()
         self._running: dict[RequestKey, Run] = {}
         self._stopped = False
@@ -101,7 +96,11 @@ class Idempotency:
             return None
         _refuse_other_use(envelope, stored.fingerprint == fingerprint, stored.action)
         if stored.status is None or stored.body is None:
-            return failed(envelope, _cut_off()).replayed()
+            error = Interrupted(
+                "the service ended while this action ran; it is not known whether it took effect",
+                hint="Check whether it took effect before sending it again with a new request_id.",
+            )
+            return failed(envelope, error).replayed()
         return Answer(stored.status, stored.body).replayed()
 
     def _known_by_mission(self, envelope: Envelope, fingerprint: str) -> Answer | None:
@@ -222,10 +221,3 @@ def _refuse_other_use(envelope: Envelope, same: bool, first_action: str) -> None
             f"request_id {envelope.request_id!r} was used before with another agent, action or args",
             details={"request_id": envelope.request_id, "first_action": first_action},
         )
-
-
-def _cut_off() -> Interrupted:
-    return Interrupted(
-        "the service ended while this action ran; it is not known whether it took effect",
-        hint="Check whether it took effect before sending it again with a new request_id.",
-    )

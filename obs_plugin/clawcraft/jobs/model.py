@@ -10,8 +10,7 @@ from typing import Any, Final
 
 from clawcraft.clock import rfc3339
 from clawcraft.errors import ApprovalExpired
-from clawcraft.jobs.plain import plain, plain_text
-from clawcraft.jobs.unkept import storable
+from clawcraft.jobs.plain import plain, plain_text, storable
 
 RequestKey = tuple[str, str]
 """Holder and request_id: each holder counts its own."""

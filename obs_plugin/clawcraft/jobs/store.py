@@ -112,9 +112,8 @@ class JobStore:
             with self._database.reading() as connection:
                 row = connection.execute(f"SELECT {COLUMNS} FROM jobs WHERE id = ?", (job_id,)).fetchone()
             job = None if row is None else from_row(row)
-        if job is None or (job.finished_at is not None and job.finished_at < self._oldest_kept_s()):
-            job = None
-        if job is None or holder not in ("", job.holder):
+        over = job is not None and job.finished_at is not None and job.finished_at < self._oldest_kept_s()
+        if job is None or over or holder not in ("", job.holder):
             raise JobNotFound(f"there is no job {job_id!r}")
         return job
 
@@ -285,17 +284,13 @@ class JobStore:
         """Sweep, and in trouble see whether it is over: write what the disk refused, or anything. Never raises for
         what the disk does; ``trouble`` tells."""
         with contextlib.suppress(StorageUnavailable, Stopping):
-            if self.trouble:
-                self._write_something()
+            with self._database.lock:
+                if self.trouble and self._unsaved:
+                    self._save([])
+                elif self.trouble:
+                    with self._database.transaction() as connection:  # a signature that has long expired
+                        connection.execute("INSERT OR REPLACE INTO signatures VALUES (x'', 0)")
             self.sweep()
-
-    def _write_something(self) -> None:
-        with self._database.lock:
-            if self._unsaved:
-                self._save([])
-                return
-            with self._database.transaction() as connection:  # a signature that has long expired
-                connection.execute("INSERT OR REPLACE INTO signatures VALUES (x'', 0)")
 
     def sweep(self) -> int:
         """Delete what is past its TTL, at most SWEEP_AT_MOST jobs, for about a second; returns how many. Small

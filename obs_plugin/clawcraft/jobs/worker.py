@@ -14,6 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from clawcraft.actions.catalogue import ACTIONS, BY_NAME
@@ -49,28 +50,21 @@ class _Lane:
         return job
 
 
+@dataclass(eq=False)
 class StreamWorker:
     """Its threads wait in memory, and never poll. ``may`` raises what forbids a job now; ``asks`` takes
     a job back that the streamer wants to be asked about by now, and says so. ``end_start`` ends what a start may be
     blocked in, with an error for its job; ``interrupt`` ends everything, for good."""
 
-    def __init__(
-        self,
-        store: JobStore,
-        handlers: Handlers,
-        may: Callable[[Job], None],
-        asks: Callable[[Job, Callable[[], None]], bool],
-        end_start: Callable[[ClawcraftError], None],
-        interrupt: Callable[[], None],
-        log: EventLog,
-    ) -> None:
-        self._store = store
-        self._handlers = handlers
-        self._may = may
-        self._asks = asks
-        self._end_start = end_start
-        self._interrupt = interrupt
-        self._log = log
+    _store: JobStore
+    _handlers: Handlers
+    _may: Callable[[Job], None]
+    _asks: Callable[[Job, Callable[[], None]], bool]
+    _end_start: Callable[[ClawcraftError], None]
+    _interrupt: Callable[[], None]
+    _log: EventLog
+
+    def __post_init__(self) -> None:
         self._changed = threading.Condition()
         self._starts = _Lane("clawcraft-jobs", self._run)
         self._stops = _Lane("clawcraft-stops", self._run)
@@ -191,7 +185,7 @@ class StreamWorker:
             try:
                 self._work(running)
             except Exception as error:  # noqa: BLE001 - the thread must outlive any one job
-                self._end(running.job, incident(self._log, error, job_id=running.job_id))
+                self._end(running.job, incident(self._log, error, job_id=running.job.id))
 
     def _next(self, lane: _Lane) -> "_Running | None":
         """The next job of this lane; None for good."""
@@ -213,17 +207,12 @@ class StreamWorker:
                 self._forbidden = False
                 queued = [(waiting_in, job) for waiting_in in self._lanes for job in waiting_in.queue]
             for waiting_in, job in queued:
-                forbidden_by = self._forbids(job)
-                if forbidden_by is not None and self._unqueue(waiting_in, job):
+                if (forbidden_by := self._forbids(job)) is not None:
+                    with self._changed:
+                        if job not in waiting_in.queue:  # it has begun meanwhile, or gave way
+                            continue
+                        waiting_in.queue.remove(job)
                     self._end(job, forbidden_by)
-
-    def _unqueue(self, lane: _Lane, job: Job) -> bool:
-        """False if it has begun meanwhile, or gave way."""
-        with self._changed:
-            found = job in lane.queue
-            if found:
-                lane.queue.remove(job)
-            return found
 
     def _work(self, running: "_Running") -> None:
         job = running.job
@@ -266,10 +255,6 @@ class _Running:
         self._may = may
         self._cancelled: ClawcraftError | None = None
 
-    @property
-    def job_id(self) -> str:
-        return self.job.id
-
     def cancel(self, error: ClawcraftError) -> None:
         """Any thread: the job's next progress raises ``error``."""
         self._cancelled = error
@@ -284,7 +269,7 @@ class _Running:
         """Persist progress. Raises Superseded or Interrupted once the job is to end."""
         if self._cancelled is not None:
             raise self._cancelled
-        self._store_progress(self.job_id, percent, message)
+        self._store_progress(self.job.id, percent, message)
 
 
 _SERVICE_ENDED: Final = "the service stopped before this job ended"

@@ -8,23 +8,19 @@ class Changes:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._count = 0
+        self.count = 0
         self.closed = False
-
-    @property
-    def count(self) -> int:
-        return self._count
 
     def touch(self, *_ignored: object) -> None:
         """Something changed that the page shows."""
         with self._changed:
-            self._count += 1
+            self.count += 1
             self._changed.notify_all()
 
     def wait(self, seen: int, timeout_s: float) -> None:
         """Until the count is another than ``seen``, ``timeout_s`` has passed, or ``close``."""
         with self._changed:
-            self._changed.wait_for(lambda: self.closed or self._count != seen, timeout_s)
+            self._changed.wait_for(lambda: self.closed or self.count != seen, timeout_s)
 
     def close(self) -> None:
         """Nobody waits any longer, now or later."""

@@ -64,7 +64,7 @@ class Door:
         self.check_origin(environ)
         page = self.page(environ)
         given = str(environ.get(CSRF_HEADER, "")).encode("latin-1")
-        if not hmac.compare_digest(given, csrf(self._token(environ)).encode()):
+        if not hmac.compare_digest(given, self.csrf(environ).encode()):
             raise ClientNotAllowed("the request lacks the page's own CSRF token", hint=_RELOAD)
         return page
 
@@ -73,7 +73,8 @@ class Door:
         self._failures.failed(str(environ["REMOTE_ADDR"]))
 
     def csrf(self, environ: Environ) -> str:
-        return csrf(self._token(environ))
+        """What belongs to a page's token, and tells nothing about it."""
+        return hmac.new(self._token(environ), b"csrf", hashlib.sha256).hexdigest()
 
     def cookie(self, token: Secret) -> str:
         """The Set-Cookie header that pairs a browser."""
@@ -93,8 +94,3 @@ class Door:
             if name == self._name:
                 return value.encode("latin-1")
         return b""
-
-
-def csrf(token: bytes) -> str:
-    """What belongs to a page's token, and tells nothing about it."""
-    return hmac.new(token, b"csrf", hashlib.sha256).hexdigest()

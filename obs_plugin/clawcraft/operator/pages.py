@@ -7,7 +7,6 @@ thread, ``add`` on HTTP workers and ``revoke`` on the panel's thread touch the d
 import json
 import secrets
 import threading
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -30,10 +29,6 @@ class PairedPage:
     token_sha256: str
     paired_at: float
 
-    @property
-    def ends_at(self) -> float:
-        return self.paired_at + KEPT_S
-
 
 class PairedPages:
     """See the module. ``last_seen`` has the Unix time of each page's last request since the script was loaded."""
@@ -55,7 +50,7 @@ class PairedPages:
     def all(self) -> tuple[PairedPage, ...]:
         """Those whose time is not over, the first paired first."""
         now_s = self._clock.time()
-        return tuple(page for page in self._pages if now_s < page.ends_at)
+        return tuple(page for page in self._pages if now_s < page.paired_at + KEPT_S)
 
     def of_token(self, token: bytes) -> PairedPage | None:
         """The page that carries ``token``. Looked up by its hash: how long that takes tells nothing about a token."""
@@ -79,12 +74,11 @@ class PairedPages:
             self._pages = tuple(page for page in self._pages if page.id != page_id)
             self._keep(self.all())
 
-    def _keep(self, pages: Iterable[PairedPage]) -> None:
+    def _keep(self, pages: tuple[PairedPage, ...]) -> None:
         """Under the lock."""
-        kept = tuple(pages)
-        text = json.dumps([asdict(page) for page in kept]) if kept else ""
-        self._store.update({STORED_AS: Secret(text) if text else None})
-        self._pages = kept
+        text = json.dumps([asdict(page) for page in pages])
+        self._store.update({STORED_AS: Secret(text) if pages else None})
+        self._pages = pages
 
 
 def _read(text: str) -> list[PairedPage]:

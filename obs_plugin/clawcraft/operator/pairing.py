@@ -1,4 +1,5 @@
-"""The code that pairs a page: six digits that the panel shows, for one page, two minutes and five tries.
+"""The code that pairs a page: six digits that the panel shows, for one page, two minutes and five tries; and the way in
+as the panel and the operator page share it, for one life of the script.
 
 ``open`` and ``shown`` on OBS's UI thread, ``claim`` on HTTP workers; each returns at once.
 """
@@ -10,6 +11,8 @@ from typing import Final
 
 from clawcraft.clock import Clock
 from clawcraft.errors import Unauthorized
+from clawcraft.operator.pages import PairedPages
+from clawcraft.secrets import SecretStore
 
 DIGITS: Final = 6
 VALID_S: Final = 120.0
@@ -59,3 +62,12 @@ class Pairing:
         """Under the lock."""
         if not self._tries_left or self._clock.monotonic() >= self._ends_s:
             self._code = ""
+
+
+class PageAccess:
+    """The way in, and how a pause is meant: ``keep_paused`` is the panel's switch "A pause outlasts a restart"."""
+
+    def __init__(self, store: SecretStore, clock: Clock) -> None:
+        self.pages = PairedPages(store, clock)
+        self.pairing = Pairing(clock)
+        self.keep_paused = False

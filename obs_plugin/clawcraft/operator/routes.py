@@ -20,13 +20,12 @@ from clawcraft.errors import ActionDisabled, ClawcraftError, InvalidRequest, Sto
 from clawcraft.http import query, responses, wire
 from clawcraft.http.gate import Environ, Gate
 from clawcraft.http.responses import Response
-from clawcraft.http.workers import WaitSlots
-from clawcraft.operator.access import PageAccess
+from clawcraft.jobs.slots import Slots
 from clawcraft.operator.assets import HEADERS, INDEX, Assets
 from clawcraft.operator.changes import Changes
 from clawcraft.operator.controls import BY, Controls
 from clawcraft.operator.door import PATH, Door
-from clawcraft.operator.pairing import DIGITS
+from clawcraft.operator.pairing import DIGITS, PageAccess
 from clawcraft.operator.picture import LatestPicture
 from clawcraft.operator.state import PageState, Shown
 from clawcraft.secrets import SecretStoreError
@@ -62,7 +61,7 @@ class OperatorPage:
     audit: AuditPages
     picture: LatestPicture
     changes: Changes
-    slots: WaitSlots
+    slots: Slots
     monotonic: Callable[[], float]
 
     def __post_init__(self) -> None:

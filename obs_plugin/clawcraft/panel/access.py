@@ -7,7 +7,7 @@ from the settings, in the middle of the typing.
 
 import functools
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from clawcraft.authority.agent_file import AgentFileError
@@ -26,7 +26,7 @@ from clawcraft.panel.fields import (
 )
 from clawcraft.panel.handover import Handover, text_for_agent
 from clawcraft.panel.press_again import PressAgain
-from clawcraft.panel.status import escape
+from clawcraft.panel.status import escape, moment
 from clawcraft.secrets import Secret, SecretStoreError, new_token
 from clawcraft.service import Phase, Service
 
@@ -57,41 +57,41 @@ class TypedSecrets:
 
     def put(self, changes: Mapping[str, Secret | None]) -> None:
         """Change the secret store in the background; the service then reads it again."""
-        if not changes:
-            return
-        for name, secret in changes.items():
-            self._notes[name] = "being stored" if secret else "being removed"
 
         def write() -> None:
-            try:
-                if TOKEN.name in changes:  # whoever makes or types a new one wants the others out
-                    self._service.agents.end_service_overlap()
-                self._service.secrets.update(changes)
-            except (AgentFileError, SecretStoreError) as error:
-                self._notes.update(dict.fromkeys(changes, str(error)))
-                return
-            for name in changes:
-                self._notes.pop(name, None)
-            self._service.secrets_changed()
+            if TOKEN.name in changes:  # whoever makes or types a new one wants the others out
+                self._service.agents.end_service_overlap()
+            self._service.secrets.update(changes)
 
-        self._background.submit(write)
+        if changes:
+            notes = {name: "being stored" if secret else "being removed" for name, secret in changes.items()}
+            self._submit(write, notes)
 
     def rotate_token(self, old: Secret) -> None:
         """A new token of the service, in the background; ``old`` stays good for OVERLAP_S."""
-        self._notes[TOKEN.name] = "being stored"
 
         def write() -> None:
             new, now_s = new_token(), time.time()
+            self._service.agents.rotate_service(old, new, now_s + OVERLAP_S, now_s)
+            self._service.secrets.update({TOKEN.name: new})
+
+        self._submit(write, {TOKEN.name: "being stored"})
+
+    def _submit(self, write: Callable[[], None], notes: Mapping[str, str]) -> None:
+        """Write in the background; ``notes`` say until then, by setting, what is being done, and why it failed."""
+        self._notes |= notes
+
+        def run() -> None:
             try:
-                self._service.agents.rotate_service(old, new, now_s + OVERLAP_S, now_s)
-                self._service.secrets.update({TOKEN.name: new})
+                write()
             except (AgentFileError, SecretStoreError) as error:
-                self._notes[TOKEN.name] = str(error)
+                self._notes |= dict.fromkeys(notes, str(error))
                 return
-            self._notes.pop(TOKEN.name, None)
+            for name in notes:
+                self._notes.pop(name, None)
             self._service.secrets_changed()
 
-        self._background.submit(write)
+        self._background.submit(run)
 
     def rows(self, name: str, *chosen: Field) -> Iterator[Row]:
         """Each field, what is known of it, and the button that removes it; then the button that stores them all."""
@@ -160,7 +160,7 @@ class Access:
     def _former(self) -> str:
         assembly = self._service.assembly
         until_s = None if assembly is None else assembly.agents.service_overlap_until
-        return "" if until_s is None else f"works until {time.strftime('%d %b %H:%M', time.localtime(until_s))}"
+        return "" if until_s is None else f"works until {moment(until_s)}"
 
     def _rotate(self) -> None:
         settings = self._service.settings

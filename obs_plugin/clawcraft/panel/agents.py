@@ -15,7 +15,7 @@ from clawcraft.panel.background import Background
 from clawcraft.panel.fields import AGENT_HANDOVER, SHOWN_AGENT_TOKEN
 from clawcraft.panel.handover import Handover, text_for_agent
 from clawcraft.panel.press_again import PressAgain
-from clawcraft.panel.status import GREEN, GREY, RED, dot, escape
+from clawcraft.panel.status import GREEN, GREY, RED, dot, escape, moment
 from clawcraft.secrets import Secret, new_token
 from clawcraft.service import Service
 
@@ -127,12 +127,8 @@ def _line(agent: NamedAgent, agents: Agents) -> str:
     seen_s = agents.last_seen.get(agent.name)
     words = [f"<b>{escape(agent.name)}</b>", escape(agent.described())]
     if agent.until is not None:
-        words.append(f"{'over since' if agent.ended(now_s) else 'until'} {_local(agent.until)}")
-    words += [f"former token until {_local(each.until)}" for each in agent.former if now_s < each.until]
-    words.append(f"last seen {_local(seen_s)}" if seen_s else "not seen since the service started")
+        words.append(f"{'over since' if agent.ended(now_s) else 'until'} {moment(agent.until)}")
+    words += [f"former token until {moment(each.until)}" for each in agent.former if now_s < each.until]
+    words.append(f"last seen {moment(seen_s)}" if seen_s else "not seen since the service started")
     colour = RED if agent.ended(now_s) else GREEN if seen_s else GREY
     return dot(colour) + " · ".join(words)
-
-
-def _local(unix_s: float) -> str:
-    return time.strftime("%d %b %H:%M", time.localtime(unix_s))

@@ -18,10 +18,6 @@ INSTALLER: Final = "install.py"
 OTHER_COLLECTIONS: Final = "other_collections.py"
 
 
-def _ignore(_line: str) -> None:
-    pass
-
-
 class Background:
     """``submit`` from the UI thread; ``close`` ends the thread and the program it may be running."""
 
@@ -50,7 +46,9 @@ class Background:
         if self._thread is not None:
             self._thread.join(timeout_s)
 
-    def run_tool(self, name: str, *arguments: str, progress: Callable[[str], None] = _ignore) -> tuple[int, list[str]]:
+    def run_tool(
+        self, name: str, *arguments: str, progress: Callable[[str], None] = lambda _line: None
+    ) -> tuple[int, list[str]]:
         """On this thread: run ``tools/name`` in a Python process of its own. ``progress`` gets each line; returns the
         exit status and all lines. Raises OSError if it cannot be started."""
         interpreter = find_interpreter(self._output)

@@ -3,8 +3,6 @@
 No browser is started from here: OBS would wait for it. The address is a link, which OBS opens.
 """
 
-import time
-from collections.abc import Sequence
 from typing import Final
 
 from clawcraft.dependencies import launcher
@@ -13,7 +11,7 @@ from clawcraft.operator.pages import PairedPage
 from clawcraft.panel.background import Background
 from clawcraft.panel.handover import service_url
 from clawcraft.panel.press_again import PressAgain
-from clawcraft.panel.status import AMBER, GREEN, GREY, coloured, dot, escape
+from clawcraft.panel.status import AMBER, GREEN, GREY, coloured, dot, escape, moment
 from clawcraft.secrets import SecretStoreError
 from clawcraft.service import Service
 
@@ -37,6 +35,7 @@ class OperatorPages:
     def box(self) -> Box:
         access, url = self._service.page_access, self._url
         pages = access.pages.all()
+        listed = "<br>".join(_line(page, access.pages.last_seen.get(page.id)) for page in pages)
         code, left_s = access.pairing.shown()
         asked = _SURE if self._revocation.asks_again() else _REVOKE
         choices = [("Choose one", ""), *((page.name, page.id) for page in pages), ("All of them", ALL)]
@@ -45,7 +44,7 @@ class OperatorPages:
             Info("operator_code", "", _code(url, code, left_s) if code else ""),
             Button("operator_dock", "Add it as a dock", self._explain_dock),
             Info("operator_dock_how", "", _dock(url) if self._explains_dock else ""),
-            Info("operator_pages", "Paired", _listed(pages, access.pages.last_seen)),
+            Info("operator_pages", "Paired", listed or "none"),
             Choice(CHOSEN, "A page", choices, visible=bool(pages)),
             Button("operator_revoke", asked, self._revoke, visible=bool(pages)),
             Info("operator_note", "", coloured(AMBER, self._note)),
@@ -98,15 +97,7 @@ def _dock(url: str) -> str:
     )
 
 
-def _listed(pages: Sequence[PairedPage], last_seen: dict[str, float]) -> str:
-    return "<br>".join(_line(page, last_seen.get(page.id)) for page in pages) or "none"
-
-
 def _line(page: PairedPage, seen_s: float | None) -> str:
-    seen = f"last seen {_local(seen_s)}" if seen_s else "not seen since the service started"
-    words = (f"<b>{escape(page.name)}</b>", f"paired {_local(page.paired_at)}", seen)
+    seen = f"last seen {moment(seen_s)}" if seen_s else "not seen since the service started"
+    words = (f"<b>{escape(page.name)}</b>", f"paired {moment(page.paired_at)}", seen)
     return dot(GREEN if seen_s else GREY) + " · ".join(words)
-
-
-def _local(unix_s: float) -> str:
-    return time.strftime("%d %b %H:%M", time.localtime(unix_s))

@@ -105,7 +105,7 @@ def twitch_line(status: Mapping[str, Any]) -> str:
     if troubles:
         parts += [f"<b>{escape(trouble['message'])}</b>. {escape(trouble['fix'])}" for trouble in troubles]
     elif status.get("last_error"):
-        parts.append(escape(_message(status["last_error"])))
+        parts.append(escape(status["last_error"]["message"]))
     colour = {"ok": AMBER if troubles else GREEN, "refreshing": AMBER, "unchecked": GREY}.get(state, RED)
     return dot(colour) + " · ".join(parts)
 
@@ -163,8 +163,9 @@ def login_line(login: Mapping[str, Any]) -> str:
 
 
 def local_time(rfc3339: str) -> str:
-    return datetime.fromisoformat(rfc3339).astimezone().strftime("%d %b %H:%M")
+    return moment(datetime.fromisoformat(rfc3339).timestamp())
 
 
-def _message(error: object) -> str:
-    return str(error.get("message", error)) if isinstance(error, Mapping) else str(error)
+def moment(unix_s: float) -> str:
+    """By the clock of the computer."""
+    return time.strftime("%d %b %H:%M", time.localtime(unix_s))

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from clawcraft.twitch.login import PanelLogin
 
 _UNDER_WAY = ("starting", "pending")
-_AS_THE_BOT = "Log in to twitch.tv as the bot first, in a private window for instance.<br>"
 
 
 class TwitchConnection:
@@ -47,6 +46,7 @@ class Account:
 
     prefix = "twitch"
     connect_label, again_label, disconnect_label = "Connect Twitch", "Connect Twitch again", "Disconnect"
+    before_the_code = ""
 
     def __init__(self, service: Service, settings: ScriptSettings, background: Background) -> None:
         self._service = service
@@ -60,7 +60,9 @@ class Account:
         login = status.get("login", {})
         state = login.get("state", "idle")
         connected = status.get("state") not in (None, "not_configured")
-        told = self.told(login) if connected or state != "done" else ""
+        told = login_line(login) if connected or state != "done" else ""
+        if state == "pending":
+            told = f"{self.before_the_code}{told}"
         yield Info(f"{self.prefix}_login", "", escape(self._note) if self._note else told)
         label = self._connect_label(state, connected=connected)
         # OBS draws a script that was just added before the service is up, and not again by itself.
@@ -77,14 +79,6 @@ class Account:
 
     def login(self, twitch: "Twitch") -> "PanelLogin":
         return twitch.login
-
-    def disconnect(self, twitch: "Twitch") -> None:
-        """On the panel's own thread. Raises SecretStoreError."""
-        twitch.disconnect()
-
-    def told(self, login: dict[str, Any]) -> str:
-        """How far the login is."""
-        return login_line(login)
 
     @property
     def _twitch(self) -> "Twitch | None":
@@ -114,7 +108,7 @@ class Account:
 
         def forget() -> None:
             try:
-                self.disconnect(twitch)
+                self.login(twitch).disconnect()
             except SecretStoreError as error:
                 self._note = str(error)
             else:
@@ -135,11 +129,9 @@ class Bot(Account):
     """The same of the account that speaks in chat, with a line of how it is."""
 
     prefix = "bot"
-    connect_label, again_label, disconnect_label = (
-        "Connect a bot for chat",
-        "Connect the bot again",
-        "Disconnect the bot",
-    )
+    connect_label, again_label = "Connect a bot for chat", "Connect the bot again"
+    disconnect_label = "Disconnect the bot"
+    before_the_code = "Log in to twitch.tv as the bot first, in a private window for instance.<br>"
 
     def rows(self) -> Iterator[Row]:
         twitch = self._twitch
@@ -152,9 +144,3 @@ class Bot(Account):
 
     def login(self, twitch: "Twitch") -> "PanelLogin":
         return twitch.bot_login
-
-    def disconnect(self, twitch: "Twitch") -> None:
-        twitch.disconnect_bot()
-
-    def told(self, login: dict[str, Any]) -> str:
-        return f"{_AS_THE_BOT}{login_line(login)}" if login.get("state") == "pending" else login_line(login)

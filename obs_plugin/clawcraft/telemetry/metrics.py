@@ -15,6 +15,18 @@ _FAST_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 _JOB_S: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 60.0, 120.0, 240.0)
 _UI_S: Final = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.05, 0.25, 1.0, 5.0)
 STREAM_STATES: Final = ("offline", "starting", "live", "reconnecting", "stopping", "unknown")
+WATCHED: Final = {
+    "queue": ("clawcraft_job_queue_length", "Jobs waiting for their turn."),
+    "questions": ("clawcraft_approvals_pending", "Questions that wait for the streamer."),
+    "busy": ("clawcraft_http_workers_busy", "HTTP threads that run a request."),
+    "waiting": ("clawcraft_http_waiting", "Requests that wait for a job or for a duplicate that runs."),
+    "hearing": ("clawcraft_events_connected", "1 while EventSub is connected."),
+    "dropped": ("clawcraft_stream_dropped", "1 after a stream ended by itself, until the next start."),
+    "alerts": ("clawcraft_alerts_pending", "Alerts that wait to be sent."),
+    "storage": ("clawcraft_storage_trouble", "1 while the disk refuses what is written."),
+    "token_s": ("clawcraft_twitch_token_expires_in_seconds", "Life left of the Twitch token."),
+}
+"""What is asked for at each scrape: its gauge, and what that says."""
 
 
 class Metrics:
@@ -99,48 +111,18 @@ class Metrics:
         """``outcome``: sent, given_up (after its tries) or dropped (too many waited)."""
         self._alerts.labels(outcome).inc()
 
-    def watch_hearing(self, connected: Callable[[], bool]) -> None:
-        """Ask whether EventSub is connected, at each scrape."""
-        self._watch("clawcraft_events_connected", "1 while EventSub is connected.", connected)
-
-    def watch_queue(self, length: Callable[[], int]) -> None:
-        """Ask ``length`` for the waiting jobs at each scrape."""
-        self._watch("clawcraft_job_queue_length", "Jobs waiting for their turn.", length)
-
-    def watch_questions(self, pending: Callable[[], int]) -> None:
-        """Ask ``pending`` for the questions to the streamer at each scrape."""
-        self._watch("clawcraft_approvals_pending", "Questions that wait for the streamer.", pending)
-
-    def watch_workers(self, busy: Callable[[], int], waiting: Callable[[], int]) -> None:
-        """Ask for the HTTP threads that run a request, and how many of those only wait, at each scrape."""
-        self._watch("clawcraft_http_workers_busy", "HTTP threads that run a request.", busy)
-        self._watch("clawcraft_http_waiting", "Requests that wait for a job or for a duplicate that runs.", waiting)
-
-    def watch_drop(self, dropped: Callable[[], bool]) -> None:
-        """Ask whether the last stream ended by itself, at each scrape."""
-        self._watch("clawcraft_stream_dropped", "1 after a stream ended by itself, until the next start.", dropped)
-
-    def watch_alerts(self, waiting: Callable[[], int]) -> None:
-        """Ask for the alerts that wait to be sent, at each scrape."""
-        self._watch("clawcraft_alerts_pending", "Alerts that wait to be sent.", waiting)
-
-    def watch_storage(self, trouble: Callable[[], str]) -> None:
-        """Ask what the disk refuses, at each scrape."""
-        self._watch("clawcraft_storage_trouble", "1 while the disk refuses what is written.", lambda: bool(trouble()))
+    def watch(self, **figures: Callable[[], float | None]) -> None:
+        """Ask for these of WATCHED at each scrape; one that is None is not known."""
+        for name, figure in figures.items():
+            Gauge(*WATCHED[name], registry=self._registry).set_function(_safely(figure))
 
     def watch_stream(self, state: Callable[[], str]) -> None:
         """Ask ``state`` for one of STREAM_STATES, once at each scrape."""
         self._stream_state = state
 
-    def watch_twitch(self, troubles: Callable[[], Collection[str]], expires_in_s: Callable[[], float | None]) -> None:
-        """Ask for the codes of the troubles there are (``twitch_health.py``) and the token's life, at each scrape."""
+    def watch_twitch(self, troubles: Callable[[], Collection[str]]) -> None:
+        """Ask for the codes of the troubles there are (``twitch_health.py``), at each scrape."""
         self._troubles = troubles
-
-        def left_s() -> float:
-            found = expires_in_s()
-            return math.nan if found is None else found
-
-        self._watch("clawcraft_twitch_token_expires_in_seconds", "Life left of the Twitch token.", left_s)
 
     def render(self) -> bytes:
         """All metrics in Prometheus's text format (version 0.0.4)."""
@@ -157,19 +139,17 @@ class Metrics:
                 self._trouble.labels(code).set(float(code in there))
         return generate_latest(self._registry)
 
-    def _watch(self, name: str, help_text: str, value: Callable[[], float]) -> None:
-        Gauge(name, help_text, registry=self._registry).set_function(_safely(value))
-
     def _action(self, action: str | None) -> str:
         if action is None:
             return ""
         return action if action in BY_NAME else OTHER
 
 
-def _safely(value: Callable[[], float]) -> Callable[[], float]:
+def _safely(value: Callable[[], float | None]) -> Callable[[], float]:
     def ask() -> float:
         try:
-            return float(value())
+            found = value()
+            return math.nan if found is None else float(found)
         except Exception:  # noqa: BLE001 - one unavailable figure must not cost the others
             return math.nan
 

@@ -55,17 +55,12 @@ class Broadcasters:
 
     def _own(self, helix: Helix) -> Broadcaster:
         settings, identity = self._settings(), helix.identity
-        token_owner = Broadcaster(identity.user_id, identity.login)
-        if settings.broadcaster_id:
-            if settings.broadcaster_id == token_owner.id:
-                return token_owner
+        if settings.broadcaster_id not in ("", identity.user_id):
             found = self._find(helix, user_id=settings.broadcaster_id)
-        elif settings.broadcaster_login:
-            if settings.broadcaster_login == token_owner.login:
-                return token_owner
+        elif not settings.broadcaster_id and settings.broadcaster_login not in ("", identity.login):
             found = self._find(helix, login=settings.broadcaster_login)
         else:
-            return token_owner
+            return Broadcaster(identity.user_id, identity.login)
         if found is None:
             raise TwitchNotConfigured(
                 "Twitch knows no channel with the configured id or login",

@@ -39,6 +39,7 @@ class _Kept:
     missing: Missing | None = None
 
 
+@dataclass(eq=False)
 class ChannelPage:
     """``read`` may be called from any thread.
 
@@ -46,21 +47,14 @@ class ChannelPage:
     whose channel it is; ``deadline`` is a time from now.
     """
 
-    def __init__(
-        self,
-        token: Callable[[], Mapping[str, Any]],
-        helix: Callable[[Deadline], Helix],
-        own: Callable[[Helix], Broadcaster],
-        deadline: Callable[[float], Deadline],
-        clock: Clock,
-        log: EventLog,
-    ) -> None:
-        self._token = token
-        self._helix = helix
-        self._own = own
-        self._deadline = deadline
-        self._clock = clock
-        self._log = log
+    _token: Callable[[], Mapping[str, Any]]
+    _helix: Callable[[Deadline], Helix]
+    _own: Callable[[Helix], Broadcaster]
+    _deadline: Callable[[float], Deadline]
+    _clock: Clock
+    _log: EventLog
+
+    def __post_init__(self) -> None:
         self._changed = threading.Condition()
         self._wanted = self._closing = False
         self._waiting = self._expired = 0

@@ -11,9 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from clawcraft.clock import rfc3339
-from clawcraft.errors import TwitchRejected
-from clawcraft.text import cleaned
-from clawcraft.twitch.foreign import LENGTHS, foreign
+from clawcraft.twitch.foreign import foreign
 from clawcraft.twitch.helix import Helix, Row
 
 Data = dict[str, Any]
@@ -22,7 +20,6 @@ LIVE_S: Final = 10.0
 STILL_S: Final = 60.0
 ADS_SCOPE: Final = "channel:read:ads"
 """Asked for at login, and missed by no action."""
-MAX_TAGS: Final = 10
 CLIP_DAYS: Final = (1, 7)
 """Clips are listed by their views, not their age: a short span first, in which few are before the newest."""
 MAX_CLIP_PAGES: Final = 3
@@ -48,18 +45,8 @@ class Section:
 
 
 def _channel(helix: Helix, broadcaster_id: str, _now_s: float) -> Data:
-    rows, _ = helix.read("channels", {"broadcaster_id": broadcaster_id})
-    if not rows:
-        raise TwitchRejected("Twitch knows no such channel", details={"broadcaster_id": broadcaster_id})
-    row, tags = rows[0], rows[0].get("tags")
-    game_id = foreign(row, "game_id", "id")
-    shown = (cleaned(tag, LENGTHS["login"]) for tag in (tags[:MAX_TAGS] if isinstance(tags, list) else []))
-    return {
-        "title": foreign(row, "title", "title"),
-        "game_id": "" if game_id == "0" else game_id,
-        "game": foreign(row, "game_name", "game"),
-        "tags": [tag for tag in shown if tag],
-    }
+    channel = helix.channel(broadcaster_id)
+    return {**channel.to_json(), "tags": channel.tags}
 
 
 def _stream(helix: Helix, broadcaster_id: str, _now_s: float) -> Data:

@@ -31,7 +31,7 @@ from clawcraft.twitch.helix import Helix, Stream
 from clawcraft.twitch.helix_show import ShowHelix
 from clawcraft.twitch.live_check import ANY, Expected, wait_until_live
 from clawcraft.twitch.login import PanelLogin
-from clawcraft.twitch.metadata import ChannelMetadata
+from clawcraft.twitch.metadata import change_metadata
 from clawcraft.twitch.oauth import OAuth
 from clawcraft.twitch.scopes import login_scopes, missing_scopes
 from clawcraft.twitch.shoutouts import ShoutoutTimes
@@ -53,7 +53,6 @@ class HelixSession:
 
     helix: ShowHelix
     broadcaster: Broadcaster
-    metadata: ChannelMetadata
     shoutouts: ShoutoutTimes
     pause: Callable[[float], None]
 
@@ -95,16 +94,14 @@ class Twitch:
         self._oauth = OAuth(self._transport, settings)
         self._tokens = TokenKeeper(CredentialStore(store, settings), self._oauth, clock, log)
         self._broadcasters = Broadcasters(settings)
-        self._metadata = ChannelMetadata(self._transport.pause)
         self._shoutouts = ShoutoutTimes(clock)
-        self._revokers: list[threading.Thread] = []
         account = Account(self._helix_within, self._own_channel, lambda: self._tokens.identity)
         self.hearing = Hearing(settings, account, clock, wait, log, on_heard)
         self.login = PanelLogin(self._oauth, self._tokens, settings, clock, wait, log, self._login_scopes)
         self.page = ChannelPage(
             self._tokens.status,
             lambda until: self.helix("", until),
-            lambda helix: self._broadcasters.resolve(helix, None),
+            self._own_channel,
             self._transport.deadline,
             clock,
             log,
@@ -134,7 +131,7 @@ class Twitch:
         self.bot_login.close()
         self._tokens.stop()
         self._bot.stop()
-        threads = [*self._transport.close(), *self._tokens.threads, *self.login.threads, *self._revokers]
+        threads = [*self._transport.close(), *self._tokens.threads, *self.login.threads]
         threads += [*self._bot.threads, *self.bot_login.threads, *self.page.threads, *self.hearing.threads]
         until = time.monotonic() + JOIN_S
         for thread in threads:
@@ -167,43 +164,12 @@ class Twitch:
         """Seconds that the access token still lives; None: not known, or for ever. Any thread, no waiting."""
         return self._tokens.expires_in_s
 
-    def disconnect(self) -> None:
-        """Forget the stored tokens and revoke them at Twitch in the background. Raises SecretStoreError."""
-        self._forget(self._tokens, self._log)
-
-    def disconnect_bot(self) -> None:
-        """The same for the bot's; then the streamer speaks in chat."""
-        self._forget(self._bot, BotLog(self._log))
-
     def _bot_status(self) -> dict[str, Any]:
         status = self._bot.status()
         missing = missing_bot_scopes(status["scopes"]) if status["identity"] else []
-        found = [
-            {
-                "code": health.MISSING_SCOPE,
-                "message": f"its token lacks {each['scope']}",
-                "fix": "Connect it again.",
-            }
-            for each in missing
-        ]
+        code, fix = health.MISSING_SCOPE, "Connect it again."
+        found = [health.Trouble(code, f"its token lacks {each['scope']}", fix).to_json() for each in missing]
         return {**status, "scopes_missing": missing, "login": self.bot_login.status(), "troubles": found}
-
-    def _forget(self, tokens: TokenKeeper, log: EventLog) -> None:
-        used = tokens.forget()
-        log.event("twitch_disconnected")
-        if used is None or not used[1] or self._transport.closing:
-            return
-        access, client_id = used
-
-        def revoke() -> None:
-            try:
-                self._oauth.revoke(access, client_id, _CHECK_TIMEOUT_S)
-            except ClawcraftError as error:
-                log.event("twitch_revoke_failed", code=error.code, reason=error.message)
-
-        revoker = threading.Thread(target=revoke, name="twitch-revoke", daemon=True)
-        self._revokers = [*(thread for thread in self._revokers if thread.is_alive()), revoker]
-        revoker.start()
 
     # --- sync actions ---------------------------------------------------------------------------------------------
 
@@ -216,7 +182,7 @@ class Twitch:
         helix = self.helix(action).ready()
         try:
             broadcaster = self._broadcasters.resolve(helix, channel)
-            yield HelixSession(helix, broadcaster, self._metadata, self._shoutouts, self._transport.pause)
+            yield HelixSession(helix, broadcaster, self._shoutouts, self._transport.pause)
         finally:
             self.page.expire()
 
@@ -254,7 +220,7 @@ class Twitch:
         if not {"title", "game", "game_id"} & set(args):
             return {}
         with self.session("twitch.start_stream", args.get("channel")) as session:
-            return session.metadata.apply(session.helix, session.broadcaster, args)
+            return change_metadata(session.helix, session.broadcaster, args, session.pause)
 
     def listed_stream(self, channel: str | None = None) -> str:
         """The id of the stream that Twitch lists at this moment, which may have ended; empty if there is none, or if

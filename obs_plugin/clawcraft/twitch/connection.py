@@ -10,8 +10,11 @@ import selectors
 import socket
 import threading
 import time
+from collections.abc import Mapping
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
 
+import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -74,11 +77,19 @@ class _SecurePool(HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
 
 
-def call_adapter() -> HTTPAdapter:
-    """requests' adapter over these connections; it retries nothing by itself."""
-    adapter = HTTPAdapter(pool_maxsize=POOL_SIZE)
-    adapter.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
-    return adapter
+def call_session(headers: Mapping[str, str]) -> requests.Session:
+    """A session over these connections, with ``headers`` in each request; it keeps no cookie and retries nothing by
+    itself."""
+    session = requests.Session()
+    # A proxy or .netrc of the environment must see neither the streamer's token nor an alert.
+    session.trust_env = False
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.headers.update(headers)
+    for scheme in ("https://", "http://"):
+        adapter = HTTPAdapter(pool_maxsize=POOL_SIZE)
+        adapter.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+        session.mount(scheme, adapter)
+    return session
 
 
 def connected(host: str, port: int, call: Call, until: float) -> socket.socket:

@@ -67,7 +67,7 @@ class EventMemory:
         self._bytes = 0
         self._dropped_until_s = 0.0
         self._last = 0
-        self._closed = False
+        self.closed = False
 
     def add(self, entry: Mapping[str, Any]) -> None:
         """Keep an event: its ``type`` and fields, all JSON-safe, clean and short. Its time is now."""
@@ -82,7 +82,7 @@ class EventMemory:
     def close(self) -> None:
         """The service stops: whoever waits goes on at once."""
         with self._changed:
-            self._closed = True
+            self.closed = True
             self._changed.notify_all()
 
     def place(self, cursor: str) -> Place:
@@ -115,12 +115,8 @@ class EventMemory:
     def wait(self, number: int, timeout_s: float) -> bool:
         """Until there is an event after ``number``; false when there is none yet, or the service stops."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._last > number, timeout_s)
-            return self._last > number and not self._closed
-
-    @property
-    def closed(self) -> bool:
-        return self._closed
+            self._changed.wait_for(lambda: self.closed or self._last > number, timeout_s)
+            return self._last > number and not self.closed
 
     def _add(self, entry: Entry, now_s: float) -> None:
         size = len(json.dumps(entry))

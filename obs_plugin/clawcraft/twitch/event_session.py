@@ -12,7 +12,7 @@ from clawcraft.clock import Clock
 from clawcraft.telemetry.events import EventLog
 from clawcraft.twitch.call import Deadline
 from clawcraft.twitch.event_socket import EventSocket, SocketLost
-from clawcraft.twitch.foreign import foreign
+from clawcraft.twitch.foreign import foreign, foreign_row
 
 CONNECT_S: Final = 10.0
 LOOK_EVERY_S: Final = 0.5
@@ -137,32 +137,27 @@ class EventSession:
 
 
 def _messages(found: Row) -> Iterator[Message]:
-    metadata, kind = _row(found, "metadata"), _type(found)
+    metadata, kind = foreign_row(found, "metadata"), _type(found)
     if kind in _EVENTS:
-        payload = _row(found, "payload")
-        subscription = _row(payload, "subscription")
+        payload = foreign_row(found, "payload")
+        subscription = foreign_row(payload, "subscription")
         yield Message(
             kind,
             foreign(metadata, "message_id", "address"),
             foreign(subscription, "type", "code"),
             foreign(subscription, "status", "code"),
-            _row(payload, "event"),
+            foreign_row(payload, "event"),
         )
     elif not kind:
         yield Message("", "", "", "", {})
 
 
 def _type(found: Row) -> str:
-    return foreign(_row(found, "metadata"), "message_type", "code")
+    return foreign(foreign_row(found, "metadata"), "message_type", "code")
 
 
 def _session(found: Row) -> Row:
-    return _row(_row(found, "payload"), "session")
-
-
-def _row(found: Row, name: str) -> Row:
-    value = found.get(name)
-    return value if isinstance(value, dict) else {}
+    return foreign_row(foreign_row(found, "payload"), "session")
 
 
 def _seconds(value: object) -> float:

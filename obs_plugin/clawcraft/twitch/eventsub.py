@@ -6,7 +6,7 @@ something ends it. Then the next, after a while that grows. What was not heard i
 
 import random
 import threading
-from collections import OrderedDict
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -55,31 +55,15 @@ class Account:
     identity: Callable[[], Identity | None]
 
 
-class SeenIds:
-    """The ids of the last messages: Twitch delivers at least once."""
-
-    def __init__(self) -> None:
-        self._ids: OrderedDict[str, None] = OrderedDict()
-
-    def add(self, message_id: str) -> bool:
-        """False if it was there."""
-        if message_id in self._ids:
-            return False
-        self._ids[message_id] = None
-        if len(self._ids) > SEEN_IDS:
-            self._ids.popitem(last=False)
-        return True
-
-
 @dataclass
 class Heard:
-    """What outlives a choice: the memory, what is not heard and since when, and the last ids. ``tell`` is given each
-    entry."""
+    """What outlives a choice: the memory, what is not heard and since when, and the ids of the last messages, since
+    Twitch delivers at least once. ``tell`` is given each entry."""
 
     memory: EventMemory
     tell: Callable[[Mapping[str, Any]], None]
     lost: Lost = field(default_factory=dict)
-    seen: SeenIds = field(default_factory=SeenIds)
+    seen: deque[str] = field(default_factory=lambda: deque(maxlen=SEEN_IDS))
 
 
 class _NothingToHear(Exception):
@@ -196,8 +180,10 @@ class EventSub:
         return now is not None and (now.user_id, now.scopes) != (identity.user_id, identity.scopes)
 
     def _take(self, message: Message, own_id: str) -> None:
-        if message.id and not self._heard.seen.add(message.id):
+        if message.id in self._heard.seen:
             return
+        if message.id:
+            self._heard.seen.append(message.id)
         if message.kind == "revocation":
             self._log.event("events_revoked", topic=message.topic, status=message.status)
             self.subscriptions.revoke(message.topic, message.status)

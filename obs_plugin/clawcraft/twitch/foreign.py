@@ -20,6 +20,12 @@ def foreign(row: Mapping[str, Any], name: str, kind: str) -> str:
     return cleaned(row.get(name), LENGTHS[kind])
 
 
+def foreign_row(row: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The object ``name`` of what Twitch sent; empty if it is not there or none."""
+    found = row.get(name)
+    return found if isinstance(found, dict) else {}
+
+
 def foreign_texts(row: Mapping[str, Any], name: str, kind: str, most: int) -> list[str]:
     """The texts in the list ``name`` of what Twitch sent, at most so many."""
     found = row.get(name)

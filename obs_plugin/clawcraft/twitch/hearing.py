@@ -6,6 +6,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from clawcraft.clock import Clock, rfc3339
@@ -26,25 +27,19 @@ _MAX_PROBLEM: Final = 1000
 OnHeard = Callable[[str], None]
 
 
+@dataclass(eq=False)
 class Hearing:
     """Off until the streamer chooses something to hear. ``on_heard`` is told the type of each event."""
 
-    def __init__(
-        self,
-        settings: Callable[[], Settings],
-        account: Account,
-        clock: Clock,
-        wait: Wait,
-        log: EventLog,
-        on_heard: OnHeard,
-    ) -> None:
-        self._settings = settings
-        self._account = account
-        self._clock = clock
-        self._wait = wait
-        self._log = log
-        self._on_heard = on_heard
-        self.memory = EventMemory(clock)
+    _settings: Callable[[], Settings]
+    _account: Account
+    _clock: Clock
+    _wait: Wait
+    _log: EventLog
+    _on_heard: OnHeard
+
+    def __post_init__(self) -> None:
+        self.memory = EventMemory(self._clock)
         self._heard = Heard(self.memory, self._tell)
         self._closed = False
         self._running: EventSub | None = None
@@ -62,7 +57,10 @@ class Hearing:
             for thread in running.threads:
                 thread.join(max(0.0, until_s - time.monotonic()))
             self._ending = [thread for thread in (*self._ending, *running.threads) if thread.is_alive()]
-        self._running = self._start(choice) if choice is not None else None
+        self._running = None
+        if choice is not None:
+            self._running = EventSub(choice, self._account, self._heard, self._clock, self._wait, self._log)
+            self._running.start()
 
     def begin_stop(self) -> None:
         """End for good; idempotent. ``threads`` are to be joined once the transport is closed."""
@@ -114,11 +112,6 @@ class Hearing:
             return None
         channel = (settings.broadcaster_id, settings.broadcaster_login)
         return Choice(settings.twitch_events, settings.twitch_eventsub_url, channel)
-
-    def _start(self, choice: Choice) -> EventSub:
-        running = EventSub(choice, self._account, self._heard, self._clock, self._wait, self._log)
-        running.start()
-        return running
 
     def _tell(self, entry: Mapping[str, Any]) -> None:
         if entry["type"] in ("stream_online", "stream_offline"):

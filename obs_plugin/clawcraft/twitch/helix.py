@@ -12,11 +12,13 @@ from clawcraft.errors import ClawcraftError, TwitchMissingScope, TwitchRejected,
 from clawcraft.heard import Topic
 from clawcraft.settings import Settings
 from clawcraft.twitch.call import Deadline
-from clawcraft.twitch.foreign import foreign
+from clawcraft.twitch.foreign import foreign, foreign_texts
 from clawcraft.twitch.oauth import Identity
 from clawcraft.twitch.scopes import REQUIRED_SCOPES
 from clawcraft.twitch.tokens import Lease, TokenKeeper
 from clawcraft.twitch.transport import Reply, Request, Transport
+
+MAX_TAGS: Final = 10
 
 Row = Mapping[str, Any]
 _REFUSED_TWICE: Final = (
@@ -34,11 +36,10 @@ _TOO_LONG: Final = "Twitch counts it as too long (it may count some characters t
 class Channel:
     """A channel's metadata; ``game_id`` and ``game`` are empty without a category."""
 
-    id: str
-    login: str
     title: str
     game_id: str
     game: str
+    tags: list[str]
 
     def to_json(self) -> dict[str, str]:
         return {"title": self.title, "game_id": self.game_id, "game": self.game}
@@ -64,23 +65,16 @@ class Stream:
     game: str
 
 
+@dataclass(eq=False)
 class Helix:
     """Twitch's API for one action. Besides what its docstring says, every method raises TwitchRejected,
     TwitchUnavailable, TwitchTokenInvalid, TwitchMissingScope, TwitchNotConfigured, Timeout or Stopping."""
 
-    def __init__(
-        self,
-        transport: Transport,
-        tokens: TokenKeeper,
-        settings: Callable[[], Settings],
-        deadline: Deadline,
-        action: str,
-    ) -> None:
-        self._transport = transport
-        self._tokens = tokens
-        self._settings = settings
-        self._action = action
-        self.deadline = deadline
+    _transport: Transport
+    _tokens: TokenKeeper
+    _settings: Callable[[], Settings]
+    deadline: Deadline
+    _action: str
 
     def ready(self) -> Self:
         """Check, before anything is sent, that there is a token and that it may do this action."""
@@ -105,11 +99,10 @@ class Helix:
         row = rows[0]
         game_id = foreign(row, "game_id", "id")
         return Channel(
-            id=broadcaster_id,
-            login=foreign(row, "broadcaster_login", "login").lower(),
             title=foreign(row, "title", "title"),
             game_id="" if game_id == "0" else game_id,
             game=foreign(row, "game_name", "game"),
+            tags=foreign_texts(row, "tags", "tag", MAX_TAGS),
         )
 
     def modify_channel(self, broadcaster_id: str, changes: Mapping[str, str]) -> None:
@@ -240,8 +233,7 @@ class Helix:
         return self._tokens.confirm(lease, self.deadline)
 
     def _refusal(self, reply: Reply, *, harmless: bool) -> ClawcraftError:
-        words = f": {reply.message}" if reply.message else ""
-        message = f"Twitch answered {reply.endpoint} with {reply.status}{words}"
+        message = reply.sentence
         if reply.status == 429:
             return TwitchUnavailable(
                 message,

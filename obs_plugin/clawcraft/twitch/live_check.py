@@ -72,13 +72,9 @@ def wait_until_live(
                 _FIRST_PERCENT + int(share * (_LAST_PERCENT - _FIRST_PERCENT)),
                 f"connected; waiting for Twitch to show the channel live ({waited_s:.0f} s)",
             )
-            told, stream, trouble = heard(), None, ""
-            if told is not None:
-                return {
-                    "live": True,
-                    "waited_s": round(MAX_WAIT_S - deadline.remaining_s, 1),
-                    "started_at": foreign(told, "started_at", "time"),
-                }
+            if (told := heard()) is not None:
+                return {"live": True, "waited_s": waited_s, "started_at": foreign(told, "started_at", "time")}
+            stream, trouble = None, ""
             try:
                 stream = find(deadline)
             except Stopping:

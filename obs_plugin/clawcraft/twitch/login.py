@@ -7,12 +7,13 @@ any thread; ``PanelLogin`` runs it on a thread of its own, because the panel's b
 import contextlib
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
 from clawcraft.clock import Clock, rfc3339
 from clawcraft.errors import ClawcraftError, Stopping, Timeout, TwitchRejected, TwitchUnavailable
-from clawcraft.secrets import SecretStoreError
+from clawcraft.secrets import Secret, SecretStoreError
 from clawcraft.settings import Settings
 from clawcraft.telemetry.events import EventLog
 from clawcraft.twitch.call import Wait
@@ -20,6 +21,7 @@ from clawcraft.twitch.oauth import DeviceCode, Grant, GrantRefused, OAuth
 from clawcraft.twitch.tokens import TokenKeeper
 
 CALL_TIMEOUT_S: Final = 15.0
+_REVOKE_TIMEOUT_S: Final = 5.0
 
 
 class LoginState(StrEnum):
@@ -71,13 +73,10 @@ class DeviceLogin:
             self.grant = self._oauth.device_token(self.client_id, self._code, self._scopes, CALL_TIMEOUT_S)
         except GrantRefused as refusal:
             said = refusal.reply.message.lower()
-            if "authorization_pending" in said:
-                return LoginState.PENDING
             if "slow_down" in said:
                 self.interval_s += 5.0
-                return LoginState.PENDING
-            # Twitch says so of a code that was refused, and of one that still waits for its person: only its end tells.
-            if "device code" in said:
+            # Twitch says the last of a code that was refused, and of one that still waits: only its end tells.
+            if any(words in said for words in ("authorization_pending", "slow_down", "device code")):
                 return LoginState.PENDING
             if "denied" in said:
                 return LoginState.DENIED
@@ -88,31 +87,24 @@ class DeviceLogin:
         return LoginState.DONE
 
 
+@dataclass(eq=False)
 class PanelLogin:
-    """At most one login at a time. Every method returns at once; ``status`` tells how far it is. ``scopes`` gives what
-    to ask for."""
+    """At most one login at a time, and its end. Every method but ``disconnect``, which writes to the disk, returns at
+    once; ``status`` tells how far it is. ``scopes`` gives what to ask for."""
 
-    def __init__(
-        self,
-        oauth: OAuth,
-        tokens: TokenKeeper,
-        settings: Callable[[], Settings],
-        clock: Clock,
-        wait: Wait,
-        log: EventLog,
-        scopes: Callable[[], tuple[str, ...]],
-        thread_name: str = "twitch-login",
-    ) -> None:
-        self._oauth = oauth
-        self._tokens = tokens
-        self._settings = settings
-        self._clock = clock
-        self._wait = wait
-        self._log = log
-        self._scopes = scopes
-        self._thread_name = thread_name
+    _oauth: OAuth
+    _tokens: TokenKeeper
+    _settings: Callable[[], Settings]
+    _clock: Clock
+    _wait: Wait
+    _log: EventLog
+    _scopes: Callable[[], tuple[str, ...]]
+    _thread_name: str = "twitch-login"
+
+    def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._revokers: list[threading.Thread] = []
         self._stop = threading.Event()
         self._closed = False
         self._status: dict[str, Any] = {"state": "idle"}
@@ -125,7 +117,7 @@ class PanelLogin:
     def start(self) -> dict[str, Any]:
         """Begin a login, or go on with the one under way."""
         with self._lock:
-            if self._closed or self.threads:
+            if self._closed or (self._thread is not None and self._thread.is_alive()):
                 return self._status
             settings = self._settings()
             client_id = settings.twitch_client_id
@@ -143,6 +135,15 @@ class PanelLogin:
     def cancel(self) -> None:
         self._stop.set()
 
+    def disconnect(self) -> None:
+        """Forget the stored tokens and revoke them at Twitch in the background. Raises SecretStoreError."""
+        used = self._tokens.forget()
+        self._log.event("twitch_disconnected")
+        if used is not None and used[1] and not self._closed:
+            revoker = threading.Thread(target=self._revoke, args=used, name="twitch-revoke", daemon=True)
+            self._revokers = [*(thread for thread in self._revokers if thread.is_alive()), revoker]
+            revoker.start()
+
     def close(self) -> None:
         """No further login; ends the waiting one."""
         with self._lock:
@@ -152,7 +153,13 @@ class PanelLogin:
     @property
     def threads(self) -> list[threading.Thread]:
         """What runs: to be joined once the transport is closed, after which nothing at Twitch holds it."""
-        return [self._thread] if self._thread is not None and self._thread.is_alive() else []
+        return [each for each in (self._thread, *self._revokers) if each is not None and each.is_alive()]
+
+    def _revoke(self, access: Secret, client_id: str) -> None:
+        try:
+            self._oauth.revoke(access, client_id, _REVOKE_TIMEOUT_S)
+        except ClawcraftError as error:
+            self._log.event("twitch_revoke_failed", code=error.code, reason=error.message)
 
     def _run(self, login: DeviceLogin, stop: threading.Event) -> None:
         try:

@@ -16,89 +16,90 @@ _NAMES: Final = {"title": "title", "game_id": "game"}
 _NO_SUGGESTION: Final = "No category resembles this; ask for its exact name as Twitch spells it."
 
 
-class ChannelMetadata:
-    """Changes what viewers see above the player."""
+def change_metadata(
+    helix: Helix, broadcaster: Broadcaster, args: Mapping[str, Any], pause: Callable[[float], None]
+) -> dict[str, Any]:
+    """Set ``title`` and ``game`` or ``game_id`` of ``args``; ``pause`` waits so many seconds.
 
-    def __init__(self, pause: Callable[[float], None]) -> None:
-        self._pause = pause
-
-    def apply(self, helix: Helix, broadcaster: Broadcaster, args: Mapping[str, Any]) -> dict[str, Any]:
-        """Set ``title`` and ``game`` or ``game_id`` of ``args``.
-
-        Gives ``{"status": "updated", "channel", "broadcaster_id", "previous", "current", "verified"}``; ``verified``
-        tells whether Helix shows the new values, ``previous`` is None if Helix did not say. Title and game go through
-        each by itself if the other one is not found or refused, and ``details.applied`` of that error says so. Raises
-        GameNotFound and what Helix raises.
-        """
-        changes: dict[str, str] = {}
-        if "title" in args:
-            changes["title"] = args["title"]
-        not_found: GameNotFound | None = None
-        try:
-            game = find_game(helix, args)
-            if game is not None:
-                changes["game_id"] = game.id
-        except GameNotFound as error:
-            if not changes:
-                raise
-            not_found = error
-        previous = _read_before(helix, broadcaster.id)
-        refused = self._change(helix, broadcaster.id, changes)
-        result = self._read_back(helix, broadcaster, previous, changes)
-        failure = refused or not_found
-        if failure is not None:
-            failure.details["applied"] = result
-            raise failure
-        return result
-
-    @staticmethod
-    def _change(helix: Helix, broadcaster_id: str, changes: dict[str, str]) -> TwitchRejected | None:
-        """Change all at once, or each by itself where Twitch refuses them together: a banned word in the title must
-        not cost the game. Leaves in ``changes`` what went through; gives the refusal of the rest."""
-        try:
-            helix.modify_channel(broadcaster_id, changes)
-            return None
-        except TwitchRejected as error:
-            if len(changes) < 2 or error.details.get("twitch_status") not in (400, 403, 422):
-                raise
-        refused: list[TwitchRejected] = []
-        for name, value in list(changes.items()):
-            try:
-                helix.modify_channel(broadcaster_id, {name: value})
-            except TwitchRejected as error:
-                error.details["refused"] = _NAMES[name]
-                refused.append(error)
-                del changes[name]
+    Gives ``{"status": "updated", "channel", "broadcaster_id", "previous", "current", "verified"}``; ``verified``
+    tells whether Helix shows the new values, ``previous`` is None if Helix did not say. Title and game go through
+    each by itself if the other one is not found or refused, and ``details.applied`` of that error says so. Raises
+    GameNotFound and what Helix raises.
+    """
+    changes: dict[str, str] = {}
+    if "title" in args:
+        changes["title"] = args["title"]
+    not_found: GameNotFound | None = None
+    try:
+        game = find_game(helix, args)
+        if game is not None:
+            changes["game_id"] = game.id
+    except GameNotFound as error:
         if not changes:
-            raise refused[0]
-        return refused[0] if refused else None
+            raise
+        not_found = error
+    previous = _read_before(helix, broadcaster.id)
+    refused = _change(helix, broadcaster.id, changes)
+    result = _read_back(helix, broadcaster, previous, changes, pause)
+    failure = refused or not_found
+    if failure is not None:
+        failure.details["applied"] = result
+        raise failure
+    return result
 
-    def _read_back(
-        self, helix: Helix, broadcaster: Broadcaster, previous: Channel | None, changes: Mapping[str, str]
-    ) -> dict[str, Any]:
-        current: Channel | None = None
-        for pause_s in (*READ_BACK_PAUSES_S, None):
-            try:
-                current = helix.channel(broadcaster.id, within_s=READ_S)
-            except ClawcraftError:
-                # Twitch accepted the change; that it cannot be read back does not undo it.
-                break
-            if not _not_shown(current, changes) or pause_s is None or pause_s >= helix.deadline.remaining_s:
-                break
-            self._pause(pause_s)
-        missing = list(changes) if current is None else _not_shown(current, changes)
-        result: dict[str, Any] = {
-            "status": "updated",
-            "channel": broadcaster.login,
-            "broadcaster_id": broadcaster.id,
-            "previous": previous.to_json() if previous is not None else None,
-            "current": current.to_json() if current is not None else None,
-            "verified": not missing,
-        }
-        if missing:
-            names = " and ".join(_NAMES[name] for name in missing)
-            result["warning"] = f"Twitch accepted the change, but does not show the new {names} yet"
-        return result
+
+def _change(helix: Helix, broadcaster_id: str, changes: dict[str, str]) -> TwitchRejected | None:
+    """Change all at once, or each by itself where Twitch refuses them together: a banned word in the title must
+    not cost the game. Leaves in ``changes`` what went through; gives the refusal of the rest."""
+    try:
+        helix.modify_channel(broadcaster_id, changes)
+        return None
+    except TwitchRejected as error:
+        if len(changes) < 2 or error.details.get("twitch_status") not in (400, 403, 422):
+            raise
+    refused: list[TwitchRejected] = []
+    for name, value in list(changes.items()):
+        try:
+            helix.modify_channel(broadcaster_id, {name: value})
+        except TwitchRejected as error:
+            error.details["refused"] = _NAMES[name]
+            refused.append(error)
+            del changes[name]
+    if not changes:
+        raise refused[0]
+    return refused[0] if refused else None
+
+
+def _read_back(
+    helix: Helix,
+    broadcaster: Broadcaster,
+    previous: Channel | None,
+    changes: Mapping[str, str],
+    pause: Callable[[float], None],
+) -> dict[str, Any]:
+    current: Channel | None = None
+    for pause_s in (*READ_BACK_PAUSES_S, None):
+        try:
+            current = helix.channel(broadcaster.id, within_s=READ_S)
+        except ClawcraftError:
+            # Twitch accepted the change; that it cannot be read back does not undo it.
+            break
+        if not _not_shown(current, changes) or pause_s is None or pause_s >= helix.deadline.remaining_s:
+            break
+        pause(pause_s)
+    missing = list(changes) if current is None else _not_shown(current, changes)
+    result: dict[str, Any] = {
+        "status": "updated",
+        "channel": broadcaster.login,
+        "broadcaster_id": broadcaster.id,
+        "previous": previous.to_json() if previous is not None else None,
+        "current": current.to_json() if current is not None else None,
+        "verified": not missing,
+    }
+    if missing:
+        names = " and ".join(_NAMES[name] for name in missing)
+        result["warning"] = f"Twitch accepted the change, but does not show the new {names} yet"
+    return result
 
 
 def _read_before(helix: Helix, broadcaster_id: str) -> Channel | None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from clawcraft.twitch.foreign import foreign
+from clawcraft.twitch.foreign import foreign, foreign_row
 
 ROLES: Final = ("broadcaster", "moderator", "vip", "subscriber")
 EVENT_TYPES: Final = ("chat", "stream_online", "stream_offline", "follow", "subscription", "raid")
@@ -21,7 +21,7 @@ def entry(topic: str, event: Row, own_id: str) -> dict[str, Any] | None:
 
 
 def _chat(event: Row, own_id: str) -> dict[str, Any]:
-    reply = _row(event, "reply")
+    reply = foreign_row(event, "reply")
     user = _user(event, "chatter_user")
     return {
         "type": "chat",
@@ -29,7 +29,7 @@ def _chat(event: Row, own_id: str) -> dict[str, Any]:
         "user": user,
         "roles": _roles(event.get("badges")),
         "own": bool(own_id) and user["id"] == own_id,
-        "text": foreign(_row(event, "message"), "text", "chat"),
+        "text": foreign(foreign_row(event, "message"), "text", "chat"),
         "reply_to": foreign(reply, "parent_message_id", "id") or None,
     }
 
@@ -59,7 +59,7 @@ def _gift(event: Row, _own_id: str) -> dict[str, Any]:
 
 
 def _resubscribe(event: Row, _own_id: str) -> dict[str, Any]:
-    text = foreign(_row(event, "message"), "text", "chat")
+    text = foreign(foreign_row(event, "message"), "text", "chat")
     months = _count(event, "cumulative_months")
     return {"type": "subscription", "how": "again", **_subscriber(event), "months": months, "text": text}
 
@@ -97,11 +97,6 @@ def _roles(badges: object) -> list[str]:
     rows = badges[:_MAX_BADGES] if isinstance(badges, list) else []
     worn = [row.get("set_id") for row in rows if isinstance(row, dict)]
     return [role for role in ROLES if role in worn]
-
-
-def _row(event: Row, name: str) -> Row:
-    found = event.get(name)
-    return found if isinstance(found, dict) else {}
 
 
 def _count(event: Row, name: str) -> int:

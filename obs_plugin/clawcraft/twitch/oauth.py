@@ -138,11 +138,12 @@ def _grant(reply: Reply, *, previous: Secret | None, refused: bool) -> Grant:
     if refused and reply.status in (400, 401, 403):
         raise GrantRefused(reply)
     if reply.status != 200:
-        message = f"Twitch answered {reply.endpoint} with {reply.status}" + (
-            f": {reply.message}" if reply.message else ""
+        raise TwitchUnavailable(
+            reply.sentence,
+            details=reply.evidence,
+            retry_after_s=reply.retry_after_s,
+            retryable=reply.status == 429,
         )
-        unused = reply.status == 429
-        raise TwitchUnavailable(message, details=reply.evidence, retry_after_s=reply.retry_after_s, retryable=unused)
     data = reply.data
     access, refresh = data.get("access_token"), data.get("refresh_token")
     if not access:
@@ -158,11 +159,9 @@ def _grant(reply: Reply, *, previous: Secret | None, refused: bool) -> Grant:
 def _expect_ok(reply: Reply) -> Reply:
     if reply.status == 200:
         return reply
-    said = f": {reply.message}" if reply.message else ""
-    message = f"Twitch answered {reply.endpoint} with {reply.status}{said}"
     if reply.status == 429 or reply.status >= 500 or 300 <= reply.status < 400:
-        raise TwitchUnavailable(message, details=reply.evidence, retry_after_s=reply.retry_after_s)
-    raise TwitchRejected(message, details=reply.evidence)
+        raise TwitchUnavailable(reply.sentence, details=reply.evidence, retry_after_s=reply.retry_after_s)
+    raise TwitchRejected(reply.sentence, details=reply.evidence)
 
 
 def _unreadable(reply: Reply) -> TwitchUnavailable:

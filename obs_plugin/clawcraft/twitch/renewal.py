@@ -19,7 +19,7 @@ from clawcraft.errors import ClawcraftError, TwitchTokenInvalid, TwitchUnavailab
 from clawcraft.secrets import Secret, SecretStoreError
 from clawcraft.telemetry.events import EventLog
 from clawcraft.twitch.credentials import Credentials, CredentialStore
-from clawcraft.twitch.oauth import Grant, GrantRefused, Identity, OAuth
+from clawcraft.twitch.oauth import Grant, GrantRefused, OAuth
 
 CALL_TIMEOUT_S: Final = 30.0
 """Long on purpose: giving up on a refresh can cost the login, and no action waits beyond its own deadline."""
@@ -55,11 +55,6 @@ class Renewal:
                     return
         raise TwitchUnavailable("another program that uses the same tokens is renewing them, and does not end")
 
-    def witness(self, pair: Credentials) -> Identity | None:
-        """What Twitch says of the access token beside a refresh token that was sent and not answered: while it is
-        valid the refresh token is unused. Raises ClawcraftError."""
-        return self._oauth.validate(pair.access, CALL_TIMEOUT_S) if pair.access is not None else None
-
     def ask(self, pair: Credentials, refresh: Secret, client_id: str) -> Grant:
         """The next pair, which nobody has stored yet. Raises GrantRefused; ClawcraftError, ``retryable`` if Twitch has
         not seen the request."""
@@ -69,17 +64,11 @@ class Renewal:
             self._log.event("twitch_token_not_stored", reason=str(error))
         try:
             return self._oauth.refresh(refresh, client_id, pair.client_secret, CALL_TIMEOUT_S)
-        except GrantRefused:
-            self._note_answer()
+        except (GrantRefused, ClawcraftError) as error:
+            if isinstance(error, GrantRefused) or error.retryable:
+                with contextlib.suppress(SecretStoreError):
+                    self._store.answered()
             raise
-        except ClawcraftError as error:
-            if error.retryable:
-                self._note_answer()
-            raise
-
-    def _note_answer(self) -> None:
-        with contextlib.suppress(SecretStoreError):
-            self._store.answered()
 
 
 def refusal(refused: GrantRefused, *, lost: bool) -> TwitchTokenInvalid:

@@ -44,30 +44,28 @@ class Lease:
     identity: Identity
 
 
+@dataclass(eq=False)
 class TokenKeeper:
     """Keeps the pair of tokens valid. Public methods may be called from any thread."""
 
-    def __init__(
-        self,
-        store: CredentialStore,
-        oauth: OAuth,
-        clock: Clock,
-        log: EventLog,
-        thread_name: str = "twitch-tokens",
-    ) -> None:
-        self._store = store
-        self._oauth = oauth
-        self._clock = clock
-        self._log = log
+    _store: CredentialStore
+    _oauth: OAuth
+    _clock: Clock
+    _log: EventLog
+    _thread_name: str = "twitch-tokens"
+
+    def __post_init__(self) -> None:
         self._changed = threading.Condition()
         self._closing = threading.Event()
-        self._renewal = Renewal(store, oauth, self._closing, log)
-        self._thread = threading.Thread(target=self._run, name=thread_name, daemon=True)
+        self._renewal = Renewal(self._store, self._oauth, self._closing, self._log)
+        self._thread = threading.Thread(target=self._run, name=self._thread_name, daemon=True)
         self._begun = self._done = 0
-        self._wanted = self._check_wanted = self._refreshing = False
+        self._wanted = self._check_wanted = False
+        self.refreshing = False
+        """Whether a refresh is under way: its answer is not stored yet."""
         self._failure: ClawcraftError | None = None
         self._next_try_at = float("-inf")
-        self._token = TokenState(clock)
+        self._token = TokenState(self._clock)
         self._publish()
 
     def start(self) -> None:
@@ -84,11 +82,6 @@ class TokenKeeper:
         if self._changed.acquire(timeout=_NOTICE_S):
             self._changed.notify_all()
             self._changed.release()
-
-    @property
-    def refreshing(self) -> bool:
-        """Whether a refresh is under way: its answer is not stored yet."""
-        return self._refreshing
 
     @property
     def threads(self) -> list[threading.Thread]:
@@ -207,7 +200,7 @@ class TokenKeeper:
             raise Stopping("the service stops")
 
     def _publish(self) -> None:
-        self._status: dict[str, Any] = self._token.to_json(self._failure, refreshing=self._refreshing)
+        self._status: dict[str, Any] = self._token.to_json(self._failure, refreshing=self.refreshing)
         unsaved = "the new Twitch token is in use but could not be stored" if self._store.unsaved else ""
         if trouble := self._store.trouble or unsaved:
             hint = "Look at the disk and the permissions of OBS's configuration folder."
@@ -233,7 +226,7 @@ class TokenKeeper:
                 failure = InternalError(f"checking the Twitch token failed ({type(error).__name__})")
             with self._changed:
                 self._failure = failure
-                self._refreshing = False
+                self.refreshing = False
                 if failure is not None:
                     self._next_try_at = self._clock.monotonic() + RETRY_AFTER_S
                     self._log.event("twitch_token_check_failed", code=failure.code, reason=failure.message)
@@ -316,13 +309,16 @@ class TokenKeeper:
                     raise TwitchNotConfigured(
                         "a refresh token needs its client id", hint="Set TWITCH_CLIENT_ID, or connect Twitch again."
                     )
-                self._refreshing = True
+                self.refreshing = True
                 self._publish()
                 doubtful = self._store.doubtful
-            if doubtful and token.access != token.refused and (identity := self._renewal.witness(found)) is not None:
-                doubtful = False
-                with self._changed:
-                    token.validated(identity)
+            if doubtful and found.access is not None and token.access != token.refused:
+                # While the access token beside it is valid, the refresh token that was not answered is unused.
+                identity = self._oauth.validate(found.access, CALL_TIMEOUT_S)
+                if identity is not None:
+                    doubtful = False
+                    with self._changed:
+                        token.validated(identity)
             self._take_next_pair(token, found, found.refresh, client_id, doubtful=doubtful)
 
     def _take_next_pair(

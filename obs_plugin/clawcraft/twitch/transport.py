@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
 
 import requests
@@ -23,7 +22,7 @@ from clawcraft.secrets import Secret
 from clawcraft.settings import Settings, require_safe_url
 from clawcraft.text import cleaned
 from clawcraft.twitch.call import CLOSING, Call, Deadline, Wait
-from clawcraft.twitch.connection import call_adapter
+from clawcraft.twitch.connection import call_session
 from clawcraft.twitch.foreign import LENGTHS
 from clawcraft.twitch.retry import again_after_answer, again_after_error, told_wait_s, wait_s
 
@@ -70,6 +69,12 @@ class Reply:
         """The ``details`` of every error that Twitch answered."""
         return {"endpoint": self.endpoint, "twitch_status": self.status, "twitch_message": self.message}
 
+    @property
+    def sentence(self) -> str:
+        """The ``message`` of every error that Twitch answered."""
+        said = f": {self.message}" if self.message else ""
+        return f"Twitch answered {self.endpoint} with {self.status}{said}"
+
 
 class _TooLongError(ValueError):
     """An answer of more than MAX_BODY_BYTES."""
@@ -92,13 +97,7 @@ class Transport:
         self._closing = threading.Event()
         self._calls: set[Call] = set()
         self._resolvers: set[threading.Thread] = set()
-        self._session = requests.Session()
-        # A proxy or .netrc of the environment must not see the streamer's token.
-        self._session.trust_env = False
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.headers.update({"User-Agent": user_agent, "Accept": "application/json"})
-        for scheme in ("https://", "http://"):
-            self._session.mount(scheme, call_adapter())
+        self._session = call_session({"User-Agent": user_agent, "Accept": "application/json"})
 
     def deadline(self, total_s: float) -> Deadline:
         """``total_s`` from now."""
@@ -113,7 +112,7 @@ class Transport:
         self._calls.add(call)
         try:
             # Looked at after the call is among those that ``close`` cuts, so that none slips through between.
-            if self.closing:
+            if self._closing.is_set():
                 raise Stopping("the service stops")
             with call:
                 reply = self._tried(request, call)
@@ -130,10 +129,6 @@ class Transport:
         """Wait between two calls. Raises Stopping when the service stops meanwhile."""
         if self._wait(self._closing, seconds):
             raise Stopping("the service stops")
-
-    @property
-    def closing(self) -> bool:
-        return self._closing.is_set()
 
     def close(self) -> list[threading.Thread]:
         """Any thread. Cut every call under way but those that must arrive, and refuse new ones; idempotent. Gives the

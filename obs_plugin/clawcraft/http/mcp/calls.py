@@ -4,7 +4,6 @@ one, else it is waited for, a while. Called on HTTP workers.
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from clawcraft.actions.catalogue import Action
@@ -12,11 +11,10 @@ from clawcraft.authority.agents import SERVICE_HOLDER
 from clawcraft.contract.schemas import check_of
 from clawcraft.errors import ClawcraftError
 from clawcraft.http import query
+from clawcraft.http.app import Api
 from clawcraft.http.events import Asked
-from clawcraft.http.gate import Environ
 from clawcraft.http.mcp import results, rpc
-from clawcraft.http.mcp.doors import Doors
-from clawcraft.http.mcp.eras import Era
+from clawcraft.http.mcp.eras import Call
 from clawcraft.http.mcp.results import Result
 from clawcraft.http.mcp.rpc import RpcError
 from clawcraft.http.mcp.tasks import Tasks
@@ -31,21 +29,11 @@ PATIENCE_S: Final = 25.0
 NEWEST_JOBS: Final = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request: who sent it, in which protocol, with which params."""
-
-    environ: Environ
-    holder: str
-    era: Era
-    params: Mapping[str, Any]
-
-
 class Calls:
     """See the module."""
 
-    def __init__(self, doors: Doors, tasks: Tasks) -> None:
-        self._doors = doors
+    def __init__(self, api: Api, tasks: Tasks) -> None:
+        self._api = api
         self._tasks = tasks
         self._checks = {name: check_of(tool["inputSchema"]) for name, tool in READINGS.items()}
         self._readings: Mapping[str, Callable[[Call, dict[str, Any]], Result]] = {
@@ -67,7 +55,7 @@ class Calls:
                 return self._readings[name](call, arguments)
         except ClawcraftError as error:
             record.code, record.refused = error.code, True
-            return results.refused(error, record.claims.get("request_id"))
+            return results.failed({"request_id": record.claims.get("request_id")}, error.to_json(), error.headers())
         raise RpcError(rpc.INVALID_PARAMS, f"there is no tool {name[:80]!r}; tools/list has those there are")
 
     # --- actions --------------------------------------------------------------------------------------------------
@@ -81,7 +69,7 @@ class Calls:
             "args": arguments,
             "request_id": f"mcp-{uuid.uuid4().hex}" if request_id is None else request_id,
         }
-        answer = self._doors.run(call.environ, call.holder, envelope)
+        answer = self._api.run(call.environ, call.holder, envelope)
         if "error" in answer.body:
             return results.failed({"request_id": answer.body["request_id"]}, answer.body["error"], answer.headers)
         outcome: Mapping[str, Any] = answer.body["result"]
@@ -91,32 +79,32 @@ class Calls:
 
     def _of_job(self, call: Call, job_id: str) -> Result:
         if call.era.tasks:
-            job = self._doors.job(call.environ, call.holder, job_id, 0.0)
+            job = self._api.job(call.environ, call.holder, job_id, 0.0)
             return results.of_job(job) if job.status.ended else self._tasks.created(job)
         # Whoever waits for the job's end must not have the job wait for the answer.
         call.environ[RECORD].when_sent = None
-        self._doors.begin_jobs()
-        return results.of_job(self._doors.job(call.environ, call.holder, job_id, PATIENCE_S))
+        self._api.begin_jobs()
+        return results.of_job(self._api.job(call.environ, call.holder, job_id, PATIENCE_S))
 
     # --- what only looks ------------------------------------------------------------------------------------------
 
     def _status(self, call: Call, arguments: dict[str, Any]) -> Result:
-        return results.told(self._doors.status(call.holder, arguments.get("check", False)))
+        return results.told(self._api.status_for(call.holder, arguments.get("check", False)))
 
     def _channel(self, call: Call, _arguments: dict[str, Any]) -> Result:
-        return results.told(self._doors.channel(call.holder))
+        return results.told(self._api.channel_for(call.holder))
 
     def _events(self, call: Call, arguments: dict[str, Any]) -> Result:
         wait_s = float(arguments.get("wait_s", 0))
         asked = Asked(arguments.get("cursor"), frozenset(), wait_s, query.DEFAULT_LIMIT)
-        return results.told(self._doors.events(call.environ, call.holder, asked))
+        return results.told(self._api.events_for(call.environ, call.holder, asked))
 
     def _job(self, call: Call, arguments: dict[str, Any]) -> Result:
         if "job_id" in arguments:
             wait_s = float(arguments.get("wait_s", 0))
-            job = self._doors.job(call.environ, call.holder, arguments["job_id"], wait_s)
+            job = self._api.job(call.environ, call.holder, arguments["job_id"], wait_s)
             body, images = results.job_told(job)
             return results.told({"ok": True, "job": body}, images)
         filters = {} if call.holder == SERVICE_HOLDER else {"holder": call.holder}
-        jobs, _ = self._doors.jobs(filters, NEWEST_JOBS)
+        jobs, _ = self._api.store.list(filters, NEWEST_JOBS)
         return results.told({"ok": True, "jobs": [results.job_told(job)[0] for job in jobs]})

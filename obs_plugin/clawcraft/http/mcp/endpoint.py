@@ -3,16 +3,17 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+import bottle
+
 from clawcraft.actions.catalogue import ACTIONS
-from clawcraft.authority.guard import Guard
 from clawcraft.contract import strict_json
-from clawcraft.contract.schemas import Contract
 from clawcraft.errors import ClawcraftError, InvalidJson
 from clawcraft.http import query, responses
-from clawcraft.http.gate import Environ, Gate
+from clawcraft.http.app import Api
+from clawcraft.http.gate import MCP_PATH, Environ
 from clawcraft.http.mcp import eras, prompts, rpc
-from clawcraft.http.mcp.calls import Call, Calls
-from clawcraft.http.mcp.doors import Doors
+from clawcraft.http.mcp.calls import Calls
+from clawcraft.http.mcp.eras import Call
 from clawcraft.http.mcp.resources import Resources
 from clawcraft.http.mcp.rpc import RpcError
 from clawcraft.http.mcp.tasks import Tasks
@@ -37,19 +38,17 @@ _FRESH_MS: Final[Mapping[str, int]] = {
 
 
 class McpEndpoint:
-    """See the module. ``doors`` are the other routes' own ways."""
+    """See the module. What the other routes do too, it does by the functions that ``api`` has for them."""
 
-    def __init__(
-        self, gate: Gate, contract: Contract, guard: Guard, doors: Doors, job_ttl_s: Callable[[], float]
-    ) -> None:
-        self._gate = gate
-        self._guard = guard
-        self._tools = ToolList(contract)
-        self._tasks = Tasks(doors, job_ttl_s)
-        resources = Resources(doors)
+    def __init__(self, api: Api) -> None:
+        self._gate = api.gate
+        self._guard = api.guard
+        self._tools = ToolList(api.contract)
+        tasks = Tasks(api)
+        resources = Resources(api)
         always: Mapping[str, Handler] = {
             "tools/list": self._list_tools,
-            "tools/call": Calls(doors, self._tasks).call,
+            "tools/call": Calls(api, tasks).call,
             "resources/list": resources.list,
             "resources/templates/list": resources.templates,
             "resources/read": resources.read,
@@ -64,10 +63,13 @@ class McpEndpoint:
         self._modern: Mapping[str, Handler] = {
             **always,
             "server/discover": lambda _call: eras.discovered(CAPABILITIES),
-            "tasks/get": self._of_task(self._tasks.get),
-            "tasks/update": self._of_task(self._tasks.update),
-            "tasks/cancel": self._of_task(self._tasks.cancel),
+            "tasks/get": tasks.get,
+            "tasks/update": tasks.update,
+            "tasks/cancel": tasks.cancel,
         }
+
+    def add_to(self, table: bottle.Bottle) -> None:
+        table.post(MCP_PATH, callback=self.post)
 
     def post(self, environ: Environ) -> Response:
         """Raises ClawcraftError for one who may not come in, before anything of MCP is read."""
@@ -110,14 +112,6 @@ class McpEndpoint:
     def _list_tools(self, call: Call) -> dict[str, Any]:
         policies = {action.name: self._guard.policy(action.name, call.holder) for action in ACTIONS}
         return {"tools": self._tools.tools(policies)}
-
-    @staticmethod
-    def _of_task(handler: Callable[[Environ, str, str], dict[str, Any]]) -> Handler:
-        def handle(call: Call) -> dict[str, Any]:
-            eras.require_tasks(call.era)
-            return handler(call.environ, call.holder, rpc.text_param(call.params, "taskId"))
-
-        return handle
 
 
 def _refusal(status: int, message_id: rpc.Id | None, error: RpcError) -> Response:

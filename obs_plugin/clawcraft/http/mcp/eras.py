@@ -74,10 +74,21 @@ class Era:
         return 404 if error.code == rpc.METHOD_NOT_FOUND else 400 if error.code != rpc.INTERNAL_ERROR else 500
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request: who sent it, in which protocol, with which params."""
+
+    environ: Environ
+    holder: str
+    era: Era
+    params: Mapping[str, Any]
+
+
 def era_of(message: Message, environ: Environ) -> Era:
     """Raises RpcError for a request that contradicts itself, lacks what its protocol demands, or speaks one that is
     not served."""
-    meta = message.meta if isinstance(message.meta, dict) else {}
+    meta = message.params.get("_meta")
+    meta = meta if isinstance(meta, dict) else {}
     header = environ.get("HTTP_MCP_PROTOCOL_VERSION")
     if _VERSION_KEY not in meta and message.method != "server/discover" and (header is None or header in LEGACY):
         return Era(header or LEGACY[-1])

@@ -5,10 +5,10 @@ from typing import Any, Final
 
 from clawcraft.errors import JobNotFound
 from clawcraft.http import query
+from clawcraft.http.app import Api
 from clawcraft.http.events import Asked
 from clawcraft.http.mcp import results, rpc
-from clawcraft.http.mcp.calls import Call
-from clawcraft.http.mcp.doors import Doors
+from clawcraft.http.mcp.eras import Call
 from clawcraft.http.mcp.rpc import RpcError
 from clawcraft.http.mcp.tools import READINGS
 
@@ -18,8 +18,8 @@ _TYPE: Final = "application/json"
 
 
 class Resources:
-    def __init__(self, doors: Doors) -> None:
-        self._doors = doors
+    def __init__(self, api: Api) -> None:
+        self._api = api
 
     def list(self, _call: Call) -> dict[str, Any]:
         return {"resources": [{"uri": f"{_SCHEME}{name}", **_about(name)} for name in ("status", "channel", "events")]}
@@ -35,14 +35,15 @@ class Resources:
     def _body(self, call: Call, uri: str) -> Mapping[str, Any]:
         match uri.removeprefix(_SCHEME) if uri.startswith(_SCHEME) else "":
             case "status":
-                return self._doors.status(call.holder, False)
+                return self._api.status_for(call.holder, False)
             case "channel":
-                return self._doors.channel(call.holder)
+                return self._api.channel_for(call.holder)
             case "events":
-                return self._doors.events(call.environ, call.holder, Asked(None, frozenset(), 0.0, query.DEFAULT_LIMIT))
+                asked = Asked(None, frozenset(), 0.0, query.DEFAULT_LIMIT)
+                return self._api.events_for(call.environ, call.holder, asked)
         try:
             if uri.startswith(_JOB):
-                job = self._doors.job(call.environ, call.holder, uri.removeprefix(_JOB), 0.0)
+                job = self._api.job(call.environ, call.holder, uri.removeprefix(_JOB), 0.0)
                 return {"ok": True, "job": results.job_told(job)[0]}
         except JobNotFound:
             pass

@@ -2,11 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, Final
 
 from clawcraft.actions.catalogue import BY_NAME
-from clawcraft.errors import ClawcraftError
 from clawcraft.jobs.model import Job
 
 Result = dict[str, Any]
@@ -17,7 +15,7 @@ NOT_BEGUN: Final = f"Nothing has been done yet: the streamer has to allow it fir
 
 
 RETRY_AFTER: Final = "Retry-After"
-_NONE: Final[Mapping[str, str]] = MappingProxyType({})
+_NONE: Final[Mapping[str, str]] = {}
 _IN_TOOLS: Final = (
     ("GET /tools/jobs", "job"),
     ("GET /tools", "tools/list"),
@@ -30,11 +28,6 @@ _IN_TOOLS: Final = (
 def told(body: Mapping[str, Any], images: list[Result] | None = None) -> Result:
     """A success."""
     return {"content": [*(images or []), _text(body)], "structuredContent": body}
-
-
-def refused(error: ClawcraftError, request_id: str | None = None) -> Result:
-    """A failed action, or one that was not let in."""
-    return failed({"request_id": request_id}, error.to_json(), error.headers())
 
 
 def failed(ids: Mapping[str, Any], error: Mapping[str, Any], headers: Mapping[str, str] = _NONE) -> Result:

@@ -36,10 +36,6 @@ class Message:
     method: str | None
     params: Mapping[str, Any]
 
-    @property
-    def meta(self) -> Any:
-        return self.params.get("_meta")
-
 
 def id_of(value: Any) -> Id | None:
     """The id that an answer to ``value`` may carry, however wrong the rest of it is."""

@@ -5,14 +5,13 @@ did. A job that gave way, to a stop or because its agent took it back, is ``canc
 """
 
 import math
-from collections.abc import Callable
 from typing import Any, Final
 
 from clawcraft.clock import rfc3339
 from clawcraft.errors import JobNotFound, Superseded
-from clawcraft.http.gate import Environ
+from clawcraft.http.app import Api
 from clawcraft.http.mcp import results, rpc
-from clawcraft.http.mcp.doors import Doors
+from clawcraft.http.mcp.eras import Call, require_tasks
 from clawcraft.http.mcp.results import Result
 from clawcraft.http.mcp.rpc import RpcError
 from clawcraft.jobs.model import Job
@@ -28,37 +27,38 @@ _TAKEN_BACK: Final = "Taken back before anything was done."
 
 
 class Tasks:
-    """``ttl_s`` is how long ended jobs are kept."""
+    """See the module."""
 
-    def __init__(self, doors: Doors, ttl_s: Callable[[], float]) -> None:
-        self._doors = doors
-        self._ttl_s = ttl_s
+    def __init__(self, api: Api) -> None:
+        self._api = api
 
     def created(self, job: Job) -> Result:
         """What ``tools/call`` answers in the place of a result."""
         return {"resultType": "task", **self._task(job)}
 
-    def get(self, environ: Environ, holder: str, task_id: str) -> Result:
+    def get(self, call: Call) -> Result:
         """Raises RpcError for a task that there is not."""
-        job = self._job(environ, holder, task_id)
+        job = self._job(call)
         task = self._task(job)
         return {**task, "result": results.of_job(job)} if task["status"] == "completed" else task
 
-    def update(self, environ: Environ, holder: str, task_id: str) -> Result:
+    def update(self, call: Call) -> Result:
         """No task asks its client for anything, so that there is nothing to do with what it says. Above all it cannot
         say the streamer's yes. Raises as ``get``."""
-        self._job(environ, holder, task_id)
+        self._job(call)
         return {}
 
-    def cancel(self, environ: Environ, holder: str, task_id: str) -> Result:
+    def cancel(self, call: Call) -> Result:
         """Take back what has not begun; of the rest it is said why not. Raises as ``get``."""
-        job = self._job(environ, holder, task_id)
-        note = _ENDED if job.status.ended else _TAKEN_BACK if self._doors.withdraw(job.id) else _RUNS
+        job = self._job(call)
+        note = _ENDED if job.status.ended else _TAKEN_BACK if self._api.withdraw(job.id) else _RUNS
         return {"_meta": {_NOTE: note}}
 
-    def _job(self, environ: Environ, holder: str, task_id: str) -> Job:
+    def _job(self, call: Call) -> Job:
+        require_tasks(call.era)
+        task_id = rpc.text_param(call.params, "taskId")
         try:
-            return self._doors.job(environ, holder, task_id, 0.0)
+            return self._api.job(call.environ, call.holder, task_id, 0.0)
         except JobNotFound as error:
             raise RpcError(rpc.INVALID_PARAMS, error.message, {"taskId": task_id[:80]}) from None
 
@@ -70,6 +70,6 @@ class Tasks:
             "statusMessage": job.progress.message,
             "createdAt": rfc3339(job.created_at),
             "lastUpdatedAt": rfc3339(job.progress.updated_at),
-            "ttlMs": math.ceil(self._ttl_s() * 1000),
+            "ttlMs": math.ceil(self._api.job_ttl_s() * 1000),
             "pollIntervalMs": POLL_MS,
         }
