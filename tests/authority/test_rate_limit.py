@@ -72,12 +72,6 @@ def test_a_chat_limit_below_the_burst_bounds_it(clock: ManualClock) -> None:
     assert granted(limiter_of(clock, chat=5), CHAT, 100) == 5
 
 
-def test_each_action_has_its_own_bucket(clock: ManualClock) -> None:
-    limiter = limiter_of(clock, title=3)
-    assert granted(limiter, TITLE, 10) == 3
-    assert granted(limiter, CHAT, 30) == 20
-
-
 @given(per_min=st.integers(1, 100_000), late_s=st.floats(0, 200), start_s=st.floats(0, 1e9))
 def test_who_waits_exactly_as_told_is_served_and_not_a_moment_earlier(
     per_min: int, late_s: float, start_s: float
@@ -109,14 +103,6 @@ def test_a_changed_limit_counts_at_once(clock: ManualClock) -> None:
     assert granted(limiter, TITLE, 1000) >= 1
     settings = make_settings(rate_limit_per_min=1)
     assert wait_for(limiter, TITLE) <= 120
-
-
-def test_a_refusal_costs_nothing(clock: ManualClock) -> None:
-    limiter = limiter_of(clock, title=1)
-    limiter.take(TITLE, "")
-    assert granted(limiter, TITLE, 1000) == 0
-    clock.advance(60)
-    limiter.take(TITLE, "")
 
 
 def test_threads_share_one_bucket(clock: ManualClock) -> None:

@@ -14,7 +14,7 @@ from clawcraft.authority.approval import MAX_QUESTIONS
 from clawcraft.errors import Busy, JobNotFound, QueueFull
 from clawcraft.jobs.model import Envelope, JobStatus
 from clawcraft.jobs.slots import Slots
-from clawcraft.jobs.store import MAX_ACTIVE, MAX_ACTIVE_OF_AGENT, ROOM_FOR_STOPS
+from clawcraft.jobs.store import MAX_ACTIVE, MAX_ACTIVE_OF_AGENT
 from tests.support.agents import add_agent
 from tests.support.clock import ManualClock
 from tests.support.job_rig import JobRig, code, envelope, start, stop
@@ -112,15 +112,6 @@ def test_an_agent_fills_its_own_queue_and_can_still_stop(open_rig: Callable[...,
     rig.accept(start("the service's own"))
     for agent in (A, B):
         assert rig.execute(by(agent, stop("s"))).status == 202
-
-
-def test_the_room_for_stops_is_bounded_too(open_rig: Callable[..., JobRig]) -> None:
-    rig = open_rig(working=False)
-    for n in range(MAX_ACTIVE_OF_AGENT + ROOM_FOR_STOPS):
-        rig.accept(by(A, stop(f"s{n}")))
-    with pytest.raises(QueueFull):
-        rig.execute(by(A, stop("more")))
-    assert rig.execute(by(B, stop("s"))).status == 202
 
 
 def test_also_the_services_own_token_finds_room_for_a_stop(open_rig: Callable[..., JobRig]) -> None:

@@ -281,6 +281,7 @@ def test_a_stream_that_breaks_off_has_dropped_and_one_that_the_streamer_ends_has
     now.obs.scenario = GOOD
     start(now)
     now.time.pass_time(1)
+    assert not now.lives.stream.dropped()
     now.obs.press_stream_button()
     now.time.pass_time(1)
     assert now.obs.stream.state is State.IDLE

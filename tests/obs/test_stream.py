@@ -157,17 +157,6 @@ def test_a_scene_that_is_shown_between_two_attempts_stays(rig: Rig) -> None:
     assert rig.outlast(started).result() == {"status": "started", "scene": "Main", "attempts": 2}
 
 
-def test_a_stream_that_ended_by_itself_is_known_as_dropped_until_the_next_start(rig: Rig) -> None:
-    rig.obs.meet("disconnect_gives_up", "good")
-    rig.start()
-    rig.wait_state("offline")
-    assert rig.stream.dropped()
-    rig.start()
-    assert not rig.stream.dropped()
-    rig.stop()
-    assert not rig.stream.dropped()
-
-
 def test_the_streamers_own_start_that_was_refused_is_not_taken_for_a_running_one(rig: Rig) -> None:
     rig.obs.meet("encoder_fails", "good")
     rig.obs.press_stream_button()
@@ -380,14 +369,6 @@ def test_without_libobs_nothing_is_done_and_the_reason_is_said(new_rig: Callable
 
 
 # --- the end of the script --------------------------------------------------------------------------------------------
-
-
-def test_unload_ends_a_waiting_start_as_interrupted(rig: Rig) -> None:
-    rig.obs.scenario = SILENT
-    start = rig.begin_connecting()
-    rig.obs.switch_collection("Other")
-    with pytest.raises(Interrupted):
-        start.result(HANG_S)
 
 
 def test_unload_ends_a_waiting_stop_as_interrupted(rig: Rig) -> None:

@@ -34,11 +34,9 @@ def require(program: str) -> str:
 
 
 def test_every_metric_that_is_watched_is_there(tmp_path: Path) -> None:
-    studio = Studio(tmp_path)
-    with studio.obs:
+    with Studio(tmp_path) as studio:
         client = studio.client()
         text = client.get("/metrics").text
-        client.close()
     there = set(re.findall(r"# TYPE (\w+)", text))
     watched = {re.sub(r"_(count|sum|bucket)$", "", name) for name in METRIC.findall(RULES.read_text("utf-8"))}
     assert watched
@@ -88,7 +86,7 @@ class Prometheus:
 def test_a_real_prometheus_fires_and_recovers(tmp_path: Path) -> None:
     studio = Studio(tmp_path / "home", Timings().scaled(0.05), "refused_key")
     prometheus = Prometheus(tmp_path, studio.port)
-    with prometheus.running(), studio.obs:
+    with prometheus.running(), studio:
         client = studio.client()
         prometheus.trust(stored_token(studio.folder))
         wait_until(lambda: not prometheus.fires("ClawcraftDown"), "the service is seen")
@@ -100,6 +98,5 @@ def test_a_real_prometheus_fires_and_recovers(tmp_path: Path) -> None:
         wait_until(lambda: prometheus.fires("ClawcraftStreamDropped"), "the drop is told")
         assert client.run("twitch.start_stream", "again")["status"] == "done"
         wait_until(lambda: not prometheus.fires("ClawcraftStreamDropped"), "the next start ends it")
-        client.close()
         studio.obs.stop()
         wait_until(lambda: prometheus.fires("ClawcraftDown"), "a closed OBS is told")

@@ -67,11 +67,9 @@ def test_no_panel_covers_another() -> None:
 
 
 def test_every_metric_in_it_is_there(tmp_path: Path) -> None:
-    studio = Studio(tmp_path)
-    with studio.obs:
+    with Studio(tmp_path) as studio:
         client = studio.client()
         text = client.get("/metrics").text
-        client.close()
     there = set(re.findall(r"# TYPE (\w+)", text))
     named = {name for query in queries() for name in METRIC.findall(query)}
     assert {re.sub(r"_(count|sum|bucket)$", "", name) for name in named} <= there

@@ -99,8 +99,7 @@ def test_agents_come_through_with_a_certificate_and_nobody_without(
 ) -> None:
     require("nginx")
     certificates = Certificates(tmp_path / "certificates")
-    studio = Studio(tmp_path / "home", Timings().scaled(0.05))
-    with studio.obs:
+    with Studio(tmp_path / "home", Timings().scaled(0.05)) as studio:
         studio.client().close()
         token = stored_token(studio.folder)
         with proxy(tmp_path, studio.port, certificates) as port:

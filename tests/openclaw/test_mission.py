@@ -1,15 +1,11 @@
 """The mission bridge check passes on a sound service, and fails at the right step on one that breaks the contract."""
 
+import itertools
 import json
 import os
 import re
-import socketserver
-import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +14,10 @@ import requests
 
 from clawcraft.actions.catalogue import ACTIONS
 from mission_show import PLAYS
-from tests.support.paths import ROOT
+from tests.support.loopback import Handler, Loopback
 from tests.support.ports import free_port
 from tests.support.studio import TOKEN, Studio
+from tests.support.tool import Done, tool
 
 Body = dict[str, Any]
 Change = Callable[[str, str, Body, int, Body], int]
@@ -33,15 +30,14 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
         yield studio
 
 
-def mission(url: str, *options: str, token: str | None = TOKEN, **environment: str) -> subprocess.CompletedProcess[str]:
-    env = {name: value for name, value in os.environ.items() if not name.startswith("TOOL_")} | environment
+def mission(url: str, *options: str, token: str | None = TOKEN) -> Done:
+    env = {name: value for name, value in os.environ.items() if not name.startswith("TOOL_")}
     if token is not None:
         env["TOOL_SERVICE_TOKEN"] = token
-    command = [sys.executable, str(ROOT / "tools" / "mission.py"), "--url", url, "--job-timeout", "30", *options]
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=90)
+    return tool("mission.py", "--url", url, "--job-timeout", "30", *options, env=env)
 
 
-def report(done: subprocess.CompletedProcess[str]) -> dict[str, bool]:
+def report(done: Done) -> dict[str, bool]:
     """Which checks passed, by name."""
     assert done.stdout, done.stderr
     return {check["name"]: check["passed"] for check in json.loads(done.stdout)["checks"]}
@@ -51,38 +47,22 @@ def report(done: subprocess.CompletedProcess[str]) -> dict[str, bool]:
 def changed(studio: Studio, change: Change) -> Iterator[str]:
     """The address of a server in front of the studio that breaks the contract in one way."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self._pass_on(b"")
-
-        def do_POST(self) -> None:
-            self._pass_on(self.rfile.read(int(self.headers["Content-Length"])))
-
-        def _pass_on(self, body: bytes) -> None:
+    class PassedOn(Handler):
+        def _pass_on(self) -> None:
+            body = self.body()
             headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
             answer = requests.request(self.command, studio.url + self.path, headers=headers, data=body, timeout=40)
             content = answer.json()
             status = change(self.command, self.path, json.loads(body or "{}"), answer.status_code, content)
-            text = json.dumps(content).encode()
-            self.send_response(status)
-            for name in ("Location", "Idempotent-Replayed"):
-                if name in answer.headers:
-                    self.send_header(name, answer.headers[name])
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
+            kept = {
+                name: answer.headers[name] for name in ("Location", "Idempotent-Replayed") if name in answer.headers
+            }
+            self.answer(status, json.dumps(content).encode(), kept)
 
-        def log_message(self, *_args: object) -> None:
-            """Nothing to tell."""
+        do_GET = do_POST = _pass_on
 
-    with socketserver.TCPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), name="changed service")
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with Loopback(PassedOn) as server:
+        yield server.address
 
 
 def test_a_sound_service_passes_every_check(studio: Studio) -> None:
@@ -140,31 +120,27 @@ def _new_job_for_a_repeat() -> Change:
     return change
 
 
-def _percent_falls() -> Change:
-    seen: list[str] = []
+def _polled(change_job: Callable[[Body, int], None]) -> Change:
+    """Each poll's job is changed, which is told how many polls there were."""
+    polls = itertools.count(1)
 
     def change(_method: str, path: str, _request: Body, status: int, answer: Body) -> int:
         if path.startswith("/tools/jobs/"):
-            seen.append(path)
-            answer["job"]["progress"]["percent"] = 60 if len(seen) == 1 else 50
-            if len(seen) == 1:
-                answer["job"]["status"] = "running"
+            change_job(answer["job"], next(polls))
         return status
 
     return change
 
 
-def _done_becomes_running_again() -> Change:
-    seen: list[str] = []
+def _percent_falls(job: Body, poll: int) -> None:
+    job["progress"]["percent"] = 60 if poll == 1 else 50
+    if poll == 1:
+        job["status"] = "running"
 
-    def change(_method: str, path: str, _request: Body, status: int, answer: Body) -> int:
-        if path.startswith("/tools/jobs/"):
-            seen.append(path)
-            if len(seen) <= 2:
-                answer["job"]["status"] = ("running", "queued")[len(seen) - 1]
-        return status
 
-    return change
+def _done_becomes_running_again(job: Body, poll: int) -> None:
+    if poll <= 2:
+        job["status"] = ("running", "queued")[poll - 1]
 
 
 def _bare_string_error(_method: str, _path: str, _request: Body, status: int, answer: Body) -> int:
@@ -184,8 +160,8 @@ def _failure_ends_the_stream(_method: str, path: str, _request: Body, status: in
     [
         (_not_202, "start: 202 and a job"),
         (_new_job_for_a_repeat(), "start again, same request_id: same job"),
-        (_percent_falls(), "start: every transition to done"),
-        (_done_becomes_running_again(), "start: every transition to done"),
+        (_polled(_percent_falls), "start: every transition to done"),
+        (_polled(_done_becomes_running_again), "start: every transition to done"),
         (_bare_string_error, "failing call in the middle"),
         (_failure_ends_the_stream, "still live after the failures"),
     ],

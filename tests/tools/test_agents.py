@@ -2,17 +2,15 @@
 
 import os
 import stat
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.paths import TOOLS, data_folder
+from tests.support.paths import data_folder
 from tests.support.studio import Studio
+from tests.support.tool import Done, tool
 from tests.support.tool_client import ToolClient, stored_token
-from tests.support.waiting import HANG_S
 
 TITLE, STOP = "twitch.set_title", "twitch.stop_stream"
 
@@ -23,9 +21,8 @@ class Operator:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, str(TOOLS / "agents.py"), "--data-dir", str(self._folder), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=HANG_S)
+    def run(self, *arguments: str) -> Done:
+        return tool("agents.py", "--data-dir", str(self._folder), *arguments)
 
     def does(self, *arguments: str) -> str:
         """What a command that succeeds prints."""

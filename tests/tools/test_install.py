@@ -15,6 +15,7 @@ import pytest
 import install
 from clawcraft import dependencies
 from installer import embedded, homes
+from tests.support.tool import python
 from tests.support.waiting import HANG_S
 from tests.tools.conftest import OWN_TAG, Clone, hide, make_wheel, pin
 
@@ -225,7 +226,7 @@ def test_the_packages_import_in_that_python_and_without_any_other(whole_clone: C
         "print(rpds.__file__)"
     )
 
-    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, timeout=HANG_S)
+    done = python("-I", "-S", "-c", code)
 
     assert done.stdout.startswith(str(whole_clone.packages)), done.stderr
 

@@ -27,7 +27,7 @@ def says(*lines: Any, port: int, options: tuple[str, ...] = (), **environment: s
     """What a bridge answers to ``lines``, in the order of ids, once its host has no more to say."""
     text = b"".join((line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n" for line in lines)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TOOL_")}
-    done = subprocess.run(
+    done = subprocess.run(  # in bytes, since some are no text
         [sys.executable, str(TOOLS / "mcp_stdio.py"), "--url", f"http://127.0.0.1:{port}", *options],
         input=text,
         env={**kept, **environment},

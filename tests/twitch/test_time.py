@@ -12,7 +12,6 @@ import pytest
 
 from clawcraft.clock import SystemClock
 from clawcraft.errors import ClawcraftError, Interrupted, Stopping, Timeout, TwitchUnavailable
-from clawcraft.secrets import SecretStore
 from clawcraft.twitch import connection
 from clawcraft.twitch.call import Deadline
 from clawcraft.twitch.transport import Request, Transport
@@ -175,9 +174,7 @@ def test_close_gives_a_refresh_that_is_being_answered_time_to_be_stored(real: Ri
         seconds, _ = timed(real.twitch.close)
         assert action.exception(timeout=5) is not None
     assert seconds < 2
-    found = SecretStore(real.folder).get("TWITCH_REFRESH_TOKEN")
-    assert found is not None
-    assert found.reveal() == real.sim.world.tokens[-1].refresh
+    assert real.stored() == real.sim.world.tokens[-1].refresh
 
 
 def test_nothing_is_accepted_after_close_and_closing_twice_is_nothing(real: Rig) -> None:
