@@ -12,6 +12,7 @@ from tests.support.clock import ManualClock
 from tests.support.display import Display
 from tests.support.events import RecordedEvents
 from tests.support.real_obs import obs_missing, obs_required
+from tests.support.rtmp_server import RtmpServer
 from tests.support.thread_guard import ThreadGuard
 from twitch_sim import TwitchSim
 
@@ -63,6 +64,13 @@ def display(tmp_path: Path) -> Iterator[Display]:
     """A screen for a real OBS."""
     with Display(tmp_path / "display") as display:
         yield display
+
+
+@pytest.fixture
+def rtmp(tmp_path: Path) -> Iterator[RtmpServer]:
+    """Where a real OBS streams to."""
+    with RtmpServer(tmp_path / "rtmp") as server:
+        yield server
 
 
 @pytest.fixture

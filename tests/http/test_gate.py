@@ -287,8 +287,7 @@ def test_a_right_signature_opens_with_and_without_prefix_and_case(signed: HttpSe
 def test_a_timestamp_is_signed_with_the_body(signed: HttpService) -> None:
     body = encoded()
     for timestamp in (NOW_S, NOW_S - 300, NOW_S + 300):
-        headers = {"X_Tool_Timestamp": str(timestamp), "X_Tool_Signature": signature(body, str(timestamp))}
-        assert signed.post(body, **headers).status == 200
+        assert signed.post(body, **stamped(body, timestamp)).status == 200
 
 
 @pytest.mark.parametrize(
@@ -342,9 +341,7 @@ def test_a_wrong_signature_says_what_is_wrong(signed: HttpService, headers: dict
 
 def test_the_timestamp_is_required_unless_the_operator_says_otherwise(signed: HttpService) -> None:
     body = encoded()
-    refused = signed.post(body, X_Tool_Signature=signature(body))
-    assert (refused.status, refused.code) == (401, "invalid_signature")
-    assert "X-Tool-Timestamp is missing" in refused.json["error"]["message"]
+    assert signed.post(body, X_Tool_Signature=signature(body)).code == "invalid_signature"
     assert signed.post(body, **stamped(body)).status == 200
     signed.configure(require_timestamp=False)
     assert signed.post(body, X_Tool_Signature=signature(body)).status == 200

@@ -7,18 +7,13 @@ from pathlib import Path
 import pytest
 
 from obs_mock.scenarios import Timings
+from tests.http.conftest import service
 from tests.service.conftest import Studio, twitch
 from tests.support.http_service import TOKEN, HttpService
 from tests.support.mcp_client import MODERN, McpClient
 from tests.support.tool_client import stored_token, wait_for_service
 
-__all__ = ["twitch"]
-
-
-@pytest.fixture
-def service() -> Iterator[HttpService]:
-    with HttpService() as service:
-        yield service
+__all__ = ["service", "twitch"]
 
 
 @pytest.fixture

@@ -311,23 +311,10 @@ def test_a_show_has_one_number_from_before_its_start_until_it_is_over(now: Eveni
 # --- what OBS does of itself ------------------------------------------------------------------------------------------
 
 
-def test_a_stop_while_obs_prepares_is_kept(open_evening: Callable[..., Evening]) -> None:
-    """BasicOutputHandler::SetupMultitrackVideo returns at once, and STREAMING_STARTING comes later."""
-    now = open_evening(ASYNCHRONOUS)
-    now.obs.scenario = GOOD.but(prepares_s=2.0)
-    superseded = start(now)
-    now.time.pass_time(0.5)
-    now.lives.stream.end_start(Superseded("a stop was accepted"))
-    stopped = stop(now)
-    now.time.pass_time(0.5)
-    failed(superseded, Superseded)
-    assert not stopped.is_over
-    now.time.pass_time(5)
-    assert stopped.value == {"status": "stopped"}
-    assert (now.obs.stream.state, now.obs.stream.starts) == (State.IDLE, 1)
-
-
-def test_a_start_while_obs_prepares_prepares_nothing_again(open_evening: Callable[..., Evening]) -> None:
+@pytest.fixture
+def preparing(open_evening: Callable[..., Evening]) -> Evening:
+    """A start was superseded while OBS prepares it: BasicOutputHandler::SetupMultitrackVideo returns at once, and
+    STREAMING_STARTING comes later."""
     now = open_evening(ASYNCHRONOUS)
     now.obs.scenario = GOOD.but(prepares_s=2.0)
     superseded = start(now)
@@ -335,6 +322,21 @@ def test_a_start_while_obs_prepares_prepares_nothing_again(open_evening: Callabl
     now.lives.stream.end_start(Superseded("a stop was accepted"))
     now.time.rest()
     failed(superseded, Superseded)
+    return now
+
+
+def test_a_stop_while_obs_prepares_is_kept(preparing: Evening) -> None:
+    now = preparing
+    stopped = stop(now)
+    now.time.pass_time(0.5)
+    assert not stopped.is_over
+    now.time.pass_time(5)
+    assert stopped.value == {"status": "stopped"}
+    assert (now.obs.stream.state, now.obs.stream.starts) == (State.IDLE, 1)
+
+
+def test_a_start_while_obs_prepares_prepares_nothing_again(preparing: Evening) -> None:
+    now = preparing
     again = start(now)
     now.time.pass_time(5)
     assert again.value == {"status": "started", "scene": "Main", "attempts": 1, "adopted": True}

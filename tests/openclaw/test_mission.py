@@ -70,8 +70,7 @@ def test_a_sound_service_passes_every_check(studio: Studio) -> None:
     assert done.returncode == 0, done.stdout
     assert len(report(done)) == 16
     assert studio.stream_state() == "offline"
-    assert studio.twitch is not None
-    changes = [call for call in studio.twitch.world.calls if call.body == {"title": "A mission"}]
+    changes = [call for call in studio.sim.world.calls if call.body == {"title": "A mission"}]
     assert len(changes) == 1, "the repeated set_title must not reach Twitch twice"
 
 
@@ -206,9 +205,8 @@ ALL_ON = {
 def all_on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     """A studio where everything is allowed and heard, on a channel that is live."""
     with Studio(tmp_path_factory.mktemp("all-on"), ALL_ON) as studio:
-        assert studio.twitch is not None
-        studio.twitch.play("realistic")
-        world = studio.twitch.world
+        studio.sim.play("realistic")
+        world = studio.sim.world
         world.live_delay_s = world.clip_delay_s = 0.0
         world.eventsub.wait_for(lambda: world.eventsub.subscribed(3))
         yield studio
@@ -216,11 +214,10 @@ def all_on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
 
 def witnessed(studio: Studio, url: str) -> tuple[int, list[dict[str, Any]]]:
     """The exit status of a mission with the local Twitch as its witness, and its claims."""
-    assert studio.twitch is not None
-    studio.twitch.show_live(True)
+    studio.sim.show_live(True)
     target = ("--target", "friendlyneighbour")
-    done = mission(url, "--json", *target, "--witness", studio.twitch.control_url)
-    studio.twitch.show_live(False)
+    done = mission(url, "--json", *target, "--witness", studio.sim.control_url)
+    studio.sim.show_live(False)
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout)["claims"]
 
@@ -239,13 +236,12 @@ def test_there_is_a_play_for_each_action() -> None:
 def test_a_question_that_nobody_answers_is_a_no_and_no_failure(tmp_path: Path) -> None:
     settings = {"TOOL_ACTION_POLICY": "create_marker=ask", "TOOL_APPROVAL_TIMEOUT_MS": "5000"}
     with Studio(tmp_path / "studio", settings) as studio:
-        assert studio.twitch is not None
-        studio.twitch.world.go_live()
+        studio.sim.world.go_live()
         done = mission(studio.url, "--json")
         assert done.returncode == 0, done.stdout
         refused = {claim["claim"]["kind"]: claim["claim"]["refused"] for claim in json.loads(done.stdout)["claims"]}
         assert refused["create_marker"] == "approval_expired"
-        assert studio.twitch.world.show.markers == []
+        assert studio.sim.world.show.markers == []
 
 
 UNTRUE: dict[str, Body] = {
@@ -278,10 +274,9 @@ def _untrue(_method: str, path: str, request: Body, status: int, answer: Body) -
 
 def test_what_is_not_true_is_seen_and_fails_the_mission(tmp_path: Path) -> None:
     with Studio(tmp_path / "studio", ALL_ON) as studio:
-        assert studio.twitch is not None
-        studio.twitch.play("realistic")
-        studio.twitch.world.clip_delay_s = 0.0
-        studio.twitch.world.live_delay_s = -600.0  # listed for so long that the judge is sure
+        studio.sim.play("realistic")
+        studio.sim.world.clip_delay_s = 0.0
+        studio.sim.world.live_delay_s = -600.0  # listed for so long that the judge is sure
         with changed(studio, _untrue) as url:
             status, claims = witnessed(studio, url)
     assert status == 1

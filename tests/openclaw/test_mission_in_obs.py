@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.real_obs import obs_missing, obs_required
 from tests.support.show import Show
 from tests.support.tool import tool
 from tests.support.tool_client import stored_token
@@ -16,9 +15,6 @@ pytestmark = pytest.mark.real_obs
 
 
 def test_the_mission_passes_in_a_real_obs(tmp_path: Path) -> None:
-    if (reason := obs_missing()) is not None:
-        assert not obs_required(), reason
-        pytest.skip(reason)
     with TwitchSim() as twitch, Show(tmp_path, twitch.environment()) as show:
         env = {**os.environ, "TOOL_SERVICE_TOKEN": stored_token(show.config)}
         done = tool("mission.py", "--url", f"http://127.0.0.1:{show.port}", "--json", env=env)

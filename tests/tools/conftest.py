@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.support.paths import ROOT
+from tests.support.studio import Studio
 from tests.support.waiting import HANG_S
 
 OWN_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -135,6 +137,12 @@ def installed(tmp_path_factory: pytest.TempPathFactory, wheels: Path) -> Clone:
     done = clone.install("--deps-only")
     assert done.returncode == 0, done.stderr
     return clone
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    with Studio(tmp_path_factory.mktemp("studio"), with_twitch=False) as studio:
+        yield studio
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,12 +38,6 @@ class Operator:
 @pytest.fixture
 def operator(tmp_path: Path) -> Operator:
     return Operator(tmp_path / "data")
-
-
-@pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    with Studio(tmp_path_factory.mktemp("studio"), with_twitch=False) as studio:
-        yield studio
 
 
 def test_an_agent_is_made_narrowed_renewed_and_revoked_beside_a_running_service(studio: Studio) -> None:

@@ -2,27 +2,18 @@
 
 import json
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.display import Display
 from tests.support.ports import free_port
-from tests.support.real_obs import RealObs, obs_missing, obs_required
+from tests.support.real_obs import RealObs
 from tests.support.tool_client import ToolClient, stored_token, wait_for_service
 from tests.support.waiting import wait_until
 from tests.tools.conftest import DETECT, Clone
 
 pytestmark = pytest.mark.real_obs
-
-
-@pytest.fixture
-def display(tmp_path: Path) -> Iterator[Display]:
-    if reason := obs_missing():
-        (pytest.fail if obs_required() else pytest.skip)(reason)
-    with Display(tmp_path / "display") as display:
-        yield display
 
 
 def test_the_service_answers_at_the_first_start_and_is_gone_after_uninstalling(

@@ -4,23 +4,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.support.mcp_client import MODERN, TASKS, McpClient
 from tests.support.paths import TOOLS
 from tests.support.ports import free_port
 from tests.support.studio import TOKEN, Studio
 from tests.support.waiting import HANG_S
-
-
-@pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    with Studio(tmp_path_factory.mktemp("studio"), with_twitch=False) as studio:
-        yield studio
 
 
 def says(*lines: Any, port: int, options: tuple[str, ...] = (), **environment: str) -> list[dict[str, Any]]:

@@ -193,11 +193,10 @@ def test_a_message_may_not_hold_the_bots_tokens_also_once_they_are_renewed(rig: 
 
 def test_no_secret_of_the_bot_in_any_file_or_answer(tmp_path: Path) -> None:
     studio = Studio(tmp_path, {"TOOL_SERVICE_TIMEOUT_MS": "1500"})
-    assert studio.twitch is not None
-    bot = studio.twitch.world.issue(BOT, scopes=BOT_SCOPES)
+    bot = studio.sim.world.issue(BOT, scopes=BOT_SCOPES)
     studio.settings |= {"TWITCH_BOT_OAUTH_TOKEN": bot.access, "TWITCH_BOT_REFRESH_TOKEN": bot.refresh}
     with studio:
-        sim, client = studio.twitch, studio.client
+        sim, client = studio.sim, studio.client
         answers = []
         for number, fault in enumerate(FAULTS[:3]):
             sim.fault("POST /chat/messages", **fault)

@@ -1,7 +1,6 @@
 """Hearing: EventSub against the local Twitch over real sockets, on a clock that stands still between tests' turns."""
 
 import random
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from tests.support.clock import ManualClock
 from tests.support.responses import fits
 from tests.support.twitch_rig import RealClock, Rig, connected
 from tests.support.waiting import HANG_S, wait_until
+from tests.twitch.conftest import Silent
 from twitch_sim import TwitchSim
 from twitch_sim.eventsub import EventSub
 from twitch_sim.frames import CLOSE, PING, TEXT, frame
@@ -523,42 +523,13 @@ def real(tmp_path: Path) -> Iterator[Rig]:
         rig.close()
 
 
-class Silent:
-    """A port that takes connections and says nothing."""
-
-    def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._accepted: list[socket.socket] = []
-
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self._listener.getsockname()[1]}"
-
-    def first_byte(self) -> None:
-        """Until a client has connected and said something; the connection stays open."""
-        self._accepted.append(self._listener.accept()[0])
-        self._accepted[-1].recv(1)
-
-    def close(self) -> None:
-        for sock in (*self._accepted, self._listener):
-            sock.close()
-
-
-@pytest.fixture
-def silent() -> Iterator[Silent]:
-    silent = Silent()
-    yield silent
-    silent.close()
-
-
-def hang_in_the_connection(rig: Rig, silent: Silent) -> Callable[[], object]:
-    rig.change(twitch_eventsub_url=f"ws://{silent.address}/ws")
+def hang_in_the_connection(rig: Rig, silent: Silent, scheme: str = "ws") -> Callable[[], object]:
+    rig.change(twitch_eventsub_url=f"{scheme}://{silent.address}/ws")
     return silent.first_byte
 
 
 def hang_in_tls(rig: Rig, silent: Silent) -> Callable[[], object]:
-    rig.change(twitch_eventsub_url=f"wss://{silent.address}/ws")
-    return silent.first_byte
+    return hang_in_the_connection(rig, silent, "wss")
 
 
 def hang_before_the_welcome(rig: Rig, _silent: Silent) -> Callable[[], object]:

@@ -35,11 +35,6 @@ def studio(tmp_path: Path) -> Iterator[Studio]:
         yield studio
 
 
-def twitch_of(studio: Studio) -> TwitchSim:
-    assert studio.twitch is not None
-    return studio.twitch
-
-
 def stream_with_everything(client: ToolClient, sim: TwitchSim, state: Callable[[], str]) -> None:
     """Start with title and game, change the title while live, chat, clip, stop: and in which order it took effect."""
     sim.world.clip_delay_s = 0.5
@@ -68,7 +63,7 @@ def stream_with_everything(client: ToolClient, sim: TwitchSim, state: Callable[[
 
 def test_a_whole_stream_in_the_fake_obs(tmp_path: Path) -> None:
     with Studio(tmp_path) as studio:
-        stream_with_everything(studio.client, twitch_of(studio), studio.stream_state)
+        stream_with_everything(studio.client, studio.sim, studio.stream_state)
         status = studio.client.status()["twitch"]
         assert status["state"] == "ok"
         assert status["identity"]["login"] == "clawstreamer"
@@ -76,7 +71,7 @@ def test_a_whole_stream_in_the_fake_obs(tmp_path: Path) -> None:
 
 
 def test_while_twitch_hangs_polling_and_health_stay_fast_and_actions_end_as_timeout(studio: Studio) -> None:
-    sim = twitch_of(studio)
+    sim = studio.sim
     job_id = studio.client.accept("twitch.stop_stream", "hang-job")
     for endpoint in ("PATCH /channels", "GET /games", "POST /chat/messages", "POST /clips"):
         sim.fault(endpoint, hang=True, times=9)
@@ -106,7 +101,7 @@ def test_while_twitch_hangs_polling_and_health_stay_fast_and_actions_end_as_time
 
 def test_while_twitch_hangs_a_crowd_at_channel_is_answered_and_polling_stays_fast(tmp_path: Path) -> None:
     with Studio(tmp_path, {"TOOL_SERVICE_TIMEOUT_MS": "1500"}) as studio:
-        sim = twitch_of(studio)
+        sim = studio.sim
         job_id = studio.client.accept("twitch.stop_stream", "hang-job")
         known = studio.client.get("/channel").json()
         assert known["channel"]["data"]["title"] == "My first stream"
@@ -132,7 +127,7 @@ def test_no_secret_in_any_file_or_answer_of_a_whole_run(tmp_path: Path) -> None:
     """The secret store itself is the one place."""
     answers: list[str] = []
     with Studio(tmp_path, {"TOOL_SERVICE_TIMEOUT_MS": "1500"}) as studio:
-        sim, client = twitch_of(studio), studio.client
+        sim, client = studio.sim, studio.client
         for number, fault in enumerate(FAULTS):
             for endpoint in ("PATCH /channels", "POST /chat/messages"):
                 sim.fault(endpoint, **fault)

@@ -17,6 +17,7 @@ from clawcraft.twitch.call import Deadline
 from clawcraft.twitch.transport import Request, Transport
 from tests.support.settings import make_settings
 from tests.support.twitch_rig import RealClock, Rig, connected
+from tests.twitch.conftest import Silent
 from twitch_sim import TwitchSim
 
 CHAT = ("post_chat_message", {"message": "x"})
@@ -231,32 +232,23 @@ def within(seconds: float = 0.4) -> Deadline:
     return Deadline(SystemClock(), seconds)
 
 
-@pytest.fixture
-def silent() -> Iterator[socket.socket]:
-    """A port that accepts connections and never says anything, so that a TLS handshake never ends."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server
-
-
 def port_of(server: socket.socket) -> int:
     return int(server.getsockname()[1])
 
 
-def test_a_tls_handshake_that_never_ends_is_cut_at_the_deadline(transport: Transport, silent: socket.socket) -> None:
-    seconds, error = timed(lambda: transport.send(get(f"https://127.0.0.1:{port_of(silent)}/"), within()))
+def test_a_tls_handshake_that_never_ends_is_cut_at_the_deadline(transport: Transport, silent: Silent) -> None:
+    seconds, error = timed(lambda: transport.send(get(f"https://{silent.address}/"), within()))
     assert isinstance(error, Timeout)
     assert error.retryable is True
     assert 0.39 <= seconds < 3
 
 
-def test_a_tls_handshake_that_never_ends_is_cut_by_close(transport: Transport, silent: socket.socket) -> None:
+def test_a_tls_handshake_that_never_ends_is_cut_by_close(transport: Transport, silent: Silent) -> None:
     with ThreadPoolExecutor(1) as pool:
-        call = pool.submit(transport.send, get(f"https://127.0.0.1:{port_of(silent)}/"), within(30))
-        hello, _ = silent.accept()
-        with hello:
-            assert hello.recv(1)
-            seconds, _ = timed(transport.close)
-            assert isinstance(call.exception(timeout=5), Stopping)
+        call = pool.submit(transport.send, get(f"https://{silent.address}/"), within(30))
+        silent.first_byte()
+        seconds, _ = timed(transport.close)
+        assert isinstance(call.exception(timeout=5), Stopping)
     assert seconds < 2
 
 
@@ -353,8 +345,8 @@ def test_a_proxy_of_the_environment_is_not_used(real: Rig, monkeypatch: pytest.M
     assert real.run(*CHAT)["status"] == "sent"
 
 
-def test_a_redirect_is_not_followed(real: Rig, silent: socket.socket) -> None:
-    real.sim.fault("POST /chat/messages", status=307, headers={"Location": f"http://127.0.0.1:{port_of(silent)}/"})
+def test_a_redirect_is_not_followed(real: Rig, silent: Silent) -> None:
+    real.sim.fault("POST /chat/messages", status=307, headers={"Location": f"http://{silent.address}/"})
     seconds, error = timed(lambda: real.run(*CHAT))
     assert isinstance(error, TwitchUnavailable)
     assert error.details["twitch_status"] == 307
