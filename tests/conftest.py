@@ -12,6 +12,7 @@ from tests.support.clock import ManualClock
 from tests.support.display import Display
 from tests.support.events import RecordedEvents
 from tests.support.real_obs import obs_missing, obs_required
+from tests.support.receiver import Receiver
 from tests.support.rtmp_server import RtmpServer
 from tests.support.thread_guard import ThreadGuard
 from twitch_sim import TwitchSim
@@ -57,6 +58,13 @@ def twitch() -> Iterator[TwitchSim]:
     """A local Twitch on the machine's clock."""
     with TwitchSim() as twitch:
         yield twitch
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Where a webhook leads."""
+    with Receiver() as receiver:
+        yield receiver
 
 
 @pytest.fixture

@@ -50,22 +50,21 @@ def wait_for(limiter: RateLimiter, action: Action) -> float:
     return retry_after_s
 
 
-def test_a_minutes_worth_at_once_then_one_each_interval(clock: ManualClock) -> None:
+@pytest.mark.parametrize(
+    ("action", "burst", "interval_s"),
+    [(TITLE, 60, 1.0), (CHAT, 20, 1.5)],
+    ids=["a minute's worth", "chat: 20, as many in 30 s"],
+)
+def test_so_many_at_once_then_one_each_interval(
+    clock: ManualClock, action: Action, burst: int, interval_s: float
+) -> None:
     limiter = limiter_of(clock)
-    assert granted(limiter, TITLE, 100) == 60
-    assert wait_for(limiter, TITLE) == pytest.approx(1.0)
-    clock.advance(2.5)
-    assert granted(limiter, TITLE, 100) == 2
-    clock.advance(3600)
-    assert granted(limiter, TITLE, 100) == 60
-
-
-def test_chat_bursts_to_20_and_refills_20_in_30_s(clock: ManualClock) -> None:
-    limiter = limiter_of(clock)
-    assert granted(limiter, CHAT, 100) == 20
-    assert wait_for(limiter, CHAT) == pytest.approx(1.5)
-    clock.advance(30)
-    assert granted(limiter, CHAT, 100) == 20
+    assert granted(limiter, action, 100) == burst
+    assert wait_for(limiter, action) == pytest.approx(interval_s)
+    clock.advance(2.5 * interval_s)
+    assert granted(limiter, action, 100) == 2
+    clock.advance(burst * interval_s)
+    assert granted(limiter, action, 100) == burst
 
 
 def test_a_chat_limit_below_the_burst_bounds_it(clock: ManualClock) -> None:

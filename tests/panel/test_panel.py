@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from clawcraft import VERSION
 from clawcraft.panel.fields import SHOWN_TOKEN
 from tests.panel.conftest import Streamer
 from tests.support.paths import data_folder
@@ -30,6 +31,7 @@ def refused(agent: ToolClient, action: str = "twitch.set_title", **args: Any) ->
 
 def test_the_status_tells_what_obs_and_twitch_do_and_where_the_token_is(streamer: Streamer) -> None:
     streamer.start()
+    assert streamer.label("status_service") == f"Service {VERSION}"
     assert "not streaming" in streamer.text("status_obs")
     assert "not connected" in streamer.text("status_twitch")
     assert str(streamer.store.path) in streamer.text("token_place")

@@ -1,6 +1,5 @@
 """The webhook of a whole service in the fake OBS: what goes wrong reaches it, and its address reaches nobody."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,10 +13,10 @@ KEY = "the-key-0123456789"
 
 
 @pytest.fixture
-def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        monkeypatch.setenv("TOOL_ALERT_WEBHOOK_URL", receiver.url)
-        yield receiver
+def receiver(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Receiver:
+    """The environment of OBS names it."""
+    monkeypatch.setenv("TOOL_ALERT_WEBHOOK_URL", receiver.url)
+    return receiver
 
 
 def test_a_failed_start_a_dropped_stream_and_their_ends_are_told(receiver: Receiver, tmp_path: Path) -> None:

@@ -6,12 +6,11 @@ import http.client
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from tests.support.loopback import Handler, Loopback
+from tests.support.mcp_client import NAMED_BY
 from tests.support.waiting import HANG_S
-
-_NAMED_BY: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ def _cast(body: bytes, headers: dict[str, str], players: Mapping[str, Player]) -
     """``body`` with the player in the fixture's place; where the header names the fixture, it names the player too."""
     try:
         message = json.loads(body)
-        params, key = message["params"], _NAMED_BY[message["method"]]
+        params, key = message["params"], NAMED_BY[message["method"]]
         fixture = params[key]
         player = players[fixture]
     except (ValueError, KeyError, TypeError):

@@ -62,6 +62,12 @@ class Clone:
         command = [*through, *self.command(*arguments)]
         return subprocess.run(command, env=self.env(), capture_output=True, text=True, timeout=3 * HANG_S)
 
+    def installs(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The same, and it goes well."""
+        done = self.install(*arguments)
+        assert done.returncode == 0, done.stderr
+        return done
+
     def pin(self, requirements: str) -> None:
         path = self.folder / "requirements.txt"
         path.unlink(missing_ok=True)  # It may be a hard link into another clone.
@@ -134,8 +140,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory, wheels: Path) -> Clone:
     environment = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
     clone = Clone(folder, tmp_path_factory.mktemp("user"), environment)
     clone.pin(pin("first", first))
-    done = clone.install("--deps-only")
-    assert done.returncode == 0, done.stderr
+    clone.installs("--deps-only")
     return clone
 
 

@@ -19,8 +19,7 @@ pytestmark = pytest.mark.real_obs
 def test_the_service_answers_at_the_first_start_and_is_gone_after_uninstalling(
     display: Display, whole_clone: Clone
 ) -> None:
-    done = whole_clone.install(DETECT)
-    assert done.returncode == 0, done.stderr
+    whole_clone.installs(DETECT)
     port = free_port()
 
     with RealObs(display, whole_clone.user_home, {"PORT": str(port)}) as obs:
@@ -37,15 +36,15 @@ def test_the_service_answers_at_the_first_start_and_is_gone_after_uninstalling(
     collection = whole_clone.config / "basic/scenes/Untitled.json"
     saved = json.loads(collection.read_bytes())
     assert [Path(entry["path"]) for entry in saved["modules"]["scripts-tool"]] == [whole_clone.script]
-    assert whole_clone.install("--uninstall").returncode == 0
+    whole_clone.installs("--uninstall")
     left = json.loads(collection.read_bytes())
     assert left == saved | {"modules": saved["modules"] | {"scripts-tool": []}}
 
 
 def test_an_obs_that_was_killed_is_no_running_obs(display: Display, clone: Clone) -> None:
-    assert clone.install(DETECT).returncode == 0
+    clone.installs(DETECT)
     with RealObs(display, clone.user_home, {"PORT": str(free_port())}) as obs:
         obs.process.signal_group(signal.SIGKILL)
         obs.process.wait(10)
 
-    assert clone.install(DETECT).returncode == 0
+    clone.installs(DETECT)
