@@ -61,17 +61,13 @@ def test_a_running_service_is_well_but_for_twitch(patient: Patient) -> None:
     }
 
 
-def test_it_says_what_to_do_in_words_and_with_its_exit_status(patient: Patient) -> None:
+def test_it_says_what_to_do_in_words_and_with_its_exit_status_and_changes_nothing(patient: Patient) -> None:
+    before = patient.files()
     done = patient.doctor()
+    assert patient.files() == before
     assert done.returncode == 1
     assert f"nothing answers on http://127.0.0.1:{patient.port}" in done.stdout
     assert "→ Start OBS" in done.stdout
-
-
-def test_it_changes_nothing(patient: Patient) -> None:
-    before = patient.files()
-    patient.doctor()
-    assert patient.files() == before
 
 
 def test_the_signature_is_tried_with_the_secret_known_here(patient: Patient) -> None:

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from clawcraft.actions.catalogue import ACTIONS, BY_NAME, Policy
 from clawcraft.actions.handlers import Handlers, Result
@@ -19,6 +19,14 @@ from tests.support.settings import make_settings
 from tests.support.waiting import HANG_S, wait_until
 from twitch_sim import TwitchSim
 from twitch_sim.world import ALL_SCOPES, CLIENT_ID, CONFIDENTIAL_CLIENT_ID, TOKEN_LIFE_S, Token
+
+EFFECTS: Final[dict[str, dict[str, Any]]] = {
+    "set_title": {"title": "x"},
+    "set_game": {"game": "Minecraft"},
+    "post_chat_message": {"message": "x"},
+    "create_clip": {},
+}
+"""Actions that have one at Twitch, and arguments for each."""
 
 
 class RealClock(SystemClock):

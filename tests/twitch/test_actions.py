@@ -12,7 +12,7 @@ from clawcraft.errors import (
     GameNotFound,
     TwitchRejected,
 )
-from tests.support.twitch_rig import Rig
+from tests.support.twitch_rig import EFFECTS, Rig
 from twitch_sim.chat import ChatRules
 
 
@@ -261,12 +261,7 @@ def test_confirming_a_clip_survives_a_twitch_that_fails_meanwhile(rig: Rig) -> N
 
 def test_a_strangers_channel_is_refused_before_any_effect(rig: Rig) -> None:
     rig.start()
-    for action, args in (
-        ("set_title", {"title": "x"}),
-        ("set_game", {"game": "Minecraft"}),
-        ("post_chat_message", {"message": "x"}),
-        ("create_clip", {}),
-    ):
+    for action, args in EFFECTS.items():
         with pytest.raises(ChannelNotAllowed):
             rig.run(action, {**args, "channel": "Stranger"})
     assert set(rig.sim.world.endpoints()) == {"GET /oauth2/validate"}

@@ -13,7 +13,7 @@ from clawcraft.secrets import Secret, SecretStore, SecretStoreError
 from clawcraft.twitch import tokens
 from clawcraft.twitch.credentials import CredentialStore
 from tests.support.clock import ManualClock
-from tests.support.twitch_rig import Rig, connected
+from tests.support.twitch_rig import EFFECTS, Rig, connected
 from twitch_sim import TwitchSim
 from twitch_sim.world import ALL_SCOPES, CLIENT_ID, CLIENT_SECRET, TOKEN_LIFE_S
 
@@ -330,12 +330,7 @@ def test_a_client_secret_that_is_missing_or_wrong_is_named(rig: Rig, secret: Sec
 def test_without_credentials_every_action_says_the_same_and_nothing_is_sent(rig: Rig) -> None:
     rig.change(twitch_oauth_token=None, twitch_refresh_token=None).start()
     seen = []
-    for action, args in (
-        ("set_title", TITLE),
-        ("set_game", {"game": "Minecraft"}),
-        ("post_chat_message", {"message": "x"}),
-        ("create_clip", {}),
-    ):
+    for action, args in EFFECTS.items():
         with pytest.raises(TwitchNotConfigured) as raised:
             rig.run(action, args)
         seen.append(raised.value.to_json())
