@@ -12,6 +12,8 @@ from tests.support.clock import ManualClock
 from tests.support.display import Display
 from tests.support.events import RecordedEvents
 from tests.support.real_obs import obs_missing, obs_required
+from tests.support.receiver import Receiver
+from tests.support.rtmp_server import RtmpServer
 from tests.support.thread_guard import ThreadGuard
 from twitch_sim import TwitchSim
 
@@ -59,10 +61,24 @@ def twitch() -> Iterator[TwitchSim]:
 
 
 @pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Where a webhook leads."""
+    with Receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
 def display(tmp_path: Path) -> Iterator[Display]:
     """A screen for a real OBS."""
     with Display(tmp_path / "display") as display:
         yield display
+
+
+@pytest.fixture
+def rtmp(tmp_path: Path) -> Iterator[RtmpServer]:
+    """Where a real OBS streams to."""
+    with RtmpServer(tmp_path / "rtmp") as server:
+        yield server
 
 
 @pytest.fixture

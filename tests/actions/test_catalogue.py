@@ -1,10 +1,13 @@
 """The table of actions and all that goes with a row: whatever is forgotten is named."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 import generate
-from clawcraft.actions.catalogue import ACTIONS, BY_NAME, Policy
+from clawcraft.actions.catalogue import ACTIONS, BY_NAME, Action, Policy
 from clawcraft.actions.handlers import find_handler
 from clawcraft.contract.openapi import openapi_document
 from clawcraft.contract.schemas import Contract
@@ -26,22 +29,13 @@ def test_each_action_has_its_schema_and_each_schema_its_action() -> None:
     assert [f"{name}: no row in actions/catalogue.py" for name in schemas if name not in BY_NAME] == []
 
 
-def test_each_action_has_its_texts_for_agents() -> None:
+@pytest.mark.parametrize("find", [action_schema, find_handler], ids=["texts for agents", "handler"])
+def test_each_action_has_what_goes_with_it(find: Callable[[Action], object]) -> None:
     problems = []
     for action in ACTIONS:
         try:
-            action_schema(action)
-        except ValueError as error:
-            problems.append(str(error))
-    assert problems == []
-
-
-def test_each_action_has_its_handler() -> None:
-    problems = []
-    for action in ACTIONS:
-        try:
-            find_handler(action)
-        except LookupError as error:
+            find(action)
+        except (ValueError, LookupError) as error:
             problems.append(str(error))
     assert problems == []
 

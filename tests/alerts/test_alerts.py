@@ -189,12 +189,6 @@ def test_another_address_starts_afresh(rig: Rig) -> None:
 # --- the thread -------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        yield receiver
-
-
 Live = Callable[[str], Alerts]
 
 

@@ -1,6 +1,7 @@
 """What is worth an alert: once, when it has lasted, and its end; and no wish of the streamer is a failure."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 from clawcraft import checks
@@ -59,9 +60,7 @@ def test_only_the_outcome_that_hurts_counts() -> None:
 
 
 def test_every_check_that_is_watched_is_one_that_there_is() -> None:
-    source = checks.__file__
-    with open(source, encoding="utf-8") as file:  # noqa: PTH123
-        text = file.read()
+    text = Path(checks.__file__).read_text("utf-8")
     for name in WATCHED:
         assert f'"{name}"' in text
 

@@ -14,12 +14,6 @@ from tests.support.waiting import HANG_S
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture
 def webhook() -> Iterator[Webhook]:
     webhook = Webhook(SystemClock(), "test/1")
     yield webhook

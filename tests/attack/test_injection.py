@@ -76,22 +76,14 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
             "TOOL_ACTION_RATE_LIMITS": ",".join(f"{action.name}=100000" for action in ACTIONS),
         }.items():
             patch.setenv(name, value)
-        made = Studio(tmp_path_factory.mktemp("injection"), Timings().scaled(0.02))
-        with made.obs:
+        with Studio(tmp_path_factory.mktemp("injection"), Timings().scaled(0.02)) as made:
             yield made
     patch.undo()
 
 
 @pytest.fixture(scope="module")
-def client(studio: Studio) -> Iterator[ToolClient]:
-    client = studio.client()
-    yield client
-    client.close()
-
-
-@pytest.fixture(autouse=True)
-def clean_environment() -> None:
-    """The module's studio has its settings for all of its tests."""
+def client(studio: Studio) -> ToolClient:
+    return studio.client()
 
 
 @pytest.mark.parametrize(("action", "field"), FIELDS)

@@ -3,8 +3,6 @@
 import contextlib
 import sqlite3
 import stat
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +21,7 @@ from clawcraft.jobs.model import Job, JobStatus, Progress
 from tests.support.clock import ManualClock
 from tests.support.events import RecordedEvents
 from tests.support.job_rig import envelope
-from tests.support.paths import ROOT
+from tests.support.process import killed_after
 
 SECRET = "a-secret-of-the-service"
 
@@ -409,17 +407,7 @@ sys.stdin.read()
 
 
 def test_what_a_kill_cut_off_is_interrupted_at_the_next_start(tmp_path: Path, reopen: Reopen) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(tmp_path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env={"PYTHONPATH": f"{ROOT / 'obs_plugin'}:{ROOT}"},
-    ) as child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "there\n"
-        child.kill()
+    assert killed_after(tmp_path, CHILD, 1) == ["there"]
     for _ in range(2):  # the second time there is nothing left to end
         trail = reopen()
         assert [(entry["action"], entry["outcome"]) for entry in trail.named("asked")] == [

@@ -50,32 +50,25 @@ def wait_for(limiter: RateLimiter, action: Action) -> float:
     return retry_after_s
 
 
-def test_a_minutes_worth_at_once_then_one_each_interval(clock: ManualClock) -> None:
+@pytest.mark.parametrize(
+    ("action", "burst", "interval_s"),
+    [(TITLE, 60, 1.0), (CHAT, 20, 1.5)],
+    ids=["a minute's worth", "chat: 20, as many in 30 s"],
+)
+def test_so_many_at_once_then_one_each_interval(
+    clock: ManualClock, action: Action, burst: int, interval_s: float
+) -> None:
     limiter = limiter_of(clock)
-    assert granted(limiter, TITLE, 100) == 60
-    assert wait_for(limiter, TITLE) == pytest.approx(1.0)
-    clock.advance(2.5)
-    assert granted(limiter, TITLE, 100) == 2
-    clock.advance(3600)
-    assert granted(limiter, TITLE, 100) == 60
-
-
-def test_chat_bursts_to_20_and_refills_20_in_30_s(clock: ManualClock) -> None:
-    limiter = limiter_of(clock)
-    assert granted(limiter, CHAT, 100) == 20
-    assert wait_for(limiter, CHAT) == pytest.approx(1.5)
-    clock.advance(30)
-    assert granted(limiter, CHAT, 100) == 20
+    assert granted(limiter, action, 100) == burst
+    assert wait_for(limiter, action) == pytest.approx(interval_s)
+    clock.advance(2.5 * interval_s)
+    assert granted(limiter, action, 100) == 2
+    clock.advance(burst * interval_s)
+    assert granted(limiter, action, 100) == burst
 
 
 def test_a_chat_limit_below_the_burst_bounds_it(clock: ManualClock) -> None:
     assert granted(limiter_of(clock, chat=5), CHAT, 100) == 5
-
-
-def test_each_action_has_its_own_bucket(clock: ManualClock) -> None:
-    limiter = limiter_of(clock, title=3)
-    assert granted(limiter, TITLE, 10) == 3
-    assert granted(limiter, CHAT, 30) == 20
 
 
 @given(per_min=st.integers(1, 100_000), late_s=st.floats(0, 200), start_s=st.floats(0, 1e9))
@@ -109,14 +102,6 @@ def test_a_changed_limit_counts_at_once(clock: ManualClock) -> None:
     assert granted(limiter, TITLE, 1000) >= 1
     settings = make_settings(rate_limit_per_min=1)
     assert wait_for(limiter, TITLE) <= 120
-
-
-def test_a_refusal_costs_nothing(clock: ManualClock) -> None:
-    limiter = limiter_of(clock, title=1)
-    limiter.take(TITLE, "")
-    assert granted(limiter, TITLE, 1000) == 0
-    clock.advance(60)
-    limiter.take(TITLE, "")
 
 
 def test_threads_share_one_bucket(clock: ManualClock) -> None:

@@ -7,11 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clawcraft.contract.quick_check import ecma, quick_check
-from clawcraft.contract.schemas import Contract, _Validator
+from clawcraft.contract.schemas import _Validator
 from tests.support.examples import EXAMPLES
-from tests.support.paths import SCHEMAS
+from tests.support.job_rig import CONTRACT
 
-CONTRACT = Contract(SCHEMAS)
 REQUESTS = {"envelope": CONTRACT.envelope, **{name: CONTRACT.args_schema(name) for name in CONTRACT.actions}}
 FIELDS = sorted({name for schema in REQUESTS.values() for name in schema["properties"]})
 TEXTS = st.sampled_from(["", " ", "a", "ab", "509658", "x" * 120, "x" * 141, "ab\n", "a\u202eb", "👩\u200d🚀", "/ban"])

@@ -17,6 +17,7 @@ from tests.support.paths import SCHEMAS
 
 CONTRACT = Contract(SCHEMAS)
 UUID = "885196de-cb67-427a-baa8-82f9b0fcd05f"
+REPLY_TO = "/args/reply_parent_message_id"
 
 
 def check(action: str, args: Any = None, /, **envelope: Any) -> Any:
@@ -98,16 +99,11 @@ INVALID: list[tuple[str, Any, str, str]] = [
     ("twitch.post_chat_message", {"message": "\ufe0f/ban x"}, "/args/message", "format"),
     ("twitch.post_chat_message", {"message": "one\nobs_scene: two"}, "/args/message", "format"),
     ("twitch.post_chat_message", {"message": "   "}, "/args/message", "pattern"),
-    (
-        "twitch.post_chat_message",
-        {"message": "m", "reply_parent_message_id": UUID[:-1]},
-        "/args/reply_parent_message_id",
-        "pattern",
-    ),
+    ("twitch.post_chat_message", {"message": "m", "reply_parent_message_id": UUID[:-1]}, REPLY_TO, "pattern"),
     (
         "twitch.post_chat_message",
         {"message": "m", "reply_parent_message_id": UUID.replace("-", "")},
-        "/args/reply_parent_message_id",
+        REPLY_TO,
         "pattern",
     ),
     ("twitch.create_clip", {"title": "t" * 101}, "/args/title", "maxLength"),

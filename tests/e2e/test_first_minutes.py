@@ -34,12 +34,6 @@ DIALOG, TWITCH, ACCESS, CONTROLS = "630x296+0+48", "600x432+640+134", "600x136+6
 
 
 @pytest.fixture
-def rtmp(tmp_path: Path) -> Iterator[RtmpServer]:
-    with RtmpServer(tmp_path / "rtmp") as server:
-        yield server
-
-
-@pytest.fixture
 def obs(display: Display, twitch: TwitchSim, rtmp: RtmpServer, tmp_path: Path) -> Iterator[RealObs]:
     """One that is set up to stream, with what the release has unpacked in the user's home."""
     home = tmp_path / "home"

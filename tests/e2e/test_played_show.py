@@ -4,17 +4,20 @@ The local Twitch lags, loses clips and drops messages. It lasts half a minute, w
 with CLAWCRAFT_SHOW_MINUTES=15 it lasts so long, and the lags are Twitch's own.
 """
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from clawcraft.actions.catalogue import ACTIONS
-from tests.support.on_air import on_air
 from tests.support.paths import TOOLS
+from tests.support.rtmp_server import RtmpServer
 from tests.support.show import Show
 from tests.support.tool_client import stored_token
 from twitch_sim.server import TwitchSim
@@ -28,7 +31,27 @@ SETTINGS = {
     "TWITCH_RAID_TARGETS": "friendlyneighbour",
 }
 
+LOOK_EVERY_S = 0.2
+
 pytestmark = [pytest.mark.real_obs, pytest.mark.timeout(MINUTES * 60 + STRETCH_S)]
+
+
+@contextlib.contextmanager
+def on_air(twitch: TwitchSim, rtmp: RtmpServer) -> Iterator[None]:
+    """While the block lasts, the local Twitch sees what the RTMP server is sent, as the real one does."""
+    over = threading.Event()
+
+    def follow() -> None:
+        while not over.wait(LOOK_EVERY_S):
+            twitch.show_live(bool(rtmp.publishers()))
+
+    thread = threading.Thread(target=follow, name="on-air")
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 @pytest.mark.parametrize("heard", ["chat", "chat,stream"])

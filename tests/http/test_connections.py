@@ -14,8 +14,6 @@ import pytest
 from clawcraft.http import wire
 from clawcraft.http.wire import Timeouts
 from clawcraft.http.workers import Workers
-from clawcraft.jobs.answer import Answer
-from clawcraft.jobs.model import Envelope
 from tests.support.crowd import Crowd
 from tests.support.http_service import TOKEN, HttpService, request
 from tests.support.waiting import wait_until
@@ -198,25 +196,17 @@ def test_with_agents_alone_at_the_limit_the_one_that_was_silent_longest_makes_ro
 
 
 def test_a_connection_whose_request_runs_never_makes_room() -> None:
-    running, go_on = threading.Event(), threading.Event()
     service = HttpService(connection_limit=2, **NEVER)
-    usual = service.dispatcher.usual
-
-    def slow(envelope: Envelope) -> Answer:
-        running.set()
-        assert go_on.wait(30)
-        return usual(envelope)
-
-    service.dispatcher.script = slow
+    hold = service.dispatcher.hold()
     statuses: list[int] = []
     with service:
         client = threading.Thread(target=lambda: statuses.append(service.post(request()).status))
         client.start()
-        assert running.wait(30)
+        hold.until_reached()
         for _ in range(5):
             with callers(service, 3) as connections:
                 assert connections[0].is_ended()
-        go_on.set()
+        hold.let_go()
         client.join()
     assert statuses == [200]
 

@@ -14,9 +14,9 @@ import pytest
 
 from clawcraft.http.server import HttpServer, ListenError, PortInUse
 from clawcraft.http.workers import IDLE_KEPT, MAX_WAITING, Workers
-from clawcraft.jobs.answer import Answer
 from clawcraft.jobs.slots import Slots
 from tests.support.http_service import HttpService, request
+from tests.support.job_rig import together
 from tests.support.waiting import HANG_S, wait_until
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -65,9 +65,7 @@ def test_stop_waits_for_no_idle_or_half_sent_connection() -> None:
         address = ("127.0.0.1", service.server.port)
         connections = [socket.create_connection(address, timeout=5) for _ in range(20)]
         for number, sock in enumerate(connections):
-            sock.sendall(
-                (HEALTH, HEALTH[:20], b"POST /tools/execute HTTP/1.1\r\nContent-Length: 9\r\n\r\nx", b"")[number % 4]
-            )
+            sock.sendall((HEALTH, HEALTH[:20], HALF_SENT, b"")[number % 4])
         assert service.get("/health").status == 200
         begun_s = time.monotonic()
         assert service.server.stop(2.0) == []
@@ -79,38 +77,24 @@ def test_stop_waits_for_no_idle_or_half_sent_connection() -> None:
 
 
 def test_a_running_request_is_finished_before_the_stop() -> None:
-    running, go_on = threading.Event(), threading.Event()
-
-    def slow(_: Any) -> Answer:
-        running.set()
-        go_on.wait(10)
-        return Answer(200, {"ok": True})
-
     service = HttpService()
-    service.dispatcher.script = slow
+    hold = service.dispatcher.hold()
     answers: list[object] = []
     with service:
         client = threading.Thread(target=lambda: answers.append(service.post(request()).status))
         client.start()
-        assert running.wait(10)
+        hold.until_reached()
         stopper = threading.Thread(target=lambda: answers.append(service.server.stop(10)))
         stopper.start()
-        go_on.set()
+        hold.let_go()
         stopper.join()
         client.join()
     assert sorted(answers, key=str) == [200, []]
 
 
 def test_a_request_that_hangs_is_named_and_does_not_hold_the_stop() -> None:
-    running, go_on = threading.Event(), threading.Event()
-
-    def hangs(_: Any) -> Answer:
-        running.set()
-        go_on.wait(30)
-        return Answer(200, {"ok": True})
-
     service = HttpService()
-    service.dispatcher.script = hangs
+    hold = service.dispatcher.hold()
     service.server.start()
     cut_off = []
 
@@ -121,14 +105,14 @@ def test_a_request_that_hangs_is_named_and_does_not_hold_the_stop() -> None:
 
     client = threading.Thread(target=ask)
     client.start()
-    assert running.wait(10)
+    hold.until_reached()
     begun_s = time.monotonic()
     (name,) = service.server.stop(0.6)
     assert name.startswith("clawcraft-http-")
     assert time.monotonic() - begun_s < 2
     client.join()
     assert len(cut_off) == 1
-    go_on.set()
+    hold.let_go()
     assert service.server.stop(10) == []
 
 
@@ -180,11 +164,7 @@ def test_a_connection_that_breaks_the_loop_costs_only_itself(service: HttpServic
 
 
 def test_a_burst_beyond_the_workers_is_served_without_a_warning(service: HttpService, caplog: Any) -> None:
-    threads = [threading.Thread(target=service.get, args=("/health",)) for _ in range(40)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together([lambda: service.get("/health")] * 40)
     assert len(service.requests(40)) == 40
     assert caplog.text == ""
 

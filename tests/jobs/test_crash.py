@@ -1,15 +1,14 @@
 """kill -9 in the middle: what was accepted is there after it, ended as interrupted, and nothing begins by itself."""
 
-import subprocess
-import sys
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from clawcraft.clock import SystemClock
 from tests.support.job_rig import JobRig, envelope, start, stop
-from tests.support.paths import ROOT
+from tests.support.process import killed_after
 
 CHILD = """
 import sys
@@ -45,40 +44,23 @@ sys.stdin.readline()
 """
 
 
-def killed_after(folder: Path, program: str, lines: int) -> list[str]:
-    """The first ``lines`` a child running ``program`` prints; it is killed right then, without a chance to tidy up."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", CHILD + program, str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env={"PYTHONPATH": f"{ROOT / 'obs_plugin'}:{ROOT}"},
-    )
-    assert process.stdout is not None
-    assert process.stdin is not None
-    try:
-        return [process.stdout.readline().strip() for _ in range(lines)]
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-        process.stdin.close()
-
-
 @pytest.fixture
-def revived(tmp_path: Path) -> Iterator[list[JobRig]]:
-    rigs: list[JobRig] = []
-    yield rigs
-    for rig in rigs:
-        rig.close()
+def revive(tmp_path: Path) -> Iterator[Callable[[], JobRig]]:
+    """The service begins again."""
+    with contextlib.ExitStack() as stack:
+
+        def revive() -> JobRig:
+            rig = JobRig(tmp_path, clock=SystemClock())
+            stack.callback(rig.close)
+            return rig
+
+        yield revive
 
 
 @pytest.mark.parametrize("lines", [1, 37, 1000])
-def test_every_accepted_job_is_there_and_interrupted(tmp_path: Path, revived: list[JobRig], lines: int) -> None:
-    ids = killed_after(tmp_path, ACCEPT, lines)
-    rig = JobRig(tmp_path, clock=SystemClock())
-    revived.append(rig)
+def test_every_accepted_job_is_there_and_interrupted(tmp_path: Path, revive: Callable[[], JobRig], lines: int) -> None:
+    ids = killed_after(tmp_path, CHILD + ACCEPT, lines)
+    rig = revive()
     for number, job_id in enumerate(ids):
         job = rig.store.get(job_id)
         assert (job.request_id, job.args) == (f"r{number}", {"title": f"title {number}"})
@@ -92,10 +74,9 @@ def test_every_accepted_job_is_there_and_interrupted(tmp_path: Path, revived: li
     assert rig.run(stop("after")).status == "done"
 
 
-def test_a_sync_action_cut_off_in_the_middle_never_runs_again(tmp_path: Path, revived: list[JobRig]) -> None:
-    assert killed_after(tmp_path, ACT, 1) == ["running"]
-    rig = JobRig(tmp_path, clock=SystemClock())
-    revived.append(rig)
+def test_a_sync_action_cut_off_in_the_middle_never_runs_again(tmp_path: Path, revive: Callable[[], JobRig]) -> None:
+    assert killed_after(tmp_path, CHILD + ACT, 1) == ["running"]
+    rig = revive()
     for _ in range(2):
         answer = rig.execute(envelope("twitch.set_title", "t", args={"title": "x"}))
         assert (answer.status, answer.body["error"]["code"]) == (503, "interrupted")
@@ -104,10 +85,9 @@ def test_a_sync_action_cut_off_in_the_middle_never_runs_again(tmp_path: Path, re
     assert rig.sync.runs == []
 
 
-def test_a_sync_answer_survives_the_kill(tmp_path: Path, revived: list[JobRig]) -> None:
-    assert killed_after(tmp_path, FINISHED, 1) == ["answered"]
-    rig = JobRig(tmp_path, clock=SystemClock())
-    revived.append(rig)
+def test_a_sync_answer_survives_the_kill(tmp_path: Path, revive: Callable[[], JobRig]) -> None:
+    assert killed_after(tmp_path, CHILD + FINISHED, 1) == ["answered"]
+    rig = revive()
     answer = rig.execute(envelope("twitch.set_title", "t", args={"title": "x"}))
     assert (answer.status, answer.body["result"]["run"]) == (200, 1)
     assert rig.sync.runs == []

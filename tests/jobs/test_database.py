@@ -1,6 +1,7 @@
 """Whatever state the file or the disk is in, the service starts, and says what it lost or what is in its way."""
 
 import contextlib
+import hashlib
 import sqlite3
 import stat
 from collections.abc import Callable
@@ -20,6 +21,11 @@ from tests.support.events import RecordedEvents
 from tests.support.job_rig import JobRig, code, envelope, finished, open_store, start, stop
 from tests.support.waiting import HANG_S
 
+OF_0_1_0 = Path(__file__).parents[1] / "upgrade" / "home_of_0_1_0" / "jobs.sql"
+ALSO_KEPT = f"""
+INSERT INTO answers VALUES ('answered', 'twitch.set_title', '{"d" * 64}', 1800000001.0, 200, '{{"ok": true}}');
+INSERT INTO signatures VALUES (X'{hashlib.sha256(b"signed").hexdigest()}', 1800000301.0);
+"""
 SCHEMA = """SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY name"""
 
 
@@ -98,12 +104,13 @@ def test_the_table_of_version_0_1_0_is_led_on_and_keeps_what_it_held(
     tmp_path: Path, clock: ManualClock, events: RecordedEvents, reopen: Callable[[], JobStore]
 ) -> None:
     path, new = tmp_path / "jobs.sqlite3", tmp_path / "new"
-    changed_by((Path(__file__).parent / "table_of_0_1_0.sql").read_text("utf-8"))(path)
+    changed_by(OF_0_1_0.read_text("utf-8") + ALSO_KEPT)(path)
     for _ in range(2):  # the second time there is nothing left to do
         store = reopen()
-        assert store.get("job_done").result == {"status": "started"}
-        assert code(store.get("job_running")) == "interrupted"
-        assert [job.id for job in store.list({}, 10)[0]] == ["job_running", "job_done"]
+        running, *ended = store.list({}, 10)[0]
+        assert (running.request_id, code(running)) == ("saturday-start", "interrupted")
+        assert [job.request_id for job in ended] == ["friday-nowhere", "friday-stop", "friday-start"]
+        assert ended[1].result == {"status": "stopped", "reason": "end", "warnings": []}
         answer = store.answers.get(("", "answered"))
         assert (answer and answer.body) == {"ok": True}
         assert store.seen_signature("signed", clock.now_s)
@@ -217,14 +224,17 @@ def test_on_a_full_disk_no_job_is_accepted_and_the_table_stays_whole(store: JobS
     assert store.create(start(f"r{accepted}"), "f").status == "queued"
 
 
-@pytest.mark.parametrize("written_by", ["the next change", "the close"])
-def test_an_end_the_disk_refuses_reaches_who_polls_and_is_written_later(
+@pytest.mark.parametrize("written_by", ["the next change", "the next look after it", "the close"])
+def test_an_end_the_disk_refuses_reaches_who_polls_is_told_and_is_written_later(
     store: JobStore, events: RecordedEvents, reopen: Callable[[], JobStore], written_by: str
 ) -> None:
     one, two = store.create(start("one"), "f"), store.create(start("two"), "f")
     store.start(one.id)
+    assert store.trouble == ""
     fill_disk(store)
     ended = store.finish(one.id, {"text": "x" * 100_000})
+    store.tend()
+    assert "full" in store.trouble
     assert events.named("job_not_stored")[0]["job_id"] == one.id
     assert store.get(one.id) == ended == store.wait_ended(one.id, HANG_S)
     assert ended in store.list({"action": "twitch.start_stream"}, 10)[0]
@@ -235,24 +245,8 @@ def test_an_end_the_disk_refuses_reaches_who_polls_and_is_written_later(
     if written_by == "the next change":
         store.start(two.id)
         store.progress(two.id, 50, "half of it")
-        assert not store._unsaved
+    elif written_by == "the next look after it":
+        store.tend()
+    if written_by != "the close":
+        assert (store.trouble, store._unsaved) == ("", {})
     assert reopen().get(one.id) == ended
-
-
-def test_a_full_disk_is_told_until_something_could_be_written_again(
-    store: JobStore, reopen: Callable[[], JobStore]
-) -> None:
-    job = store.create(start("kept"), "f")
-    store.start(job.id)
-    assert store.trouble == ""
-    fill_disk(store)
-    ended = store.finish(job.id, {"text": "x" * 100_000})
-    assert "full" in store.trouble
-    store.get(job.id)
-    store.tend()
-    assert "full" in store.trouble
-    free_disk(store)
-    store.tend()
-    assert store.trouble == ""
-    assert not store._unsaved
-    assert reopen().get(job.id) == ended

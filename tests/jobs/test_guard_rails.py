@@ -11,9 +11,8 @@ from clawcraft.errors import RefusedByGuardRail, StreamConnectFailed
 from clawcraft.hours import Hours
 from clawcraft.obs.port import ProgressSink
 from tests.support.clock import ManualClock
-from tests.support.job_rig import Hold, JobRig, code, envelope, start, stop
+from tests.support.job_rig import JobRig, code, envelope, start, stop
 from tests.support.settings import make_settings
-from tests.support.waiting import HANG_S
 
 CLOSED: dict[str, Any] = {"start_hours": Hours(0, 1)}
 
@@ -63,9 +62,7 @@ def test_a_message_beyond_a_rail_reaches_no_handler(rig: JobRig) -> None:
     "rails", [CLOSED, {"allowed_scenes": ("Chat",)}, {"refused_words": ("nice",)}, {"refuse_links": True}]
 )
 def test_a_rail_that_is_set_ends_what_is_queued(rig: JobRig, rails: dict[str, Any]) -> None:
-    rig.stream.connects.clear()
-    running = rig.accept(start("running"))
-    assert rig.stream.reached.acquire(timeout=HANG_S)
+    running = rig.connecting(start("running"))
     queued = rig.accept(start("queued", args={"obs_scene": "Game", "title": "nice.example"}))
     set_rails(rig, **rails)
     assert code(rig.ended(queued)) == "refused_by_guard_rail"
@@ -75,18 +72,14 @@ def test_a_rail_that_is_set_ends_what_is_queued(rig: JobRig, rails: dict[str, An
 
 
 def test_a_rail_that_is_set_while_a_start_waits_in_obs_ends_it(rig: JobRig) -> None:
-    rig.stream.connects.clear()
-    job_id = rig.accept(start("r"))
-    assert rig.stream.reached.acquire(timeout=HANG_S)
+    job_id = rig.connecting(start("r"))
     set_rails(rig, **CLOSED)
     assert code(rig.ended(job_id)) == "refused_by_guard_rail"
     assert not rig.stream.live
 
 
 def test_a_rail_that_is_set_while_twitch_hangs_is_met_in_the_task_that_starts(rig: JobRig) -> None:
-    rig.twitch.before_return = hold = Hold()
-    job_id = rig.accept(start("r", args={"title": "x"}))
-    hold.until_reached()
+    job_id, hold = rig.at_twitch(start("r", args={"title": "x"}))
     rig.settings = make_settings(**CLOSED)
     hold.let_go()
     assert code(rig.ended(job_id)) == "refused_by_guard_rail"
@@ -97,9 +90,7 @@ def test_hours_that_end_while_twitch_hangs_end_the_start(rig: JobRig) -> None:
     now = datetime.fromtimestamp(rig.clock.time())
     minute = now.hour * 60 + now.minute
     set_rails(rig, start_hours=Hours(minute, (minute + 1) % (24 * 60)))
-    rig.twitch.before_return = hold = Hold()
-    job_id = rig.accept(start("r", args={"title": "x"}))
-    hold.until_reached()
+    job_id, hold = rig.at_twitch(start("r", args={"title": "x"}))
     rig.clock.advance(60)  # type: ignore[attr-defined]
     hold.let_go()
     assert code(rig.ended(job_id)) == "refused_by_guard_rail"
@@ -118,9 +109,7 @@ def test_starts_are_counted_when_obs_carried_them_out_and_a_repeat_gets_what_the
 
 def test_of_two_starts_that_were_accepted_at_once_the_second_is_refused_when_it_begins(rig: JobRig) -> None:
     set_rails(rig, starts_per_hour=1)
-    rig.stream.connects.clear()
-    first = rig.accept(start("first"))
-    assert rig.stream.reached.acquire(timeout=HANG_S)
+    first = rig.connecting(start("first"))
     second = rig.accept(start("second"))
     rig.stream.let(rig.stream.connects)
     assert code(rig.ended(first)) is None

@@ -14,7 +14,7 @@ from clawcraft.authority.approval import MAX_QUESTIONS
 from clawcraft.errors import Busy, JobNotFound, QueueFull
 from clawcraft.jobs.model import Envelope, JobStatus
 from clawcraft.jobs.slots import Slots
-from clawcraft.jobs.store import MAX_ACTIVE, MAX_ACTIVE_OF_AGENT, ROOM_FOR_STOPS
+from clawcraft.jobs.store import MAX_ACTIVE, MAX_ACTIVE_OF_AGENT
 from tests.support.agents import add_agent
 from tests.support.clock import ManualClock
 from tests.support.job_rig import JobRig, code, envelope, start, stop
@@ -40,14 +40,6 @@ def open_rig(tmp_path: Path, clock: ManualClock) -> Iterator[Callable[..., JobRi
 
 def by(agent: str, request: Envelope) -> Envelope:
     return replace(request, agent_id=agent, holder=agent)
-
-
-def connecting(rig: JobRig, request: Envelope) -> str:
-    """The id of a start that waits in OBS."""
-    rig.stream.connects.clear()
-    job_id = rig.accept(request)
-    assert rig.stream.reached.acquire(timeout=HANG_S)
-    return job_id
 
 
 # --- replay -----------------------------------------------------------------------------------------------------------
@@ -79,7 +71,7 @@ def test_a_stop_supersedes_the_waiting_starts_of_its_own_agent_alone(open_rig: C
 
 def test_a_stop_acts_on_the_stream_and_cancels_no_other_agents_start(open_rig: Callable[..., JobRig]) -> None:
     rig = open_rig()
-    of_a = connecting(rig, by(A, start("r")))
+    of_a = rig.connecting(by(A, start("r")))
     assert rig.ended(rig.accept(by(B, stop("s")))).status is JobStatus.DONE
     assert "stop" in rig.stream.calls
     assert rig.store.get(of_a).status is JobStatus.RUNNING  # what becomes of it is OBS's word
@@ -92,7 +84,7 @@ def test_a_stop_acts_on_the_stream_and_cancels_no_other_agents_start(open_rig: C
 
 def test_a_start_waits_for_one_start_of_another_agent_and_not_for_all(open_rig: Callable[..., JobRig]) -> None:
     rig = open_rig()
-    first, *rest = [connecting(rig, by(A, start("r0"))), *(rig.accept(by(A, start(f"r{n}"))) for n in range(1, 5))]
+    first, *rest = [rig.connecting(by(A, start("r0"))), *(rig.accept(by(A, start(f"r{n}"))) for n in range(1, 5))]
     of_b = rig.accept(by(B, start("mine")))
     rig.stream.let(rig.stream.connects)
     for job_id in (first, of_b, *rest):
@@ -112,15 +104,6 @@ def test_an_agent_fills_its_own_queue_and_can_still_stop(open_rig: Callable[...,
     rig.accept(start("the service's own"))
     for agent in (A, B):
         assert rig.execute(by(agent, stop("s"))).status == 202
-
-
-def test_the_room_for_stops_is_bounded_too(open_rig: Callable[..., JobRig]) -> None:
-    rig = open_rig(working=False)
-    for n in range(MAX_ACTIVE_OF_AGENT + ROOM_FOR_STOPS):
-        rig.accept(by(A, stop(f"s{n}")))
-    with pytest.raises(QueueFull):
-        rig.execute(by(A, stop("more")))
-    assert rig.execute(by(B, stop("s"))).status == 202
 
 
 def test_also_the_services_own_token_finds_room_for_a_stop(open_rig: Callable[..., JobRig]) -> None:
@@ -192,7 +175,7 @@ def test_what_a_revoked_agent_has_queued_never_reaches_obs(tmp_path: Path, open_
 
 def test_a_start_that_connects_ends_with_its_agents_revocation(tmp_path: Path, open_rig: Callable[..., JobRig]) -> None:
     rig = open_rig()
-    job_id = connecting(rig, by(A, start("r")))
+    job_id = rig.connecting(by(A, start("r")))
     AgentFile(tmp_path).revoke(A)
     rig.worker.forbid()
     assert code(rig.ended(job_id)) == "action_disabled"
@@ -217,13 +200,15 @@ def test_an_agent_can_be_asked_about_where_the_others_are_not(tmp_path: Path, op
     assert not rig.store.get(rig.accept(by(A, start("r")))).is_pending
 
 
-def test_an_agent_fills_its_own_list_of_questions(asking: JobRig) -> None:
+@pytest.mark.parametrize(("holder", "others"), [(A, (B, "")), ("", (A, B))], ids=["an agent", "the service's token"])
+def test_whoever_asks_fills_its_own_list_of_questions(asking: JobRig, holder: str, others: tuple[str, str]) -> None:
     for n in range(MAX_QUESTIONS):
-        asking.accept(by(A, start(f"r{n}")))
+        asking.accept(start(f"r{n}").held_by(holder))
     with pytest.raises(QueueFull):
-        asking.execute(by(A, start("more")))
-    for request in (by(B, start("r")), start("r")):
-        assert asking.execute(request).status == 202
+        asking.execute(start("more").held_by(holder))
+    assert asking.accept(start("r0").held_by(holder))  # a repeat is none
+    for other in others:
+        assert asking.execute(start("r").held_by(other)).status == 202
 
 
 def test_a_stop_takes_back_the_questions_of_its_own_agent_alone(asking: JobRig) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from clawcraft.errors import InvalidRequest, JobNotFound, QueueFull, SceneNotFound, Stopping
 from clawcraft.jobs import store as module
-from clawcraft.jobs.model import IllegalTransition, Job, JobStatus
+from clawcraft.jobs.model import Job, JobStatus
 from clawcraft.jobs.store import MAX_ACTIVE, MAX_ACTIVE_OF_AGENT, ROOM_FOR_STOPS, SWEEP_BATCH, JobStore
 from tests.support.clock import ManualClock
 from tests.support.events import RecordedEvents
@@ -52,20 +52,6 @@ def test_a_job_found_unfinished_ends_as_interrupted(
     (told,) = events.named("job")
     assert (told["job_id"], told["outcome"]) == (job.id, "interrupted")
     assert store.queue_length() == 0
-
-
-def test_an_illegal_move_changes_nothing(store: JobStore) -> None:
-    moves: dict[str, Callable[[str], object]] = {
-        "start": store.start,
-        "finish": lambda id_: store.finish(id_, {}),
-        "progress": lambda id_: store.progress(id_, 10, ""),
-    }
-    queued, ended = store.create(start("r"), "f"), finished(store, start("s"))
-    for job, illegal in ((queued, ("finish", "progress")), (ended, tuple(moves))):
-        for name in illegal:
-            with pytest.raises(IllegalTransition):
-                moves[name](job.id)
-        assert store.get(job.id) == job
 
 
 def test_each_change_of_state_is_told_once_with_ids_duration_and_outcome(
@@ -228,28 +214,6 @@ def test_a_full_queue_of_an_agent_has_room_for_stops_alone_and_is_nobody_elses(s
     with pytest.raises(QueueFull):
         store.create(stop("one-too-many").held_by("night-bot"), "f")
     assert store.create(start("r0"), "f").holder == ""
-
-
-def test_an_ended_job_goes_after_its_ttl_and_an_active_one_never(store: JobStore, clock: ManualClock) -> None:
-    active, old = store.create(start("active"), "f"), finished(store, start("old"))
-    clock.advance(TTL_S - 10)
-    young = finished(store, start("young"))
-    clock.advance(11)
-    for swept in (None, 1, 0):  # it is gone even before a sweep
-        assert swept is None or store.sweep() == swept
-        assert [job.id for job in store.list({}, 10)[0]] == [young.id, active.id]
-        with pytest.raises(JobNotFound):
-            store.get(old.id)
-
-
-def test_an_expired_job_frees_its_request_id_before_any_sweep(store: JobStore, clock: ManualClock) -> None:
-    old = finished(store, start("r"))
-    clock.advance(TTL_S + 1)
-    assert store.by_request_key(("", "r")) is None
-    new = store.create(start("r"), "f")
-    found = store.by_request_key(("", "r"))
-    assert found is not None
-    assert found.job.id == new.id != old.id
 
 
 def test_a_sweep_takes_small_batches_until_nothing_is_left(store: JobStore, clock: ManualClock) -> None:

@@ -11,22 +11,13 @@ from clawcraft.errors import SceneNotFound
 from clawcraft.jobs.model import JobStatus
 from clawcraft.obs.port import ProgressSink
 from tests.support.clock import ManualClock
-from tests.support.job_rig import Hold, JobRig, code, start, stop, together
+from tests.support.job_rig import JobRig, code, start, stop, together
 from tests.support.waiting import HANG_S
 
 
-def held_at_twitch(rig: JobRig, job: Hold, **args: object) -> str:
-    """The id of a start that is at Twitch, until ``job`` lets it go on."""
-    rig.twitch.before_return = job
-    job_id = rig.accept(start("start", args=args))
-    job.until_reached()
-    return job_id
-
-
 def test_jobs_run_one_at_a_time_in_the_order_of_their_acceptance(rig: JobRig) -> None:
-    rig.stream.connects.clear()
-    ids = [rig.accept(start(f"r{n}", args={"obs_scene": "Game"})) for n in range(16)]
-    assert rig.stream.reached.acquire(timeout=HANG_S)
+    first, *more = [start(f"r{n}", args={"obs_scene": "Game"}) for n in range(16)]
+    ids = [rig.connecting(first), *map(rig.accept, more)]
     assert [rig.store.get(id_).status for id_ in ids] == ["running"] + ["queued"] * 15
     rig.stream.let(rig.stream.connects)
     ended = [rig.ended(id_) for id_ in ids]
@@ -131,9 +122,7 @@ def test_a_defect_ends_its_job_with_an_incident_and_the_worker_lives_on(
 
 
 def test_progress_is_stored_as_it_comes(rig: JobRig) -> None:
-    rig.stream.connects.clear()
-    job_id = rig.accept(start("r"))
-    assert rig.stream.reached.acquire(timeout=HANG_S)
+    job_id = rig.connecting(start("r"))
     seen = rig.store.get(job_id)
     assert (seen.status, seen.progress.message) == (JobStatus.RUNNING, "starting")
     assert 0 < seen.progress.percent < 100
@@ -145,9 +134,7 @@ def test_progress_is_stored_as_it_comes(rig: JobRig) -> None:
 
 
 def test_a_stop_makes_a_connecting_start_give_way(rig: JobRig) -> None:
-    rig.stream.connects.clear()
-    starting = rig.accept(start("start"))
-    assert rig.stream.reached.acquire(timeout=HANG_S)
+    starting = rig.connecting(start("start"))
     stopping = rig.accept(stop("stop"))
     assert code(rig.ended(starting)) == "superseded"
     assert rig.ended(stopping).status is JobStatus.DONE
@@ -178,8 +165,7 @@ def test_a_start_still_queued_before_a_stop_never_reaches_obs(rig: JobRig) -> No
 def test_a_stop_ends_a_start_that_is_at_twitch_before_obs_or_after(
     rig: JobRig, args: dict[str, object], stopped: str
 ) -> None:
-    twitch = Hold()
-    starting = held_at_twitch(rig, twitch, **args)
+    starting, twitch = rig.at_twitch(start("start", args=args))
     stopping = rig.accept(stop("stop"))
     twitch.let_go()
     assert code(rig.ended(starting)) == "superseded"
@@ -191,9 +177,8 @@ def test_a_stop_ends_a_start_that_is_at_twitch_before_obs_or_after(
 
 
 def test_an_agent_takes_back_what_has_not_begun_and_nothing_else(rig: JobRig) -> None:
-    rig.stream.connects.clear()
-    running, taken_back, after = (rig.accept(start(name)) for name in ("a", "b", "c"))
-    assert rig.stream.reached.acquire(timeout=HANG_S)
+    running = rig.connecting(start("a"))
+    taken_back, after = rig.accept(start("b")), rig.accept(start("c"))
     assert rig.worker.withdraw(taken_back)
     assert code(rig.store.get(taken_back)) == "superseded"
     assert not rig.worker.withdraw(taken_back)
@@ -203,9 +188,7 @@ def test_an_agent_takes_back_what_has_not_begun_and_nothing_else(rig: JobRig) ->
 
 
 def test_at_stop_the_running_job_and_the_queued_end_as_interrupted(rig: JobRig) -> None:
-    rig.stream.connects.clear()
-    ids = [rig.accept(start(f"r{n}")) for n in range(5)]
-    assert rig.stream.reached.acquire(timeout=HANG_S)
+    ids = [rig.connecting(start("r0")), *(rig.accept(start(f"r{n}")) for n in range(1, 5))]
     assert rig.worker.stop(HANG_S)
     late = rig.store.create(start("late"), "f")
     rig.worker.submit(late)
@@ -216,8 +199,7 @@ def test_at_stop_the_running_job_and_the_queued_end_as_interrupted(rig: JobRig) 
 
 
 def test_a_start_at_twitch_never_reaches_obs_once_the_service_stops(rig: JobRig) -> None:
-    twitch = Hold()
-    job_id = held_at_twitch(rig, twitch, title="t")
+    job_id, twitch = rig.at_twitch(start("start", args={"title": "t"}))
     rig.worker.begin_stop()
     twitch.let_go()
     assert rig.worker.stop(HANG_S)
@@ -226,8 +208,7 @@ def test_a_start_at_twitch_never_reaches_obs_once_the_service_stops(rig: JobRig)
 
 
 def test_a_handler_that_does_not_return_does_not_hold_up_the_stop(rig: JobRig) -> None:
-    twitch = Hold()
-    job_id = held_at_twitch(rig, twitch, title="t")
+    job_id, twitch = rig.at_twitch(start("start", args={"title": "t"}))
     assert not rig.worker.stop(0.01)
     assert code(rig.store.get(job_id)) == "interrupted"
     twitch.let_go()

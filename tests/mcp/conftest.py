@@ -1,23 +1,19 @@
 """``POST /mcp`` twice: with a scripted service behind it (``service``), and with the whole one in the fake OBS."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from obs_mock.scenarios import Timings
-from tests.service.conftest import Studio
+from tests.http.conftest import service
+from tests.service.conftest import Studio, twitch
 from tests.support.http_service import TOKEN, HttpService
 from tests.support.mcp_client import MODERN, McpClient
 from tests.support.tool_client import stored_token, wait_for_service
-from twitch_sim.server import TwitchSim
 
-
-@pytest.fixture
-def service() -> Iterator[HttpService]:
-    with HttpService() as service:
-        yield service
+__all__ = ["service", "twitch"]
 
 
 @pytest.fixture
@@ -39,12 +35,11 @@ class McpStudio(Studio):
 
     def __init__(self, folder: Path, scenario: str) -> None:
         super().__init__(folder, Timings().scaled(0.05), scenario)
-        self.clients = ExitStack()
 
     def connect(self, version: str = MODERN, *, tasks: bool = False, token: str | None = None) -> McpClient:
         wait_for_service(self.port)
         client = McpClient(self.port, token or stored_token(self.folder), version, tasks=tasks)
-        self.clients.callback(client.close)
+        self.stack.callback(client.close)
         return client
 
 
@@ -60,18 +55,6 @@ def open_studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ope
         def open_studio(scenario: str = "good", **settings: str) -> McpStudio:
             for name, value in settings.items():
                 monkeypatch.setenv(name, value)
-            studio = McpStudio(tmp_path, scenario)
-            opened.enter_context(studio.obs)
-            opened.callback(studio.clients.close)
-            return studio
+            return opened.enter_context(McpStudio(tmp_path, scenario))
 
         yield open_studio
-
-
-@pytest.fixture
-def twitch(monkeypatch: pytest.MonkeyPatch) -> Iterator[TwitchSim]:
-    with TwitchSim() as sim:
-        settings: Mapping[str, str] = sim.environment()
-        for name, value in settings.items():
-            monkeypatch.setenv(name, value)
-        yield sim

@@ -95,7 +95,6 @@ def test_the_rate_limit_is_that_of_the_other_door(open_studio: Open, twitch: Twi
     assert error["code"] == "rate_limited"
     assert error["details"]["retry_after_s"] > 0
     assert "details.retry_after_s" in error["hint"]
-    by_http.close()
 
 
 def test_a_pause_is_one_for_this_door_too(open_studio: Open) -> None:
@@ -148,7 +147,6 @@ def test_what_the_streamer_is_asked_about_is_waited_for(open_studio: Open) -> No
     wait_until(allowed, "the streamer has said yes")
     thread.join()
     assert results[0]["structuredContent"]["status"] == "started"
-    watcher.close()
 
 
 def test_the_streamers_no_is_an_error(open_studio: Open) -> None:

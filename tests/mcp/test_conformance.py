@@ -5,14 +5,19 @@ play it. It is installed from npm once, into a cache folder.
 """
 
 import json
+import os
+import re
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
+from clawcraft.files import locked
 from tests.support.mcp_proxy import McpProxy, Player
-from tests.support.npm import installed, node, npm_missing
 from tests.support.real_obs import obs_required
 from tests.support.studio import TOKEN, Studio
 
@@ -21,6 +26,9 @@ PACKAGES = (
     "conformance-2026@npm:@modelcontextprotocol/conformance@0.2.0-alpha.12",
 )
 FOLDER = "mcp-conformance-0.1.16-0.2.0-alpha.12"
+NODE: Final = "26"
+NODE_NEEDS: Final = 22
+INSTALL_S: Final = 600
 START = "twitch_start_stream"
 PLAYERS = {
     "test_simple_text": Player("status"),
@@ -74,11 +82,50 @@ EXPECTED = {check for checks in EXPECTED_FAILURES.values() for check in checks}
 pytestmark = [pytest.mark.npm, pytest.mark.timeout(900)]
 
 
+def installed() -> Path:
+    """The folder with the suites and a Node.js that runs them, installed once."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = cache / "twitch-clawcraft" / FOLDER
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with locked(folder.with_suffix(".lock"), INSTALL_S):
+        if not folder.exists():
+            fresh = Path(tempfile.mkdtemp(dir=folder.parent))
+            try:
+                (fresh / "package.json").write_text('{"private": true}\n')
+                more = [] if _node_version() >= NODE_NEEDS else [f"node@{NODE}"]
+                _install(fresh, [*PACKAGES, *more])
+                fresh.rename(folder)
+            finally:
+                shutil.rmtree(fresh, ignore_errors=True)
+    return folder
+
+
+def node(folder: Path) -> str:
+    """The Node.js for what is installed in ``folder``."""
+    own = folder / "node_modules" / ".bin" / "node"
+    return str(own) if own.exists() else "node"
+
+
+def _install(folder: Path, packages: list[str]) -> None:
+    npm = shutil.which("npm")
+    assert npm is not None
+    command = ["nice", npm, "install", "--no-audit", "--no-fund", "--save-exact", *packages]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=INSTALL_S)
+    assert done.returncode == 0, done.stderr[-4000:]
+
+
+def _node_version() -> int:
+    found = shutil.which("node")
+    said = subprocess.run([found, "--version"], capture_output=True, text=True).stdout if found else ""
+    match = re.match(r"v(\d+)\.", said)
+    return int(match[1]) if match else 0
+
+
 @pytest.fixture(scope="module")
 def suites() -> Path:
-    if reason := npm_missing():
-        (pytest.fail if obs_required() else pytest.skip)(reason)
-    return installed(FOLDER, PACKAGES)
+    if shutil.which("npm") is None:
+        (pytest.fail if obs_required() else pytest.skip)("npm is not installed")
+    return installed()
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,14 +74,18 @@ RECORDER = """
 """
 
 
+def script() -> Any:
+    return sys.modules["mock_test_script"]
+
+
 def names() -> list[str]:
-    return [name for name, _thread in sys.modules["mock_test_script"].calls]
+    return [name for name, _thread in script().calls]
 
 
 def test_the_hooks_come_in_order_on_one_thread(new_obs: NewObs) -> None:
     obs = new_obs(RECORDER)
     with obs:
-        calls = sys.modules["mock_test_script"].calls
+        calls = script().calls
     assert [name for name, _ in calls] == ["defaults", "description", "load", "update", "save", "unload"]
     assert len({thread for _, thread in calls}) == 1
     assert calls[0][1] != threading.get_ident()
@@ -95,11 +100,11 @@ def test_the_hooks_come_in_order_on_one_thread(new_obs: NewObs) -> None:
 
 def test_saved_settings_come_before_defaults_and_a_save_keeps_only_what_was_set(new_obs: NewObs) -> None:
     with new_obs(RECORDER) as obs:
-        assert sys.modules["mock_test_script"].results["text"] == "default"
+        assert script().results["text"] == "default"
         obs.save()
         assert obs.settings() == {"saved": 5}
     with new_obs(RECORDER, settings={"text": "mine"}) as obs:
-        assert sys.modules["mock_test_script"].results["text"] == "mine"
+        assert script().results["text"] == "mine"
         assert obs.settings() == {"text": "mine"}
 
 

@@ -3,10 +3,11 @@
 import sys
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from obs_mock import SCENARIOS, MockObs, Scenario
+from obs_mock import SCENARIOS, MockObs, Scenario, Timings
 
 NewObs = Callable[..., MockObs]
 
@@ -30,29 +31,32 @@ def stream_part(obs: MockObs) -> list[str]:
     return [entry for entry in obs.timeline() if entry.startswith(kept) and "activate" not in entry]
 
 
-def state(obs: MockObs) -> tuple[bool, bool, bool, str | None]:
+def state() -> tuple[bool, bool, bool, str | None]:
     """active, reconnecting, streaming, last error; as the script sees them."""
-    script = sys.modules["mock_test_script"]
-    script.on_ui(script.state)
-    found: tuple[bool, bool, bool, str | None] = script.results["state"]
+    script().on_ui(script().state)
+    found: tuple[bool, bool, bool, str | None] = script().results["state"]
     return found
 
 
-def start(obs: MockObs) -> None:
-    sys.modules["mock_test_script"].results["start"]()
+def script() -> Any:
+    return sys.modules["mock_test_script"]
 
 
-def stop(obs: MockObs) -> None:
-    sys.modules["mock_test_script"].results["stop"]()
+def start() -> None:
+    script().results["start"]()
+
+
+def stop() -> None:
+    script().results["stop"]()
 
 
 @pytest.mark.parametrize("event_first", [False, True])
 def test_signal_and_event_come_in_the_order_of_the_scenario(new_obs: NewObs, event_first: bool) -> None:
     with new_obs(STREAMER, scenario="event_first" if event_first else "good") as obs:
-        start(obs)
+        start()
         started = ["signal start", "event STREAMING_STARTED"]
         wait_for_all(obs, started)
-        stop(obs)
+        stop()
         stopped = ["signal stop 0", "event STREAMING_STOPPED"]
         wait_for_all(obs, stopped)
         assert stream_part(obs) == [
@@ -72,7 +76,7 @@ def wait_for_all(obs: MockObs, happened: list[str]) -> None:
 
 def test_without_the_window_there_is_no_box(new_obs: NewObs) -> None:
     with new_obs(STREAMER, scenario=SCENARIOS["dead_server"].but(window_visible=False)) as obs:
-        start(obs)
+        start()
         obs.wait_for("event STREAMING_STOPPED")
         assert obs.boxes() == ()
 
@@ -81,7 +85,7 @@ def test_each_failure_adds_a_box(new_obs: NewObs) -> None:
     with new_obs(STREAMER, scenario="dead_server") as obs:
         for count in (1, 2):
             mark = len(obs.timeline())
-            start(obs)
+            start()
             obs.wait_for("box Failed to connect to server (-2)", after=mark)
             assert len(obs.boxes()) == count
         obs.click_box()
@@ -90,31 +94,30 @@ def test_each_failure_adds_a_box(new_obs: NewObs) -> None:
 
 def test_reconnects_that_fail_are_tried_again(new_obs: NewObs) -> None:
     with new_obs(STREAMER, scenario=Scenario("flaky", live_s=0.0, retries_fail=2)) as obs:
-        start(obs)
+        start()
         obs.wait_for("signal reconnect_success")
         assert stream_part(obs).count("signal reconnect") == 3
 
 
 def test_a_disconnect_that_lasts_ends_with_its_code(new_obs: NewObs) -> None:
     with new_obs(STREAMER, scenario="disconnect_gives_up") as obs:
-        start(obs)
+        start()
         obs.wait_for("event STREAMING_STOPPED")
         assert "signal stop -5" in stream_part(obs)
-        assert state(obs)[:3] == (False, False, False)
+        assert state()[:3] == (False, False, False)
 
 
 def test_the_user_starts_first(new_obs: NewObs) -> None:
     with new_obs(STREAMER) as obs:
         obs.scenario = "user_starts"
-        script = sys.modules["mock_test_script"]
-        script.on_ui(script.state)
+        script().on_ui(script().state)
         assert stream_part(obs) == ["event STREAMING_STARTING", "signal starting"]
         obs.wait_for("event STREAMING_STARTED")
 
 
 def test_the_user_stops_as_soon_as_it_is_live(new_obs: NewObs) -> None:
     with new_obs(STREAMER, scenario="user_stops") as obs:
-        start(obs)
+        start()
         obs.wait_for("event STREAMING_STOPPED")
         assert "event STREAMING_STOPPING" in stream_part(obs)
 
@@ -129,9 +132,8 @@ def test_the_users_button_is_disabled_while_connecting(new_obs: NewObs) -> None:
 
 def test_a_slow_ui_runs_each_task_late(new_obs: NewObs) -> None:
     with new_obs(STREAMER, scenario=Scenario("slow", ui_delay_s=0.05)) as obs:
-        script = sys.modules["mock_test_script"]
         ran = threading.Event()
-        script.on_ui(ran.set, wait=False)
+        script().on_ui(ran.set, wait=False)
         assert not ran.is_set()
         assert ran.wait(5)
         assert obs.scenario.ui_delay_s == 0.05
@@ -139,9 +141,8 @@ def test_a_slow_ui_runs_each_task_late(new_obs: NewObs) -> None:
 
 def test_a_busy_ui_hangs_once(new_obs: NewObs) -> None:
     with new_obs(STREAMER, scenario=Scenario("busy", ui_hang_s=0.05)) as obs:
-        script = sys.modules["mock_test_script"]
         ran = threading.Event()
-        script.on_ui(ran.set, wait=False)
+        script().on_ui(ran.set, wait=False)
         assert ran.wait(5)
         assert obs.scenario.ui_hang_s == 0.0
 
@@ -149,7 +150,7 @@ def test_a_busy_ui_hangs_once(new_obs: NewObs) -> None:
 def test_the_end_does_not_wait_for_a_hanging_ui(new_obs: NewObs) -> None:
     obs = new_obs(STREAMER, scenario=Scenario("hung", ui_hang_s=3600))
     obs.start()
-    sys.modules["mock_test_script"].on_ui(lambda: None, wait=False)
+    script().on_ui(lambda: None, wait=False)
     assert obs.stop().ok
 
 
@@ -166,15 +167,13 @@ def test_without_libobs_ctypes_finds_nothing(new_obs: NewObs) -> None:
             return found
     """
     with new_obs(STREAMER, body) as obs:
-        look = sys.modules["mock_test_script"].look
+        look = script().look
         assert look() == [None, "libobs.so.0", "obs.dll"]
         obs.scenario = "no_libobs"
         assert look() == []
 
 
 def test_timings_scale_together() -> None:
-    from obs_mock import Timings
-
     assert Timings(connect_s=1.0, stop_s=2.0).scaled(0.5).stop_s == 1.0
 
 

@@ -12,6 +12,21 @@ import pytest
 from obs_mock import MockObs, Violation
 
 NewObs = Callable[..., MockObs]
+CONNECT = "obs.signal_handler_connect(handler, 'stop', listen)"
+
+
+def streams(when: str, act: str) -> str:
+    """A script that starts the stream, and acts at this event of it."""
+    return f"""
+        def on_stream_event(code):
+            if code == obs.OBS_FRONTEND_EVENT_STREAMING_{when}:
+                {act}
+
+        def script_load(settings):
+            obs.obs_frontend_add_event_callback(on_stream_event)
+            in_thread(obs.obs_frontend_streaming_start)
+        """
+
 
 # What the script does in script_load, and what the report says.
 AT_LOAD = {
@@ -155,34 +170,14 @@ def test_a_start_that_the_user_has_overtaken_is_seen_though_nobody_can_catch_it(
 
 
 def test_a_start_while_live_is_ignored_as_obs_does(new_obs: NewObs) -> None:
-    obs = new_obs(
-        """
-        def on_started(code):
-            if code == obs.OBS_FRONTEND_EVENT_STREAMING_STARTED:
-                results["again"] = in_thread(obs.obs_frontend_streaming_start)
-
-        def script_load(settings):
-            obs.obs_frontend_add_event_callback(on_started)
-            in_thread(obs.obs_frontend_streaming_start)
-        """
-    )
+    obs = new_obs(streams("STARTED", "in_thread(obs.obs_frontend_streaming_start)"))
     obs.start()
     obs.wait_for("start ignored")
     assert obs.stop().ok
 
 
 def test_a_second_stop_is_a_forced_one(new_obs: NewObs) -> None:
-    obs = new_obs(
-        """
-        def on_stopping(code):
-            if code == obs.OBS_FRONTEND_EVENT_STREAMING_STOPPING:
-                in_thread(obs.obs_frontend_streaming_stop)
-
-        def script_load(settings):
-            obs.obs_frontend_add_event_callback(on_stopping)
-            in_thread(obs.obs_frontend_streaming_start)
-        """
-    )
+    obs = new_obs(streams("STOPPING", "in_thread(obs.obs_frontend_streaming_stop)"))
     obs.start()
     obs.wait_for("event STREAMING_STARTED")
     obs.press_stream_button()
@@ -190,77 +185,33 @@ def test_a_second_stop_is_a_forced_one(new_obs: NewObs) -> None:
     assert obs.stop().violations == ("second stop while stopping: OBS takes it as a forced stop",)
 
 
-FORCED = {
-    "obs_output_force_stop": "obs_output_force_stop hangs",
-    "obs_output_start": "goes past OBS's frontend",
+# When in a stream the script does it with "output" and its "handler", what it does, and what the report says.
+TO_THE_OUTPUT = {
+    "a forced stop": ("STARTED", "obs.obs_output_force_stop(output)", "obs_output_force_stop hangs"),
+    "a start past the frontend": ("STARTED", "obs.obs_output_start(output)", "goes past OBS's frontend"),
+    "a signal connected while it runs": ("STARTED", CONNECT, "while the output runs: lock inversion"),
+    "a signal connected twice": ("STARTING", f"{CONNECT}; {CONNECT}", "twice: it would be called twice"),
 }
 
 
-@pytest.mark.parametrize("function", FORCED)
-def test_the_output_is_not_driven_past_the_frontend(new_obs: NewObs, function: str) -> None:
-    obs = new_obs(
-        f"""
-        def force(code):
-            if code == obs.OBS_FRONTEND_EVENT_STREAMING_STARTED:
-                output = obs.obs_frontend_get_streaming_output()
-                try:
-                    obs.{function}(output)
-                finally:
-                    obs.obs_output_release(output)
-
-        def script_load(settings):
-            obs.obs_frontend_add_event_callback(force)
-            in_thread(obs.obs_frontend_streaming_start)
-        """
-    )
-    obs.start()
-    obs.wait_for("event STREAMING_STARTED")
-    assert any(FORCED[function] in violation for violation in obs.stop().violations)
-
-
-def test_signals_are_connected_before_the_output_runs(new_obs: NewObs) -> None:
-    obs = new_obs(
-        """
+@pytest.mark.parametrize("name", TO_THE_OUTPUT)
+def test_what_is_done_to_the_output_of_a_stream_fails_the_run(new_obs: NewObs, name: str) -> None:
+    when, act, said = TO_THE_OUTPUT[name]
+    body = f"""
         def listen(data): pass
 
-        def on_started(code):
-            if code == obs.OBS_FRONTEND_EVENT_STREAMING_STARTED:
-                output = obs.obs_frontend_get_streaming_output()
+        def act():
+            output = obs.obs_frontend_get_streaming_output()
+            try:
                 handler = obs.obs_output_get_signal_handler(output)
+                {act}
+            finally:
                 obs.obs_output_release(output)
-                obs.signal_handler_connect(handler, "stop", listen)
-
-        def script_load(settings):
-            obs.obs_frontend_add_event_callback(on_started)
-            in_thread(obs.obs_frontend_streaming_start)
         """
-    )
+    obs = new_obs(body, streams(when, "act()"))
     obs.start()
     obs.wait_for("event STREAMING_STARTED")
-    assert "while the output runs: lock inversion" in obs.stop().violations[0]
-
-
-def test_a_signal_connected_twice_would_be_told_twice(new_obs: NewObs) -> None:
-    obs = new_obs(
-        """
-        def listen(data): pass
-
-        def on_starting(code):
-            if code == obs.OBS_FRONTEND_EVENT_STREAMING_STARTING:
-                output = obs.obs_frontend_get_streaming_output()
-                handler = obs.obs_output_get_signal_handler(output)
-                obs.obs_output_release(output)
-                for _ in range(2):
-                    obs.signal_handler_connect(handler, "stop", listen)
-
-        def script_load(settings):
-            obs.obs_frontend_add_event_callback(on_starting)
-            in_thread(obs.obs_frontend_streaming_start)
-        """
-    )
-    obs.start()
-    obs.wait_for("event STREAMING_STARTED")
-    assert "twice: it would be called twice" in obs.stop().violations[0]
+    assert said in obs.stop().violations[0]
 
 
 def test_what_a_signal_carries_is_gone_after_the_callback(new_obs: NewObs) -> None:

@@ -1,7 +1,5 @@
 """The longest stream in the fake OBS: an agent's own stream ends on time, and no other one ever does."""
 
-from collections.abc import Callable
-
 import pytest
 
 from clawcraft.authority.longest_stream import AGAIN_S, NOTICE_S, LongestStream
@@ -139,10 +137,8 @@ def test_time_that_passed_without_the_script_counts_after_a_minutes_notice(rig: 
     assert rig.state() == "live"
 
 
-def test_a_stream_that_reconnects_is_ended_too(new_rig: Callable[..., Rig]) -> None:
-    rig = new_rig()
+def test_a_stream_that_reconnects_is_ended_too(rig: Rig, rail: Rail) -> None:
     rig.obs.scenario = Scenario("gone", live_s=0.0, retries_fail=99)
-    rail = Rail(rig)
     rig.start()
     rig.wait_state("reconnecting")
     rail.look()

@@ -48,17 +48,41 @@ def stop(now: Evening) -> Call:
     return now.lives.call("stop", lambda: stream.stop(lambda _percent, _message: None))
 
 
+def press(now: Evening) -> None:
+    """The streamer starts or ends the stream, and a second passes."""
+    now.obs.press_stream_button()
+    now.time.pass_time(1)
+
+
 def failed(call: Call, kind: type[ClawcraftError]) -> ClawcraftError:
     assert call.is_over
     assert isinstance(call.error, kind)
     return call.error
 
 
-def test_a_start_whose_check_outlasts_its_caller_does_not_follow(now: Evening) -> None:
+def starts(now: Evening) -> None:
+    call = start(now)
+    now.time.pass_time(1)
+    assert call.value == {"status": "started", "scene": "Main", "attempts": 1}
+
+
+def gives_up(now: Evening, act: Callable[[Evening], Call]) -> None:
+    """OBS is still looked at when nobody waits any more."""
     now.obs.scenario = SLOW
-    given_up = start(now)
+    given_up = act(now)
     now.time.pass_time(30)
     failed(given_up, ObsUnresponsive)
+
+
+def answers(now: Evening) -> None:
+    """The server that was silent, after all."""
+    now.obs.scenario = GOOD
+    now.obs.answer()
+    now.time.pass_time(1)
+
+
+def test_a_start_whose_check_outlasts_its_caller_does_not_follow(now: Evening) -> None:
+    gives_up(now, start)
     assert now.obs.stream.starts == 0
 
 
@@ -67,13 +91,8 @@ def test_a_start_that_gave_up_in_its_check_takes_back_no_promised_stop(now: Even
     timed_out = start(now)
     now.time.pass_time(25)
     failed(timed_out, ClawcraftError)
-    now.obs.scenario = SLOW
-    given_up = start(now)
-    now.time.pass_time(30)
-    failed(given_up, ObsUnresponsive)
-    now.obs.scenario = GOOD
-    now.obs.answer()
-    now.time.pass_time(1)
+    gives_up(now, start)
+    answers(now)
     assert now.obs.stream.state is State.IDLE
 
 
@@ -81,13 +100,8 @@ def test_a_stop_whose_check_outlasts_its_caller_promises_nothing(now: Evening) -
     now.obs.scenario = SILENT
     now.obs.press_stream_button()
     now.time.rest()
-    now.obs.scenario = SLOW
-    given_up = stop(now)
-    now.time.pass_time(30)
-    failed(given_up, ObsUnresponsive)
-    now.obs.scenario = GOOD
-    now.obs.answer()
-    now.time.pass_time(1)
+    gives_up(now, stop)
+    answers(now)
     assert now.obs.stream.state is State.LIVE
 
 
@@ -158,10 +172,17 @@ def test_a_stop_after_unload_is_not_made_behind_the_streamers_own(now: Evening) 
 
 
 def test_nothing_is_logged_through_obs_after_unload(now: Evening) -> None:
-    now.obs.press_stream_button()
-    now.time.pass_time(1)
+    press(now)
     now.obs.switch_collection("Other")
     now.lives.stream._log("a defect")  # the fake fails the test if it is asked
+
+
+def the_next_start_is_the_streamers(now: Evening) -> None:
+    now.obs.click_box()
+    now.obs.scenario = GOOD
+    press(now)
+    assert now.obs.stream.state is State.LIVE
+    assert now.obs.stream.stopped_by_script == []
 
 
 @pytest.mark.parametrize(
@@ -175,12 +196,7 @@ def test_a_start_that_obs_gave_up_in_a_box_is_not_the_streamers_next_one(
     given_up = start(now)
     now.time.pass_time(25)
     assert failed(given_up, StreamStartFailed).details["obs_reason"] == "not begun"
-    now.obs.click_box()
-    now.obs.scenario = GOOD
-    now.obs.press_stream_button()
-    now.time.pass_time(1)
-    assert now.obs.stream.state is State.LIVE
-    assert now.obs.stream.stopped_by_script == []
+    the_next_start_is_the_streamers(now)
 
 
 def test_a_question_that_outlives_the_script_is_not_the_streamers_next_start(
@@ -192,12 +208,7 @@ def test_a_question_that_outlives_the_script_is_not_the_streamers_next_start(
     now.time.rest()
     now.obs.switch_collection("Other")  # obs-websocket can, beneath a box
     now.obs.switch_collection("Untitled")
-    now.obs.click_box()
-    now.obs.scenario = GOOD
-    now.obs.press_stream_button()
-    now.time.pass_time(1)
-    assert now.obs.stream.state is State.LIVE
-    assert now.obs.stream.stopped_by_script == []
+    the_next_start_is_the_streamers(now)
 
 
 def test_a_start_is_refused_beneath_a_question_that_the_streamer_is_asked(now: Evening) -> None:
@@ -212,15 +223,11 @@ def test_a_start_is_refused_beneath_a_question_that_the_streamer_is_asked(now: E
     assert now.obs.stream.starts == 0
     now.obs.click_box()
     now.obs.scenario = GOOD
-    again = start(now)
-    now.time.pass_time(1)
-    assert again.value == {"status": "started", "scene": "Main", "attempts": 1}
+    starts(now)
 
 
 def test_a_stop_that_the_streamer_made_a_moment_before_is_not_made_twice(now: Evening) -> None:
-    live = start(now)
-    now.time.pass_time(1)
-    assert live.is_over
+    starts(now)
     now.obs.press_stream_button()
     stopped = stop(now)
     now.time.pass_time(1)
@@ -229,8 +236,7 @@ def test_a_stop_that_the_streamer_made_a_moment_before_is_not_made_twice(now: Ev
 
 
 def test_a_start_follows_at_once_when_the_stream_before_has_ended(now: Evening) -> None:
-    now.obs.press_stream_button()
-    now.time.pass_time(1)
+    press(now)
     now.obs.scenario = GOOD.but(delay_s=2)
     now.obs.press_stream_button()
     now.time.rest()
@@ -279,10 +285,9 @@ def test_a_stream_that_breaks_off_has_dropped_and_one_that_the_streamer_ends_has
     assert now.obs.stream.state is State.IDLE
     assert now.lives.stream.dropped()
     now.obs.scenario = GOOD
-    start(now)
-    now.time.pass_time(1)
-    now.obs.press_stream_button()
-    now.time.pass_time(1)
+    starts(now)
+    assert not now.lives.stream.dropped()
+    press(now)
     assert now.obs.stream.state is State.IDLE
     assert not now.lives.stream.dropped()
 
@@ -298,35 +303,20 @@ def test_what_is_shown_is_the_scene_that_was_just_switched_to(now: Evening) -> N
 def test_a_show_has_one_number_from_before_its_start_until_it_is_over(now: Evening) -> None:
     now.lives.stream.status()
     announced = now.lives.stream.show()
-    start(now)
-    now.time.pass_time(1)
+    starts(now)
     assert now.obs.stream.state is State.LIVE
     assert now.lives.stream.show() == announced
-    now.obs.press_stream_button()
-    now.time.pass_time(1)
+    press(now)
     assert now.lives.stream.show() == announced + 1
 
 
 # --- what OBS does of itself ------------------------------------------------------------------------------------------
 
 
-def test_a_stop_while_obs_prepares_is_kept(open_evening: Callable[..., Evening]) -> None:
-    """BasicOutputHandler::SetupMultitrackVideo returns at once, and STREAMING_STARTING comes later."""
-    now = open_evening(ASYNCHRONOUS)
-    now.obs.scenario = GOOD.but(prepares_s=2.0)
-    superseded = start(now)
-    now.time.pass_time(0.5)
-    now.lives.stream.end_start(Superseded("a stop was accepted"))
-    stopped = stop(now)
-    now.time.pass_time(0.5)
-    failed(superseded, Superseded)
-    assert not stopped.is_over
-    now.time.pass_time(5)
-    assert stopped.value == {"status": "stopped"}
-    assert (now.obs.stream.state, now.obs.stream.starts) == (State.IDLE, 1)
-
-
-def test_a_start_while_obs_prepares_prepares_nothing_again(open_evening: Callable[..., Evening]) -> None:
+@pytest.fixture
+def preparing(open_evening: Callable[..., Evening]) -> Evening:
+    """A start was superseded while OBS prepares it: BasicOutputHandler::SetupMultitrackVideo returns at once, and
+    STREAMING_STARTING comes later."""
     now = open_evening(ASYNCHRONOUS)
     now.obs.scenario = GOOD.but(prepares_s=2.0)
     superseded = start(now)
@@ -334,6 +324,21 @@ def test_a_start_while_obs_prepares_prepares_nothing_again(open_evening: Callabl
     now.lives.stream.end_start(Superseded("a stop was accepted"))
     now.time.rest()
     failed(superseded, Superseded)
+    return now
+
+
+def test_a_stop_while_obs_prepares_is_kept(preparing: Evening) -> None:
+    now = preparing
+    stopped = stop(now)
+    now.time.pass_time(0.5)
+    assert not stopped.is_over
+    now.time.pass_time(5)
+    assert stopped.value == {"status": "stopped"}
+    assert (now.obs.stream.state, now.obs.stream.starts) == (State.IDLE, 1)
+
+
+def test_a_start_while_obs_prepares_prepares_nothing_again(preparing: Evening) -> None:
+    now = preparing
     again = start(now)
     now.time.pass_time(5)
     assert again.value == {"status": "started", "scene": "Main", "attempts": 1, "adopted": True}
@@ -344,14 +349,11 @@ def test_a_second_stopped_is_not_the_end_of_the_next_start(open_evening: Callabl
     """Each output of Enhanced Broadcasting has its own signal "stop", and each calls OBSBasic::StreamingStop."""
     now = open_evening(ASYNCHRONOUS)
     now.obs.scenario = GOOD.but(stopped_twice=True)
-    now.obs.press_stream_button()
-    now.time.pass_time(1)
+    press(now)
     now.obs.press_stream_button()
     now.time.pass_time(1.1)
-    call = start(now)
-    now.time.pass_time(1)
+    starts(now)
     assert now.obs.timeline().count("event STREAMING_STOPPED") == 2
-    assert call.value == {"status": "started", "scene": "Main", "attempts": 1}
 
 
 def test_a_dialog_of_another_plugin_within_the_start_leaves_nothing_that_goes_live(now: Evening) -> None:
@@ -375,20 +377,16 @@ def test_the_streamers_start_that_an_encoder_refused_is_over_in_the_next_life(no
     now.obs.reload()
     now.obs.scenario = GOOD
     assert now.lives.stream.status()["stream"]["state"] == "offline"
-    call = start(now)
-    now.time.pass_time(1)
-    assert call.value == {"status": "started", "scene": "Main", "attempts": 1}
+    starts(now)
 
 
 @pytest.mark.parametrize("act", [start, stop])
 def test_nobody_waits_for_a_stream_that_ended_while_the_script_was_unloaded(
     now: Evening, act: Callable[[Evening], Call]
 ) -> None:
-    now.obs.press_stream_button()
-    now.time.pass_time(1)
+    press(now)
     now.obs.switch_collection("Other")
-    now.obs.press_stream_button()
-    now.time.pass_time(1)
+    press(now)
     now.obs.switch_collection("Untitled")
     call = act(now)
     now.time.pass_time(1)

@@ -17,15 +17,12 @@ from tests.support.obs_control import SCRIPT, ObsControl
 from tests.support.obs_home import COLLECTION, ObsHome
 from tests.support.obs_panel import ScriptsWindow
 from tests.support.ports import free_port
-from tests.support.real_obs import RealObs, obs_missing, obs_required
+from tests.support.real_obs import RealObs
 from tests.support.rtmp_server import RtmpServer
 from tests.support.tcp_gate import TcpGate
 from tests.support.waiting import HANG_S, insist, wait_until
 
-pytestmark = [
-    pytest.mark.real_obs,
-    pytest.mark.skipif(obs_missing() is not None and not obs_required(), reason=str(obs_missing())),
-]
+pytestmark = pytest.mark.real_obs
 SWITCHER = Path(__file__).parents[1] / "support" / "obs_switcher_script.py"
 QUESTION = "^Start Stream"
 RESTARTS = 25

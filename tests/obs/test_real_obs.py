@@ -11,15 +11,12 @@ import pytest
 from tests.support.display import Display
 from tests.support.obs_control import OTHER_SCRIPT, SCRIPT, ObsControl
 from tests.support.obs_home import ObsHome
-from tests.support.real_obs import RealObs, obs_missing, obs_required
+from tests.support.real_obs import RealObs
 from tests.support.rtmp_server import RtmpServer
 from tests.support.tcp_gate import TcpGate
 from tests.support.waiting import wait_until
 
-pytestmark = [
-    pytest.mark.real_obs,
-    pytest.mark.skipif(obs_missing() is not None and not obs_required(), reason=str(obs_missing())),
-]
+pytestmark = pytest.mark.real_obs
 
 
 class Stage(NamedTuple):

@@ -1,5 +1,6 @@
 """Each move of a start's record by itself: from which phase what OBS tells, or says of itself, leads where."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,9 +23,10 @@ class Record:
         self.log: list[str] = []
         self.stops = 0
         self.level = 1
-        start = {"number": 7, "owner": "agent", "phase": "live", "level": 1, "asked_level": 1, **fields}
+        start = {"number": 7, "owner": "agent", "phase": "live", "level": 1, "asked_level": 1}
         self.state = StreamState(self.clock, self.log.append, lambda: self.level, self._stop, start)
-        self.state._now.phase = phase
+        for name, value in {"phase": phase, **fields}.items():
+            setattr(self.state._now, name, value)
 
     def _stop(self) -> None:
         self.stops += 1
@@ -74,17 +76,14 @@ def test_what_a_phase_counts_as() -> None:
 def test_what_obs_says_of_itself_settles_what_it_leaves_no_doubt_about(
     phase: Phase, stream: StreamSnapshot, fields: dict[str, Any], found: Phase
 ) -> None:
-    record = Record(phase)
-    for name, value in fields.items():
-        setattr(record.state._now, name, value)
+    record = Record(phase, **fields)
     record.state.settle(stream, 1)
     assert (record.now.phase, record.now.number, record.log) == (found, 7, [])
 
 
 @pytest.mark.parametrize("phase", [Phase.LIVE, Phase.RECONNECTING, Phase.STOPPING])
 def test_a_stream_that_ends_by_a_signal_is_not_over_before_obs_has_told_so(phase: Phase) -> None:
-    record = Record(phase)
-    record.state._now.stop_code = 0
+    record = Record(phase, stop_code=0)
     record.state.settle(DOWN, 1)
     assert record.now.phase is not Phase.ENDED
 
@@ -181,9 +180,7 @@ def test_a_move_that_there_is_not_is_a_defect_and_leaves_nothing_known() -> None
 def test_a_start_over_another_is_a_defect_unless_that_may_be_over(
     phase: Phase, fields: dict[str, Any], is_defect: bool
 ) -> None:
-    record = Record(phase)
-    for name, value in fields.items():
-        setattr(record.state._now, name, value)
+    record = Record(phase, **fields)
     assert record.state.ask() == 8
     assert (record.now.owner, record.now.phase) == (Owner.AGENT, Phase.ASKED)
     assert bool(record.log) is is_defect
@@ -256,33 +253,37 @@ def test_the_end_of_the_start_before_ends_no_start_that_has_not_begun(phase: Pha
     assert (record.now.phase, record.now.stop_code, record.now.stopped_told) == (phase, None, False)
 
 
-def test_a_start_that_nothing_was_heard_of_is_stopping_by_no_word_about_another() -> None:
-    silent = Record(Phase.CONNECTING)
-    silent.state.hear_signal("stopping", 0)
-    silent.state.hear_event(FrontendEvent.STREAMING_STOPPING)
-    assert silent.now.phase is Phase.CONNECTING
-    for tell in ("signal", "event"):
-        begun = Record(Phase.CONNECTING, output_started=True)
-        if tell == "signal":
-            begun.state.hear_signal("stopping", 0)
-        else:
-            begun.state.hear_event(FrontendEvent.STREAMING_STOPPING)
-        assert begun.now.phase is Phase.STOPPING
+Tell = Callable[[StreamState], None]
 
 
-def test_an_end_needs_the_signal_and_the_event_in_whatever_order() -> None:
-    for order in ("signal first", "event first"):
-        record = Record(Phase.LIVE)
-        record.level = 4
-        tell = [
-            lambda record=record: record.state.hear_signal("stop", -1),
-            lambda record=record: record.state.hear_event(FrontendEvent.STREAMING_STOPPED),
-        ]
-        first, second = tell if order == "signal first" else reversed(tell)
-        first()
-        assert record.now.phase is Phase.LIVE
-        second()
-        assert (record.now.phase, record.now.stop_code, record.state.stopped_level) == (Phase.ENDED, -1, 4)
+@pytest.mark.parametrize(
+    "tell",
+    [
+        lambda state: state.hear_signal("stopping", 0),
+        lambda state: state.hear_event(FrontendEvent.STREAMING_STOPPING),
+    ],
+    ids=["signal", "event"],
+)
+def test_a_start_that_nothing_was_heard_of_is_stopping_by_no_word_about_another(tell: Tell) -> None:
+    silent, begun = Record(Phase.CONNECTING), Record(Phase.CONNECTING, output_started=True)
+    tell(silent.state)
+    tell(begun.state)
+    assert (silent.now.phase, begun.now.phase) == (Phase.CONNECTING, Phase.STOPPING)
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["signal first", "event first"])
+def test_an_end_needs_the_signal_and_the_event_in_whatever_order(order: int) -> None:
+    record = Record(Phase.LIVE)
+    record.level = 4
+    tell: list[Tell] = [
+        lambda state: state.hear_signal("stop", -1),
+        lambda state: state.hear_event(FrontendEvent.STREAMING_STOPPED),
+    ]
+    first, second = tell[::order]
+    first(record.state)
+    assert record.now.phase is Phase.LIVE
+    second(record.state)
+    assert (record.now.phase, record.now.stop_code, record.state.stopped_level) == (Phase.ENDED, -1, 4)
 
 
 def test_what_was_not_seen_from_its_beginning_is_up_or_over_by_one_word() -> None:

@@ -17,6 +17,12 @@ def state(stops: list[str]) -> StreamState:
     return StreamState(ManualClock(), stops.append, lambda: 1, lambda: stops.append("stop"))
 
 
+def connect(state: StreamState) -> None:
+    state.hear_event(FrontendEvent.STREAMING_STARTING)
+    state.hear_signal("starting", 0)
+    state.hear_signal("start", 0)
+
+
 def test_a_stop_that_was_promised_to_a_start_never_hits_the_next_one_though_obs_told_nothing_of_its_end(
     state: StreamState, stops: list[str]
 ) -> None:
@@ -55,9 +61,7 @@ def test_started_alone_is_no_stream_that_is_up(state: StreamState) -> None:
 
 
 def test_a_stop_by_the_streamer_before_obs_says_started_is_no_stream_that_is_up(state: StreamState) -> None:
-    state.hear_event(FrontendEvent.STREAMING_STARTING)
-    state.hear_signal("starting", 0)
-    state.hear_signal("start", 0)
+    connect(state)
     state.hear_event(FrontendEvent.STREAMING_STOPPING)
     state.hear_event(FrontendEvent.STREAMING_STARTED)
     assert state.snapshot().phase is Phase.STOPPING
@@ -69,9 +73,7 @@ def test_a_stop_by_the_streamer_before_obs_says_started_is_no_stream_that_is_up(
 def test_a_stream_that_loses_its_connection_before_anybody_saw_it_live_has_been_live_since_then(
     state: StreamState,
 ) -> None:
-    state.hear_event(FrontendEvent.STREAMING_STARTING)
-    state.hear_signal("starting", 0)
-    state.hear_signal("start", 0)
+    connect(state)
     state.settle(StreamSnapshot(True, True, 0, 0, 0, 0.0, None), 1)
     now = state.snapshot()
     assert (now.phase, now.live_since_s is not None) == (Phase.RECONNECTING, True)
@@ -80,9 +82,7 @@ def test_a_stream_that_loses_its_connection_before_anybody_saw_it_live_has_been_
 def test_a_connection_that_comes_back_is_a_stream_that_is_up_again_and_a_stop_counts_from_the_order_on(
     state: StreamState,
 ) -> None:
-    state.hear_event(FrontendEvent.STREAMING_STARTING)
-    state.hear_signal("starting", 0)
-    state.hear_signal("start", 0)
+    connect(state)
     state.hear_event(FrontendEvent.STREAMING_STARTED)
     state.hear_signal("reconnect", 0)
     assert state.snapshot().phase is Phase.RECONNECTING

@@ -1,6 +1,7 @@
 """The rules for Prometheus: what they name is there, they mean what they say, and a real Prometheus fires them."""
 
 import contextlib
+import os
 import re
 import shutil
 import subprocess
@@ -25,22 +26,32 @@ RULES = FOLDER / "alerts.yml"
 METRIC = re.compile(r"\bclawcraft_\w+")
 
 
-def require(program: str) -> str:
+def require(program: str, package: str = "prometheus") -> str:
     """Where ``program`` is; without it the test is skipped, or fails where everything has to be there."""
-    found = shutil.which(program)
+    found = shutil.which(program, path=os.environ.get("PATH", "") + os.pathsep + "/usr/sbin")
     if found is None:
-        (pytest.fail if obs_required() else pytest.skip)(f"not installed: {program}; apt-get install prometheus")
+        (pytest.fail if obs_required() else pytest.skip)(f"not installed: {program}; apt-get install {package}")
     return found
 
 
-def test_every_metric_that_is_watched_is_there(tmp_path: Path) -> None:
-    studio = Studio(tmp_path)
-    with studio.obs:
-        client = studio.client()
-        text = client.get("/metrics").text
-        client.close()
+@contextlib.contextmanager
+def prometheus_of(folder: Path, port: int) -> Iterator[None]:
+    """A real one, as ``prometheus.yml`` in its folder says."""
+    options = (f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data")
+    process = Process([require("prometheus"), *options, f"--web.listen-address=127.0.0.1:{port}"])
+    try:
+        process.wait_for_line("Server is ready")
+        yield
+    finally:
+        process.kill()
+
+
+@pytest.mark.parametrize("file", ["alerts.yml", "dashboard.json"])
+def test_every_metric_that_is_watched_is_there(tmp_path: Path, file: str) -> None:
+    with Studio(tmp_path) as studio:
+        text = studio.client().get("/metrics").text
     there = set(re.findall(r"# TYPE (\w+)", text))
-    watched = {re.sub(r"_(count|sum|bucket)$", "", name) for name in METRIC.findall(RULES.read_text("utf-8"))}
+    watched = {re.sub(r"_(count|sum|bucket)$", "", name) for name in METRIC.findall((FOLDER / file).read_text("utf-8"))}
     assert watched
     assert watched <= there
 
@@ -68,16 +79,8 @@ class Prometheus:
     def trust(self, token: str) -> None:
         (self._folder / "token").write_text(token, "utf-8")
 
-    @contextlib.contextmanager
-    def running(self) -> Iterator[None]:
-        command = [require("prometheus"), f"--config.file={self._folder / 'prometheus.yml'}"]
-        command += [f"--storage.tsdb.path={self._folder / 'data'}", f"--web.listen-address=127.0.0.1:{self._port}"]
-        process = Process(command)
-        try:
-            process.wait_for_line("Server is ready")
-            yield
-        finally:
-            process.kill()
+    def running(self) -> contextlib.AbstractContextManager[None]:
+        return prometheus_of(self._folder, self._port)
 
     def fires(self, name: str) -> bool:
         answer = requests.get(f"http://127.0.0.1:{self._port}/api/v1/alerts", timeout=HANG_S)
@@ -88,7 +91,7 @@ class Prometheus:
 def test_a_real_prometheus_fires_and_recovers(tmp_path: Path) -> None:
     studio = Studio(tmp_path / "home", Timings().scaled(0.05), "refused_key")
     prometheus = Prometheus(tmp_path, studio.port)
-    with prometheus.running(), studio.obs:
+    with prometheus.running(), studio:
         client = studio.client()
         prometheus.trust(stored_token(studio.folder))
         wait_until(lambda: not prometheus.fires("ClawcraftDown"), "the service is seen")
@@ -100,6 +103,5 @@ def test_a_real_prometheus_fires_and_recovers(tmp_path: Path) -> None:
         wait_until(lambda: prometheus.fires("ClawcraftStreamDropped"), "the drop is told")
         assert client.run("twitch.start_stream", "again")["status"] == "done"
         wait_until(lambda: not prometheus.fires("ClawcraftStreamDropped"), "the next start ends it")
-        client.close()
         studio.obs.stop()
         wait_until(lambda: prometheus.fires("ClawcraftDown"), "a closed OBS is told")

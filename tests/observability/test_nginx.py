@@ -1,7 +1,6 @@
 """The nginx of docs/nginx.conf, as it stands there: TLS and client certificates before the service; nothing lost."""
 
 import contextlib
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -11,24 +10,16 @@ import pytest
 import requests
 
 from obs_mock.scenarios import Timings
+from tests.observability.test_alerts import require
 from tests.service.conftest import Studio
 from tests.support.mcp_client import McpClient
 from tests.support.paths import ROOT
 from tests.support.ports import free_port
 from tests.support.process import Process
-from tests.support.real_obs import obs_required
 from tests.support.tool_client import ToolClient, stored_token
 from tests.support.waiting import HANG_S, wait_until
 
 CONFIG = ROOT / "docs" / "nginx.conf"
-PATH = os.environ.get("PATH", "") + os.pathsep + "/usr/sbin"
-
-
-def require(program: str) -> str:
-    found = shutil.which(program, path=PATH)
-    if found is None:
-        (pytest.fail if obs_required() else pytest.skip)(f"not installed: {program}; apt-get install {program}")
-    return found
 
 
 class Certificates:
@@ -55,7 +46,7 @@ class Certificates:
         return ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{name}.key")
 
     def _openssl(self, *arguments: str) -> None:
-        command = [require("openssl"), *arguments]
+        command = [require("openssl", "openssl"), *arguments]
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=HANG_S)
         assert done.returncode == 0, done.stderr
 
@@ -76,7 +67,7 @@ def proxy(folder: Path, service_port: int, certificates: Certificates) -> Iterat
         f"include {folder}/clawcraft.conf; }}",
         "utf-8",
     )
-    process = Process([require("nginx"), "-c", str(folder / "nginx.conf"), "-p", str(folder), "-e", "stderr"])
+    process = Process([require("nginx", "nginx"), "-c", str(folder / "nginx.conf"), "-p", str(folder), "-e", "stderr"])
     try:
         wait_until(lambda: _listens(port), f"nginx listens; it said {process.lines()}")
         yield port
@@ -97,10 +88,9 @@ def _listens(port: int) -> bool:
 def test_agents_come_through_with_a_certificate_and_nobody_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    require("nginx")
+    require("nginx", "nginx")
     certificates = Certificates(tmp_path / "certificates")
-    studio = Studio(tmp_path / "home", Timings().scaled(0.05))
-    with studio.obs:
+    with Studio(tmp_path / "home", Timings().scaled(0.05)) as studio:
         studio.client().close()
         token = stored_token(studio.folder)
         with proxy(tmp_path, studio.port, certificates) as port:

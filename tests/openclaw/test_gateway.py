@@ -92,13 +92,12 @@ def test_the_plugin_is_installed_by_openclaws_own_command(gateway: Gateway) -> N
 
 
 def test_a_whole_show_by_direct_calls(gateway: Gateway, studio: Studio) -> None:
-    assert studio.twitch is not None
     check = gateway.invoke("twitch_pre_show_check", {"obs_scene": "BRB"})
     assert (check["ready"], check["live"], check["channel"]) == (True, False, "clawstreamer")
     started = gateway.invoke("twitch_start_stream", {"title": "Direct", "obs_scene": "BRB"})
     assert (started["ok"], started["status"]) == (True, "started")
     assert studio.stream_state() == "live"
-    studio.twitch.world.go_live()
+    studio.sim.world.go_live()
     [job] = studio.client.get("/tools/jobs").json()["jobs"]
     ids = {"action": "twitch.start_stream", "job_id": job["id"], "job_status": "done"}
     assert gateway.invoke("twitch_job_status", {"job_id": job["id"]}) == {**started, **ids}
@@ -111,8 +110,7 @@ def test_a_whole_show_by_direct_calls(gateway: Gateway, studio: Studio) -> None:
 
 
 def test_a_whole_show_by_an_agent(gateway: Gateway, studio: Studio, model: ScriptedModel) -> None:
-    assert studio.twitch is not None
-    model.before_call = {"twitch_create_clip": studio.twitch.world.go_live}
+    model.before_call = {"twitch_create_clip": studio.sim.world.go_live}
     show = calls(
         ("twitch_pre_show_check", {}),
         ("twitch_start_stream", {"title": "Agent", "game": "Just Chatting"}),
@@ -129,7 +127,7 @@ def test_a_whole_show_by_an_agent(gateway: Gateway, studio: Studio, model: Scrip
     results = seen_by_model(answer)
     assert [result["ok"] for result in results[:7]] == [True] * 7
     assert results[-1]["code"] == "job_not_found"
-    assert studio.twitch.world.channels["1001"].title == "Agent 2"
+    assert studio.sim.world.channels["1001"].title == "Agent 2"
     jobs = studio.client.get("/tools/jobs").json()["jobs"]
     assert [job["action"] for job in jobs] == ["twitch.stop_stream", "twitch.start_stream"]
     for job in jobs:

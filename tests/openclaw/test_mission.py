@@ -1,15 +1,11 @@
 """The mission bridge check passes on a sound service, and fails at the right step on one that breaks the contract."""
 
+import itertools
 import json
 import os
 import re
-import socketserver
-import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +14,10 @@ import requests
 
 from clawcraft.actions.catalogue import ACTIONS
 from mission_show import PLAYS
-from tests.support.paths import ROOT
+from tests.support.loopback import Handler, Loopback
 from tests.support.ports import free_port
 from tests.support.studio import TOKEN, Studio
+from tests.support.tool import Done, tool
 
 Body = dict[str, Any]
 Change = Callable[[str, str, Body, int, Body], int]
@@ -33,15 +30,14 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
         yield studio
 
 
-def mission(url: str, *options: str, token: str | None = TOKEN, **environment: str) -> subprocess.CompletedProcess[str]:
-    env = {name: value for name, value in os.environ.items() if not name.startswith("TOOL_")} | environment
+def mission(url: str, *options: str, token: str | None = TOKEN) -> Done:
+    env = {name: value for name, value in os.environ.items() if not name.startswith("TOOL_")}
     if token is not None:
         env["TOOL_SERVICE_TOKEN"] = token
-    command = [sys.executable, str(ROOT / "tools" / "mission.py"), "--url", url, "--job-timeout", "30", *options]
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=90)
+    return tool("mission.py", "--url", url, "--job-timeout", "30", *options, env=env)
 
 
-def report(done: subprocess.CompletedProcess[str]) -> dict[str, bool]:
+def report(done: Done) -> dict[str, bool]:
     """Which checks passed, by name."""
     assert done.stdout, done.stderr
     return {check["name"]: check["passed"] for check in json.loads(done.stdout)["checks"]}
@@ -51,38 +47,22 @@ def report(done: subprocess.CompletedProcess[str]) -> dict[str, bool]:
 def changed(studio: Studio, change: Change) -> Iterator[str]:
     """The address of a server in front of the studio that breaks the contract in one way."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self._pass_on(b"")
-
-        def do_POST(self) -> None:
-            self._pass_on(self.rfile.read(int(self.headers["Content-Length"])))
-
-        def _pass_on(self, body: bytes) -> None:
+    class PassedOn(Handler):
+        def _pass_on(self) -> None:
+            body = self.body()
             headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
             answer = requests.request(self.command, studio.url + self.path, headers=headers, data=body, timeout=40)
             content = answer.json()
             status = change(self.command, self.path, json.loads(body or "{}"), answer.status_code, content)
-            text = json.dumps(content).encode()
-            self.send_response(status)
-            for name in ("Location", "Idempotent-Replayed"):
-                if name in answer.headers:
-                    self.send_header(name, answer.headers[name])
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
+            kept = {
+                name: answer.headers[name] for name in ("Location", "Idempotent-Replayed") if name in answer.headers
+            }
+            self.answer(status, json.dumps(content).encode(), kept)
 
-        def log_message(self, *_args: object) -> None:
-            """Nothing to tell."""
+        do_GET = do_POST = _pass_on
 
-    with socketserver.TCPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), name="changed service")
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with Loopback(PassedOn) as server:
+        yield server.address
 
 
 def test_a_sound_service_passes_every_check(studio: Studio) -> None:
@@ -90,8 +70,7 @@ def test_a_sound_service_passes_every_check(studio: Studio) -> None:
     assert done.returncode == 0, done.stdout
     assert len(report(done)) == 16
     assert studio.stream_state() == "offline"
-    assert studio.twitch is not None
-    changes = [call for call in studio.twitch.world.calls if call.body == {"title": "A mission"}]
+    changes = [call for call in studio.sim.world.calls if call.body == {"title": "A mission"}]
     assert len(changes) == 1, "the repeated set_title must not reach Twitch twice"
 
 
@@ -140,31 +119,27 @@ def _new_job_for_a_repeat() -> Change:
     return change
 
 
-def _percent_falls() -> Change:
-    seen: list[str] = []
+def _polled(change_job: Callable[[Body, int], None]) -> Change:
+    """Each poll's job is changed, which is told how many polls there were."""
+    polls = itertools.count(1)
 
     def change(_method: str, path: str, _request: Body, status: int, answer: Body) -> int:
         if path.startswith("/tools/jobs/"):
-            seen.append(path)
-            answer["job"]["progress"]["percent"] = 60 if len(seen) == 1 else 50
-            if len(seen) == 1:
-                answer["job"]["status"] = "running"
+            change_job(answer["job"], next(polls))
         return status
 
     return change
 
 
-def _done_becomes_running_again() -> Change:
-    seen: list[str] = []
+def _percent_falls(job: Body, poll: int) -> None:
+    job["progress"]["percent"] = 60 if poll == 1 else 50
+    if poll == 1:
+        job["status"] = "running"
 
-    def change(_method: str, path: str, _request: Body, status: int, answer: Body) -> int:
-        if path.startswith("/tools/jobs/"):
-            seen.append(path)
-            if len(seen) <= 2:
-                answer["job"]["status"] = ("running", "queued")[len(seen) - 1]
-        return status
 
-    return change
+def _done_becomes_running_again(job: Body, poll: int) -> None:
+    if poll <= 2:
+        job["status"] = ("running", "queued")[poll - 1]
 
 
 def _bare_string_error(_method: str, _path: str, _request: Body, status: int, answer: Body) -> int:
@@ -184,8 +159,8 @@ def _failure_ends_the_stream(_method: str, path: str, _request: Body, status: in
     [
         (_not_202, "start: 202 and a job"),
         (_new_job_for_a_repeat(), "start again, same request_id: same job"),
-        (_percent_falls(), "start: every transition to done"),
-        (_done_becomes_running_again(), "start: every transition to done"),
+        (_polled(_percent_falls), "start: every transition to done"),
+        (_polled(_done_becomes_running_again), "start: every transition to done"),
         (_bare_string_error, "failing call in the middle"),
         (_failure_ends_the_stream, "still live after the failures"),
     ],
@@ -230,9 +205,8 @@ ALL_ON = {
 def all_on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     """A studio where everything is allowed and heard, on a channel that is live."""
     with Studio(tmp_path_factory.mktemp("all-on"), ALL_ON) as studio:
-        assert studio.twitch is not None
-        studio.twitch.play("realistic")
-        world = studio.twitch.world
+        studio.sim.play("realistic")
+        world = studio.sim.world
         world.live_delay_s = world.clip_delay_s = 0.0
         world.eventsub.wait_for(lambda: world.eventsub.subscribed(3))
         yield studio
@@ -240,11 +214,10 @@ def all_on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
 
 def witnessed(studio: Studio, url: str) -> tuple[int, list[dict[str, Any]]]:
     """The exit status of a mission with the local Twitch as its witness, and its claims."""
-    assert studio.twitch is not None
-    studio.twitch.show_live(True)
+    studio.sim.show_live(True)
     target = ("--target", "friendlyneighbour")
-    done = mission(url, "--json", *target, "--witness", studio.twitch.control_url)
-    studio.twitch.show_live(False)
+    done = mission(url, "--json", *target, "--witness", studio.sim.control_url)
+    studio.sim.show_live(False)
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout)["claims"]
 
@@ -263,13 +236,12 @@ def test_there_is_a_play_for_each_action() -> None:
 def test_a_question_that_nobody_answers_is_a_no_and_no_failure(tmp_path: Path) -> None:
     settings = {"TOOL_ACTION_POLICY": "create_marker=ask", "TOOL_APPROVAL_TIMEOUT_MS": "5000"}
     with Studio(tmp_path / "studio", settings) as studio:
-        assert studio.twitch is not None
-        studio.twitch.world.go_live()
+        studio.sim.world.go_live()
         done = mission(studio.url, "--json")
         assert done.returncode == 0, done.stdout
         refused = {claim["claim"]["kind"]: claim["claim"]["refused"] for claim in json.loads(done.stdout)["claims"]}
         assert refused["create_marker"] == "approval_expired"
-        assert studio.twitch.world.show.markers == []
+        assert studio.sim.world.show.markers == []
 
 
 UNTRUE: dict[str, Body] = {
@@ -302,10 +274,9 @@ def _untrue(_method: str, path: str, request: Body, status: int, answer: Body) -
 
 def test_what_is_not_true_is_seen_and_fails_the_mission(tmp_path: Path) -> None:
     with Studio(tmp_path / "studio", ALL_ON) as studio:
-        assert studio.twitch is not None
-        studio.twitch.play("realistic")
-        studio.twitch.world.clip_delay_s = 0.0
-        studio.twitch.world.live_delay_s = -600.0  # listed for so long that the judge is sure
+        studio.sim.play("realistic")
+        studio.sim.world.clip_delay_s = 0.0
+        studio.sim.world.live_delay_s = -600.0  # listed for so long that the judge is sure
         with changed(studio, _untrue) as url:
             status, claims = witnessed(studio, url)
     assert status == 1

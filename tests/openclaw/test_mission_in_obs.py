@@ -2,15 +2,12 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.paths import ROOT
-from tests.support.real_obs import obs_missing, obs_required
 from tests.support.show import Show
+from tests.support.tool import tool
 from tests.support.tool_client import stored_token
 from twitch_sim.server import TwitchSim
 
@@ -18,17 +15,9 @@ pytestmark = pytest.mark.real_obs
 
 
 def test_the_mission_passes_in_a_real_obs(tmp_path: Path) -> None:
-    if (reason := obs_missing()) is not None:
-        assert not obs_required(), reason
-        pytest.skip(reason)
     with TwitchSim() as twitch, Show(tmp_path, twitch.environment()) as show:
-        done = subprocess.run(
-            [sys.executable, str(ROOT / "tools" / "mission.py"), "--url", f"http://127.0.0.1:{show.port}", "--json"],
-            env={**os.environ, "TOOL_SERVICE_TOKEN": stored_token(show.config)},
-            capture_output=True,
-            text=True,
-            timeout=90,
-        )
+        env = {**os.environ, "TOOL_SERVICE_TOKEN": stored_token(show.config)}
+        done = tool("mission.py", "--url", f"http://127.0.0.1:{show.port}", "--json", env=env)
         assert done.returncode == 0, done.stdout + done.stderr
         assert all(check["passed"] for check in json.loads(done.stdout)["checks"])
         assert show.stream_state() == "offline"

@@ -1,20 +1,18 @@
 """``print_config.py`` prints a patch that finds the token and never shows it."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from clawcraft.secrets import Secret, SecretStore
+from tests.support.tool import Done, tool
 
 PLUGIN = Path(__file__).resolve().parents[2] / "tools" / "openclaw"
 TOKEN = "a-token-of-a-test-0123"
 
 
-def printed(obs: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(PLUGIN / "print_config.py"), "--obs-config-dir", str(obs), *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30)
+def printed(obs: Path, *options: str) -> Done:
+    return tool("openclaw/print_config.py", "--obs-config-dir", str(obs), *options)
 
 
 def store(obs: Path, **secrets: str) -> Path:

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from tests.support.openclaw_gateway import PLUGIN, Gateway
-from tests.support.real_obs import obs_missing
 from tests.support.scripted_model import ScriptedModel, calls
 from tests.support.show import Show
 from tests.support.tool_client import stored_token
@@ -36,8 +35,6 @@ def twitch() -> Iterator[TwitchSim]:
 
 @pytest.fixture(scope="module")
 def show(tmp_path_factory: pytest.TempPathFactory, openclaw_installed: None, twitch: TwitchSim) -> Iterator[Show]:
-    if (reason := obs_missing()) is not None:
-        pytest.skip(reason)
     with Show(tmp_path_factory.mktemp("show"), twitch.environment()) as show:
         yield show
 

@@ -3,30 +3,32 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
-from tests.panel.conftest import Streamer
+from tests.panel.conftest import Streamer, streamer
 from tests.support.chromium import chromium
 from tests.support.operator_page import PageClient, shown_code
 from tests.support.tool_client import ToolClient
 from tests.support.waiting import HANG_S, wait_until
 
-
-@pytest.fixture
-def streamer(tmp_path: Path) -> Iterator[Streamer]:
-    streamer = Streamer(tmp_path)
-    yield streamer
-    streamer.stop()
+__all__ = ["streamer"]
 
 
 def code(streamer: Streamer) -> str:
     """Press the panel's button, and read."""
     streamer.obs.click("operator_open")
     return shown_code(streamer.text("operator_code"))
+
+
+@pytest.fixture
+def stranger(streamer: Streamer) -> Iterator[PageClient]:
+    """Not paired."""
+    client = PageClient(streamer.port)
+    yield client
+    client.close()
 
 
 @pytest.fixture
@@ -84,6 +86,14 @@ class Tab:
         """What axe-core finds, of every rule."""
         found = Axe().run(self.page).response["violations"]
         return [f"{each['id']}: {[node['html'] for node in each['nodes']]}" for each in found]
+
+    def asks(self, streamer: Streamer, *actions: str) -> ToolClient:
+        """An agent, once the streamer is asked about these actions of it."""
+        agent = streamer.agent()
+        for action in actions:
+            self.policy(action, "ask")
+            self.counts(agent, action, "ask")
+        return agent
 
     def counts(self, agent: ToolClient, action: str, policy: str) -> None:
         """Wait until the service tells an agent so, and the page that it was done."""

@@ -41,9 +41,7 @@ def test_a_start_is_asked_about_allowed_counted_down_and_watched(
     monkeypatch.setenv("TOOL_START_COUNTDOWN_MS", "15000")  # long enough for a click, however busy the machine
     page = tab.paired(streamer.start()).page
     tab.says("#live-state", "Offline")
-    tab.policy(START, "ask")
-    agent = streamer.agent()
-    tab.counts(agent, START, "ask")
+    agent = tab.asks(streamer, START)
     title = "<img src=x onerror=alert(1)> & \u201cfriends\u201d"
     job_id = agent.accept(START, "request-1", title=title, obs_scene="Main")
     tab.says(".question h2", "Start the stream?")
@@ -65,10 +63,7 @@ def test_a_start_is_asked_about_allowed_counted_down_and_watched(
 
 def test_a_no_is_a_no_and_a_yes_can_hold_for_the_show(streamer: Streamer, tab: Tab) -> None:
     page = tab.paired(streamer.start()).page
-    agent = streamer.agent()
-    for action in (START, "twitch.set_title"):
-        tab.policy(action, "ask")
-        tab.counts(agent, action, "ask")
+    agent = tab.asks(streamer, START, "twitch.set_title")
     job_id = agent.accept(START, "request-1")
     expect(page.locator(".question .wide")).to_have_count(0)
     page.click(".question .deny")
@@ -82,9 +77,7 @@ def test_a_no_is_a_no_and_a_yes_can_hold_for_the_show(streamer: Streamer, tab: T
 def test_a_click_that_was_meant_for_something_else_says_no_yes(streamer: Streamer, tab: Tab) -> None:
     """The question comes under the pointer: its Allow does nothing for a moment, its Deny at once."""
     page = tab.paired(streamer.start()).page
-    tab.policy(START, "ask")
-    agent = streamer.agent()
-    tab.counts(agent, START, "ask")
+    agent = tab.asks(streamer, START)
     # In the very task that draws the question.
     page.evaluate("""() => new MutationObserver((_, observer) => {
         const allow = document.querySelector(".question .allow");
@@ -184,9 +177,7 @@ def test_ten_thousand_entries_scroll_as_smoothly_as_ten(streamer: Streamer, tab:
 def test_the_keyboard_alone_is_enough(streamer: Streamer, tab: Tab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOOL_START_COUNTDOWN_MS", "60000")  # long enough for four keys, however busy the machine
     page = tab.paired(streamer.start()).page
-    tab.policy(START, "ask")
-    agent = streamer.agent()
-    tab.counts(agent, START, "ask")
+    agent = tab.asks(streamer, START)
     job_id = agent.accept(START, "request-1")
     tab.says("#announcer", "test-agent wants to start the stream.")
     page.evaluate("document.activeElement.blur()")
@@ -233,12 +224,10 @@ def test_axe_finds_nothing(streamer: Streamer, tab: Tab, viewport: ViewportSize)
     tab.opened(streamer.start())
     assert tab.violations() == []
     page = tab.paired(streamer).page
-    tab.policy(START, "ask")
+    agent = tab.asks(streamer, START)
     tab.policy("obs.screenshot", "allow")
     page.click("#health summary")
     expect(page.locator("#picture")).to_be_visible()
-    agent = streamer.agent()
-    tab.counts(agent, START, "ask")
     agent.accept(START, "request-1", title="A title")
     agent.post("twitch.set_title", title="x")
     expect(page.locator(".question .allow")).to_be_enabled()
@@ -255,9 +244,7 @@ def test_axe_finds_nothing(streamer: Streamer, tab: Tab, viewport: ViewportSize)
 
 def test_at_300_pixels_nothing_is_cut_off_sideways(streamer: Streamer, tab: Tab) -> None:
     page = tab.paired(streamer.start()).page
-    tab.policy(START, "ask")
-    agent = streamer.agent()
-    tab.counts(agent, START, "ask")
+    agent = tab.asks(streamer, START)
     agent.accept(START, "request-1", title="W" * 140)
     tab.says(".question h2", "Start the stream?")
     page.click("#health summary")

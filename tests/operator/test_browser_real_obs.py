@@ -26,12 +26,6 @@ WIDE = ViewportSize(width=1180, height=760)
 
 
 @pytest.fixture
-def rtmp(tmp_path: Path) -> Iterator[RtmpServer]:
-    with RtmpServer(tmp_path / "rtmp") as server:
-        yield server
-
-
-@pytest.fixture
 def desk(display: Display, twitch: TwitchSim, tmp_path: Path, rtmp: RtmpServer) -> Iterator[Desk]:
     twitch.world.clip_delay_s = 0
     env = {**twitch.environment(), "TOOL_START_COUNTDOWN_MS": "15000"}  # long enough for a click

@@ -18,20 +18,18 @@ CHANGES = ("answer", "pause", "policy", "agent", "leave")
 READS = ("state", "audit", "picture")
 
 
-def test_the_cookie_is_for_the_page_alone(streamer: Streamer, page: PageClient) -> None:
-    client = PageClient(streamer.port)
-    header = client.post("pair", {"code": code(streamer)}).headers["Set-Cookie"]
+def test_the_cookie_is_for_the_page_alone(streamer: Streamer, page: PageClient, stranger: PageClient) -> None:
+    header = stranger.post("pair", {"code": code(streamer)}).headers["Set-Cookie"]
     assert "; Path=/operator; HttpOnly; SameSite=Strict" in header
-    assert client.cookie not in (streamer.folder / "plugin_config/twitch-clawcraft/secrets.json").read_text()
-    client.close()
+    assert stranger.cookie not in (streamer.folder / "plugin_config/twitch-clawcraft/secrets.json").read_text()
 
 
-def test_without_a_cookie_nothing_is_shown_or_changed(streamer: Streamer, page: PageClient) -> None:
-    stranger = PageClient(streamer.port)
+def test_without_a_cookie_nothing_is_shown_or_changed(
+    streamer: Streamer, page: PageClient, stranger: PageClient
+) -> None:
     assert stranger.get("session").json() == {"ok": True, "paired": False}
     assert {code_of(stranger.get(path)) for path in READS} == {"unauthorized"}
     assert {code_of(stranger.post(path)) for path in CHANGES} == {"unauthorized"}
-    stranger.close()
 
 
 @pytest.mark.parametrize("path", CHANGES)
@@ -68,35 +66,29 @@ def test_a_name_that_was_rebound_to_this_machine_is_refused(streamer: Streamer, 
     )
 
 
-def test_a_code_cannot_be_guessed(streamer: Streamer, page: PageClient) -> None:
+def test_a_code_cannot_be_guessed(streamer: Streamer, page: PageClient, stranger: PageClient) -> None:
     right = code(streamer)
     wrong = [f"{(int(right) + step) % 10**6:06}" for step in range(1, 6)]
-    guesser = PageClient(streamer.port)
-    assert {code_of(guesser.post("pair", {"code": each})) for each in wrong} == {"unauthorized"}
-    assert code_of(guesser.post("pair", {"code": right})) == "unauthorized"
-    codes = [code_of(guesser.post("pair", {"code": "000000"})) for _ in range(20)]
+    assert {code_of(stranger.post("pair", {"code": each})) for each in wrong} == {"unauthorized"}
+    assert code_of(stranger.post("pair", {"code": right})) == "unauthorized"
+    codes = [code_of(stranger.post("pair", {"code": "000000"})) for _ in range(20)]
     assert codes[-1] == "rate_limited"
-    guesser.close()
 
 
-def test_a_code_that_is_none_costs_no_try(streamer: Streamer, page: PageClient) -> None:
+def test_a_code_that_is_none_costs_no_try(streamer: Streamer, page: PageClient, stranger: PageClient) -> None:
     right = code(streamer)
-    client = PageClient(streamer.port)
     for given in ("", "12345", "1234567", "abcdef", "１２３４５６", right + "\n1"):
-        assert code_of(client.post("pair", {"code": given})) == "invalid_request"
-    client.pair(f" {right[:3]} {right[3:]} ")
-    client.close()
+        assert code_of(stranger.post("pair", {"code": given})) == "invalid_request"
+    stranger.pair(f" {right[:3]} {right[3:]} ")
 
 
-def test_a_token_of_an_agent_opens_nothing(streamer: Streamer, page: PageClient) -> None:
+def test_a_token_of_an_agent_opens_nothing(streamer: Streamer, page: PageClient, stranger: PageClient) -> None:
     bearer = f"Bearer {stored_token(streamer.folder)}"
-    agent = PageClient(streamer.port)
-    assert {code_of(agent.get(path, {"Authorization": bearer})) for path in READS} == {"unauthorized"}
-    assert code_of(agent.post("pause", {"paused": True}, Authorization=bearer)) == "unauthorized"
+    assert {code_of(stranger.get(path, {"Authorization": bearer})) for path in READS} == {"unauthorized"}
+    assert code_of(stranger.post("pause", {"paused": True}, Authorization=bearer)) == "unauthorized"
     name = f"clawcraft_operator_{streamer.port}"
     as_cookie = {"Cookie": f"{name}={stored_token(streamer.folder)}"}
-    assert code_of(agent.get("state", as_cookie)) == "unauthorized"
-    agent.close()
+    assert code_of(stranger.get("state", as_cookie)) == "unauthorized"
 
 
 def test_the_cookie_opens_no_endpoint_of_agents(page: PageClient) -> None:
@@ -107,15 +99,15 @@ def test_the_cookie_opens_no_endpoint_of_agents(page: PageClient) -> None:
     assert code_of(requests.get(f"{page.url}/status", headers=as_bearer, timeout=10)) == "unauthorized"
 
 
-def test_a_cookie_of_another_profile_is_unknown_here(streamer: Streamer, page: PageClient) -> None:
+def test_a_cookie_of_another_profile_is_unknown_here(
+    streamer: Streamer, page: PageClient, stranger: PageClient
+) -> None:
     """Another machine's, another OBS's or another browser's: it is not among the hashes that lie here."""
-    other = PageClient(streamer.port)
     for value in ("A" * 43, page.cookie[:-1], page.cookie + "A", ""):
         cookie = {"Cookie": f"clawcraft_operator_{streamer.port}={value}"}
-        assert code_of(other.get("state", cookie)) == "unauthorized"
+        assert code_of(stranger.get("state", cookie)) == "unauthorized"
     other_port = {"Cookie": f"clawcraft_operator_1={page.cookie}"}
-    assert code_of(other.get("state", other_port)) == "unauthorized"
-    other.close()
+    assert code_of(stranger.get("state", other_port)) == "unauthorized"
 
 
 def test_no_page_may_frame_it_and_it_may_load_nothing_from_elsewhere(page: PageClient) -> None:

@@ -140,7 +140,7 @@ def test_a_policy_of_the_environment_stays(
 
 def test_one_agent_is_narrowed_and_switched_off_alone(streamer: Streamer, page: PageClient) -> None:
     token = add_agent(data_folder(streamer.folder), "producer").reveal()
-    agent, other = ToolClient(streamer.port, token, "producer"), streamer.agent()
+    agent, other = streamer.client(token, "producer"), streamer.agent()
     row = page.state()["state"]["agents"][0]
     assert (row["name"], row["policies"][START]) == ("producer", "allow")
     page.post("policy", {"agent": "producer", "action": "twitch.set_title", "policy": "off"})
@@ -154,7 +154,6 @@ def test_one_agent_is_narrowed_and_switched_off_alone(streamer: Streamer, page: 
     page.post("agent", {"agent": "producer", "on": True})
     assert agent.run(START, "request-2")["status"] == "done"
     assert code_of(page.post("agent", {"agent": "nobody", "on": False})) == "invalid_request"
-    agent.close()
 
 
 def test_a_pause_of_the_page_outlasts_a_restart_where_the_panel_says_so(

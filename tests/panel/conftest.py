@@ -30,6 +30,7 @@ class Streamer:
         self.port = free_port()
         self.store = SecretStore(folder / "plugin_config" / "twitch-clawcraft")
         self._panel: dict[str, Any] = {}
+        self._clients: list[ToolClient] = []
 
     def start(self, answers: bool = True, scenario: Scenario | str = "good", **settings: Any) -> Self:
         """Start OBS with these settings of the script, and open its panel."""
@@ -47,6 +48,8 @@ class Streamer:
         self.open()
 
     def stop(self) -> None:
+        for client in self._clients:
+            client.close()
         if hasattr(self, "obs"):
             self.obs.stop().check()
 
@@ -95,7 +98,11 @@ class Streamer:
         return json.dumps(self.obs.settings())
 
     def agent(self) -> ToolClient:
-        return ToolClient(self.port, stored_token(self.folder))
+        return self.client(stored_token(self.folder))
+
+    def client(self, token: str, name: str = "test-agent") -> ToolClient:
+        self._clients.append(ToolClient(self.port, token, name))
+        return self._clients[-1]
 
 
 @pytest.fixture

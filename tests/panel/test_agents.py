@@ -17,7 +17,7 @@ def shown_token(streamer: Streamer) -> str:
 def added(streamer: Streamer, name: str) -> ToolClient:
     streamer.obs.type_text("agent_name", name)
     streamer.obs.click("agent_add")
-    client = ToolClient(streamer.port, shown_token(streamer), name)
+    client = streamer.client(shown_token(streamer), name)
     streamer.sees("agents_listed", f"<b>{name}</b>")
     return client
 
@@ -34,12 +34,11 @@ def test_a_new_agents_token_is_shown_until_it_is_hidden_and_never_saved(streamer
     streamer.obs.click("agent_hide")
     assert not streamer.visible(SHOWN_AGENT_TOKEN)
     assert token not in streamer.texts()
-    agent.close()
 
 
 def test_a_name_that_cannot_be_one_or_is_taken_is_told_and_gets_no_token(streamer: Streamer) -> None:
     streamer.start()
-    added(streamer, "producer").close()
+    added(streamer, "producer")
     streamer.obs.type_text("agent_name", "two words")
     streamer.obs.click("agent_add")
     assert "2 to 120" in streamer.text("agents_note")
@@ -68,8 +67,6 @@ def test_a_revocation_takes_two_presses_about_the_same_agent(streamer: Streamer)
     assert one.get("/status").status_code == 200
     streamer.sees("agents_note", "two is revoked")
     assert streamer.choices("agent_chosen") == ["", "one"]
-    for client in (one, two):
-        client.close()
 
 
 def test_what_the_tool_makes_shows_and_a_damaged_file_is_told(streamer: Streamer) -> None:
@@ -91,7 +88,7 @@ def test_a_new_token_leaves_the_present_one_for_a_day_the_agents_and_the_service
     streamer.obs.click("agent_rotate")
     streamer.sees("agents_note", "one has a new token")
     streamer.sees("agents_listed", "former token until")
-    new = ToolClient(streamer.port, shown_token(streamer), "one")
+    new = streamer.client(shown_token(streamer), "one")
     assert [client.get("/status").status_code for client in (one, new)] == [200, 200]
 
     service = streamer.agent()
@@ -105,5 +102,3 @@ def test_a_new_token_leaves_the_present_one_for_a_day_the_agents_and_the_service
     wait_until(lambda: service.get("/status").status_code == 401, "the former one is out as well")
     wait_until(lambda: renewed.get("/status").status_code == 401, "and the one after it")
     streamer.sees("token_former", "")
-    for client in (one, new, service, renewed):
-        client.close()

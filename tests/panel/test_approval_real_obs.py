@@ -27,12 +27,6 @@ TITLE = "<b>Speedrun</b> with a title that is shown whole, whatever an agent put
 
 
 @pytest.fixture
-def rtmp(tmp_path: Path) -> Iterator[RtmpServer]:
-    with RtmpServer(tmp_path / "rtmp") as server:
-        yield server
-
-
-@pytest.fixture
 def desk(display: Display, twitch: TwitchSim, tmp_path: Path, rtmp: RtmpServer) -> Iterator[Desk]:
     desk = Desk(tmp_path, display, twitch, SCRIPT, {**KEYS, "tool_start_countdown_ms": 8000}, server_url=rtmp.url())
     with desk.obs:

@@ -1,12 +1,7 @@
 """tools/doctor.py, run as a user runs it: what it finds, what it says to do, and that it changes nothing."""
 
-import contextlib
-import http.server
 import json
 import os
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +10,9 @@ import pytest
 
 from clawcraft.secrets import Secret
 from tests.panel.conftest import Streamer
-from tests.support.paths import ROOT, SCRIPT
+from tests.support.loopback import Handler, Loopback
+from tests.support.paths import SCRIPT
+from tests.support.tool import Done, tool
 
 OF_THIS_MACHINE = {"python", "packages"}
 """What the doctor says of the OBS installed here, if one is; the tests of the installer have that."""
@@ -34,9 +31,8 @@ class Patient(Streamer):
         path.write_text(json.dumps({"name": name, "modules": {"scripts-tool": scripts}}))
         return path
 
-    def doctor(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, str(ROOT / "tools" / "doctor.py"), "--obs-config-dir", str(self.folder), *arguments]
-        return subprocess.run(command, env=os.environ | env, capture_output=True, text=True, timeout=60, check=False)
+    def doctor(self, *arguments: str, **env: str) -> Done:
+        return tool("doctor.py", "--obs-config-dir", str(self.folder), *arguments, env=os.environ | env)
 
     def outcomes(self, *arguments: str, **env: str) -> dict[str, str]:
         done = self.doctor("--json", *arguments, **env)
@@ -45,19 +41,6 @@ class Patient(Streamer):
 
     def files(self) -> dict[Path, bytes]:
         return {path: path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}
-
-
-@contextlib.contextmanager
-def serving(port: int, handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[None]:
-    """Another program than the service on this port."""
-    with http.server.HTTPServer(("127.0.0.1", port), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="another program")
-        thread.start()
-        try:
-            yield
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @pytest.fixture
@@ -78,17 +61,13 @@ def test_a_running_service_is_well_but_for_twitch(patient: Patient) -> None:
     }
 
 
-def test_it_says_what_to_do_in_words_and_with_its_exit_status(patient: Patient) -> None:
+def test_it_says_what_to_do_in_words_and_with_its_exit_status_and_changes_nothing(patient: Patient) -> None:
+    before = patient.files()
     done = patient.doctor()
+    assert patient.files() == before
     assert done.returncode == 1
     assert f"nothing answers on http://127.0.0.1:{patient.port}" in done.stdout
     assert "→ Start OBS" in done.stdout
-
-
-def test_it_changes_nothing(patient: Patient) -> None:
-    before = patient.files()
-    patient.doctor()
-    assert patient.files() == before
 
 
 def test_the_signature_is_tried_with_the_secret_known_here(patient: Patient) -> None:
@@ -134,28 +113,22 @@ def test_the_token_goes_to_no_other_machine_that_a_collection_names(patient: Pat
 def test_the_token_follows_no_redirect(patient: Patient) -> None:
     seen: list[str | None] = []
 
-    class Redirecting(http.server.BaseHTTPRequestHandler):
+    class Redirecting(Handler):
         def do_GET(self) -> None:
             seen.append(self.headers["Authorization"])
-            elsewhere = self.path != "/health"
             body = json.dumps({"service": "twitch-clawcraft"}).encode()
-            self.send_response(302 if elsewhere else 200)
-            if elsewhere:
-                self.send_header("Location", f"http://127.0.0.1:{patient.port}/elsewhere")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            if self.path == "/health":
+                self.answer(200, body)
+            else:
+                self.answer(302, body, {"Location": f"http://127.0.0.1:{patient.port}/elsewhere"})
 
-        def log_message(self, *_args: object) -> None:
-            """Nothing to tell."""
-
-    with serving(patient.port, Redirecting):
+    with Loopback(Redirecting, patient.port):
         outcomes = patient.outcomes(TOOL_SERVICE_TOKEN="a-token-of-the-tests")
     assert outcomes["token"] == "failed"
     assert seen == [None, "Bearer a-token-of-the-tests"]
 
 
 def test_something_else_on_the_port_is_recognised(patient: Patient) -> None:
-    with serving(patient.port, http.server.BaseHTTPRequestHandler):
+    with Loopback(Handler, patient.port):
         done = patient.doctor()
     assert "something else answers" in done.stdout

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from clawcraft import VERSION
 from clawcraft.panel.fields import SHOWN_TOKEN
 from tests.panel.conftest import Streamer
 from tests.support.paths import data_folder
@@ -30,6 +31,7 @@ def refused(agent: ToolClient, action: str = "twitch.set_title", **args: Any) ->
 
 def test_the_status_tells_what_obs_and_twitch_do_and_where_the_token_is(streamer: Streamer) -> None:
     streamer.start()
+    assert streamer.label("status_service") == f"Service {VERSION}"
     assert "not streaming" in streamer.text("status_obs")
     assert "not connected" in streamer.text("status_twitch")
     assert str(streamer.store.path) in streamer.text("token_place")
@@ -219,7 +221,6 @@ def test_what_the_agent_hears_is_a_switch_and_is_told(
     streamer.obs.change("hear_chat", False)
     streamer.obs.change("hear_raids", False)
     streamer.sees("status_hearing", "")
-    agent.close()
 
 
 def test_what_the_environment_lets_the_agent_hear_is_shown_instead_of_the_switches(
@@ -278,80 +279,80 @@ def test_a_port_in_use_is_told_and_the_service_comes_back(streamer: Streamer) ->
     wait_for_service(port)
 
 
-def test_twitch_is_connected_with_a_code_and_disconnected(streamer: Streamer, monkeypatch: pytest.MonkeyPatch) -> None:
-    with TwitchSim() as twitch:
-        monkeypatch.setenv("TWITCH_API_BASE_URL", twitch.api_url)
-        monkeypatch.setenv("TWITCH_AUTH_BASE_URL", twitch.auth_url)
-        streamer.start()
-        streamer.obs.type_text("twitch_client_id", CLIENT_ID)
+def test_twitch_is_connected_with_a_code_and_disconnected(
+    streamer: Streamer, twitch: TwitchSim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWITCH_API_BASE_URL", twitch.api_url)
+    monkeypatch.setenv("TWITCH_AUTH_BASE_URL", twitch.auth_url)
+    streamer.start()
+    streamer.obs.type_text("twitch_client_id", CLIENT_ID)
+    streamer.obs.click("twitch_connect")
+    assert "once more" in streamer.text("twitch_login")
+
+    def asked() -> bool:
         streamer.obs.click("twitch_connect")
-        assert "once more" in streamer.text("twitch_login")
+        return bool(twitch.world.devices)
 
-        def asked() -> bool:
-            streamer.obs.click("twitch_connect")
-            return bool(twitch.world.devices)
+    wait_until(asked, "Twitch is asked for a code")
+    streamer.sees("twitch_login", twitch.world.devices[0].user_code)
+    assert 'href="https://www.twitch.tv/activate' in streamer.text("twitch_login")
+    twitch.world.devices[0].state = "granted"
+    streamer.sees("status_twitch", "clawstreamer")
+    assert "all scopes" in streamer.text("status_twitch")
+    assert "connected" in streamer.text("twitch_login")
+    assert streamer.text("actions_scopes") == ""
+    streamer.obs.change("policy_run_ad", "ask")
+    streamer.refresh()
+    assert "run ads" in streamer.text("actions_scopes")
+    assert "lacks channel:edit:commercial" in streamer.text("status_twitch")
+    streamer.obs.change("policy_run_ad", "off")
+    streamer.sees("actions_scopes", "")
+    saved = streamer.saved()
+    assert not [token.access for token in twitch.world.tokens if token.access in saved]
 
-        wait_until(asked, "Twitch is asked for a code")
-        streamer.sees("twitch_login", twitch.world.devices[0].user_code)
-        assert 'href="https://www.twitch.tv/activate' in streamer.text("twitch_login")
-        twitch.world.devices[0].state = "granted"
-        streamer.sees("status_twitch", "clawstreamer")
-        assert "all scopes" in streamer.text("status_twitch")
-        assert "connected" in streamer.text("twitch_login")
-        assert streamer.text("actions_scopes") == ""
-        streamer.obs.change("policy_run_ad", "ask")
-        streamer.refresh()
-        assert "run ads" in streamer.text("actions_scopes")
-        assert "lacks channel:edit:commercial" in streamer.text("status_twitch")
-        streamer.obs.change("policy_run_ad", "off")
-        streamer.sees("actions_scopes", "")
-        saved = streamer.saved()
-        assert not [token.access for token in twitch.world.tokens if token.access in saved]
-
-        streamer.obs.click("twitch_disconnect")
-        streamer.sees("status_twitch", "not connected")
-        wait_until(lambda: twitch.world.tokens[0].revoked, "the token is revoked at Twitch")
-        assert streamer.stored("TWITCH_OAUTH_TOKEN") is None
-        streamer.sees("twitch_login", "")
+    streamer.obs.click("twitch_disconnect")
+    streamer.sees("status_twitch", "not connected")
+    wait_until(lambda: twitch.world.tokens[0].revoked, "the token is revoked at Twitch")
+    assert streamer.stored("TWITCH_OAUTH_TOKEN") is None
+    streamer.sees("twitch_login", "")
 
 
 def test_a_bot_for_chat_is_connected_beside_the_streamer_and_disconnected_alone(
-    streamer: Streamer, monkeypatch: pytest.MonkeyPatch
+    streamer: Streamer, twitch: TwitchSim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with TwitchSim() as twitch:
-        twitch.world.device_interval_s = 1
-        for name, text in twitch.environment().items():
-            monkeypatch.setenv(name, text)
-        streamer.start()
-        streamer.sees("status_twitch", "clawstreamer")
-        assert not streamer.visible("bot_disconnect")
+    twitch.world.device_interval_s = 1
+    for name, text in twitch.environment().items():
+        monkeypatch.setenv(name, text)
+    streamer.start()
+    streamer.sees("status_twitch", "clawstreamer")
+    assert not streamer.visible("bot_disconnect")
+    streamer.obs.click("bot_connect")
+    wait_until(lambda: twitch.world.devices, "Twitch is asked for a code")
+    streamer.sees("bot_login", twitch.world.devices[0].user_code)
+    assert "as the bot first" in streamer.text("bot_login")
+    assert streamer.text("twitch_login") == ""
+    # Whoever is still logged in as themselves connects their own account.
+    twitch.world.devices[0].state = "granted"
+    streamer.sees("bot_status", "your own account")
+
+    def asked_again() -> bool:
         streamer.obs.click("bot_connect")
-        wait_until(lambda: twitch.world.devices, "Twitch is asked for a code")
-        streamer.sees("bot_login", twitch.world.devices[0].user_code)
-        assert "as the bot first" in streamer.text("bot_login")
-        assert streamer.text("twitch_login") == ""
-        # Whoever is still logged in as themselves connects their own account.
-        twitch.world.devices[0].state = "granted"
-        streamer.sees("bot_status", "your own account")
+        return len(twitch.world.devices) == 2
 
-        def asked_again() -> bool:
-            streamer.obs.click("bot_connect")
-            return len(twitch.world.devices) == 2
+    wait_until(asked_again, "Twitch is asked for another code")
+    with twitch.world.lock:
+        twitch.world.devices[1].user_id, twitch.world.devices[1].state = "1002", "granted"
+    streamer.sees("bot_status", "connected as <b>friendlyneighbour</b>")
+    assert "your own account" not in streamer.text("bot_status")
+    saved = streamer.saved()
+    assert not [token.access for token in twitch.world.tokens if token.access in saved]
 
-        wait_until(asked_again, "Twitch is asked for another code")
-        with twitch.world.lock:
-            twitch.world.devices[1].user_id, twitch.world.devices[1].state = "1002", "granted"
-        streamer.sees("bot_status", "connected as <b>friendlyneighbour</b>")
-        assert "your own account" not in streamer.text("bot_status")
-        saved = streamer.saved()
-        assert not [token.access for token in twitch.world.tokens if token.access in saved]
-
-        streamer.obs.click("bot_disconnect")
-        wait_until(lambda: twitch.world.tokens[-1].revoked, "the bot's token is revoked at Twitch")
-        streamer.sees("bot_status", "")
-        assert streamer.stored("TWITCH_BOT_OAUTH_TOKEN") is None
-        assert "clawstreamer" in streamer.text("status_twitch")
-        assert not twitch.world.tokens[0].revoked
+    streamer.obs.click("bot_disconnect")
+    wait_until(lambda: twitch.world.tokens[-1].revoked, "the bot's token is revoked at Twitch")
+    streamer.sees("bot_status", "")
+    assert streamer.stored("TWITCH_BOT_OAUTH_TOKEN") is None
+    assert "clawstreamer" in streamer.text("status_twitch")
+    assert not twitch.world.tokens[0].revoked
 
 
 def test_what_the_agent_did_is_listed_with_its_words_and_what_came_of_it(streamer: Streamer) -> None:

@@ -1,8 +1,9 @@
 """The real script in the fake OBS, in this process."""
 
-import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any, Self
 
 import pytest
 
@@ -14,39 +15,39 @@ from tests.support.tool_client import ToolClient, stored_token, wait_for_service
 from twitch_sim.server import TwitchSim
 
 
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.startswith(("TOOL_", "TWITCH_", "OBS_")) or name == "PORT":
-            monkeypatch.delenv(name)
-
-
 class Studio:
-    """One fake OBS with the real script; ``panel`` are values of the panel."""
+    """One fake OBS with the real script, and its clients while entered; ``panel`` are values of the panel."""
 
     def __init__(self, folder: Path, timings: Timings | None = None, scenario: str = "good", **panel: object) -> None:
         self.port = free_port()
         self.folder = folder
         settings = {"port": self.port, "tool_action_rate_limit_per_min": "100000", **panel}
         self.obs = MockObs(SCRIPT, scenario, settings, config_dir=folder, timings=timings)
+        self.stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        self.stack.enter_context(self.obs)
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        self.stack.__exit__(*exc)
 
     def client(self, port: int | None = None) -> ToolClient:
         wait_for_service(port or self.port)
-        return ToolClient(port or self.port, stored_token(self.folder))
+        client = ToolClient(port or self.port, stored_token(self.folder))
+        self.stack.callback(client.close)
+        return client
 
 
 @pytest.fixture
 def studio(tmp_path: Path) -> Iterator[Studio]:
-    made = Studio(tmp_path)
-    with made.obs:
-        yield made
+    with Studio(tmp_path) as studio:
+        yield studio
 
 
 @pytest.fixture
-def client(studio: Studio) -> Iterator[ToolClient]:
-    made = studio.client()
-    yield made
-    made.close()
+def client(studio: Studio) -> ToolClient:
+    return studio.client()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The webhook of a whole service in the fake OBS: what goes wrong reaches it, and its address reaches nobody."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,15 +13,14 @@ KEY = "the-key-0123456789"
 
 
 @pytest.fixture
-def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        monkeypatch.setenv("TOOL_ALERT_WEBHOOK_URL", receiver.url)
-        yield receiver
+def receiver(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Receiver:
+    """The environment of OBS names it."""
+    monkeypatch.setenv("TOOL_ALERT_WEBHOOK_URL", receiver.url)
+    return receiver
 
 
 def test_a_failed_start_a_dropped_stream_and_their_ends_are_told(receiver: Receiver, tmp_path: Path) -> None:
-    studio = Studio(tmp_path, Timings().scaled(0.05), "refused_key")
-    with studio.obs:
+    with Studio(tmp_path, Timings().scaled(0.05), "refused_key") as studio:
         client = studio.client()
         assert client.run("twitch.start_stream", "refused")["status"] == "failed"
         (failed,) = receiver.got(1)
@@ -43,15 +41,13 @@ def test_a_failed_start_a_dropped_stream_and_their_ends_are_told(receiver: Recei
         assert {"name": "alerts", "outcome": "ok"}.items() <= status["checks"][-1].items()
         assert 'clawcraft_alerts_total{outcome="sent"} 4.0' in client.get("/metrics").text
         assert KEY not in client.get("/status", check=1).text
-        client.close()
 
 
 def test_a_receiver_that_refuses_shows_in_the_check_and_nowhere_is_its_address(
     receiver: Receiver, tmp_path: Path
 ) -> None:
     receiver.answers = [(404, {})]
-    studio = Studio(tmp_path, Timings().scaled(0.05), "refused_key")
-    with studio.obs:
+    with Studio(tmp_path, Timings().scaled(0.05), "refused_key") as studio:
         client = studio.client()
         assert client.run("twitch.start_stream", "refused")["status"] == "failed"
         wait_until(lambda: client.status()["alerts"]["given_up"] == 1, "it is given up")
@@ -59,7 +55,6 @@ def test_a_receiver_that_refuses_shows_in_the_check_and_nowhere_is_its_address(
         (check,) = [check for check in checks if check["name"] == "alerts"]
         assert check["outcome"] == "warning"
         assert "404" in check["message"]
-        client.close()
     for path in tmp_path.rglob("*"):
         if path.is_file():
             assert KEY.encode() not in path.read_bytes(), path
@@ -67,22 +62,18 @@ def test_a_receiver_that_refuses_shows_in_the_check_and_nowhere_is_its_address(
 
 def test_the_end_of_obs_is_not_kept_by_a_receiver_that_hangs(receiver: Receiver, tmp_path: Path) -> None:
     receiver.hanging = True
-    studio = Studio(tmp_path, Timings().scaled(0.05), "refused_key")
-    with studio.obs:
+    with Studio(tmp_path, Timings().scaled(0.05), "refused_key") as studio:
         client = studio.client()
         client.run("twitch.start_stream", "refused")
         receiver.got(1)
-        client.close()
         studio.obs.stop().check()  # the fake OBS judges how long an unload takes
 
 
 def test_a_scene_collection_names_no_webhook(tmp_path: Path) -> None:
     with Receiver() as receiver:
-        studio = Studio(tmp_path, tool_alert_webhook_url=receiver.url)
-        with studio.obs:
+        with Studio(tmp_path, tool_alert_webhook_url=receiver.url) as studio:
             client = studio.client()
             assert client.status()["alerts"]["configured"] is False
             assert client.get("/health").ok
-            client.close()
             assert "tool_alert_webhook_url" not in studio.obs.settings()
         assert receiver.bodies == []

@@ -20,7 +20,6 @@ REFUSALS = 300
 def test_everything_an_agent_asked_in_a_whole_show_is_there_also_after_a_flood_of_refusals(
     tmp_path: Path, twitch: TwitchSim
 ) -> None:
-    studio = Studio(tmp_path, Timings().scaled(0.05))
     folder = data_folder(tmp_path)
     steps = [
         ("twitch.set_title", {"title": "Soon"}),
@@ -30,7 +29,7 @@ def test_everything_an_agent_asked_in_a_whole_show_is_there_also_after_a_flood_o
         ("twitch.start_stream", {"obs_scene": "Nowhere"}),
         ("twitch.stop_stream", {"reason": "the end"}),
     ]
-    with studio.obs:
+    with Studio(tmp_path, Timings().scaled(0.05)) as studio:
         client = studio.client()
         scenes = client.status()["obs"]["scenes"]
         steps[1][1]["obs_scene"] = scenes[0]
@@ -45,7 +44,6 @@ def test_everything_an_agent_asked_in_a_whole_show_is_there_also_after_a_flood_o
             for _ in range(REFUSALS):
                 assert stranger.get(f"{client.url}/status", timeout=HANG_S).status_code in (401, 429)
         asked = [entry for entry in audit(folder) if entry["kind"] == "asked"]  # while OBS runs
-        client.close()
     assert [(entry["action"], entry["args"]) for entry in asked] == steps
     assert [entry["outcome"] for entry in asked] == [
         *("updated", "started", "sent", "game_not_found", "scene_not_found", "stopped"),
@@ -68,7 +66,7 @@ def test_everything_an_agent_asked_in_a_whole_show_is_there_also_after_a_flood_o
 
 
 def test_a_pause_is_in_the_trail_soon_after_it_was_pressed(studio: Studio) -> None:
-    client = studio.client()
+    studio.client()  # the service runs
     studio.obs.open_panel()
     studio.obs.click("pause")
     studio.obs.click("pause")
@@ -78,12 +76,10 @@ def test_a_pause_is_in_the_trail_soon_after_it_was_pressed(studio: Studio) -> No
         return found == ["paused", "resumed"]
 
     wait_until(switched, "both presses are in the trail")
-    client.close()
 
 
 def test_a_request_that_outlived_its_service_is_interrupted(tmp_path: Path) -> None:
-    studio = Studio(tmp_path, scenario="silent_server")
-    with studio.obs:
+    with Studio(tmp_path, scenario="silent_server") as studio:
         client = studio.client()
         client.accept("twitch.start_stream", "start", **EXAMPLES["twitch.start_stream"])
         studio.obs.reload()
@@ -91,4 +87,3 @@ def test_a_request_that_outlived_its_service_is_interrupted(tmp_path: Path) -> N
         (entry,) = audit(data_folder(tmp_path), "--action", "start_stream")
         assert entry["outcome"] == "interrupted"
         assert entry["args"] == EXAMPLES["twitch.start_stream"]
-        client.close()

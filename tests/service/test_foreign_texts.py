@@ -161,10 +161,9 @@ def test_200_hostile_texts_by_chat_names_titles_drop_reasons_and_errors_are_cut_
     tmp_path: Path, twitch: TwitchSim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TWITCH_EVENTS", ",".join(KINDS_BY_NAME))
-    studio = Studio(tmp_path)
     eventsub = twitch.world.eventsub
     wrong, kinds, cursor, size = [], Counter[str](), "", 0
-    with studio.obs:
+    with Studio(tmp_path) as studio:
         client = studio.client()
         eventsub.wait_for(lambda: eventsub.subscribed(8))
         wait_until(lambda: client.status()["events"]["connected"], "the service hears")
@@ -181,7 +180,6 @@ def test_200_hostile_texts_by_chat_names_titles_drop_reasons_and_errors_are_cut_
             wrong += [found for name, body in told for found in unmarked({"$ref": f"{name}.json"}, body, name)]
             size = max(size, *(len(json.dumps(body)) for _name, body in told))
         status = client.status()
-        client.close()
     assert wrong == []
     assert size < 12_000
     assert kinds["gap"] == 0
@@ -196,13 +194,11 @@ def test_hostile_texts_reach_an_agent_bounded_clean_and_marked(
 ) -> None:
     monkeypatch.setenv("TOOL_ACTION_POLICY", ",".join(f"{action.name}=allow" for action in ACTIONS))
     monkeypatch.setenv("TWITCH_RAID_TARGETS", "friendlyneighbour")
-    studio = Studio(tmp_path)
-    with studio.obs:
+    with Studio(tmp_path) as studio:
         client = studio.client()
         wait_until(lambda: client.status()["twitch"]["state"] == "ok", "the token is checked")
         told = list(asked(client, hostile))
         client.run("twitch.stop_stream", "stop")
-        client.close()
         assert [body for name, body in told if name in ("sync", "failure") and body["ok"] is not (name == "sync")] == []
         assert [found for name, body in told for found in unmarked({"$ref": f"{name}.json"}, body, name)] == []
         found = json.dumps(told)

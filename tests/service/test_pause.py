@@ -18,8 +18,7 @@ SILENT = GOOD.but(silent=True)
 
 @pytest.fixture
 def studio(tmp_path: Path) -> Iterator[Studio]:
-    made = Studio(tmp_path, Timings().scaled(0.05))
-    with made.obs:
+    with Studio(tmp_path, Timings().scaled(0.05)) as made:
         yield made
 
 
@@ -44,15 +43,6 @@ def test_while_connecting(studio: Studio, client: ToolClient) -> None:
     studio.obs.answer()
     studio.obs.wait_for("event STREAMING_STOPPED")
     assert studio.obs.stream.state is State.IDLE
-
-
-def test_between_retries(studio: Studio, client: ToolClient) -> None:
-    studio.obs.meet(GOOD.but(stop_code=-2, window_visible=False), GOOD)
-    job_id = start(client, "paused")
-    wait_until(lambda: client.job(job_id)["progress"]["message"].startswith("OBS cannot connect"), "a retry is due")
-    studio.obs.press_hotkey(HOTKEY)
-    ends_paused(client, job_id)
-    assert studio.obs.stream.connections == 0
 
 
 def test_while_queued_behind_a_stop(studio: Studio, client: ToolClient) -> None:

@@ -29,11 +29,9 @@ def test_both_are_off_until_the_streamer_says_otherwise(client: ToolClient, acti
 
 def test_a_picture_is_answered_once_and_kept_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOOL_ACTION_POLICY", f"{SHOT}=allow")
-    studio = Studio(tmp_path)
-    with studio.obs:
+    with Studio(tmp_path) as studio:
         client = studio.client()
         first, again = (client.post(SHOT, "shot") for _ in range(2))
-        client.close()
     assert first.json()["result"] == {"request_id": "shot", **HEAD, "data": PICTURE}
     assert again.headers["Idempotent-Replayed"] == "true"
     assert again.json()["result"] == {"request_id": "shot", **HEAD, "data": None, "not_kept": NOT_KEPT}
@@ -45,8 +43,7 @@ def test_a_picture_that_the_streamer_was_asked_about_comes_with_its_job(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TOOL_ACTION_POLICY", f"{SHOT}=ask")
-    studio = Studio(tmp_path)
-    with studio.obs:
+    with Studio(tmp_path) as studio:
         client = studio.client()
         job_id = client.accept(SHOT, "shot")
 
@@ -56,22 +53,19 @@ def test_a_picture_that_the_streamer_was_asked_about_comes_with_its_job(
 
         wait_until(allowed, "the streamer has said yes")
         assert client.ended(job_id)["result"] == {**HEAD, "data": PICTURE}
-        client.close()
     assert not files_hold(tmp_path, PICTURE[-200:])
 
 
 def test_a_scene_of_the_list_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOOL_ACTION_POLICY", f"{SWITCH}=allow")
     monkeypatch.setenv("TOOL_ALLOWED_SCENES", "BRB; Gone")
-    studio = Studio(tmp_path)
-    with studio.obs:
+    with Studio(tmp_path) as studio:
         client = studio.client()
         assert client.post(SWITCH, "main", obs_scene="Main").json()["error"]["code"] == "refused_by_guard_rail"
         shown = client.run(SWITCH, "brb", obs_scene="BRB")
         again = client.run(SWITCH, "brb-again", obs_scene="BRB")
         gone = client.run(SWITCH, "gone", obs_scene="Gone")
         assert studio.obs.scene() == "BRB"
-        client.close()
     assert shown["result"] == {"status": "switched", "scene": "BRB", "previous": "Main"}
     assert again["result"] == {"status": "already_shown", "scene": "BRB", "previous": "BRB"}
     assert gone["error"]["code"] == "scene_not_found"

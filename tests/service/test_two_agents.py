@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -24,39 +24,33 @@ START, STOP, TITLE, CHAT = (
 )
 
 
-class Two:
-    """A studio and its agents ``a`` and ``b``, and whoever has the service's own token."""
+class Two(Studio):
+    """One with its agents ``a`` and ``b``, and whoever has the service's own token; their files are in ``data``."""
 
-    def __init__(self, folder: Path, **panel: object) -> None:
-        self.studio = Studio(folder, **{"scenario": "good", **panel})  # type: ignore[arg-type]
-        self.folder = data_folder(folder)
-        self.studio.obs.start()
-        self.service = self.studio.client()
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self.data = data_folder(self.folder)
+        self.service = self.client()
         self.a, self.b = self.agent("alpha"), self.agent("beta")
-        self._clients = [self.service, self.a, self.b]
+        return self
 
     def agent(self, name: str, **narrowed: Any) -> ToolClient:
-        return ToolClient(self.studio.port, add_agent(self.folder, name, **narrowed).reveal(), name)
-
-    def close(self) -> None:
-        for client in self._clients:
-            client.close()
-        self.studio.obs.stop().check()
+        client = ToolClient(self.port, add_agent(self.data, name, **narrowed).reveal(), name)
+        self.stack.callback(client.close)
+        return client
 
 
 @pytest.fixture
 def two(tmp_path: Path) -> Iterator[Two]:
-    two = Two(tmp_path)
-    yield two
-    two.close()
+    with Two(tmp_path) as two:
+        yield two
 
 
 @pytest.fixture
 def connecting(tmp_path: Path) -> Iterator[Two]:
     """Whose streaming server never answers, so that every start waits."""
-    two = Two(tmp_path, scenario="silent_server")
-    yield two
-    two.close()
+    with Two(tmp_path, scenario="silent_server") as two:
+        yield two
 
 
 def code(answer: Any) -> str:
@@ -111,15 +105,12 @@ def test_neither_uses_up_the_others_request_ids(two: Two) -> None:
 
 
 def test_neither_starves_the_other_at_the_rate_limit(tmp_path: Path) -> None:
-    two = Two(tmp_path, tool_action_rate_limit_per_min="2")
-    try:
+    with Two(tmp_path, tool_action_rate_limit_per_min="2") as two:
         for agent in (two.a, two.b, two.service):
             assert [code(agent.post(TITLE, title=f"{n}")) for n in range(3)] == ["twitch_not_configured"] * 2 + [
                 "rate_limited"
             ]
             assert agent.post(STOP, "s").status_code == 202
-    finally:
-        two.close()
 
 
 def test_neither_starves_the_other_in_the_queue(connecting: Two) -> None:
@@ -134,16 +125,14 @@ def test_neither_starves_the_other_in_the_queue(connecting: Two) -> None:
 
 
 def test_neither_starves_the_other_at_twitch(tmp_path: Path, twitch: TwitchSim) -> None:
-    two = Two(tmp_path, tool_service_timeout_ms="60000")
     twitch.fault("POST /chat/messages", hang=True, times=3)
     with ThreadPoolExecutor(3) as pool:
-        try:
+        with Two(tmp_path, tool_service_timeout_ms="60000") as two:
             waiting = [pool.submit(two.a.post, CHAT, f"wait-{n}", message="hi") for n in range(3)]
             twitch.world.wait_for("POST /chat/messages", 3)
             assert code(two.a.post(CHAT, "one-more", message="hi")) == "busy"
             assert code(two.b.post(CHAT, "r", message="hi")) == ""
-        finally:
-            two.close()
+            two.obs.stop()
         assert not any(answer.result().ok for answer in waiting)
 
 
@@ -152,7 +141,7 @@ def test_neither_starves_the_other_at_twitch(tmp_path: Path, twitch: TwitchSim) 
 
 def test_a_revoked_agent_is_out_at_once_and_the_others_are_not(two: Two) -> None:
     two.a.run(STOP, "r")
-    AgentFile(two.folder).revoke("alpha")
+    AgentFile(two.data).revoke("alpha")
     for answer in (two.a.get("/status"), two.a.get("/tools/jobs"), two.a.post(STOP, "s")):
         assert (answer.status_code, code(answer)) == (401, "unauthorized")
     assert "ask the streamer" in answer.json()["error"]["hint"]
@@ -165,7 +154,6 @@ def test_an_agent_whose_time_is_over_is_told_so(two: Two) -> None:
     answer = late.post(STOP, "r")
     assert (answer.status_code, code(answer)) == (401, "unauthorized")
     assert "good until" in answer.json()["error"]["message"]
-    late.close()
 
 
 def test_a_named_agent_is_who_its_token_says(two: Two) -> None:
@@ -178,10 +166,10 @@ def test_a_named_agent_is_who_its_token_says(two: Two) -> None:
 
 
 def test_a_file_of_agents_that_is_damaged_leaves_the_services_token_alone(two: Two) -> None:
-    (two.folder / "agents.json").write_text("{")
+    (two.data / "agents.json").write_text("{")
     assert code(two.a.get("/status")) == "unauthorized"
     assert two.service.run(STOP, "r")["status"] == "done"
-    log = two.folder / "service.log"
+    log = two.data / "service.log"
     wait_until(lambda: '"agents_unreadable"' in log.read_text("utf-8"), "the log says so")
 
 
@@ -199,11 +187,10 @@ def test_an_agent_sees_what_it_may_and_how_often(two: Two) -> None:
     assert "agent" not in two.service.status()
     assert code(narrow.post(STOP, "r")) == "action_disabled"
     assert [code(narrow.post(TITLE, title=f"{n}")) for n in range(2)] == ["twitch_not_configured", "rate_limited"]
-    narrow.close()
 
 
 def test_a_named_agents_token_never_goes_to_chat(two: Two) -> None:
-    token = add_agent(two.folder, "third").reveal()
+    token = add_agent(two.data, "third").reveal()
     for agent in (two.a, two.service):
         answer = agent.post(CHAT, message=f"it is {token}")
         assert answer.json()["error"]["details"]["violations"][0]["rule"] == "secret"

@@ -18,7 +18,6 @@ from clawcraft.authority.pause import PauseSwitch
 from clawcraft.authority.policy import ChosenPolicies, Policies
 from clawcraft.authority.rate_limit import AuthFailureLimiter, RateLimiter
 from clawcraft.authority.refusals import RefusalCounts
-from clawcraft.contract.schemas import Contract
 from clawcraft.errors import JobNotFound
 from clawcraft.http.app import Api
 from clawcraft.http.gate import Gate
@@ -38,13 +37,14 @@ from tests.support.agents import no_agents
 from tests.support.clock import ManualClock
 from tests.support.events import RecordedEvents
 from tests.support.examples import EXAMPLES
-from tests.support.paths import SCHEMAS
+from tests.support.job_rig import CONTRACT, Hold
 from tests.support.settings import make_settings
 from tests.support.waiting import HANG_S
 
-CONTRACT = Contract(SCHEMAS)
 TOKEN = "a-token-of-the-tests"
 SECRET = "a-signature-secret"
+
+__all__ = ["CONTRACT", "SECRET", "TOKEN", "HttpService", "Response", "job", "request"]
 
 OBS_STATUS = {
     "version": "32.0.0",
@@ -74,6 +74,17 @@ class ScriptedDispatcher(Dispatcher):
     def execute(self, envelope: Envelope) -> Answer:
         self.envelopes.append(envelope)
         return self.script(envelope)
+
+    def hold(self) -> Hold:
+        """Requests wait from now on, until the test lets them go on."""
+        hold = Hold()
+
+        def held(envelope: Envelope) -> Answer:
+            hold()
+            return self.usual(envelope)
+
+        self.script = held
+        return hold
 
     def usual(self, envelope: Envelope) -> Answer:
         result: dict[str, Any]

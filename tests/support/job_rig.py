@@ -372,6 +372,20 @@ class JobRig:
     def run(self, request: Envelope) -> Job:
         return self.ended(self.accept(request))
 
+    def connecting(self, request: Envelope) -> str:
+        """The id of a start that waits in OBS, until its stream connects."""
+        self.stream.connects.clear()
+        job_id = self.accept(request)
+        assert self.stream.reached.acquire(timeout=HANG_S)
+        return job_id
+
+    def at_twitch(self, request: Envelope) -> tuple[str, Hold]:
+        """The id of a start that is at Twitch, and what lets it go on."""
+        self.twitch.before_return = hold = Hold()
+        job_id = self.accept(request)
+        hold.until_reached()
+        return job_id, hold
+
     def close(self) -> None:
         self.dispatcher.stop()
         self.sync.gate.set()

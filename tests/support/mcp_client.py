@@ -10,7 +10,7 @@ MODERN: Final = "2026-07-28"
 LEGACY: Final = ("2025-03-26", "2025-06-18", "2025-11-25")
 TASKS: Final = "io.modelcontextprotocol/tasks"
 PREFIX: Final = "io.modelcontextprotocol/"
-_NAMED_BY: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+NAMED_BY: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 
 
 class McpClient:
@@ -111,5 +111,5 @@ def _headers(message: Any, version: str) -> dict[str, str]:
         return {"MCP-Protocol-Version": version}
     method, params = message["method"], message.get("params", {})
     headers = {"MCP-Protocol-Version": version, "Mcp-Method": method}
-    name = params.get(_NAMED_BY.get(method, "taskId" if method.startswith("tasks/") else ""))
+    name = params.get(NAMED_BY.get(method, "taskId" if method.startswith("tasks/") else ""))
     return {**headers, "Mcp-Name": name} if isinstance(name, str) else headers

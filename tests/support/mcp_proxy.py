@@ -6,13 +6,11 @@ import http.client
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import Any, Final, Self
+from typing import Any
 
+from tests.support.loopback import Handler, Loopback
+from tests.support.mcp_client import NAMED_BY
 from tests.support.waiting import HANG_S
-
-_NAMED_BY: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +23,17 @@ class Player:
     renamed: Mapping[str, str] = field(default_factory=dict)
 
 
-class McpProxy:
+class McpProxy(Loopback):
     """Listens on a port of its own while entered, in front of the service on ``port``. ``players`` by the name of the
     fixture."""
 
     def __init__(self, port: int, token: str, players: Mapping[str, Player] | None = None) -> None:
-        class Handler(BaseHTTPRequestHandler):
+        class Forwarded(Handler):
             protocol_version = "HTTP/1.1"
 
             def _forward(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
-                body = _cast(body, headers, players or {})
+                body = _cast(self.body(), headers, players or {})
                 connection = http.client.HTTPConnection("127.0.0.1", port, timeout=HANG_S)
                 connection.request(self.command, self.path, body, {**headers, "Authorization": f"Bearer {token}"})
                 answer = connection.getresponse()
@@ -51,29 +48,15 @@ class McpProxy:
 
             do_GET = do_POST = do_DELETE = _forward
 
-            def log_message(self, *_args: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = False
-        self._thread = Thread(target=self._server.serve_forever, args=(0.05,))
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/mcp"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__init__(Forwarded)
+        self.url = f"{self.address}/mcp"
 
 
 def _cast(body: bytes, headers: dict[str, str], players: Mapping[str, Player]) -> bytes:
     """``body`` with the player in the fixture's place; where the header names the fixture, it names the player too."""
     try:
         message = json.loads(body)
-        params, key = message["params"], _NAMED_BY[message["method"]]
+        params, key = message["params"], NAMED_BY[message["method"]]
         fixture = params[key]
         player = players[fixture]
     except (ValueError, KeyError, TypeError):

@@ -117,7 +117,7 @@ class Gateway:
             self.install_output = self.cli("plugins", "install", str(PLUGIN), "--force", "--accept-capabilities")
             (self.folder / "patch.json").write_text(json.dumps(self._patch))
             self.cli("config", "patch", "--file", str(self.folder / "patch.json"))
-            self._start()
+            self.start()
         except BaseException:
             self.__exit__()
             raise
@@ -137,7 +137,22 @@ class Gateway:
 
     def start(self) -> None:
         """Run the gateway, again after ``kill``, with the state and configuration there is."""
-        self._start()
+        with (self.folder / "gateway.out").open("wb") as out:
+            self._process = subprocess.Popen(
+                [str(self._bin / "openclaw"), "gateway", "run"],
+                env=self._env,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + READY_S
+        while not self._is_ready():
+            output = (self.folder / "gateway.out").read_text(errors="replace")
+            assert self._process.poll() is None, f"the gateway ended:\n{output}"
+            assert time.monotonic() < deadline, f"the gateway is not ready after {READY_S} s:\n{output}"
+            time.sleep(0.25)
 
     @property
     def _config_path(self) -> Path:
@@ -224,24 +239,6 @@ class Gateway:
             },
         }
         return _merged(config, self._more)
-
-    def _start(self) -> None:
-        with (self.folder / "gateway.out").open("wb") as out:
-            self._process = subprocess.Popen(
-                [str(self._bin / "openclaw"), "gateway", "run"],
-                env=self._env,
-                cwd=self.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        deadline = time.monotonic() + READY_S
-        while not self._is_ready():
-            output = (self.folder / "gateway.out").read_text(errors="replace")
-            assert self._process.poll() is None, f"the gateway ended:\n{output}"
-            assert time.monotonic() < deadline, f"the gateway is not ready after {READY_S} s:\n{output}"
-            time.sleep(0.25)
 
     def _is_ready(self) -> bool:
         try:

@@ -5,11 +5,31 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.support.paths import OBS_PLUGIN, ROOT
 from tests.support.waiting import HANG_S
+
+
+def killed_after(folder: Path, program: str, lines: int) -> list[str]:
+    """The first ``lines`` that Python prints for this program, whose argument is ``folder``; it is killed right then,
+    without a chance to tidy up."""
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={"PYTHONPATH": f"{OBS_PLUGIN}:{ROOT}"},
+    ) as process:
+        assert process.stdout is not None
+        try:
+            return [process.stdout.readline().strip() for _ in range(lines)]
+        finally:
+            process.kill()
 
 
 class Process:

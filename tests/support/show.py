@@ -1,8 +1,6 @@
 """A whole show for end-to-end tests: a real OBS with the installed script, an RTMP server, and an agent."""
 
 import contextlib
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -10,20 +8,18 @@ from typing import Any, Literal, Self
 from tests.support.display import Display
 from tests.support.obs_home import ObsHome
 from tests.support.obs_program import obs_program
-from tests.support.paths import TOOLS, data_folder
+from tests.support.paths import data_folder
 from tests.support.ports import free_port
 from tests.support.real_obs import RealObs
 from tests.support.rtmp_server import RtmpServer
 from tests.support.tcp_gate import TcpGate
+from tests.support.tool import Done, tool
 from tests.support.tool_client import ToolClient, stored_token, wait_for_service
-from tests.support.waiting import HANG_S
 
 
-def install(*args: str) -> subprocess.CompletedProcess[str]:
+def install(*args: str) -> Done:
     """``tools/install.py`` as a user runs it."""
-    return subprocess.run(
-        [sys.executable, str(TOOLS / "install.py"), *args], capture_output=True, text=True, timeout=HANG_S
-    )
+    return tool("install.py", *args)
 
 
 class Show:

@@ -48,6 +48,12 @@ class Studio:
         self._stack.close()
 
     @property
+    def sim(self) -> TwitchSim:
+        """The local Twitch of a studio that has one."""
+        assert self.twitch is not None
+        return self.twitch
+
+    @property
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from clawcraft.actions.catalogue import ACTIONS, BY_NAME, Policy
 from clawcraft.actions.handlers import Handlers, Result
@@ -18,7 +18,15 @@ from tests.support.job_rig import StreamDouble
 from tests.support.settings import make_settings
 from tests.support.waiting import HANG_S, wait_until
 from twitch_sim import TwitchSim
-from twitch_sim.world import ALL_SCOPES, CLIENT_ID, TOKEN_LIFE_S, Token
+from twitch_sim.world import ALL_SCOPES, CLIENT_ID, CONFIDENTIAL_CLIENT_ID, TOKEN_LIFE_S, Token
+
+EFFECTS: Final[dict[str, dict[str, Any]]] = {
+    "set_title": {"title": "x"},
+    "set_game": {"game": "Minecraft"},
+    "post_chat_message": {"message": "x"},
+    "create_clip": {},
+}
+"""Actions that have one at Twitch, and arguments for each."""
 
 
 class RealClock(SystemClock):
@@ -61,6 +69,21 @@ class Rig:
     def change(self, **settings: Any) -> Self:
         self.settings = replace(self.settings, **settings)
         return self
+
+    def confidential(self, secret: Secret | None = None) -> Self:
+        """With a pair of an application that has a secret."""
+        self.token = self.sim.world.issue(client_id=CONFIDENTIAL_CLIENT_ID)
+        return self.change(
+            twitch_client_id=CONFIDENTIAL_CLIENT_ID,
+            twitch_client_secret=secret,
+            twitch_oauth_token=Secret(self.token.access),
+            twitch_refresh_token=Secret(self.token.refresh),
+        )
+
+    def stored(self, name: str = "TWITCH_REFRESH_TOKEN") -> str | None:
+        """What is on disk."""
+        found = SecretStore(self.folder).get(name)
+        return found.reveal() if found else None
 
     def start(self) -> Self:
         self.twitch.start()

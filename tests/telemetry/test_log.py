@@ -31,10 +31,7 @@ class Rig:
         self.log = ServiceLog(folder, self.obs.append, self.clock)
 
     def until_obs_got(self, lines: int) -> None:
-        until_s = time.monotonic() + 30
-        while len(self.obs) < lines:
-            assert time.monotonic() < until_s
-            time.sleep(0.005)
+        wait_until(lambda: len(self.obs) >= lines, f"OBS got {lines} lines")
 
     def written(self) -> list[dict[str, Any]]:
         """Close, and everything in the file; each line must be JSON."""

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.support.paths import ROOT
+from tests.support.studio import Studio
 from tests.support.waiting import HANG_S
 
 OWN_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -59,6 +61,12 @@ class Clone:
     def install(self, *arguments: str, through: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
         command = [*through, *self.command(*arguments)]
         return subprocess.run(command, env=self.env(), capture_output=True, text=True, timeout=3 * HANG_S)
+
+    def installs(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The same, and it goes well."""
+        done = self.install(*arguments)
+        assert done.returncode == 0, done.stderr
+        return done
 
     def pin(self, requirements: str) -> None:
         path = self.folder / "requirements.txt"
@@ -132,9 +140,14 @@ def installed(tmp_path_factory: pytest.TempPathFactory, wheels: Path) -> Clone:
     environment = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
     clone = Clone(folder, tmp_path_factory.mktemp("user"), environment)
     clone.pin(pin("first", first))
-    done = clone.install("--deps-only")
-    assert done.returncode == 0, done.stderr
+    clone.installs("--deps-only")
     return clone
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    with Studio(tmp_path_factory.mktemp("studio"), with_twitch=False) as studio:
+        yield studio
 
 
 @pytest.fixture

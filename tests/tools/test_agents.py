@@ -2,17 +2,14 @@
 
 import os
 import stat
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.paths import TOOLS, data_folder
+from tests.support.paths import data_folder
 from tests.support.studio import Studio
+from tests.support.tool import Done, tool
 from tests.support.tool_client import ToolClient, stored_token
-from tests.support.waiting import HANG_S
 
 TITLE, STOP = "twitch.set_title", "twitch.stop_stream"
 
@@ -23,9 +20,8 @@ class Operator:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, str(TOOLS / "agents.py"), "--data-dir", str(self._folder), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=HANG_S)
+    def run(self, *arguments: str) -> Done:
+        return tool("agents.py", "--data-dir", str(self._folder), *arguments)
 
     def does(self, *arguments: str) -> str:
         """What a command that succeeds prints."""
@@ -42,12 +38,6 @@ class Operator:
 @pytest.fixture
 def operator(tmp_path: Path) -> Operator:
     return Operator(tmp_path / "data")
-
-
-@pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    with Studio(tmp_path_factory.mktemp("studio"), with_twitch=False) as studio:
-        yield studio
 
 
 def test_an_agent_is_made_narrowed_renewed_and_revoked_beside_a_running_service(studio: Studio) -> None:

@@ -21,17 +21,25 @@ from tests.support.clock import ManualClock
 from tests.support.events import RecordedEvents
 from tests.support.job_rig import envelope
 from tests.support.paths import TOOLS
-from tests.support.waiting import HANG_S
+from tests.support.tool import tool
 
 HOSTILE = "=1+1\x1b[2J\u202eevil\nsecond line, \u007f ünïcode"
 
 
 @pytest.fixture
-def folder(tmp_path: Path, clock: ManualClock) -> Path:
-    """A trail with a title, a refused chat message an hour later, a flood of refusals and a pause."""
-    refusals = RefusalCounts(clock)
+def refusals(clock: ManualClock) -> RefusalCounts:
+    return RefusalCounts(clock)
+
+
+@pytest.fixture
+def trail(tmp_path: Path, clock: ManualClock, refusals: RefusalCounts) -> AuditTrail:
     file = AuditFile(tmp_path / FILE_NAME, clock, RecordedEvents())
-    trail = AuditTrail(file, refusals, lambda text: False, clock)
+    return AuditTrail(file, refusals, lambda text: False, clock)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, clock: ManualClock, refusals: RefusalCounts, trail: AuditTrail) -> Path:
+    """A trail with a title, a refused chat message an hour later, a flood of refusals and a pause."""
     trail.begin()
     title = envelope("twitch.set_title", "r1", args={"title": HOSTILE}, agent_id="producer")
     shown = {"previous": {"title": "old", "game": "Art"}, "current": {"title": HOSTILE, "game": "Art"}}
@@ -47,13 +55,8 @@ def folder(tmp_path: Path, clock: ManualClock) -> Path:
 
 
 def audit(folder: Path, *arguments: str, status: int = 0) -> str:
-    done = subprocess.run(
-        [sys.executable, str(TOOLS / "audit.py"), "--data-dir", str(folder), *arguments],
-        capture_output=True,
-        encoding="utf-8",
-        timeout=HANG_S,
-        env={**os.environ, "TZ": "UTC", "PYTHONIOENCODING": "utf-8"},
-    )
+    env = {**os.environ, "TZ": "UTC", "PYTHONIOENCODING": "utf-8"}
+    done = tool("audit.py", "--data-dir", str(folder), *arguments, env=env)
     assert done.returncode == status, done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout or done.stderr
@@ -97,9 +100,7 @@ def test_a_spreadsheet_gets_no_formula(folder: Path) -> None:
     assert [row["message"] for row in rows if row["agent_id"] == "helper"] == ["Twitch says no"]
 
 
-def test_a_cell_that_would_be_a_formula_is_a_text(tmp_path: Path, clock: ManualClock) -> None:
-    file = AuditFile(tmp_path / FILE_NAME, clock, RecordedEvents())
-    trail = AuditTrail(file, RefusalCounts(clock), lambda text: False, clock)
+def test_a_cell_that_would_be_a_formula_is_a_text(tmp_path: Path, trail: AuditTrail) -> None:
     request = envelope("twitch.set_title", "-2+3", mission_id="=cmd|' /C calc'!A0", args={"title": "x"})
     trail.asked(request, "allowed")
     trail.close()
@@ -139,19 +140,10 @@ def test_the_folder_of_obs_is_found(folder: Path, tmp_path: Path) -> None:
     own = config / "plugin_config" / "twitch-clawcraft"
     own.mkdir(parents=True)
     (folder / FILE_NAME).rename(own / FILE_NAME)
-    done = subprocess.run(
-        [sys.executable, str(TOOLS / "audit.py"), "--obs-config-dir", str(config)],
-        capture_output=True,
-        encoding="utf-8",
-        timeout=HANG_S,
-    )
-    assert "set_title" in done.stdout
+    assert "set_title" in tool("audit.py", "--obs-config-dir", str(config)).stdout
 
 
-def test_a_list_shows_what_it_was_before(tmp_path: Path, clock: ManualClock) -> None:
-    trail = AuditTrail(
-        AuditFile(tmp_path / FILE_NAME, clock, RecordedEvents()), RefusalCounts(clock), lambda text: False, clock
-    )
+def test_a_list_shows_what_it_was_before(tmp_path: Path, trail: AuditTrail) -> None:
     trail.begin()
     tags = envelope("twitch.set_tags", "r1", args={"tags": ["chill"]})
     shown = {"status": "updated", "previous_tags": ["English"], "tags": ["chill"]}

@@ -3,7 +3,6 @@
 import json
 import os
 import stat
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -13,8 +12,7 @@ import pytest
 
 from connecting import Problem, merge
 from connecting.hosts import HOSTS, NAME, Machine, Server
-from tests.support.paths import TOOLS
-from tests.support.waiting import HANG_S
+from tests.support.tool import Done, tool
 
 COMMAND = Server(("/usr/bin/python3", "/opt/tools/mcp_stdio.py"), "http://127.0.0.1:3040/mcp")
 ADDRESS = Server((), "http://127.0.0.1:3040/mcp")
@@ -27,16 +25,11 @@ class Terminal:
     def __init__(self, home: Path) -> None:
         self.home = home
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str) -> Done:
         kept = ("PATH", "SYSTEMROOT")
         environment = {name: os.environ[name] for name in kept if name in os.environ}
-        return subprocess.run(
-            [sys.executable, str(TOOLS / "connect.py"), *arguments],
-            env={**environment, "HOME": str(self.home), "APPDATA": str(self.home), "USERPROFILE": str(self.home)},
-            capture_output=True,
-            text=True,
-            timeout=HANG_S,
-        )
+        environment |= dict.fromkeys(("HOME", "APPDATA", "USERPROFILE"), str(self.home))
+        return tool("connect.py", *arguments, env=environment)
 
     def does(self, *arguments: str) -> str:
         done = self.run(*arguments)

@@ -30,8 +30,7 @@ def test_the_dock_joins_those_that_are_there_once_and_leaves_again(clone: Clone,
     clone.add_collection("Show", {"name": "Show"})
     file = settings(clone, name, OTHER)
     before = file.read_bytes()
-    done = clone.install("--dock")
-    assert done.returncode == 0, done.stderr
+    clone.installs("--dock")
     other, ours = docks(file)
     assert other == OTHER
     assert (ours["title"], ours["url"]) == ("twitch-clawcraft", "http://127.0.0.1:3040/operator")

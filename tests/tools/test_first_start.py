@@ -2,14 +2,13 @@
 
 import json
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.display import Display
 from tests.support.ports import free_port
-from tests.support.real_obs import RealObs, obs_missing, obs_required
+from tests.support.real_obs import RealObs
 from tests.support.tool_client import ToolClient, stored_token, wait_for_service
 from tests.support.waiting import wait_until
 from tests.tools.conftest import DETECT, Clone
@@ -17,19 +16,10 @@ from tests.tools.conftest import DETECT, Clone
 pytestmark = pytest.mark.real_obs
 
 
-@pytest.fixture
-def display(tmp_path: Path) -> Iterator[Display]:
-    if reason := obs_missing():
-        (pytest.fail if obs_required() else pytest.skip)(reason)
-    with Display(tmp_path / "display") as display:
-        yield display
-
-
 def test_the_service_answers_at_the_first_start_and_is_gone_after_uninstalling(
     display: Display, whole_clone: Clone
 ) -> None:
-    done = whole_clone.install(DETECT)
-    assert done.returncode == 0, done.stderr
+    whole_clone.installs(DETECT)
     port = free_port()
 
     with RealObs(display, whole_clone.user_home, {"PORT": str(port)}) as obs:
@@ -46,15 +36,15 @@ def test_the_service_answers_at_the_first_start_and_is_gone_after_uninstalling(
     collection = whole_clone.config / "basic/scenes/Untitled.json"
     saved = json.loads(collection.read_bytes())
     assert [Path(entry["path"]) for entry in saved["modules"]["scripts-tool"]] == [whole_clone.script]
-    assert whole_clone.install("--uninstall").returncode == 0
+    whole_clone.installs("--uninstall")
     left = json.loads(collection.read_bytes())
     assert left == saved | {"modules": saved["modules"] | {"scripts-tool": []}}
 
 
 def test_an_obs_that_was_killed_is_no_running_obs(display: Display, clone: Clone) -> None:
-    assert clone.install(DETECT).returncode == 0
+    clone.installs(DETECT)
     with RealObs(display, clone.user_home, {"PORT": str(free_port())}) as obs:
         obs.process.signal_group(signal.SIGKILL)
         obs.process.wait(10)
 
-    assert clone.install(DETECT).returncode == 0
+    clone.installs(DETECT)

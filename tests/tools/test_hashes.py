@@ -1,20 +1,17 @@
 """Every package is pinned by the hashes of its files, and ``tools/hashes.py`` writes them."""
 
-import http.server
 import importlib.util
 import json
 import os
 import re
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import hashes
-from tests.support.waiting import HANG_S
+from tests.support.loopback import Handler, Loopback
+from tests.support.tool import python
 
 OURS = (
     "claw_one-1.0.tar.gz",
@@ -60,22 +57,12 @@ def index() -> Iterator[str]:
         for place, name in enumerate((*OURS, *OTHERS))
     ]
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Index(Handler):
         def do_GET(self) -> None:
-            self.send_response(200 if self.path == "/simple/claw-one/" else 404)
-            self.end_headers()
-            self.wfile.write(json.dumps({"files": files}).encode())
+            self.answer(200 if self.path == "/simple/claw-one/" else 404, json.dumps({"files": files}).encode())
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in the base class
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = False  # so that server_close() waits for them
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), name="package-index")
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/simple"
-        server.shutdown()
-        thread.join(HANG_S)
+    with Loopback(Index) as server:
+        yield f"{server.address}/simple"
 
 
 def test_the_hashes_of_the_files_for_our_machines_replace_those_that_were_there(index: str) -> None:
@@ -97,12 +84,7 @@ def test_a_pin_that_the_index_does_not_know_is_named(index: str, pin: str, said:
 
 @pytest.mark.skipif(importlib.util.find_spec("pip") is None, reason="the Python that runs the tests has no pip")
 def test_the_index_is_the_one_that_pip_is_set_up_with() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", "import hashes; print(hashes.index_url())"],
-        env={**os.environ, "PYTHONPATH": str(Path(hashes.__file__).parent), "PIP_INDEX_URL": "http://127.0.0.1:9/mine"},
-        capture_output=True,
-        text=True,
-        timeout=HANG_S,
-    )
+    mine = {"PYTHONPATH": str(Path(hashes.__file__).parent), "PIP_INDEX_URL": "http://127.0.0.1:9/mine"}
+    done = python("-c", "import hashes; print(hashes.index_url())", env={**os.environ, **mine})
 
     assert done.stdout == "http://127.0.0.1:9/mine\n", done.stderr

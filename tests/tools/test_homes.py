@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from installer import Problem, Status, embedded, homes, ini, running
-from tests.support.real_obs import obs_missing
 
 # --- configuration folders
 
@@ -67,9 +66,6 @@ def test_setting_an_ini_value_leaves_the_rest_as_it_is() -> None:
 
 @pytest.mark.real_obs
 def test_the_python_of_the_obs_here_is_read_from_its_library(tmp_path: Path) -> None:
-    if reason := obs_missing():
-        pytest.skip(reason)
-
     found = embedded.detect(homes.ObsHome(tmp_path, "native"), "linux")
 
     assert found.version >= (3, 11)

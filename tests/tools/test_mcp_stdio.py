@@ -4,11 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.support.mcp_client import MODERN, TASKS, McpClient
 from tests.support.paths import TOOLS
@@ -17,17 +14,11 @@ from tests.support.studio import TOKEN, Studio
 from tests.support.waiting import HANG_S
 
 
-@pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    with Studio(tmp_path_factory.mktemp("studio"), with_twitch=False) as studio:
-        yield studio
-
-
 def says(*lines: Any, port: int, options: tuple[str, ...] = (), **environment: str) -> list[dict[str, Any]]:
     """What a bridge answers to ``lines``, in the order of ids, once its host has no more to say."""
     text = b"".join((line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n" for line in lines)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TOOL_")}
-    done = subprocess.run(
+    done = subprocess.run(  # in bytes, since some are no text
         [sys.executable, str(TOOLS / "mcp_stdio.py"), "--url", f"http://127.0.0.1:{port}", *options],
         input=text,
         env={**kept, **environment},

@@ -2,8 +2,6 @@
 
 import os
 import stat
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,8 +11,7 @@ from obs_matrix import roots, table
 from obs_matrix.chroot import inside
 from obs_matrix.roots import Release, RootProblem, Roots
 from tests.support.clock import ManualClock
-from tests.support.paths import TOOLS
-from tests.support.waiting import HANG_S
+from tests.support.tool import tool
 
 FAKE_UNSHARE = """#!/bin/sh
 # Stands for the mounts and for debootstrap: makes the folders, and fails as often as the file "failures" has lines.
@@ -116,10 +113,7 @@ def test_a_machine_that_cannot_is_told_why(
 
 
 def test_where_it_cannot_run_it_fails_and_skips_nothing() -> None:
-    command = [sys.executable, str(TOOLS / "test.py"), "--obs-matrix", "-m", "core"]
-    done = subprocess.run(
-        command, env={**os.environ, "PATH": "/nowhere"}, capture_output=True, text=True, timeout=HANG_S, check=False
-    )
+    done = tool("test.py", "--obs-matrix", "-m", "core", env={**os.environ, "PATH": "/nowhere"})
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("error: --obs-matrix cannot run here: ")
 

@@ -1,11 +1,9 @@
 """What the README names is there."""
 
 import re
-import subprocess
-import sys
 
 from tests.support.paths import ROOT
-from tests.support.waiting import HANG_S
+from tests.support.tool import python
 
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -22,8 +20,7 @@ def test_every_command_it_names_runs_and_every_option_is_known() -> None:
     tools = {"tools/install.py", "tools/run.py", "tools/test.py", *re.findall(r"python3 (tools/\w+\.py)", README)}
     known: set[str] = set()
     for tool in tools:
-        command = [sys.executable, str(ROOT / tool), "--help"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=HANG_S)
+        done = python(str(ROOT / tool), "--help")
         assert done.returncode == 0, done.stderr
         assert "usage:" in done.stdout
         known |= set(re.findall(r"--[a-z-]+", done.stdout))

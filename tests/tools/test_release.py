@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from clawcraft import VERSION, dependencies
 from tests.support.paths import ROOT, TOOLS
 from tests.support.ports import free_port
 from tests.support.show import Show
+from tests.support.tool import python
 from tests.support.waiting import HANG_S, wait_until
 
 NAME = f"twitch-clawcraft-{VERSION}"
@@ -63,14 +63,8 @@ def repository(folder: Path) -> Path:
 
 
 def make(project: Path, output: Path, umask: str, now_s: float, **environment: str) -> Path:
-    command = [sys.executable, "-c", AS_ANOTHER, umask, str(now_s), str(project / "tools" / "release.py")]
-    done = subprocess.run(
-        [*command, "--output", str(output)],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=2 * HANG_S,
-    )
+    command = ("-c", AS_ANOTHER, umask, str(now_s), str(project / "tools" / "release.py"), "--output", str(output))
+    done = python(*command, env={**os.environ, **environment}, within_s=2 * HANG_S)
     if done.returncode != 0:
         raise AssertionError(done.stderr)
     return output
@@ -192,12 +186,7 @@ def test_a_wheel_that_is_another_than_pinned_is_got_again_and_refused_if_it_stay
 def test_unpacked_it_starts_in_a_python_that_has_nothing_else(unpacked: Path, tmp_path: Path) -> None:
     script, port = unpacked / "obs_plugin" / "twitch_clawcraft.py", free_port()
 
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", START, str(script), str(TOOLS), str(tmp_path), str(port)],
-        capture_output=True,
-        text=True,
-        timeout=HANG_S,
-    )
+    done = python("-I", "-S", "-c", START, str(script), str(TOOLS), str(tmp_path), str(port))
 
     assert done.returncode == 0, done.stderr
     heard, *modules = done.stdout.splitlines()
@@ -207,10 +196,9 @@ def test_unpacked_it_starts_in_a_python_that_has_nothing_else(unpacked: Path, tm
 
 
 def test_its_tools_need_no_environment_of_their_own(unpacked: Path) -> None:
-    command = [sys.executable, "-S", str(unpacked / "tools" / "run.py"), "--scenario", "unheard of"]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=HANG_S)
+    done = python("-S", str(unpacked / "tools" / "run.py"), "--scenario", "unheard of", env=environment)
 
     assert done.stderr.startswith("error: there is no scenario 'unheard of'"), done.stderr
     assert not (unpacked / ".venv").exists()

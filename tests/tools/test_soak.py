@@ -1,7 +1,5 @@
 """The soak: what it takes for growth, and a short one in a real OBS."""
 
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -10,7 +8,7 @@ import pytest
 from proving.soak.process import Sample
 from proving.soak.report import Soak, markdown, svg
 from proving.soak.slopes import Line, lines
-from tests.support.paths import TOOLS
+from tests.support.tool import tool
 
 LENGTH_S = 1800.0
 
@@ -70,7 +68,6 @@ def test_a_report_says_what_is_broken_and_its_plot_is_one() -> None:
 
 @pytest.mark.real_obs
 def test_a_short_soak_in_a_real_obs(tmp_path: Path) -> None:
-    command = [sys.executable, str(TOOLS / "prove.py"), "soak", "--minutes", "2", "--report", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=280)
+    done = tool("prove.py", "soak", "--minutes", "2", "--report", str(tmp_path), within_s=280)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Every bound is kept." in (tmp_path / "soak.md").read_text("utf-8")

@@ -10,6 +10,7 @@ import pytest
 
 from _venv import Environment
 from tests.support.paths import ROOT
+from tests.support.tool import python
 from tests.support.waiting import HANG_S
 from tests.tools.conftest import OWN_TAG, hide, make_wheel
 
@@ -131,7 +132,7 @@ def test_an_old_python_is_told_what_is_needed() -> None:
     code = f"import sys; sys.path.insert(0, {str(ROOT / 'tools')!r}); sys.version_info = (3, 9, 2)\n"
     code += "import _venv; _venv.require_python()"
 
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=HANG_S)
+    done = python("-c", code)
 
     assert done.returncode == 1
     assert "needs Python 3.11 or newer; this is 3.9" in done.stderr

@@ -1,6 +1,7 @@
 """A local Twitch and the service's Twitch side, on a clock that stands still."""
 
 import shutil
+import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
@@ -53,3 +54,31 @@ def secure(certificate: Path, tmp_path: Path) -> Iterator[Rig]:
         rig = connected(sim, tmp_path, clock, twitch_api_url=f"{url}/helix", twitch_auth_url=f"{url}/oauth2")
         yield rig
         rig.close()
+
+
+class Silent:
+    """A port that takes connections and says nothing."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._accepted: list[socket.socket] = []
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def first_byte(self) -> None:
+        """Until a client has connected and said something; the connection stays open."""
+        self._accepted.append(self._listener.accept()[0])
+        self._accepted[-1].recv(1)
+
+    def close(self) -> None:
+        for sock in (*self._accepted, self._listener):
+            sock.close()
+
+
+@pytest.fixture
+def silent() -> Iterator[Silent]:
+    silent = Silent()
+    yield silent
+    silent.close()

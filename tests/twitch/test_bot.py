@@ -71,10 +71,8 @@ def test_the_bot_is_checked_hourly_and_renewed_beside_the_streamer(rig: Rig) -> 
     rig.clock.advance(TOKEN_LIFE_S)
     rig.run("post_chat_message", HELLO)
     assert {row["sender_id"] for row in rig.sim.world.chat} == {BOT}
-    found = SecretStore(rig.folder).get("TWITCH_BOT_REFRESH_TOKEN")
     newest = [token for token in rig.sim.world.tokens if token.user_id == BOT][-1]
-    assert found is not None
-    assert found.reveal() == newest.refresh != bot.refresh
+    assert rig.stored("TWITCH_BOT_REFRESH_TOKEN") == newest.refresh != bot.refresh
     rig.restart()
     assert rig.run("post_chat_message", HELLO)["sender"] == "friendlyneighbour"
     assert rig.run("set_title", {"title": "still the streamer's"})["channel"] == "clawstreamer"
@@ -165,10 +163,7 @@ def test_the_tool_connects_the_bot_beside_the_streamer(tmp_path: Path, clock: Ma
     with TwitchSim() as sim:
         sim.world.device_interval_s = 1
         tool = Tool(tmp_path / "data", "--bot", "--client-id", CLIENT_ID, "--auth-url", sim.auth_url)
-        sim.world.wait_for("POST /oauth2/device", 1, 60)
-        with sim.world.lock:
-            sim.world.devices[0].user_id, sim.world.devices[0].state = BOT, "approved"
-        status, out, err = tool.ended()
+        status, out, err = tool.approved(sim, BOT)
         assert (status, err) == (0, "")
         assert "The account is friendlyneighbour." in out
         assert sim.world.devices[0].scopes == BOT_SCOPES
@@ -198,11 +193,10 @@ def test_a_message_may_not_hold_the_bots_tokens_also_once_they_are_renewed(rig: 
 
 def test_no_secret_of_the_bot_in_any_file_or_answer(tmp_path: Path) -> None:
     studio = Studio(tmp_path, {"TOOL_SERVICE_TIMEOUT_MS": "1500"})
-    assert studio.twitch is not None
-    bot = studio.twitch.world.issue(BOT, scopes=BOT_SCOPES)
+    bot = studio.sim.world.issue(BOT, scopes=BOT_SCOPES)
     studio.settings |= {"TWITCH_BOT_OAUTH_TOKEN": bot.access, "TWITCH_BOT_REFRESH_TOKEN": bot.refresh}
     with studio:
-        sim, client = studio.twitch, studio.client
+        sim, client = studio.sim, studio.client
         answers = []
         for number, fault in enumerate(FAULTS[:3]):
             sim.fault("POST /chat/messages", **fault)

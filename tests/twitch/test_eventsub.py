@@ -1,7 +1,6 @@
 """Hearing: EventSub against the local Twitch over real sockets, on a clock that stands still between tests' turns."""
 
 import random
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,15 +12,15 @@ import pytest
 from clawcraft.heard import KINDS_BY_NAME, event_scopes
 from clawcraft.secrets import Secret
 from clawcraft.twitch.channel_sections import ADS_SCOPE
-from clawcraft.twitch.event_memory import MAX_EVENTS
 from clawcraft.twitch.event_socket import MAX_MESSAGE_BYTES
 from clawcraft.twitch.eventsub import FIRST_BACKOFF_S, LOCAL_RETRY_S, MAX_BACKOFF_S
 from tests.support.clock import ManualClock
 from tests.support.responses import fits
 from tests.support.twitch_rig import RealClock, Rig, connected
 from tests.support.waiting import HANG_S, wait_until
+from tests.twitch.conftest import Silent
 from twitch_sim import TwitchSim
-from twitch_sim.eventsub import EventSub
+from twitch_sim.eventsub import EventSub, Session
 from twitch_sim.frames import CLOSE, PING, TEXT, frame
 from twitch_sim.world import ACTION_SCOPES
 
@@ -56,8 +55,21 @@ def rig(sim: TwitchSim, clock: ManualClock, tmp_path: Path) -> Iterator[Rig]:
 
 
 @pytest.fixture
+def listening(rig: Rig) -> Rig:
+    """It hears all that there is."""
+    return rig.start().listens(TOPICS)
+
+
+@pytest.fixture
 def eventsub(sim: TwitchSim) -> EventSub:
     return sim.world.eventsub
+
+
+@pytest.fixture
+def session(listening: Rig, eventsub: EventSub) -> Session:
+    """The one that it hears by."""
+    (session,) = eventsub.sessions.values()
+    return session
 
 
 def kinds_of(entries: list[dict[str, Any]]) -> list[str]:
@@ -88,8 +100,9 @@ def test_nothing_is_heard_until_the_streamer_chooses_something(rig: Rig, eventsu
     assert rig.twitch.status()["scopes_missing"] == []
 
 
-def test_every_kind_is_heard_in_few_fields_as_its_schema_says(rig: Rig, sim: TwitchSim, eventsub: EventSub) -> None:
-    rig.start().listens(TOPICS)
+def test_every_kind_is_heard_in_few_fields_as_its_schema_says(
+    listening: Rig, sim: TwitchSim, eventsub: EventSub
+) -> None:
     user = {"user_id": "7", "user_login": "fan", "user_name": "Fän"}
     raider = {"from_broadcaster_user_id": "8", "from_broadcaster_user_login": "neighbour"}
     eventsub.chat("hello", "viewer", badges=[{"set_id": "moderator", "id": "1"}, {"set_id": "glitter"}])
@@ -101,7 +114,7 @@ def test_every_kind_is_heard_in_few_fields_as_its_schema_says(rig: Rig, sim: Twi
     again = {**user, "tier": "1000", "cumulative_months": 12, "message": {"text": "a year!"}}
     eventsub.notify("channel.subscription.message", again)
     eventsub.notify("channel.raid", {**raider, "from_broadcaster_user_name": "Neighbour", "viewers": 42})
-    heard = rig.hears(8)
+    heard = listening.hears(8)
     chat, online, offline, follow, gifted, gift, message, raid = heard
     assert (chat["text"], chat["user"]["login"], chat["roles"], chat["own"]) == (
         "hello",
@@ -111,7 +124,7 @@ def test_every_kind_is_heard_in_few_fields_as_its_schema_says(rig: Rig, sim: Twi
     )
     assert (online["type"], online["stream_id"], offline["type"]) == (
         "stream_online",
-        rig.sim.world.streams[-1].id,
+        listening.sim.world.streams[-1].id,
         "stream_offline",
     )
     assert follow["user"] == {"id": "7", "login": "fan", "name": "Fän"}
@@ -130,34 +143,31 @@ def test_only_what_was_chosen_is_subscribed_to(rig: Rig, eventsub: EventSub) -> 
     assert shown == [("stream", True), ("raids", True)]
 
 
-def test_a_heard_message_can_be_answered(rig: Rig, sim: TwitchSim, eventsub: EventSub) -> None:
-    rig.start().listens(TOPICS)
+def test_a_heard_message_can_be_answered(listening: Rig, sim: TwitchSim, eventsub: EventSub) -> None:
     eventsub.chat("when do you play?", "curious")
-    (question,) = rig.hears(1)
-    rig.run("post_chat_message", {"message": "soon", "reply_parent_message_id": question["message_id"]})
+    (question,) = listening.hears(1)
+    listening.run("post_chat_message", {"message": "soon", "reply_parent_message_id": question["message_id"]})
     assert sim.world.chat[-1]["reply_parent_message_id"] == question["message_id"]
-    answer = rig.hears(2)[1]
+    answer = listening.hears(2)[1]
     assert (answer["own"], answer["text"], answer["reply_to"]) == (True, "soon", question["message_id"])
 
 
-def test_what_twitch_delivers_twice_is_heard_once(rig: Rig, eventsub: EventSub) -> None:
-    rig.start().listens(TOPICS)
+def test_what_twitch_delivers_twice_is_heard_once(listening: Rig, eventsub: EventSub) -> None:
     eventsub.repeat = 3
     for number in range(20):
         eventsub.chat(str(number))
     eventsub.repeat = 1
     eventsub.chat("end")
-    rig.hears(21)
-    assert texts(rig) == [*map(str, range(20)), "end"]
+    listening.hears(21)
+    assert texts(listening) == [*map(str, range(20)), "end"]
 
 
-def test_stream_online_confirms_a_start_before_helix_lists_it(rig: Rig, sim: TwitchSim) -> None:
-    rig.start().listens(TOPICS)
+def test_stream_online_confirms_a_start_before_helix_lists_it(listening: Rig, sim: TwitchSim) -> None:
     sim.world.live_delay_s = 10_000
     sim.world.go_live()
-    rig.hears(1)
+    listening.hears(1)
     for channel in (None, "ClawStreamer"):
-        live = rig.twitch.wait_until_live(lambda *_: None, channel)
+        live = listening.twitch.wait_until_live(lambda *_: None, channel)
         assert (live["live"], live["waited_s"]) == (True, 0.0)
         assert "title" not in live
 
@@ -169,60 +179,56 @@ def test_the_own_stream_confirms_no_other_channel(rig: Rig, sim: TwitchSim) -> N
     assert rig.twitch.wait_until_live(lambda *_: None, "friendlyneighbour")["live"] is False
 
 
-def test_who_waits_for_live_is_told_within_half_a_second_of_its_being_heard(rig: Rig, sim: TwitchSim) -> None:
-    rig.start().listens(TOPICS)
+def test_who_waits_for_live_is_told_within_half_a_second_of_its_being_heard(listening: Rig, sim: TwitchSim) -> None:
     sim.world.live_delay_s = 10_000
-    began_s = rig.clock.monotonic()
+    began_s = listening.clock.monotonic()
 
     def go_live_once(*_: object) -> None:
-        if rig.clock.monotonic() - began_s > 30 and not rig.heard():
+        if listening.clock.monotonic() - began_s > 30 and not listening.heard():
             sim.world.go_live()
-            rig.hears(1)
+            listening.hears(1)
 
-    live = rig.twitch.wait_until_live(go_live_once)
+    live = listening.twitch.wait_until_live(go_live_once)
     assert live["live"] is True
     assert 30 < live["waited_s"] < 34
 
 
-def test_a_stream_that_was_heard_to_end_confirms_nothing(rig: Rig, sim: TwitchSim) -> None:
-    rig.start().listens(TOPICS)
+def test_a_stream_that_was_heard_to_end_confirms_nothing(listening: Rig, sim: TwitchSim) -> None:
     sim.world.go_live()
     sim.world.go_offline()
-    rig.hears(2)
-    assert rig.twitch.wait_until_live(lambda *_: None)["live"] is False
+    listening.hears(2)
+    assert listening.twitch.wait_until_live(lambda *_: None)["live"] is False
 
 
 # --- moves and losses -----------------------------------------------------------------------------------------------
 
 
 def test_a_session_moves_to_another_connection_without_losing_a_message(
-    rig: Rig, sim: TwitchSim, eventsub: EventSub
+    listening: Rig, sim: TwitchSim, eventsub: EventSub
 ) -> None:
-    rig.start().listens(TOPICS)
     for number in range(600):
         eventsub.chat(str(number))
         if number % 100 == 50:
             moved = number // 100
-            rig.log.wait_for("events_moved", moved)
+            listening.log.wait_for("events_moved", moved)
             eventsub.wait_for(lambda: len(eventsub.closed_with) == moved, HANG_S)  # noqa: B023 - it is over by then
             eventsub.reconnect(sim.eventsub_url)
-    rig.hears(600)
-    rig.log.wait_for("events_moved", 6)
-    assert texts(rig) == [str(number) for number in range(600)]
+    listening.hears(600)
+    listening.log.wait_for("events_moved", 6)
+    assert texts(listening) == [str(number) for number in range(600)]
     assert sim.world.count(POST) == TOPICS
     assert eventsub.closed_with == [1000] * 6
 
 
 @pytest.mark.parametrize("url", ["ws://127.0.0.1:9/ws", "ws://192.168.1.5/ws", "http://127.0.0.1:9/", "", "x" * 5_000])
-def test_a_move_to_nowhere_leaves_the_old_connection_in_use(rig: Rig, eventsub: EventSub, url: str) -> None:
-    rig.start().listens(TOPICS)
+def test_a_move_to_nowhere_leaves_the_old_connection_in_use(listening: Rig, eventsub: EventSub, url: str) -> None:
     eventsub.reconnect(url)
-    rig.log.wait_for("events_move_failed", 2)
+    listening.log.wait_for("events_move_failed", 2)
     eventsub.chat("still here")
-    assert rig.hears(1)[0]["text"] == "still here"
+    assert listening.hears(1)[0]["text"] == "still here"
     eventsub.close(4004)
-    rig.listens(TOPICS).hears(2)
-    assert gaps(rig)[0]["message"] == "the move to another connection took too long"
+    listening.listens(TOPICS).hears(2)
+    assert gaps(listening)[0]["message"] == "the move to another connection took too long"
 
 
 def test_silence_longer_than_twitch_promised_is_a_loss_and_a_gap(
@@ -254,16 +260,15 @@ def test_keep_alives_keep_it(rig: Rig, eventsub: EventSub, clock: ManualClock) -
 
 @pytest.mark.parametrize("code", [1001, 1006, *range(4000, 4008), 4999])
 def test_whatever_code_twitch_closes_with_is_said_and_heard_again_after(
-    rig: Rig, eventsub: EventSub, code: int
+    listening: Rig, eventsub: EventSub, code: int
 ) -> None:
-    rig.start().listens(TOPICS)
     eventsub.close(code)
-    rig.hears(1)
-    rig.listens(TOPICS)
-    (lost,) = rig.log.named("events_lost")
-    assert lost["reason"] == gaps(rig)[0]["message"]
+    listening.hears(1)
+    listening.listens(TOPICS)
+    (lost,) = listening.log.named("events_lost")
+    assert lost["reason"] == gaps(listening)[0]["message"]
     eventsub.chat("again")
-    assert rig.hears(2)[1]["text"] == "again"
+    assert listening.hears(2)[1]["text"] == "again"
 
 
 def test_a_connection_cut_200_times_at_random_says_every_gap_and_loses_nothing_else(
@@ -299,9 +304,9 @@ def test_a_connection_cut_200_times_at_random_says_every_gap_and_loses_nothing_e
     assert len(events_threads()) == 1
 
 
-def test_an_old_connection_that_breaks_during_a_move_is_a_gap(rig: Rig, sim: TwitchSim, eventsub: EventSub) -> None:
-    rig.start().listens(TOPICS)
-    (session,) = eventsub.sessions.values()
+def test_an_old_connection_that_breaks_during_a_move_is_a_gap(
+    listening: Rig, sim: TwitchSim, eventsub: EventSub, session: Session
+) -> None:
     old = session.connection
     send = old.send
 
@@ -313,31 +318,27 @@ def test_an_old_connection_that_breaks_during_a_move_is_a_gap(rig: Rig, sim: Twi
 
     old.send = send_but_no_goodbye  # type: ignore[method-assign]
     eventsub.reconnect(sim.eventsub_url)
-    assert rig.hears(1)[0]["reason"] == "unreadable"
+    assert listening.hears(1)[0]["reason"] == "unreadable"
     eventsub.chat("after")
-    assert rig.hears(2)[1]["text"] == "after"
+    assert listening.hears(2)[1]["text"] == "after"
 
 
-def test_what_cannot_be_read_is_a_gap_too(rig: Rig, eventsub: EventSub) -> None:
-    rig.start().listens(TOPICS)
-    (session,) = eventsub.sessions.values()
+def test_what_cannot_be_read_is_a_gap_too(listening: Rig, eventsub: EventSub, session: Session) -> None:
     for nonsense in (b"{", b"[1]", b"\xff\xfe", b'"x"', b"[" * 100_000, b"{}"):
         session.connection.send(frame(TEXT, nonsense))
     session.connection.send(frame(PING, b"hello"))
     eventsub.chat("after")
-    heard = rig.hears(7)
+    heard = listening.hears(7)
     assert kinds_of(heard) == ["gap"] * 6 + ["chat"]
-    assert {gap["reason"] for gap in gaps(rig)} == {"unreadable"}
+    assert {gap["reason"] for gap in gaps(listening)} == {"unreadable"}
     assert eventsub.connections == 1
 
 
-def test_a_message_without_end_ends_the_connection_instead_of_the_memory(rig: Rig, eventsub: EventSub) -> None:
-    rig.start().listens(TOPICS)
-    (session,) = eventsub.sessions.values()
+def test_a_message_without_end_ends_the_connection_instead_of_the_memory(listening: Rig, session: Session) -> None:
     session.connection.send(b"\x81\x7f" + (1 << 40).to_bytes(8, "big"))
     session.connection.send(b"x" * (MAX_MESSAGE_BYTES + 20_000))
-    rig.hears(1)
-    assert gaps(rig)[0]["message"] == "Twitch sent what cannot be read"
+    listening.hears(1)
+    assert gaps(listening)[0]["message"] == "Twitch sent what cannot be read"
 
 
 def test_a_message_that_trickles_is_silence(rig: Rig, eventsub: EventSub, clock: ManualClock) -> None:
@@ -426,16 +427,15 @@ def test_without_any_scope_nothing_is_connected_and_the_next_login_asks_for_it(
     assert set(asked.split()) == {*ACTION_SCOPES, *event_scopes(("chat", "follows")), ADS_SCOPE}
 
 
-def test_another_login_is_heard_as_itself(rig: Rig, sim: TwitchSim, eventsub: EventSub) -> None:
-    rig.start().listens(TOPICS)
+def test_another_login_is_heard_as_itself(listening: Rig, sim: TwitchSim, eventsub: EventSub) -> None:
     (before,) = eventsub.sessions
     other = sim.world.issue("1002")
-    rig.change(twitch_oauth_token=Secret(other.access), twitch_refresh_token=Secret(other.refresh))
-    rig.run("set_title", {"title": "x"})
+    listening.change(twitch_oauth_token=Secret(other.access), twitch_refresh_token=Secret(other.refresh))
+    listening.run("set_title", {"title": "x"})
     eventsub.wait_for(lambda: before not in eventsub.sessions and eventsub.subscribed(TOPICS), HANG_S)
     (session,) = eventsub.sessions.values()
     assert session.user_id == "1002"
-    assert rig.hears(1)[0]["message"] == "the Twitch login changed"
+    assert listening.hears(1)[0]["message"] == "the Twitch login changed"
 
 
 @pytest.mark.parametrize(
@@ -480,15 +480,14 @@ def test_if_no_subscription_is_possible_the_connection_is_given_up_and_tried_ane
     assert "403" in rig.log.named("events_lost")[0]["reason"]
 
 
-def test_a_revoked_subscription_is_said_at_once_and_the_others_go_on(rig: Rig, eventsub: EventSub) -> None:
-    rig.start().listens(TOPICS)
+def test_a_revoked_subscription_is_said_at_once_and_the_others_go_on(listening: Rig, eventsub: EventSub) -> None:
     eventsub.revoke("channel.chat.message")
     eventsub.notify("channel.follow", {"user_id": "7", "user_login": "fan", "user_name": "Fan"})
-    gap, follow = rig.hears(2)
+    gap, follow = listening.hears(2)
     assert (gap["reason"], gap["kinds"], gap["to"]) == ("revoked", ["chat"], None)
     assert "authorization_revoked" in gap["message"]
     assert follow["type"] == "follow"
-    status = rig.twitch.hearing.status()
+    status = listening.twitch.hearing.status()
     assert "authorization_revoked" in status["problem"]
     assert [each["active"] for each in status["subscriptions"]] == [False, True, True, True, True]
 
@@ -497,20 +496,19 @@ def test_a_revoked_subscription_is_said_at_once_and_the_others_go_on(rig: Rig, e
 
 
 def test_another_choice_counts_at_once_and_what_was_off_meanwhile_is_a_gap(
-    rig: Rig, eventsub: EventSub, clock: ManualClock
+    listening: Rig, eventsub: EventSub, clock: ManualClock
 ) -> None:
-    rig.start().listens(TOPICS)
-    rig.change(twitch_events=("raids",)).twitch.hearing.apply()
-    rig.listens(1)
+    listening.change(twitch_events=("raids",)).twitch.hearing.apply()
+    listening.listens(1)
     clock.advance(3)
-    rig.change(twitch_events=()).twitch.hearing.apply()
+    listening.change(twitch_events=()).twitch.hearing.apply()
     assert events_threads() == []
-    assert rig.twitch.hearing.status()["enabled"] is False
-    rig.change(twitch_events=("chat", "raids")).twitch.hearing.apply()
-    rig.listens(2)
-    assert {gap["reason"] for gap in gaps(rig)} == {"switched_off"}
-    assert {kind for gap in gaps(rig) for kind in gap["kinds"]} == {"chat", "raids"}
-    rig.twitch.hearing.apply()
+    assert listening.twitch.hearing.status()["enabled"] is False
+    listening.change(twitch_events=("chat", "raids")).twitch.hearing.apply()
+    listening.listens(2)
+    assert {gap["reason"] for gap in gaps(listening)} == {"switched_off"}
+    assert {kind for gap in gaps(listening) for kind in gap["kinds"]} == {"chat", "raids"}
+    listening.twitch.hearing.apply()
     assert len(events_threads()) == 1
 
 
@@ -523,42 +521,13 @@ def real(tmp_path: Path) -> Iterator[Rig]:
         rig.close()
 
 
-class Silent:
-    """A port that takes connections and says nothing."""
-
-    def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._accepted: list[socket.socket] = []
-
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self._listener.getsockname()[1]}"
-
-    def first_byte(self) -> None:
-        """Until a client has connected and said something; the connection stays open."""
-        self._accepted.append(self._listener.accept()[0])
-        self._accepted[-1].recv(1)
-
-    def close(self) -> None:
-        for sock in (*self._accepted, self._listener):
-            sock.close()
-
-
-@pytest.fixture
-def silent() -> Iterator[Silent]:
-    silent = Silent()
-    yield silent
-    silent.close()
-
-
-def hang_in_the_connection(rig: Rig, silent: Silent) -> Callable[[], object]:
-    rig.change(twitch_eventsub_url=f"ws://{silent.address}/ws")
+def hang_in_the_connection(rig: Rig, silent: Silent, scheme: str = "ws") -> Callable[[], object]:
+    rig.change(twitch_eventsub_url=f"{scheme}://{silent.address}/ws")
     return silent.first_byte
 
 
 def hang_in_tls(rig: Rig, silent: Silent) -> Callable[[], object]:
-    rig.change(twitch_eventsub_url=f"wss://{silent.address}/ws")
-    return silent.first_byte
+    return hang_in_the_connection(rig, silent, "wss")
 
 
 def hang_before_the_welcome(rig: Rig, _silent: Silent) -> Callable[[], object]:
@@ -623,23 +592,3 @@ def test_it_is_heard_over_tls_with_a_certificate_that_counts_and_no_other(
     secure.listens(TOPICS)
     secure.sim.world.eventsub.chat("hello")
     assert secure.hears(1)[0]["text"] == "hello"
-
-
-def test_a_flood_is_heard_whole_by_who_keeps_up_and_the_memory_stays_bounded(rig: Rig, eventsub: EventSub) -> None:
-    rig.change(twitch_events=("chat",)).start().listens(1)
-    memory, place, heard = rig.twitch.hearing.memory, None, 0
-    for number in range(5_000):
-        eventsub.chat(f"message {number}")
-        if number % 200 == 199:
-            wanted = number + 1
-
-            def caught_up(wanted: int = wanted) -> bool:
-                nonlocal place, heard
-                page = memory.page(place, (), 200)
-                assert page.gap is False
-                place, heard = page.next, heard + len(page.events)
-                return heard == wanted
-
-            wait_until(caught_up, f"{wanted} messages are heard")
-    assert len(rig.heard()) == MAX_EVENTS
-    assert gaps(rig) == []

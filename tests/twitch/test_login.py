@@ -87,13 +87,6 @@ def test_a_page_in_place_of_json_ends_no_login(rig: Rig, login: DeviceLogin) -> 
     assert login.wait(lambda seconds: rig.clock.wait(threading.Event(), seconds)) is LoginState.DONE
 
 
-def test_slow_down_is_obeyed(rig: Rig, login: DeviceLogin) -> None:
-    login.start()
-    rig.sim.fault("POST /oauth2/token", status=400, body={"status": 400, "message": "slow_down"})
-    assert login.poll() is LoginState.PENDING
-    assert login.interval_s == 10
-
-
 def test_an_unknown_client_id_is_refused_at_the_start(rig: Rig, login: DeviceLogin) -> None:
     login.client_id = "nobody"
     with pytest.raises(TwitchRejected, match="invalid client"):
@@ -258,6 +251,13 @@ class Tool:
             text=True,
         )
 
+    def approved(self, sim: TwitchSim, user_id: str = "1001") -> tuple[int, str, str]:
+        """Somebody enters the code."""
+        sim.world.wait_for("POST /oauth2/token", 1, 60)
+        with sim.world.lock:
+            sim.world.devices[0].user_id, sim.world.devices[0].state = user_id, "approved"
+        return self.ended()
+
     def ended(self) -> tuple[int, str, str]:
         out, err = self.process.communicate(timeout=60)
         return self.process.returncode, out, err
@@ -276,18 +276,14 @@ def test_the_tool_prints_the_code_waits_and_stores_where_the_service_finds_it(
     chosen = ChosenPolicies(tmp_path / "data")
     chosen.choose({"twitch.announce": Policy.ALLOW, "twitch.create_clip": Policy.OFF})
     chosen.save()
-    tool = Tool(tmp_path / "data", "--client-id", CLIENT_ID, "--auth-url", local.auth_url)
-    local.world.wait_for("POST /oauth2/token", 1, 60)
-    asked = local.world.devices[0].scopes
-    assert asked == (
+    status, out, err = Tool(tmp_path / "data", "--client-id", CLIENT_ID, "--auth-url", local.auth_url).approved(local)
+    assert (status, err) == (0, "")
+    [device] = local.world.devices
+    assert device.scopes == (
         *("channel:manage:broadcast", "user:write:chat", "moderator:manage:announcements"),
         ADS_SCOPE,
     )
-    with local.world.lock:
-        local.world.devices[0].state = "approved"
-    status, out, err = tool.ended()
-    assert (status, err) == (0, "")
-    assert local.world.devices[0].user_code in out
+    assert device.user_code in out
     assert re.search(r"Open {2}https://www.twitch.tv/activate", out)
     assert "The account is clawstreamer." in out
     newest = local.world.tokens[-1]
@@ -300,10 +296,7 @@ def test_the_tool_prints_the_code_waits_and_stores_where_the_service_finds_it(
 
 def test_the_tool_says_at_once_that_an_application_cannot_renew_its_token(local: TwitchSim, tmp_path: Path) -> None:
     tool = Tool(tmp_path / "data", "--client-id", CONFIDENTIAL_CLIENT_ID, "--auth-url", local.auth_url)
-    local.world.wait_for("POST /oauth2/token", 1, 60)
-    with local.world.lock:
-        local.world.devices[0].state = "approved"
-    status, out, err = tool.ended()
+    status, out, err = tool.approved(local)
     assert status == 1
     assert "Connected" in out
     assert "missing client secret" in err

@@ -8,36 +8,24 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from clawcraft.errors import ClawcraftError, TwitchTokenInvalid, TwitchUnavailable
-from clawcraft.secrets import Secret, SecretStore
+from clawcraft.secrets import Secret
 from clawcraft.twitch import client
 from clawcraft.twitch.credentials import CredentialStore
 from tests.support.paths import OBS_PLUGIN, ROOT, TOOLS
 from tests.support.twitch_rig import Rig
 from tests.support.waiting import HANG_S, wait_until
 from twitch_sim.faults import HTML_502
-from twitch_sim.world import CLIENT_ID, CLIENT_SECRET, CONFIDENTIAL_CLIENT_ID, TOKEN_LIFE_S
+from twitch_sim.world import CLIENT_ID, CLIENT_SECRET, TOKEN_LIFE_S
 
 TITLE = {"title": "x"}
 CHAT = {"message": "x"}
 TOKEN = "POST /oauth2/token"
 HOUR_S = 3600.0
-
-
-def confidential(rig: Rig, secret: Secret | None = None) -> Rig:
-    """The same rig with a pair of an application that has a secret."""
-    token = rig.sim.world.issue(client_id=CONFIDENTIAL_CLIENT_ID)
-    return rig.change(
-        twitch_client_id=CONFIDENTIAL_CLIENT_ID,
-        twitch_client_secret=secret,
-        twitch_oauth_token=Secret(token.access),
-        twitch_refresh_token=Secret(token.refresh),
-    )
 
 
 def logged_in(rig: Rig) -> Rig:
@@ -48,11 +36,6 @@ def logged_in(rig: Rig) -> Rig:
     stores = CredentialStore(rig.store, lambda: rig.settings)
     stores.write(given.twitch_oauth_token, given.twitch_refresh_token, given.twitch_client_id)
     return rig
-
-
-def stored_refresh(folder: Path) -> str | None:
-    found = SecretStore(folder).get("TWITCH_REFRESH_TOKEN")
-    return found.reveal() if found else None
 
 
 class Lives:
@@ -83,10 +66,7 @@ def lives(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lives]:
     lives.end()
 
 
-class OtherProcess:
-    """Another process with the same store, which renews the token at once; to be killed."""
-
-    PROGRAM = """
+OTHER_PROCESS = """
 import sys, threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -105,28 +85,20 @@ twitch.start()
 threading.Event().wait()
 """
 
-    def __init__(self, rig: Rig) -> None:
-        given = rig.settings
-        secret = given.twitch_client_secret.reveal() if given.twitch_client_secret else ""
-        path = os.pathsep.join(map(str, (OBS_PLUGIN, TOOLS, ROOT)))
-        arguments = [str(rig.folder), rig.sim.api_url, rig.sim.auth_url, given.twitch_client_id, secret]
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", self.PROGRAM, *arguments, str(rig.clock.time())],
-            env={**os.environ, "PYTHONPATH": path},
-        )
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait(10)
-
 
 @contextlib.contextmanager
-def other_process(rig: Rig) -> Iterator[OtherProcess]:
-    other = OtherProcess(rig)
-    try:
-        yield other
-    finally:
-        other.kill()
+def other_process(rig: Rig) -> Iterator[None]:
+    """Another process with the same store, which renews the token at once; it is killed at the end of the block."""
+    given = rig.settings
+    secret = given.twitch_client_secret.reveal() if given.twitch_client_secret else ""
+    path = os.pathsep.join(map(str, (OBS_PLUGIN, TOOLS, ROOT)))
+    arguments = [str(rig.folder), rig.sim.api_url, rig.sim.auth_url, given.twitch_client_id, secret]
+    command = [sys.executable, "-c", OTHER_PROCESS, *arguments, str(rig.clock.time())]
+    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}) as process:
+        try:
+            yield
+        finally:
+            process.kill()
 
 
 def due(rig: Rig) -> Rig:
@@ -179,7 +151,7 @@ def test_a_refresh_that_was_not_sent_yet_is_cut_at_once_and_leaves_no_doubt(
     assert waits.wait(HANG_S)  # the answer has come, too: this is the wait that it asks for
     lives.reload()
     assert "twitch_refresh_goes_on" not in rig.log.names()
-    assert SecretStore(rig.folder).get("TWITCH_REFRESH_ASKED") is None
+    assert rig.stored("TWITCH_REFRESH_ASKED") is None
 
 
 # --- kill -9 ----------------------------------------------------------------------------------------------------------
@@ -208,7 +180,7 @@ def test_killed_after_twitch_used_the_token_up_a_public_login_is_over_and_says_w
 
 
 def test_killed_after_twitch_renewed_a_confidential_login_it_is_renewed_again(rig: Rig) -> None:
-    due(confidential(rig, Secret(CLIENT_SECRET))).sim.fault(TOKEN, hang=True, applies=True)
+    due(rig.confidential(Secret(CLIENT_SECRET))).sim.fault(TOKEN, hang=True, applies=True)
     with other_process(rig):
         rig.sim.world.wait_for(TOKEN, 1, 30)
     rig.restart()
@@ -222,7 +194,7 @@ def test_two_processes_that_renew_at_once_send_the_token_once(rig: Rig) -> None:
         rig.sim.world.wait_for(TOKEN, 1, 30)
         rig.restart()
         wait_until(lambda: rig.run("set_title", TITLE)["verified"] is True, "the title is set")
-        wait_until(lambda: stored_refresh(rig.folder) == rig.sim.world.tokens[-1].refresh, "the pair is stored")
+        wait_until(lambda: rig.stored() == rig.sim.world.tokens[-1].refresh, "the pair is stored")
     assert rig.run("set_title", TITLE)["verified"] is True
     assert rig.sim.world.count(TOKEN) == 1
 
@@ -288,7 +260,7 @@ def test_a_login_is_renewed_once_at_once_so_that_renewal_is_known_to_work(rig: R
 
 
 def test_an_application_whose_secret_is_missing_shows_it_right_after_the_login(rig: Rig) -> None:
-    logged_in(confidential(rig)).start()
+    logged_in(rig.confidential()).start()
     assert rig.run("set_title", TITLE)["verified"] is True
     status = rig.twitch.status()
     assert (status["state"], status["renewal"], status["refreshable"]) == ("ok", "refused", False)
@@ -361,9 +333,9 @@ def a_kill_after(lives: Lives) -> None:
     rig = lives.rig
     nothing(lives)
     rig.twitch.close()
-    old = SecretStore(rig.folder).get("TWITCH_OAUTH_TOKEN")
+    old = rig.stored("TWITCH_OAUTH_TOKEN")
     with other_process(rig):
-        wait_until(lambda: SecretStore(rig.folder).get("TWITCH_OAUTH_TOKEN") != old, "the new pair is stored")
+        wait_until(lambda: rig.stored("TWITCH_OAUTH_TOKEN") != old, "the new pair is stored")
     rig.restart()
 
 
@@ -382,7 +354,7 @@ TROUBLES = (nothing, a_reload, a_page, a_kill_before, a_break, a_kill_after)
 
 @pytest.mark.parametrize("app", ["public", "confidential"])
 def test_a_week_with_reloads_kills_and_broken_answers_loses_no_login(lives: Lives, app: str) -> None:
-    rig = lives.rig if app == "public" else confidential(lives.rig, Secret(CLIENT_SECRET))
+    rig = lives.rig if app == "public" else lives.rig.confidential(Secret(CLIENT_SECRET))
     logged_in(rig).start().run("set_title", TITLE)
     began, troubles, met = rig.clock.time(), itertools.cycle(TROUBLES), 0
     while rig.clock.time() < began + 7 * 24 * HOUR_S:

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import traceback
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from clawcraft.twitch.credentials import CredentialStore, fingerprint
 from tests.support.paths import OBS_PLUGIN
 from tests.support.settings import make_settings
 from tests.support.twitch_rig import Rig
-from twitch_sim.world import CLIENT_SECRET, CONFIDENTIAL_CLIENT_ID, TOKEN_LIFE_S
+from twitch_sim.world import CLIENT_SECRET, TOKEN_LIFE_S
 
 # --- the store ----------------------------------------------------------------------------------------------------
 
@@ -95,13 +94,6 @@ def test_two_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
     assert len(SecretStore(tmp_path).get_all(names)) == 100
 
 
-def test_threads_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
-    store = SecretStore(tmp_path)
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: store.update({f"N{number}": Secret("x")}), range(40)))
-    assert len(store.get_all(f"N{number}" for number in range(40))) == 40
-
-
 # --- which pair counts --------------------------------------------------------------------------------------------
 
 NONE = make_settings(twitch_client_id="c")
@@ -160,14 +152,7 @@ def test_a_store_that_cannot_be_read_is_not_configured_with_the_reason(rig: Rig)
 def test_no_secret_in_any_log_error_traceback_or_status(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
     """Every kind of failure once, and then a search of everything that came out."""
     caplog.set_level(0)
-    token = rig.sim.world.issue(client_id=CONFIDENTIAL_CLIENT_ID)
-    rig.change(
-        twitch_client_id=CONFIDENTIAL_CLIENT_ID,
-        twitch_client_secret=Secret(CLIENT_SECRET),
-        twitch_oauth_token=Secret(token.access),
-        twitch_refresh_token=Secret(token.refresh),
-    )
-    rig.start()
+    token = rig.confidential(Secret(CLIENT_SECRET)).start().token
     out: list[str] = []
 
     def try_once() -> None:

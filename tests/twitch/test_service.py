@@ -35,48 +35,40 @@ def studio(tmp_path: Path) -> Iterator[Studio]:
         yield studio
 
 
-def twitch_of(studio: Studio) -> TwitchSim:
-    assert studio.twitch is not None
-    return studio.twitch
-
-
-def stream_with_everything(client: ToolClient, sim: TwitchSim, state: Callable[[], str]) -> None:
-    """Start with title and game, change the title while live, chat, clip, stop: and in which order it took effect."""
-    sim.world.clip_delay_s = 0.5
-    sim.fault("PATCH /channels", delay_s=0.5)
-    job_id = client.accept("twitch.start_stream", "all-1", title="Tonight", game="minecraft", wait_until_live=True)
-    sim.world.wait_for("PATCH /channels", 1)
-    # Twitch has not answered yet: OBS must not have begun.
-    assert state() == "offline"
-    sim.world.wait_for("GET /streams", 1, 30)
-    sim.world.go_live()
-    started = client.ended(job_id)
-    assert started["status"] == "done", started
-    assert started["result"]["metadata"]["current"] == {"title": "Tonight", "game_id": "27471", "game": "Minecraft"}
-    assert started["result"]["live"]["live"] is True
-    assert started["result"]["warnings"] == []
-    assert state() == "live"
-    for number, (action, args) in enumerate(SYNC):
-        answer = client.post(action, f"all-sync-{number}", **args)
-        assert answer.status_code == 200, answer.text
-        again = client.post(action, f"all-sync-{number}", **args)
-        assert again.headers["Idempotent-Replayed"] == "true"
-    assert client.run("twitch.stop_stream", "all-2")["result"]["status"] == "stopped"
-    assert (len(sim.world.chat), len(sim.world.clips)) == (1, 1)
-    assert sim.world.channels["1001"].title == "Hello"
-
-
 def test_a_whole_stream_in_the_fake_obs(tmp_path: Path) -> None:
+    """Start with title and game, change the title while live, chat, clip, stop: and in which order it took effect."""
     with Studio(tmp_path) as studio:
-        stream_with_everything(studio.client, twitch_of(studio), studio.stream_state)
-        status = studio.client.status()["twitch"]
+        sim, client = studio.sim, studio.client
+        sim.world.clip_delay_s = 0.5
+        sim.fault("PATCH /channels", delay_s=0.5)
+        job_id = client.accept("twitch.start_stream", "all-1", title="Tonight", game="minecraft", wait_until_live=True)
+        sim.world.wait_for("PATCH /channels", 1)
+        # Twitch has not answered yet: OBS must not have begun.
+        assert studio.stream_state() == "offline"
+        sim.world.wait_for("GET /streams", 1, 30)
+        sim.world.go_live()
+        started = client.ended(job_id)
+        assert started["status"] == "done", started
+        assert started["result"]["metadata"]["current"] == {"title": "Tonight", "game_id": "27471", "game": "Minecraft"}
+        assert started["result"]["live"]["live"] is True
+        assert started["result"]["warnings"] == []
+        assert studio.stream_state() == "live"
+        for number, (action, args) in enumerate(SYNC):
+            answer = client.post(action, f"all-sync-{number}", **args)
+            assert answer.status_code == 200, answer.text
+            again = client.post(action, f"all-sync-{number}", **args)
+            assert again.headers["Idempotent-Replayed"] == "true"
+        assert client.run("twitch.stop_stream", "all-2")["result"]["status"] == "stopped"
+        assert (len(sim.world.chat), len(sim.world.clips)) == (1, 1)
+        assert sim.world.channels["1001"].title == "Hello"
+        status = client.status()["twitch"]
         assert status["state"] == "ok"
         assert status["identity"]["login"] == "clawstreamer"
         assert status["scopes_missing"] == []
 
 
 def test_while_twitch_hangs_polling_and_health_stay_fast_and_actions_end_as_timeout(studio: Studio) -> None:
-    sim = twitch_of(studio)
+    sim = studio.sim
     job_id = studio.client.accept("twitch.stop_stream", "hang-job")
     for endpoint in ("PATCH /channels", "GET /games", "POST /chat/messages", "POST /clips"):
         sim.fault(endpoint, hang=True, times=9)
@@ -104,22 +96,21 @@ def test_while_twitch_hangs_polling_and_health_stay_fast_and_actions_end_as_time
     assert statistics.median(polls) < 0.25
 
 
-def test_while_twitch_hangs_a_crowd_at_channel_is_answered_and_polling_stays_fast(tmp_path: Path) -> None:
-    with Studio(tmp_path, {"TOOL_SERVICE_TIMEOUT_MS": "1500"}) as studio:
-        sim = twitch_of(studio)
-        job_id = studio.client.accept("twitch.stop_stream", "hang-job")
-        known = studio.client.get("/channel").json()
-        assert known["channel"]["data"]["title"] == "My first stream"
-        sim.fault("*", hang=True, times=99)
-        # An action makes all of it due again, and waits for Twitch itself.
-        assert studio.client.post("twitch.set_title", "hang-title", title="x").status_code in (502, 504)
-        with ThreadPoolExecutor(20) as pool:
-            crowd = [pool.submit(studio.client.get, "/channel") for _ in range(20)]
-            polls = [timed(lambda: studio.client.job(job_id)) for _ in range(50)]
-            answers = [answer.result(timeout=60) for answer in crowd]
-        assert [answer.status_code for answer in answers] == [200] * 20
-        assert {answer.json()["channel"]["data"]["title"] for answer in answers} == {"My first stream"}
-        assert statistics.median(polls) < 0.25
+def test_while_twitch_hangs_a_crowd_at_channel_is_answered_and_polling_stays_fast(studio: Studio) -> None:
+    sim = studio.sim
+    job_id = studio.client.accept("twitch.stop_stream", "hang-job")
+    known = studio.client.get("/channel").json()
+    assert known["channel"]["data"]["title"] == "My first stream"
+    sim.fault("*", hang=True, times=99)
+    # An action makes all of it due again, and waits for Twitch itself.
+    assert studio.client.post("twitch.set_title", "hang-title", title="x").status_code in (502, 504)
+    with ThreadPoolExecutor(20) as pool:
+        crowd = [pool.submit(studio.client.get, "/channel") for _ in range(20)]
+        polls = [timed(lambda: studio.client.job(job_id)) for _ in range(50)]
+        answers = [answer.result(timeout=60) for answer in crowd]
+    assert [answer.status_code for answer in answers] == [200] * 20
+    assert {answer.json()["channel"]["data"]["title"] for answer in answers} == {"My first stream"}
+    assert statistics.median(polls) < 0.25
 
 
 def timed(call: Callable[[], Any]) -> float:
@@ -128,23 +119,22 @@ def timed(call: Callable[[], Any]) -> float:
     return time.perf_counter() - began
 
 
-def test_no_secret_in_any_file_or_answer_of_a_whole_run(tmp_path: Path) -> None:
+def test_no_secret_in_any_file_or_answer_of_a_whole_run(studio: Studio, tmp_path: Path) -> None:
     """The secret store itself is the one place."""
     answers: list[str] = []
-    with Studio(tmp_path, {"TOOL_SERVICE_TIMEOUT_MS": "1500"}) as studio:
-        sim, client = twitch_of(studio), studio.client
-        for number, fault in enumerate(FAULTS):
-            for endpoint in ("PATCH /channels", "POST /chat/messages"):
-                sim.fault(endpoint, **fault)
-            answers += [client.post(action, f"search-{number}-{action}", **args).text for action, args in SYNC]
-            sim.faults.clear()
-        assert sim.world.count("POST /oauth2/token") == 2
-        answers.append(json.dumps(client.run("twitch.start_stream", "search-start", title="x")))
-        answers.append(json.dumps(client.run("twitch.stop_stream", "search-stop")))
-        answers += [client.get(path).text for path in (*PATHS, "/openapi.json")]
-        given = [studio.settings[name] for name in ("TWITCH_OAUTH_TOKEN", "TWITCH_REFRESH_TOKEN")]
-        secrets = [*secrets_of(sim), *given, TOKEN]
-        studio.kill()
+    sim, client = studio.sim, studio.client
+    for number, fault in enumerate(FAULTS):
+        for endpoint in ("PATCH /channels", "POST /chat/messages"):
+            sim.fault(endpoint, **fault)
+        answers += [client.post(action, f"search-{number}-{action}", **args).text for action, args in SYNC]
+        sim.faults.clear()
+    assert sim.world.count("POST /oauth2/token") == 2
+    answers.append(json.dumps(client.run("twitch.start_stream", "search-start", title="x")))
+    answers.append(json.dumps(client.run("twitch.stop_stream", "search-stop")))
+    answers += [client.get(path).text for path in (*PATHS, "/openapi.json")]
+    given = [studio.settings[name] for name in ("TWITCH_OAUTH_TOKEN", "TWITCH_REFRESH_TOKEN")]
+    secrets = [*secrets_of(sim), *given, TOKEN]
+    studio.kill()
     assert [secret for secret in secrets if any(secret in answer for answer in answers)] == []
     assert searched(tmp_path, secrets) == []
 

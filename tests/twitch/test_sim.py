@@ -16,6 +16,7 @@ from clawcraft.secrets import SecretStore
 from clawcraft.settings import load_settings
 from tests.support.clock import ManualClock
 from tests.support.paths import TOOLS
+from tests.support.tool import python
 from twitch_sim import TwitchSim
 from twitch_sim.scenarios import SCENARIOS
 from twitch_sim.world import CLIENT_ID, Token
@@ -249,13 +250,6 @@ def test_it_runs_on_its_own_and_prints_what_is_needed_to_connect(tmp_path: Path)
 
 
 def test_it_refuses_another_host_on_the_command_line() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "twitch_sim", "--host", "0.0.0.0"],
-        env={**os.environ, "PYTHONPATH": str(TOOLS)},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    done = python("-m", "twitch_sim", "--host", "0.0.0.0", env={**os.environ, "PYTHONPATH": str(TOOLS)})
     assert done.returncode == 1
     assert "loopback" in done.stderr

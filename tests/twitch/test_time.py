@@ -1,5 +1,6 @@
 """Deadlines and the end of the service, in real time: whatever Twitch does, a call ends when it has to."""
 
+import functools
 import socket
 import threading
 import time
@@ -12,12 +13,12 @@ import pytest
 
 from clawcraft.clock import SystemClock
 from clawcraft.errors import ClawcraftError, Interrupted, Stopping, Timeout, TwitchUnavailable
-from clawcraft.secrets import SecretStore
 from clawcraft.twitch import connection
 from clawcraft.twitch.call import Deadline
 from clawcraft.twitch.transport import Request, Transport
 from tests.support.settings import make_settings
 from tests.support.twitch_rig import RealClock, Rig, connected
+from tests.twitch.conftest import Silent
 from twitch_sim import TwitchSim
 
 CHAT = ("post_chat_message", {"message": "x"})
@@ -53,6 +54,15 @@ def timed(call: Any) -> tuple[float, BaseException | None]:
     return time.monotonic() - began, None
 
 
+def fails(call: Any, kind: type[ClawcraftError], *, retryable: bool, **details: object) -> float:
+    """The seconds until it ends as this failure."""
+    seconds, error = timed(call)
+    assert isinstance(error, kind)
+    assert error.retryable is retryable
+    assert details.items() <= error.details.items()
+    return seconds
+
+
 @over_both
 @pytest.mark.parametrize(
     ("run", "endpoint", "retryable"),
@@ -68,11 +78,7 @@ def test_a_twitch_that_hangs_ends_as_timeout_at_the_actions_deadline(
 ) -> None:
     real.change(action_timeout_s=0.4)
     real.sim.fault(endpoint, hang=True, times=9)
-    seconds, error = timed(lambda: real.run(*run))
-    assert isinstance(error, Timeout)
-    assert error.retryable is retryable
-    assert error.details["endpoint"] == endpoint
-    assert 0.39 <= seconds < 3
+    assert 0.39 <= fails(lambda: real.run(*run), Timeout, retryable=retryable, endpoint=endpoint) < 3
 
 
 @pytest.mark.parametrize("endpoints", [("GET /channels",), ("*",)], ids=["reads", "everything"])
@@ -100,9 +106,7 @@ def test_a_channel_that_cannot_be_read_is_changed_all_the_same(real: Rig) -> Non
 def test_an_answer_that_trickles_ends_at_the_deadline_although_bytes_keep_coming(real: Rig) -> None:
     real.change(action_timeout_s=0.4)
     real.sim.fault("PATCH /channels", trickle=True, times=9)
-    seconds, error = timed(lambda: real.run(*TITLE))
-    assert isinstance(error, Timeout)
-    assert 0.39 <= seconds < 3
+    assert 0.39 <= fails(lambda: real.run(*TITLE), Timeout, retryable=True) < 3
 
 
 def test_one_call_has_a_limit_of_its_own_and_a_repeatable_one_is_tried_again_within_the_deadline(real: Rig) -> None:
@@ -117,9 +121,7 @@ def test_one_call_has_a_limit_of_its_own_and_a_repeatable_one_is_tried_again_wit
 def test_a_chat_message_whose_answer_does_not_come_is_never_sent_again(real: Rig) -> None:
     real.change(twitch_timeout_s=0.15)
     real.sim.fault("POST /chat/messages", hang=True, applies=True)
-    _, error = timed(lambda: real.run(*CHAT))
-    assert isinstance(error, Timeout)
-    assert error.retryable is False
+    fails(lambda: real.run(*CHAT), Timeout, retryable=False)
     assert len(real.sim.world.chat) == real.sim.world.count("POST /chat/messages") == 1
 
 
@@ -175,9 +177,7 @@ def test_close_gives_a_refresh_that_is_being_answered_time_to_be_stored(real: Ri
         seconds, _ = timed(real.twitch.close)
         assert action.exception(timeout=5) is not None
     assert seconds < 2
-    found = SecretStore(real.folder).get("TWITCH_REFRESH_TOKEN")
-    assert found is not None
-    assert found.reveal() == real.sim.world.tokens[-1].refresh
+    assert real.stored() == real.sim.world.tokens[-1].refresh
 
 
 def test_nothing_is_accepted_after_close_and_closing_twice_is_nothing(real: Rig) -> None:
@@ -234,32 +234,21 @@ def within(seconds: float = 0.4) -> Deadline:
     return Deadline(SystemClock(), seconds)
 
 
-@pytest.fixture
-def silent() -> Iterator[socket.socket]:
-    """A port that accepts connections and never says anything, so that a TLS handshake never ends."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server
-
-
 def port_of(server: socket.socket) -> int:
     return int(server.getsockname()[1])
 
 
-def test_a_tls_handshake_that_never_ends_is_cut_at_the_deadline(transport: Transport, silent: socket.socket) -> None:
-    seconds, error = timed(lambda: transport.send(get(f"https://127.0.0.1:{port_of(silent)}/"), within()))
-    assert isinstance(error, Timeout)
-    assert error.retryable is True
-    assert 0.39 <= seconds < 3
+def test_a_tls_handshake_that_never_ends_is_cut_at_the_deadline(transport: Transport, silent: Silent) -> None:
+    call = functools.partial(transport.send, get(f"https://{silent.address}/"), within())
+    assert 0.39 <= fails(call, Timeout, retryable=True) < 3
 
 
-def test_a_tls_handshake_that_never_ends_is_cut_by_close(transport: Transport, silent: socket.socket) -> None:
+def test_a_tls_handshake_that_never_ends_is_cut_by_close(transport: Transport, silent: Silent) -> None:
     with ThreadPoolExecutor(1) as pool:
-        call = pool.submit(transport.send, get(f"https://127.0.0.1:{port_of(silent)}/"), within(30))
-        hello, _ = silent.accept()
-        with hello:
-            assert hello.recv(1)
-            seconds, _ = timed(transport.close)
-            assert isinstance(call.exception(timeout=5), Stopping)
+        call = pool.submit(transport.send, get(f"https://{silent.address}/"), within(30))
+        silent.first_byte()
+        seconds, _ = timed(transport.close)
+        assert isinstance(call.exception(timeout=5), Stopping)
     assert seconds < 2
 
 
@@ -308,19 +297,15 @@ def test_an_unknown_name_says_so_and_may_be_tried_again(transport: Transport, mo
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    _, error = timed(lambda: transport.send(get("https://twitch.invalid/"), within(20)))
-    assert isinstance(error, TwitchUnavailable)
-    assert error.details["reason"] == "its name cannot be resolved"
-    assert error.retryable is True
+    call = functools.partial(transport.send, get("https://twitch.invalid/"), within(20))
+    fails(call, TwitchUnavailable, retryable=True, reason="its name cannot be resolved")
 
 
 def test_a_refused_connection_may_be_tried_again_even_for_a_chat_message(transport: Transport) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = port_of(server)
-    _, error = timed(lambda: transport.send(get(f"http://127.0.0.1:{port}/"), within(20)))
-    assert isinstance(error, TwitchUnavailable)
-    assert error.details["reason"] == "cannot connect"
-    assert error.retryable is True
+    call = functools.partial(transport.send, get(f"http://127.0.0.1:{port}/"), within(20))
+    fails(call, TwitchUnavailable, retryable=True, reason="cannot connect")
 
 
 @over_both
@@ -343,10 +328,7 @@ def test_a_connection_idle_for_too_long_is_not_used_again(real: Rig, monkeypatch
 
 def test_an_answer_without_end_is_cut_short(real: Rig) -> None:
     real.sim.fault("POST /chat/messages", status=200, body={"data": ["x" * (1 << 21)]})
-    _, error = timed(lambda: real.run(*CHAT))
-    assert isinstance(error, TwitchUnavailable)
-    assert error.details["reason"] == "the answer is too long"
-    assert error.retryable is False
+    fails(lambda: real.run(*CHAT), TwitchUnavailable, retryable=False, reason="the answer is too long")
 
 
 def test_a_proxy_of_the_environment_is_not_used(real: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -356,8 +338,8 @@ def test_a_proxy_of_the_environment_is_not_used(real: Rig, monkeypatch: pytest.M
     assert real.run(*CHAT)["status"] == "sent"
 
 
-def test_a_redirect_is_not_followed(real: Rig, silent: socket.socket) -> None:
-    real.sim.fault("POST /chat/messages", status=307, headers={"Location": f"http://127.0.0.1:{port_of(silent)}/"})
+def test_a_redirect_is_not_followed(real: Rig, silent: Silent) -> None:
+    real.sim.fault("POST /chat/messages", status=307, headers={"Location": f"http://{silent.address}/"})
     seconds, error = timed(lambda: real.run(*CHAT))
     assert isinstance(error, TwitchUnavailable)
     assert error.details["twitch_status"] == 307

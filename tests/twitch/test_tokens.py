@@ -13,16 +13,11 @@ from clawcraft.secrets import Secret, SecretStore, SecretStoreError
 from clawcraft.twitch import tokens
 from clawcraft.twitch.credentials import CredentialStore
 from tests.support.clock import ManualClock
-from tests.support.twitch_rig import Rig, connected
+from tests.support.twitch_rig import EFFECTS, Rig, connected
 from twitch_sim import TwitchSim
-from twitch_sim.world import ALL_SCOPES, CLIENT_ID, CLIENT_SECRET, CONFIDENTIAL_CLIENT_ID, TOKEN_LIFE_S
+from twitch_sim.world import ALL_SCOPES, CLIENT_ID, CLIENT_SECRET, TOKEN_LIFE_S
 
 TITLE = {"title": "x"}
-
-
-def stored(rig: Rig, name: str) -> str | None:
-    found = SecretStore(rig.folder).get(name)
-    return found.reveal() if found else None
 
 
 def checked(rig: Rig) -> str:
@@ -224,7 +219,7 @@ def test_a_login_made_while_a_refresh_is_under_way_counts(rig: Rig) -> None:
         stores.write(Secret(other.access), Secret(other.refresh), CLIENT_ID, proved=True)
         assert rig.run("post_chat_message", {"message": "x"})["sender"] == "friendlyneighbour"
         assert action.result(timeout=5)["channel"] == "friendlyneighbour"
-    assert stored(rig, "TWITCH_REFRESH_TOKEN") == other.refresh
+    assert rig.stored() == other.refresh
 
 
 def test_a_401_that_validation_does_not_confirm_is_no_reason_to_refresh(rig: Rig) -> None:
@@ -304,39 +299,26 @@ def test_a_pair_that_cannot_be_stored_is_used_and_stored_as_soon_as_possible(
             assert rig.run("set_title", TITLE)["verified"] is True
         assert rig.log.names().count("twitch_token_not_stored") <= 2
         assert "could not be stored" in rig.twitch.status()["last_error"]["message"]
-        assert stored(rig, "TWITCH_REFRESH_TOKEN") is None
+        assert rig.stored() is None
     rig.clock.advance(tokens.RETRY_AFTER_S)
     rig.run("set_title", TITLE)
     rig.log.wait_for("twitch_token_stored", 1)
-    assert stored(rig, "TWITCH_REFRESH_TOKEN") == rig.sim.world.tokens[-1].refresh
+    assert rig.stored() == rig.sim.world.tokens[-1].refresh
 
 
 def test_a_confidential_client_sends_its_secret_and_keeps_its_refresh_token(rig: Rig) -> None:
-    token = rig.sim.world.issue(client_id=CONFIDENTIAL_CLIENT_ID)
-    rig.change(
-        twitch_client_id=CONFIDENTIAL_CLIENT_ID,
-        twitch_client_secret=Secret(CLIENT_SECRET),
-        twitch_oauth_token=Secret(token.access),
-        twitch_refresh_token=Secret(token.refresh),
-    ).start()
-    kept = token.refresh
+    kept = rig.confidential(Secret(CLIENT_SECRET)).start().token.refresh
     assert checked(rig) == "ok"
     for _ in range(3):
         rig.clock.advance(TOKEN_LIFE_S)
         rig.run("set_title", TITLE)
-    assert stored(rig, "TWITCH_REFRESH_TOKEN") == kept
+    assert rig.stored() == kept
     assert rig.sim.world.count("POST /oauth2/token") == 3
 
 
 @pytest.mark.parametrize("secret", [None, Secret("wrong")], ids=["missing", "wrong"])
 def test_a_client_secret_that_is_missing_or_wrong_is_named(rig: Rig, secret: Secret | None) -> None:
-    token = rig.sim.world.issue(client_id=CONFIDENTIAL_CLIENT_ID)
-    rig.change(
-        twitch_client_id=CONFIDENTIAL_CLIENT_ID,
-        twitch_client_secret=secret,
-        twitch_oauth_token=Secret(token.access),
-        twitch_refresh_token=Secret(token.refresh),
-    ).start()
+    rig.confidential(secret).start()
     assert checked(rig) == "ok"
     rig.clock.advance(TOKEN_LIFE_S)
     with pytest.raises(TwitchTokenInvalid, match="client secret"):
@@ -348,12 +330,7 @@ def test_a_client_secret_that_is_missing_or_wrong_is_named(rig: Rig, secret: Sec
 def test_without_credentials_every_action_says_the_same_and_nothing_is_sent(rig: Rig) -> None:
     rig.change(twitch_oauth_token=None, twitch_refresh_token=None).start()
     seen = []
-    for action, args in (
-        ("set_title", TITLE),
-        ("set_game", {"game": "Minecraft"}),
-        ("post_chat_message", {"message": "x"}),
-        ("create_clip", {}),
-    ):
+    for action, args in EFFECTS.items():
         with pytest.raises(TwitchNotConfigured) as raised:
             rig.run(action, args)
         seen.append(raised.value.to_json())

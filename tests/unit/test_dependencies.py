@@ -2,7 +2,6 @@
 
 import importlib
 import importlib.metadata
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 from clawcraft import dependencies
 from clawcraft.dependencies import Unfit
 from tests.support.paths import OBS_PLUGIN, SCRIPT, TOOLS
-from tests.support.waiting import HANG_S
+from tests.support.tool import python
 
 
 def package(folder: Path, name: str, version: str = "") -> Path:
@@ -129,14 +128,8 @@ print(shown)
 
 def test_another_scripts_older_waitress_is_named_in_the_panel_and_nothing_listens(tmp_path: Path) -> None:
     theirs = package(tmp_path / "theirs", "waitress", "2.1.2")
-    command = [sys.executable, "-c", ANOTHER_SCRIPT_LOADED_ITS_OWN]
-    done = subprocess.run(
-        [*command, str(theirs), str(tmp_path / "obs"), str(SCRIPT), str(OBS_PLUGIN), str(TOOLS)],
-        capture_output=True,
-        text=True,
-        timeout=HANG_S,
-        check=False,
-    )
+    paths = map(str, (theirs, tmp_path / "obs", SCRIPT, OBS_PLUGIN, TOOLS))
+    done = python("-c", ANOTHER_SCRIPT_LOADED_ITS_OWN, *paths)
     assert done.returncode == 0, done.stderr
     assert f"waitress 2.1.2 from {theirs} instead of 3.0.2" in done.stdout
     assert "restart OBS" in done.stdout

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from clawcraft.files import LockHeld, locked, private_folder, write_atomically
+from tests.support.job_rig import together
 from tests.support.paths import OBS_PLUGIN
 from tests.support.waiting import HANG_S
 
@@ -144,11 +145,7 @@ def test_threads_of_one_process_keep_each_other_out(tmp_path: Path) -> None:
                 most = max(most, inside)
                 inside -= 1
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    together([work] * 4)
     assert most == 1
 
 

@@ -1,10 +1,10 @@
 """Who may import whom: nothing imports what stands above it, so that each part can be read without those above."""
 
 import ast
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests.support.tool import python
 
 PACKAGE = Path(__file__).resolve().parents[2] / "obs_plugin" / "clawcraft"
 LAYERS = (
@@ -87,5 +87,5 @@ def test_an_import_up_across_or_within_a_function_is_found() -> None:
 
 def test_the_panel_and_the_service_are_there_without_any_package() -> None:
     code = f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r}); import clawcraft.panel, clawcraft.service"
-    done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True)
+    done = python("-I", "-S", "-c", code)
     assert done.returncode == 0, done.stderr

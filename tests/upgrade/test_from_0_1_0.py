@@ -47,13 +47,18 @@ def lay_home(config: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def upgraded(tmp_path: Path, twitch: TwitchSim, monkeypatch: pytest.MonkeyPatch) -> Iterator[MockObs]:
-    """OBS with this version of the script, in that home."""
+def home(tmp_path: Path, twitch: TwitchSim, monkeypatch: pytest.MonkeyPatch) -> MockObs:
+    """OBS with this version of the script, about to start in that home."""
     for name in ("TWITCH_API_BASE_URL", "TWITCH_AUTH_BASE_URL"):
         monkeypatch.setenv(name, twitch.environment()[name])
     settings = lay_home(tmp_path) | {"port": free_port()}
-    with MockObs(SCRIPT, settings=settings, config_dir=tmp_path, timings=Timings().scaled(0.05)) as obs:
-        wait_for_service(settings["port"])
+    return MockObs(SCRIPT, settings=settings, config_dir=tmp_path, timings=Timings().scaled(0.05))
+
+
+@pytest.fixture
+def upgraded(home: MockObs) -> Iterator[MockObs]:
+    with home as obs:
+        wait_for_service(obs.settings()["port"])
         yield obs
 
 
@@ -118,18 +123,13 @@ def test_a_repeated_request_gets_its_job_of_before_and_goes_live_once_the_stream
     assert (started["status"], started["result"]["scene"]) == ("done", "BRB")
 
 
-def test_a_job_table_of_a_newer_version_is_kept_aside_and_said(
-    tmp_path: Path, twitch: TwitchSim, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_job_table_of_a_newer_version_is_kept_aside_and_said(home: MockObs, tmp_path: Path) -> None:
     """What an older version does with the table that a newer one has changed, from 0.1.0 on."""
-    for name in ("TWITCH_API_BASE_URL", "TWITCH_AUTH_BASE_URL"):
-        monkeypatch.setenv(name, twitch.environment()[name])
-    settings = lay_home(tmp_path) | {"port": free_port()}
     path = data_folder(tmp_path) / "jobs.sqlite3"
     with closing(sqlite3.connect(path)) as table:
         table.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-    with MockObs(SCRIPT, settings=settings, config_dir=tmp_path, timings=Timings().scaled(0.05)) as obs:
-        wait_for_service(settings["port"])
+    with home as obs:
+        wait_for_service(obs.settings()["port"])
     (said,) = [line for line in obs.log_lines() if "newer than this script's" in line]
     (aside,) = path.parent.glob("jobs.sqlite3.unreadable-*[0-9]")
     with closing(sqlite3.connect(aside)) as table:

@@ -3,13 +3,9 @@
 import json
 import re
 import tomllib
-from pathlib import Path
 
 from clawcraft import VERSION
-from obs_mock import MockObs, Timings
-from tests.support.paths import ROOT, SCRIPT
-from tests.support.ports import free_port
-from tests.support.tool_client import wait_for_service
+from tests.support.paths import ROOT
 
 PLUGIN_FILES = ("package.json", "openclaw.plugin.json")
 
@@ -24,11 +20,3 @@ def test_the_changelog_begins_with_it_and_the_project_and_the_openclaw_plugin_ha
         **{name: json.loads((plugin / name).read_text("utf-8"))["version"] for name in PLUGIN_FILES},
     }
     assert set(found.values()) == {VERSION}, found
-
-
-def test_the_panel_shows_it(tmp_path: Path) -> None:
-    port = free_port()
-    with MockObs(SCRIPT, settings={"port": port}, config_dir=tmp_path, timings=Timings().scaled(0.05)) as obs:
-        wait_for_service(port)
-        shown = obs.open_panel()["status_service"].description
-    assert shown == f"Service {VERSION}"
