@@ -10,7 +10,7 @@ import pytest
 
 from clawcraft.errors import InvalidRequest, JobNotFound, QueueFull, SceneNotFound, Stopping
 from clawcraft.jobs import store as module
-from clawcraft.jobs.model import Job, JobStatus
+from clawcraft.jobs.model import IllegalTransition, Job, JobStatus
 from clawcraft.jobs.store import MAX_ACTIVE, MAX_ACTIVE_OF_AGENT, ROOM_FOR_STOPS, SWEEP_BATCH, JobStore
 from tests.support.clock import ManualClock
 from tests.support.events import RecordedEvents
@@ -52,6 +52,20 @@ def test_a_job_found_unfinished_ends_as_interrupted(
     (told,) = events.named("job")
     assert (told["job_id"], told["outcome"]) == (job.id, "interrupted")
     assert store.queue_length() == 0
+
+
+def test_an_illegal_move_changes_nothing(store: JobStore) -> None:
+    moves: dict[str, Callable[[str], object]] = {
+        "start": store.start,
+        "finish": lambda id_: store.finish(id_, {}),
+        "progress": lambda id_: store.progress(id_, 10, ""),
+    }
+    queued, ended = store.create(start("r"), "f"), finished(store, start("s"))
+    for job, illegal in ((queued, ("finish", "progress")), (ended, tuple(moves))):
+        for name in illegal:
+            with pytest.raises(IllegalTransition):
+                moves[name](job.id)
+        assert store.get(job.id) == job
 
 
 def test_each_change_of_state_is_told_once_with_ids_duration_and_outcome(
