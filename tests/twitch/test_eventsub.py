@@ -415,8 +415,8 @@ def test_a_missing_scope_is_said_and_keeps_only_its_own_kind_from_being_heard(
 def test_without_any_scope_nothing_is_connected_and_the_next_login_asks_for_it(
     sim: TwitchSim, clock: Paced, tmp_path: Path, eventsub: EventSub
 ) -> None:
-    rig = connected(sim, tmp_path, clock, scopes=ACTION_SCOPES, twitch_events=("chat", "follows")).start()
     clock.free = 4
+    rig = connected(sim, tmp_path, clock, scopes=ACTION_SCOPES, twitch_events=("chat", "follows")).start()
     wait_until(lambda: len(clock.waits) == 4, "it has waited so often")
     assert clock.waits == [LOCAL_RETRY_S] * 4
     assert eventsub.connections == 0

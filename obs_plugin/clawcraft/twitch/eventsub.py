@@ -6,7 +6,6 @@ something ends it. Then the next, after a while that grows. What was not heard i
 
 import random
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -63,7 +62,7 @@ class Heard:
     memory: EventMemory
     tell: Callable[[Mapping[str, Any]], None]
     lost: Lost = field(default_factory=dict)
-    seen: deque[str] = field(default_factory=lambda: deque(maxlen=SEEN_IDS))
+    seen: dict[str, None] = field(default_factory=dict)
 
 
 class _NothingToHear(Exception):
@@ -180,10 +179,13 @@ class EventSub:
         return now is not None and (now.user_id, now.scopes) != (identity.user_id, identity.scopes)
 
     def _take(self, message: Message, own_id: str) -> None:
-        if message.id in self._heard.seen:
+        seen = self._heard.seen
+        if message.id in seen:
             return
         if message.id:
-            self._heard.seen.append(message.id)
+            seen[message.id] = None
+            if len(seen) > SEEN_IDS:
+                del seen[next(iter(seen))]  # the oldest
         if message.kind == "revocation":
             self._log.event("events_revoked", topic=message.topic, status=message.status)
             self.subscriptions.revoke(message.topic, message.status)
