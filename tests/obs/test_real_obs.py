@@ -11,10 +11,10 @@ import pytest
 from tests.support.display import Display
 from tests.support.obs_control import OTHER_SCRIPT, SCRIPT, ObsControl
 from tests.support.obs_home import ObsHome
-from tests.support.real_obs import RealObs
+from tests.support.real_obs import ERROR_BOX, RealObs
 from tests.support.rtmp_server import RtmpServer
 from tests.support.tcp_gate import TcpGate
-from tests.support.waiting import wait_until
+from tests.support.waiting import insist, wait_until
 
 pytestmark = pytest.mark.real_obs
 
@@ -186,8 +186,7 @@ def test_an_encoder_that_cannot_start_then_a_delayed_stream_and_a_queue_full_of_
             assert control.outcome("start").code == "obs_busy"
             assert obs.close_error_boxes() == 1
             # The streamer's own click meets the same box; what it leaves must not be taken for a running attempt.
-            obs.click("stream")
-            obs.wait_error_box()
+            insist(lambda: obs.click("stream"), lambda: obs.display.windows(ERROR_BOX), "OBS says that it cannot start")
             assert obs.close_error_boxes() == 1
             control.call("use_profile", name="Good")
             # The streamer's delay of 1 s is not OBS being slow.
