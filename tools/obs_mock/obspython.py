@@ -27,26 +27,29 @@ def _guarded(
 ) -> Callable[..., Any]:
     signature = inspect.signature(method)
     hints = get_type_hints(method)
+    accepted = {parameter: _accepted(hints[parameter]) for parameter in signature.parameters}
+    whole, plain = len(accepted), [(at, taken) for at, taken in enumerate(accepted.values()) if taken is not None]
 
     @functools.wraps(method)
     def call(*args: object, **kwargs: object) -> Any:
         before_call()
         scripting.may_call(name)
-        bound = signature.bind(*args, **kwargs)
-        for parameter, value in bound.arguments.items():
-            if not _accepts(hints[parameter], value):
+        if not kwargs and len(args) == whole and all(isinstance(args[at], taken) for at, taken in plain):
+            return method(*args)  # nearly every call: the script is charged for what the fake takes here
+        for parameter, value in signature.bind(*args, **kwargs).arguments.items():
+            if (taken := accepted[parameter]) is not None and not isinstance(value, taken):
                 raise TypeError(f"in method '{name}', argument '{parameter}' is {value!r}, not {hints[parameter]}")
         return method(*args, **kwargs)
 
     return call
 
 
-def _accepts(hint: Any, value: object) -> bool:
-    """SWIG's rules: a bool is taken for an int, but only a bool for a bool. Pointers are checked by the ledger."""
+def _accepted(hint: Any) -> tuple[type, ...] | None:
+    """The types SWIG takes for ``hint``, or None for all: a bool is taken for an int, but only a bool for a bool.
+    Pointers are checked by the ledger."""
     if get_origin(hint) in (Union, types.UnionType):
-        return any(_accepts(part, value) for part in get_args(hint))
+        parts = [_accepted(part) for part in get_args(hint)]
+        return None if None in parts else tuple(taken for part in parts if part is not None for taken in part)
     if hint is float:
-        return isinstance(value, int | float)
-    if hint in (bool, int, str):
-        return isinstance(value, hint)
-    return value is None if hint is types.NoneType else True
+        return (int, float)
+    return (hint,) if hint in (bool, int, str, types.NoneType) else None

@@ -34,18 +34,21 @@ class Properties:
     c_type: ClassVar[str] = "obs_properties_t *"
 
     def __init__(self) -> None:
-        self.own: list[Property] = []
+        self.own: dict[str, Property] = {}
         self.parent: Properties | None = None
 
     def __iter__(self) -> Iterator[Property]:
         """All of it, groups' contents included."""
-        for prop in self.own:
+        for prop in self.own.values():
             yield prop
             if prop.group is not None:
                 yield from prop.group
 
     def find(self, name: str) -> Property | None:
-        return next((prop for prop in self if prop.name == name), None)
+        if (found := self.own.get(name)) is not None:
+            return found
+        groups = (prop.group.find(name) for prop in self.own.values() if prop.group is not None)
+        return next((found for found in groups if found is not None), None)
 
     def top(self) -> "Properties":
         return self if self.parent is None else self.parent.top()
@@ -160,7 +163,7 @@ class PropertiesApi:
         if panel.top().find(name) is not None:
             raise self._recorder.violation(f"property {name!r} exists already: OBS gives NULL")
         prop = Property(name, CONSTANTS[f"OBS_PROPERTY_{kind}"], description, detail)
-        panel.own.append(prop)
+        panel.own[name] = prop
         return self._ledger.borrow(prop)
 
     def _of_kind(self, p: Handle, kind: str) -> Property:
