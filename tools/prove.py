@@ -10,7 +10,7 @@
     python3 tools/prove.py soak [--minutes M] [--fake]   whether anything grows in one OBS under load
 
 Each says with ``--help`` what it takes. ``model`` needs spin and a C compiler (Debian: apt-get install spin gcc), the
-others what the tests in a real OBS need, unless they say ``--fake``.
+others what the tests in a real OBS need, unless they say ``--fake``, ``campaign`` libfiu0 too.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from proving.campaign.link import SILENT, Ending, Way
+from proving.campaign.stage import DISK_ERRORS
 from proving.campaign.turn import Turn
 
 HANDSHAKE_BYTES: Final = 3_500
@@ -265,22 +266,23 @@ def _kill(turn: Turn) -> Callable[[], object]:
 
 
 def _disk(turn: Turn) -> Callable[[], object]:
-    """Full for a while. The end of the block is the case's own."""
+    """Broken for a while. The end of the block is the case's own."""
+    how = turn.dice.choice(DISK_ERRORS)
 
     def act() -> None:
-        turn.stage.set_disk(full=True)
+        turn.stage.break_disk(how)
         time.sleep(turn.dice.uniform(0.1, 1.0))
-        turn.stage.set_disk(full=False)
+        turn.stage.mend_disk()
 
     return act
 
 
 def _disk_when_asked(turn: Turn) -> None:
     """Nothing can be stored when the request comes: it is refused, and asked again until it can."""
-    turn.stage.set_disk(full=True)
+    turn.stage.break_disk(turn.dice.choice(DISK_ERRORS))
     asking = turn.ask("start")
     time.sleep(turn.dice.uniform(0.1, 1.2))
-    turn.stage.set_disk(full=False)
+    turn.stage.mend_disk()
     _then_stop(turn, asking.join().told)
 
 
@@ -322,9 +324,9 @@ FAULTS: Final = (
     Fault("kill -9: while starting", _starting(_kill), 2),
     Fault("kill -9: while live", _live(_kill), 1),
     Fault("kill -9: while stopping", _stopping(_kill), 1),
-    Fault("disk: full while starting", _starting(_disk), 3, of_service=True),
-    Fault("disk: full when asked", _disk_when_asked, 3, of_service=True),
-    Fault("disk: full while stopping", _stopping(_disk), 2, of_service=True),
+    Fault("disk: fails while starting", _starting(_disk), 3, of_service=True),
+    Fault("disk: fails when asked", _disk_when_asked, 3, of_service=True),
+    Fault("disk: fails while stopping", _stopping(_disk), 2, of_service=True),
     Fault("clock: jumps while starting", _starting(_clock), 3, of_service=True),
     Fault("clock: jumps while live", _live(_clock), 2, of_service=True),
 )

@@ -17,7 +17,7 @@ from proving.campaign.journal import HOME, Journal
 from proving.campaign.judge import Disagreement, judge, judge_table, judged_anew
 from proving.campaign.peer import Peer
 from proving.campaign.report import REPORT, summary, write_report
-from proving.campaign.stage import Stage, Stuck
+from proving.campaign.stage import Stage, Stuck, libfiu
 from proving.campaign.turn import Turn
 from tests.support.paths import TOOLS
 from tests.support.real_obs import obs_missing
@@ -148,7 +148,7 @@ def main(options: argparse.Namespace) -> int:
     if options.report:
         write_report(options.journal)
         return 0
-    if reason := obs_missing():
+    if reason := obs_missing() or (None if libfiu() else "not installed: libfiu; apt-get install libfiu0"):
         print(f"error: {reason}", file=sys.stderr)
         return 2
     seeds = range(options.seed, options.seed + options.beside)

@@ -1,6 +1,7 @@
 """One OBS with all it needs, and what can be done to it. The campaign's own thread."""
 
 import contextlib
+import errno
 import json
 import re
 import resource
@@ -39,6 +40,18 @@ RELOAD_TRIES: Final = 4
 RELOADS_S: Final = 20.0
 """Pressed again any sooner, a reload that only takes long on a busy machine would begin anew."""
 
+FULL: Final = "nothing can be written"
+"""The kernel's doing: it lets OBS's process write to no file. Python has the signal ignored that comes with it."""
+WRITE_ERRORS: Final = {"no space": errno.ENOSPC, "write error": errno.EIO}
+"""What libfiu answers to the writes of the job table, and to nothing else of OBS."""
+LIBFIU: Final = ("/usr/lib/fiu/fiu_posix_preload.so", "/usr/lib64/fiu/fiu_posix_preload.so")
+DISK_ERRORS: Final = (FULL, *WRITE_ERRORS)
+
+
+def libfiu() -> Path | None:
+    """The library that lets calls of the C library fail."""
+    return next((found for found in map(Path, LIBFIU) if found.exists()), None)
+
 
 class Stuck(Exception):
     """OBS does not come back to rest: this life of it is over."""
@@ -59,7 +72,8 @@ class Stage:
         self.kills: list[float] = []
         self.lives = 0
         self._window: ScriptsWindow | None = None
-        self._away = self._disk_was_full = False
+        self._away = self._disk_was_broken = False
+        self._disk_broken = ""
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -181,12 +195,23 @@ class Stage:
         """The wall time of the Python inside OBS."""
         self._tell("clock", off_s=off_s)
 
-    def set_disk(self, *, full: bool) -> None:
-        """Whether the kernel lets OBS's process write to files; what it refuses is an error of the disk to whoever
-        writes. Python has the signal ignored that comes with it."""
-        self._disk_was_full = True
-        _, hard = resource.prlimit(self.obs.pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(self.obs.pid, resource.RLIMIT_FSIZE, (0 if full else hard, hard))
+    def break_disk(self, how: str) -> None:
+        """One of DISK_ERRORS, until it is mended."""
+        self._disk_broken = how
+        if how == FULL:
+            _, hard = resource.prlimit(self.obs.pid, resource.RLIMIT_FSIZE)
+            resource.prlimit(self.obs.pid, resource.RLIMIT_FSIZE, (0, hard))
+        else:
+            self._tell("fail", errno=WRITE_ERRORS[how], preload=str(libfiu()))
+        self._disk_was_broken = True
+
+    def mend_disk(self) -> None:
+        how, self._disk_broken = self._disk_broken, ""
+        if how == FULL:
+            _, hard = resource.prlimit(self.obs.pid, resource.RLIMIT_FSIZE)
+            resource.prlimit(self.obs.pid, resource.RLIMIT_FSIZE, (hard, hard))
+        elif how:
+            self._tell("fail", errno=0, preload=str(libfiu()))
 
     def back_to_rest(self) -> None:
         """Undo whatever a case did; OBS streams no more, and nothing reaches the server. Raises Stuck."""
@@ -213,9 +238,9 @@ class Stage:
             if self._away:
                 self.switch(COLLECTION)
             wait_until(lambda: answers(self.port), "the service answers", RELOADS_S)
-            if self._disk_was_full:
+            if self._disk_was_broken:
                 wait_until(self._stores, "the service stores again", SETTLES_S)
-                self._disk_was_full = False
+                self._disk_was_broken = False
         except (OSError, TimeoutError, ValueError, RuntimeError) as error:
             raise Stuck(f"{type(error).__name__}: {error}") from error
 

@@ -2,7 +2,8 @@
 
 One JSON line in, one out, on a loopback socket: ``active`` (does OBS stream?), ``stop`` (the frontend's own),
 ``switch`` (to another collection, answered when OBS has), ``clock`` (this interpreter's wall time, so many seconds
-off), ``ui`` (whether OBS's UI thread does anything within UI_S). Its thread begins with the first load and ends with
+off), ``fail`` (SQLite's writes, with that ``errno``, until it is 0), ``ui`` (whether OBS's UI
+thread does anything within UI_S). Its thread begins with the first load and ends with
 OBS. Its name keeps it behind the service in OBS's list, whose first entry is the one that the campaign reloads.
 """
 
@@ -19,8 +20,21 @@ listener: socket.socket | None = globals().get("listener")
 frontend = ctypes.CDLL(None)
 TASK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 UI_S = 10.0
+WRITES = b"posix/io/rw/pwrite"
+"""libfiu's failure point."""
 tasks: list[Any] = []
 real_time = globals().get("real_time", time.time)
+
+
+class Vfs(ctypes.Structure):
+    """``sqlite3_vfs``, version 3."""
+
+
+Vfs._fields_ = [
+    *((name, ctypes.c_int) for name in ("version", "file_size", "longest_path")),
+    *((f"pointer_{number}", ctypes.c_void_p) for number in range(16)),
+    ("set_system_call", ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(Vfs), ctypes.c_char_p, ctypes.c_void_p)),
+]
 
 
 def answer(call: dict[str, Any]) -> Any:
@@ -37,8 +51,26 @@ def answer(call: dict[str, Any]) -> Any:
             off_s = call["off_s"]
             time.time = (lambda: real_time() + off_s) if off_s else real_time
             return None
+        case "fail":
+            return fail(call["preload"], call["errno"])
         case "ui":
             return ui_answers()
+
+
+def fail(preload: str, errno: int) -> None:
+    """SQLite's writes go through libfiu's ``pwrite``, as SQLite offers for tests. To preload all of that library is no
+    way: its malloc, inside a dlopen, stops OBS for good."""
+    fiu = ctypes.CDLL("libfiu.so.0")
+    if errno == 0:
+        fiu.fiu_disable(WRITES)
+        return
+    sqlite = ctypes.CDLL("libsqlite3.so.0")
+    sqlite.sqlite3_vfs_find.restype = ctypes.POINTER(Vfs)
+    vfs = sqlite.sqlite3_vfs_find(None)
+    for name in ("pwrite", "pwrite64"):
+        vfs.contents.set_system_call(vfs, name.encode(), ctypes.cast(ctypes.CDLL(preload)[name], ctypes.c_void_p))
+    if fiu.fiu_enable(WRITES, 1, ctypes.c_void_p(errno), 0):
+        raise OSError("libfiu does not let SQLite's writes fail")
 
 
 def ui_answers() -> bool:
