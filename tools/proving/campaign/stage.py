@@ -222,6 +222,7 @@ class Stage:
         if not self.is_open:
             return
         try:
+            self.mend_disk()
             self.set_clock(0)
             deadline_s = time.monotonic() + SETTLES_S
             while self.streams() or self.rtmp.publishers() or self.link.connections:
