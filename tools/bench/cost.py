@@ -5,12 +5,13 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from bench.agent import Agent
 from bench.obs_websocket import ObsWebsocket
+from bench.target import FakeTarget
 from tests.support.display import Display
 from tests.support.obs_home import ObsHome
 from tests.support.ports import free_port
@@ -20,6 +21,8 @@ from tests.support.tool_client import stored_token
 
 RATES: Final = (0, 100, 300, 1_000)
 """Requests a second."""
+ROUNDS: Final = 4
+"""In turns: what rendering a frame takes wanders from minute to minute."""
 PATHS: Final = ("/status", "/health", "/tools/jobs?limit=20")
 SETTLE_S: Final = 5.0
 LOOK_EVERY_S: Final = 0.5
@@ -28,7 +31,8 @@ Row = dict[str, float | str | None]
 
 
 def cost(seconds: float) -> list[Row]:
-    """OBS alone and with the service, idle; then one stream, with each of RATES for ``seconds``."""
+    """OBS alone and with the service, idle; then one stream, with each of RATES for ``seconds``, and the same requests
+    to a service outside of OBS: what the agent and its answers take from OBS on this machine, whoever answers."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         ObsHome().write(folder / "home")
@@ -45,10 +49,24 @@ def cost(seconds: float) -> list[Row]:
             rows.append({"what": "with the service, idle", "start_s": start_s, **_idle(show.obs, seconds)})
             peer = ObsWebsocket(websocket_port)
             show.client.run("twitch.start_stream", "cost-start")
-            rows += [_streaming(show, peer, rate, seconds) for rate in RATES]
+            inside = (show.port, stored_token(show.config))
+            with FakeTarget(Path(name) / "elsewhere") as elsewhere:
+                outside = (elsewhere.port, elsewhere.token)
+                loads = [(f"streaming, {rate} requests/s", inside, rate) for rate in RATES]
+                loads += [(f"streaming, {rate} requests/s to another process", outside, rate) for rate in RATES if rate]
+                looks = [
+                    [_streaming(show, peer, asked, rate, seconds / ROUNDS) for _what, asked, rate in loads]
+                    for _round in range(ROUNDS)
+                ]
+            for (what, _asked, _rate), *of_load in zip(loads, *looks, strict=True):
+                rows.append({"what": what, **_medians(of_load)})
             show.client.run("twitch.stop_stream", "cost-stop")
             peer.close()
     return rows
+
+
+def _medians(looks: Sequence[Mapping[str, float]]) -> Row:
+    return {name: round(statistics.median(look[name] for look in looks), 3) for name in looks[0]}
 
 
 def _timed_s(work: Callable[[], object]) -> float:
@@ -72,10 +90,10 @@ def _idle(obs: RealObs, seconds: float) -> Row:
     }
 
 
-def _streaming(show: Show, peer: ObsWebsocket, rate: int, seconds: float) -> Row:
+def _streaming(show: Show, peer: ObsWebsocket, asked: tuple[int, str], rate: int, seconds: float) -> dict[str, float]:
     """``frame_ms`` is OBS's own average of what rendering a frame takes."""
     time.sleep(SETTLE_S)
-    agent = Agent(show.port, stored_token(show.config))  # a connection that has not shown its token ends in seconds
+    agent = Agent(*asked)  # a connection that has not shown its token ends in seconds
     skipped_before = peer.request("GetStats")["responseData"]["renderSkippedFrames"]
     before_s, frames = _processor_s(show.obs.pid), []
     began_s = looked_s = time.monotonic()
@@ -93,7 +111,6 @@ def _streaming(show: Show, peer: ObsWebsocket, rate: int, seconds: float) -> Row
     skipped = peer.request("GetStats")["responseData"]["renderSkippedFrames"] - skipped_before
     agent.close()
     return {
-        "what": f"streaming, {rate} requests/s",
         "answered_per_s": round(answered / seconds),
         "frame_ms": round(statistics.median(frames), 3),
         "skipped_frames": skipped,

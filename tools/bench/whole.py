@@ -114,7 +114,8 @@ def page(found: Mapping[str, Any]) -> str:
             "## Cost to OBS",
             "Start until its window is there (with the service: until that answers too); processor time in percent of "
             "one core, also that of the window's thread and of the threads that scripts began; frame_ms is OBS's own "
-            "average for one frame.",
+            'average for one frame. "To another process" asks a service outside of OBS instead: what the agent, which '
+            "runs on the same cores, takes from OBS whoever answers.",
             table(found["cost"]),
         ]
     return "\n\n".join(parts) + "\n"
