@@ -23,6 +23,12 @@ SETTLE_S = 0.1
 """Between a stop and the next start: OBS can hang in a start that comes within a millisecond, whoever asks for it."""
 
 
+def _order(number: int) -> tuple[bool, bool]:
+    """Whose turn it is in this round, ours or not. A start soon after a stop takes OBS another time than one after a
+    longer rest, so each side is first as often as the other."""
+    return (True, False) if number % 2 == 0 else (False, True)
+
+
 def timed_ms(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
@@ -86,11 +92,13 @@ def compare(rounds: int, folder: Path) -> dict[str, dict[str, float]]:
         agent = Agent(show.port, stored_token(show.config))
         peer = ObsWebsocket(websocket_port)
         floor = Agent(floor_port, "none")
-        for _ in range(rounds):
-            our_round(agent, ids, ours, ends)
-            time.sleep(SETTLE_S)
-            peer_round(peer, theirs)
-            time.sleep(SETTLE_S)
+        for number in range(rounds):
+            for is_ours in _order(number):
+                if is_ours:
+                    our_round(agent, ids, ours, ends)
+                else:
+                    peer_round(peer, theirs)
+                time.sleep(SETTLE_S)
             floor_round(floor, floors)
             time.sleep(SETTLE_S)
         floor.close()
@@ -108,8 +116,8 @@ def compare(rounds: int, folder: Path) -> dict[str, dict[str, float]]:
         table[name]["floor_ms"] = statistics.median(figures)
     for (name, ours_at), code in zip(ends.items(), (STARTED, STOPPED), strict=True):
         events = [float(line.split()[1]) for line in times.read_text().splitlines() if int(line.split()[0]) == code]
-        # Every second one is ours: the rounds take turns.
-        late_ms = [(at - event) * 1000 for at, event in zip(ours_at, events[::2], strict=True)]
+        of_ours = [events[2 * number + _order(number).index(True)] for number in range(rounds)]
+        late_ms = [(at - event) * 1000 for at, event in zip(ours_at, of_ours, strict=True)]
         table[name] = {"ours_ms": statistics.median(late_ms)}
     return table
 
