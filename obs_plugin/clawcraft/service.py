@@ -13,7 +13,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -191,7 +191,7 @@ class Service:
             if self.assembly is None:
                 self._tell(Phase.NOT_LISTENING, *problems)
             else:  # A half-typed value must not take a working service down in mid-show.
-                self.view = replace(self.view, problems=problems)
+                self._tell(self.view.phase, *problems, url=self.view.url, missing=self.view.missing)
                 self.assembly.tend()
             if isinstance(error, SecretStoreError):
                 return RETRY_S

@@ -150,6 +150,22 @@ def test_what_there_is_no_room_for_is_counted_and_said(rig: Rig, events: Recorde
     assert b'"lost_before": 4' in rig.webhook.sent[-1]
 
 
+def test_what_is_lost_while_one_is_being_sent_is_said_with_the_next(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    post = rig.webhook.post
+
+    def slow_post(*args: Any) -> Try:
+        for _ in range(MAX_WAITING + 3):
+            rig.alerts.test()
+        return post(*args)
+
+    rig.alerts.test()
+    with monkeypatch.context() as receiver:
+        receiver.setattr(rig.webhook, "post", slow_post)
+        rig.step()
+    rig.step()
+    assert b'"lost_before": 4' in rig.webhook.sent[-1]
+
+
 def test_without_a_webhook_nothing_is_looked_for_or_kept(rig: Rig) -> None:
     rig.settings = make_settings()
     rig.alerts.apply()

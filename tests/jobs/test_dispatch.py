@@ -274,12 +274,14 @@ KEPT = [
     Timeout("late"),
     Interrupted("cut off"),
     TwitchUnavailable("sent, then nothing", retryable=False),
+    Stopping("sent, then the service ended", retryable=False),
 ]
 NOT_KEPT = [
     TwitchNotConfigured("no credentials"),
     TwitchUnavailable("down"),
     Busy("busy", retry_after_s=2.2),
     TwitchRejected("wait", retryable=True, retry_after_s=7),
+    Stopping("nothing was sent"),
 ]
 
 
@@ -313,6 +315,25 @@ def test_a_defect_in_a_sync_handler_is_an_internal_error_and_kept(rig: JobRig) -
     assert "secret detail" not in str(answer.body)
     assert rig.log.named("incident")[0]["incident_id"] == answer.body["error"]["details"]["incident"]
     assert rig.execute(title("t")).body == answer.body
+
+
+def test_the_end_of_the_service_waits_for_no_disk(rig: JobRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    commits, ends = threading.Event(), threading.Event()
+    create = rig.store.create
+
+    def hangs(*args: Any) -> Any:
+        commits.set()
+        assert ends.wait(HANG_S)
+        return create(*args)
+
+    monkeypatch.setattr(rig.store, "create", hangs)
+
+    def stop() -> None:
+        assert commits.wait(HANG_S)
+        rig.dispatcher.stop()
+        ends.set()
+
+    together([lambda: rig.accept(start("r")), stop])
 
 
 # --- duplicates -------------------------------------------------------------------------------------------------------

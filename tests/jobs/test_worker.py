@@ -2,13 +2,14 @@
 
 import json
 import math
+import threading
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from clawcraft.errors import SceneNotFound
-from clawcraft.jobs.model import JobStatus
+from clawcraft.errors import ActionDisabled, ClawcraftError, SceneNotFound
+from clawcraft.jobs.model import Job, JobStatus
 from clawcraft.obs.port import ProgressSink
 from tests.support.clock import ManualClock
 from tests.support.job_rig import JobRig, code, start, stop, together
@@ -185,6 +186,31 @@ def test_an_agent_takes_back_what_has_not_begun_and_nothing_else(rig: JobRig) ->
     assert not rig.worker.withdraw(running)
     rig.stream.let(rig.stream.connects)
     assert [rig.ended(job_id).status for job_id in (running, after)] == [JobStatus.DONE] * 2
+
+
+def test_what_forbids_one_start_does_not_end_the_next(rig: JobRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = rig.connecting(start("a", agent_id="A"))
+    judges, ends = threading.Event(), threading.Event()
+
+    def forbids(_job: Job) -> ClawcraftError:
+        judges.set()
+        assert ends.wait(HANG_S)
+        return ActionDisabled("A is revoked")
+
+    monkeypatch.setattr(rig.worker, "_forbids", forbids)
+
+    def goes_on() -> str:
+        assert judges.wait(HANG_S)
+        rig.stream.let(rig.stream.connects)
+        rig.ended(first)
+        rig.stream.live = False
+        second = rig.connecting(start("b", agent_id="B"))
+        ends.set()
+        return second
+
+    _, second = together([rig.worker.forbid, goes_on])
+    rig.stream.let(rig.stream.connects)
+    assert rig.ended(second).error is None
 
 
 def test_at_stop_the_running_job_and_the_queued_end_as_interrupted(rig: JobRig) -> None:

@@ -9,6 +9,7 @@ import sqlite3
 import sys
 import time
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,29 @@ def test_a_wrong_setting_is_told_and_nothing_listens(tmp_path: Path, monkeypatch
         wait_until(lambda: any(told in line for line in obs.log_lines()), "the problem is told")
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", studio.port)) != 0
+
+
+def test_a_wrong_value_is_told_in_the_log_too_while_the_service_goes_on(studio: Studio, client: ToolClient) -> None:
+    studio.obs.open_panel()
+    studio.obs.change("tool_service_bind", "localhost")
+    wait_until(lambda: any("TOOL_SERVICE_BIND" in line for line in studio.obs.log_lines()), "the problem is told")
+    assert client.get("/health").ok
+
+
+def test_what_a_reload_cut_off_on_its_way_to_twitch_is_not_sent_again(twitch: TwitchSim, tmp_path: Path) -> None:
+    def sent() -> int:
+        return twitch.world.count("POST /chat/messages")
+
+    with Studio(tmp_path) as studio, ThreadPoolExecutor() as pool:
+        client = studio.client()
+        wait_until(lambda: client.status()["twitch"]["state"] == "ok", "Twitch is connected")
+        twitch.fault("POST /chat/messages", hang=True)
+        cut_off = pool.submit(client.post, "twitch.post_chat_message", "once", message="hello")
+        wait_until(lambda: sent() == 1, "the message is at Twitch")
+        studio.obs.reload()
+        assert cut_off.result().json()["error"]["retryable"] is False
+        again = studio.client().post("twitch.post_chat_message", "once", message="hello")
+        assert (again.status_code, again.headers["Idempotent-Replayed"], sent()) == (503, "true", 1)
 
 
 def test_a_changed_port_moves_the_service_and_a_running_job_survives(studio: Studio, client: ToolClient) -> None:

@@ -149,6 +149,13 @@ def test_a_revoked_agent_is_out_at_once_and_the_others_are_not(two: Two) -> None
         assert agent.run(STOP, "s")["status"] == "done"
 
 
+def test_a_start_of_an_agent_that_is_revoked_while_it_connects_ends(connecting: Two) -> None:
+    job_id = connecting.a.accept(START, "r")
+    wait_until(lambda: connecting.service.status()["obs"]["stream"]["state"] == "starting", "OBS connects")
+    AgentFile(connecting.data).revoke("alpha")
+    assert connecting.service.ended(job_id)["error"]["code"] == "action_disabled"
+
+
 def test_an_agent_whose_time_is_over_is_told_so(two: Two) -> None:
     late = two.agent("late", until=time.time() - 1)
     answer = late.post(STOP, "r")

@@ -492,6 +492,17 @@ def test_a_revoked_subscription_is_said_at_once_and_the_others_go_on(listening: 
     assert [each["active"] for each in status["subscriptions"]] == [False, True, True, True, True]
 
 
+def test_a_login_whose_permission_was_taken_back_is_heard_again_once_it_is_given(
+    listening: Rig, eventsub: EventSub
+) -> None:
+    (before,) = eventsub.sessions
+    for topic in {topic.type for kind in KINDS_BY_NAME.values() for topic in kind.topics}:
+        eventsub.revoke(topic)
+    eventsub.wait_for(lambda: before not in eventsub.sessions and eventsub.subscribed(TOPICS), HANG_S)
+    eventsub.chat("hello", "viewer")
+    wait_until(lambda: texts(listening) == ["hello"], "the message is heard")
+
+
 # --- the streamer's choice, and the end -----------------------------------------------------------------------------
 
 

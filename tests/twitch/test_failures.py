@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from clawcraft.errors import ClawcraftError
+from tests.support.clock import ManualClock
 from tests.support.twitch_rig import Rig
 from twitch_sim.faults import HTML_502
 
@@ -163,6 +164,19 @@ def test_a_429_waits_for_the_reset_that_twitch_names_and_not_much_longer(rig: Ri
     began = rig.clock.monotonic()
     rig.run(*TITLE)
     assert 4.0 <= rig.clock.monotonic() - began < 4.0 + 3
+
+
+@pytest.mark.parametrize("fast_s", [-600, 600])
+def test_a_clock_of_this_machine_that_is_wrong_changes_no_wait(
+    rig: Rig, fast_s: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.start().run(*TITLE)
+    monkeypatch.setattr(rig.sim.world, "clock", ManualClock(rig.clock.time() - fast_s))
+    reset = {"Ratelimit-Remaining": "0", "Ratelimit-Reset": str(rig.sim.world.clock.time() + 4)}
+    rig.sim.fault("PATCH /channels", **{**S429, "headers": reset})
+    began = rig.clock.monotonic()
+    rig.run(*TITLE)
+    assert 3.0 <= rig.clock.monotonic() - began < 4.0 + 3  # Twitch's date is in whole seconds
 
 
 def test_the_real_rate_limit_of_800_points_is_waited_out(rig: Rig) -> None:

@@ -158,7 +158,7 @@ class Alerts:
         if waiting is not None and url is not None and (flush or now_s >= self._send_at_s):
             within_s = SEND_TIMEOUT_S if self._flush_until_s is None else self._flush_until_s - now_s
             form = alert_format_of(settings)
-            self._note(waiting, self._try(url, form, waiting, lost, within_s))
+            self._note(waiting, self._try(url, form, waiting, lost, within_s), lost)
         elif waiting is not None and flush:
             self._note(waiting, Try(Outcome.REFUSED, "the service stops"))
         now_s = self._clock.monotonic()
@@ -184,14 +184,15 @@ class Alerts:
             for alert in self._conditions.look(checks, now_s, at_s):
                 self._put(alert)
 
-    def _note(self, alert: Alert, tried: Try) -> None:
-        """What became of a try of the oldest that waits."""
+    def _note(self, alert: Alert, tried: Try, told_lost: int = 0) -> None:
+        """What became of a try of the oldest that waits, which told of so many that were lost before."""
         self._tries += 1
         now_s, flush = self._clock.monotonic(), self._flush_until_s is not None
         with self._changed:
             self._problem = tried.problem
             if tried.outcome is Outcome.SENT:
-                self._sent_at_s, self._lost, self._send_at_s = self._clock.time(), 0, now_s
+                self._sent_at_s, self._send_at_s = self._clock.time(), now_s
+                self._lost -= told_lost
                 self._take("sent")
                 return
             backoff_s = FIRST_BACKOFF_S * 2 ** (self._tries - 1) * random.uniform(1.0, 1.25)  # noqa: S311

@@ -1,7 +1,8 @@
 """What a repeated request gets: the first job, the first answer, or a conflict. Nothing ever runs twice.
 
 Called on HTTP workers. One lock makes deciding and storing one step, and keeps jobs in the worker's queue in the order
-in which they were stored. The lock is held for about a store's commit, never while an action runs.
+in which they were stored. The lock is held for about a store's commit, never while an action runs; whoever ends the
+service does not take it, since a disk may hang.
 """
 
 import hashlib
@@ -52,7 +53,9 @@ class Idempotency:
     _log: EventLog
 
     def __post_init__(self) -> None:
-        self._changed = threading.Condition()
+        self._deciding = threading.Lock()
+        self._told = threading.Condition()
+        """Of the end of a run, or of everything. Held for a moment only."""
         self._running: dict[RequestKey, Run] = {}
         self._stopped = False
 
@@ -69,7 +72,7 @@ class Idempotency:
         ``hand_over``; with ``ask_until`` (Unix seconds, asked for a new one) one that the streamer has to allow. Raises
         IdempotencyConflict and what ``admit``, ``ask_until`` and the store raise."""
         fingerprint = fingerprint_of(envelope)
-        with self._changed:
+        with self._deciding:
             self._refuse_when_stopped()
             first = self._run_with_id_of(envelope, fingerprint)
             if first is None:
@@ -128,7 +131,7 @@ class Idempotency:
         """The answer to a repeat, also of one that still runs, or a Run: then the caller runs the action and calls
         ``settle``. Raises IdempotencyConflict, Busy, and what ``admit`` and the store raise."""
         fingerprint = fingerprint_of(envelope)
-        with self._changed:
+        with self._deciding:
             self._refuse_when_stopped()
             first = self._run_with_id_of(envelope, fingerprint)
             if first is None:
@@ -156,8 +159,8 @@ class Idempotency:
         with self._waiting(first.envelope.holder) as granted:
             if not granted:
                 raise Busy("too many requests wait already", retry_after_s=BUSY_RETRY_S)
-            with self._changed:
-                self._changed.wait_for(lambda: first.answer is not None or self._stopped, patience_s)
+            with self._told:
+                self._told.wait_for(lambda: first.answer is not None or self._stopped, patience_s)
                 if first.answer is not None:
                     return first.answer.replayed()
                 self._refuse_when_stopped()
@@ -168,10 +171,11 @@ class Idempotency:
         key = run.envelope.request_key
         if key is None:
             return
-        with self._changed:
+        with self._told:
             run.answer = answer
+            self._told.notify_all()
+        with self._deciding:
             self._running.pop(key, None)
-            self._changed.notify_all()
             try:
                 if keep:
                     self._store.answers.finish(key, answer.status, answer.storable().body)
@@ -183,9 +187,9 @@ class Idempotency:
 
     def stop(self) -> None:
         """Any thread: nothing is accepted from now on, and whoever waits for another request gets Stopping."""
-        with self._changed:
+        with self._told:
             self._stopped = True
-            self._changed.notify_all()
+            self._told.notify_all()
 
     def _refuse_when_stopped(self) -> None:
         if self._stopped:
@@ -196,6 +200,8 @@ def kept(error: ClawcraftError) -> bool:
     """Whether a failed sync action may have taken effect or would fail again, so that a repeat must not run it."""
     if isinstance(error, Interrupted):
         return True
+    if isinstance(error, Stopping):  # cut off on its way to Twitch, or before
+        return not error.retryable
     return not error.retryable and error.status != 503
 
 

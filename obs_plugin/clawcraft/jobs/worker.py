@@ -117,9 +117,10 @@ class StreamWorker:
         """Any thread, returns at once: the streamer may have forbidden something. A start that waits in OBS ends; the
         queued ones are looked through on the stops' thread, since that writes to the disk."""
         current = self._starts.current
-        if current is not None and (error := self._forbids(current.job)) is not None:
-            self._end_start(error)
+        error = None if current is None else self._forbids(current.job)
         with self._changed:
+            if error is not None and self._starts.current is current:  # not the next one, which may be let
+                self._end_start(error)
             self._forbidden = True
             self._changed.notify_all()
 

@@ -287,7 +287,7 @@ class StreamController:
                     raise start_failure(True, None, self._orders.last_error())
             deadline_s += self._orders.delay_s()
             progress(60, "OBS is connecting to the streaming server")
-            self._wait_up(order.number, deadline_s, start)
+            self._wait_up(order.number, deadline_s, start, still_wanted)
             self._judge(order, timeout_s)
         except BaseException as error:
             # What is left of a failed attempt must not go live later; the streamer's own attempt may.
@@ -322,9 +322,10 @@ class StreamController:
                 details={"timeout_s": timeout_s},
             )
 
-    def _wait_up(self, number: int, deadline_s: float, start: _Waiting) -> None:
+    def _wait_up(self, number: int, deadline_s: float, start: _Waiting, still_wanted: Callable[[], object]) -> None:
         """Until the attempt is up or over, or the deadline. OBS tells nobody that it gives up while it prepares; it
-        shows a box, which is looked for."""
+        shows a box, which is looked for. Nor does everybody tell who forbids the start, such as a command that revokes
+        its agent: ``still_wanted`` is asked, and raises."""
 
         def is_decided(now: Start) -> bool:
             return _is_over(now, number) or now.phase.is_up
@@ -332,6 +333,7 @@ class StreamController:
         while (now_s := self._clock.monotonic()) < deadline_s:
             if self._wait(is_decided, min(deadline_s, now_s + LOOK_S), start):
                 return
+            still_wanted()
             if self._state.snapshot().phase is Phase.PREPARING:
                 with contextlib.suppress(ObsUnresponsive):
                     self._orders.settle(LOOK_S)

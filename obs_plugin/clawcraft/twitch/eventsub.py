@@ -164,6 +164,8 @@ class EventSub:
         while not self._stop.is_set():
             for message in session.next():
                 self._take(message, identity.user_id)
+            if not self.subscriptions.active:  # all revoked: what comes next is another login's to hear
+                raise SocketLost(self.subscriptions.problem)
             if self._renewed(identity):
                 raise SocketLost("the Twitch login changed")
             if self.subscriptions.due:

@@ -29,6 +29,7 @@ from clawcraft.twitch.retry import again_after_answer, again_after_error, told_w
 MAX_CONNECT_S: Final = 5.0
 MAX_BODY_BYTES: Final = 1 << 20
 _CHUNK_BYTES: Final = 1 << 16
+_SECRET_FIELDS: Final = frozenset({"refresh_token", "client_secret", "device_code", "token"})
 
 OnCall = Callable[[str, str, float], None]
 
@@ -191,8 +192,9 @@ class Transport:
                 if len(body) > MAX_BODY_BYTES:
                     raise _TooLongError
             data = _json_object(bytes(body))
-            told_s = told_wait_s(response.headers, self._clock.time())
             served_at_s = _served_at_s(response.headers.get("Date"))
+            # Twitch's own clock where it says what it shows: that of this machine may be wrong by minutes.
+            told_s = told_wait_s(response.headers, self._clock.time() if served_at_s is None else served_at_s)
             return Reply(request.endpoint, response.status_code, data, _message(data, request), told_s, served_at_s)
 
 
@@ -215,7 +217,7 @@ def _json_object(body: bytes) -> Mapping[str, Any]:
 def _message(data: Mapping[str, Any], request: Request) -> str:
     text = str(data.get("message") or data.get("error") or "")
     hidden = [request.token.reveal()] if request.token else []
-    hidden += [value for name, value in (request.form or {}).items() if name in ("refresh_token", "client_secret")]
+    hidden += [value for name, value in (request.form or {}).items() if name in _SECRET_FIELDS]
     for secret in hidden:
         text = text.replace(secret, "***")
     return cleaned(text, LENGTHS["message"])
