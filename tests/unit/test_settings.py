@@ -156,10 +156,6 @@ def test_a_policy_counts_unless_the_action_is_switched_off(store: SecretStore) -
     assert settings.given_policies == {"twitch.create_clip": Policy.ASK, "twitch.set_game": Policy.OFF}
 
 
-def test_no_secret_shows_in_the_repr(store: SecretStore) -> None:
-    assert TOKEN not in repr(load(store, TOOL_SERVICE_TOKEN=TOKEN, TWITCH_CLIENT_SECRET=TOKEN))
-
-
 def test_each_row_has_a_help_text_and_its_own_name() -> None:
     assert len({row.name for row in SETTINGS}) == len(SETTINGS)
     assert all(row.help.endswith(".") or row.help.endswith(").") for row in SETTINGS)
