@@ -8,8 +8,6 @@ from clawcraft.actions.catalogue import BY_NAME, Limit, Policy
 from clawcraft.secrets import Secret, SecretStore
 from clawcraft.settings import SETTINGS, Settings, SettingsError, load_settings
 
-TOKEN = "t" * 32
-
 
 @pytest.fixture
 def store(tmp_path: Path) -> SecretStore:
