@@ -2,8 +2,6 @@
 once."""
 
 import json
-import os
-import stat
 from datetime import datetime
 from itertools import product
 from pathlib import Path
@@ -40,14 +38,6 @@ def holder_of(agents: Agents, token: Secret) -> str | None:
 
 
 # --- the file ---------------------------------------------------------------------------------------------------------
-
-
-def test_a_token_lies_nowhere_but_as_a_hash_in_a_file_of_its_users_own(tmp_path: Path) -> None:
-    token = add_agent(tmp_path, "producer")
-    files = [path for path in tmp_path.iterdir() if path.is_file()]
-    assert not [path for path in files if token.reveal() in path.read_text()]
-    if os.name != "nt":
-        assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
 
 
 def test_what_is_kept_of_an_agent_is_what_was_said(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from clawcraft.jobs.answer import failed, succeeded
 from clawcraft.jobs.model import Job, JobStatus, Progress
 from tests.support.clock import ManualClock
 from tests.support.events import RecordedEvents
+from tests.support.full_disk import full_database
 from tests.support.job_rig import envelope
 from tests.support.process import killed_after
 
@@ -298,16 +300,9 @@ def test_where_room_is_short_counts_go_first_and_then_the_oldest(reopen: Reopen,
 # --- the disk ---------------------------------------------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def full_disk(trail: Trail) -> Iterator[None]:
-    """SQLite's own limit gives the very error of a full disk."""
-    database = trail.file._database
-    assert database is not None
-    with database.reading() as connection:
-        connection.execute("PRAGMA max_page_count = 1")
-    yield
-    with database.reading() as connection:
-        connection.execute("PRAGMA max_page_count = 1000000")
+def full_disk(trail: Trail) -> AbstractContextManager[None]:
+    assert trail.file._database is not None
+    return full_database(trail.file._database)
 
 
 def test_a_full_disk_keeps_nobody_and_loses_nothing_and_is_told_until_it_is_over(trail: Trail) -> None:

@@ -159,6 +159,7 @@ def test_each_text_argument_is_for_viewers_unless_its_schema_says_otherwise() ->
         ("twitch.stop_stream", "reason"): TextKind.PRIVATE,
         (SWITCH, "obs_scene"): TextKind.LISTED_SCENE,
     }
+    assert CONTRACT.texts["twitch.run_ad"] == {}
 
 
 def test_an_agent_may_raid_the_channels_that_are_listed_and_no_other(rig: Rig) -> None:

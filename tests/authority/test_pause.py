@@ -43,6 +43,7 @@ def test_it_survives_a_reload_of_the_script_in_any_case(tmp_path: Path, clock: M
     assert again.status() == switch.status()
     again.resume()
     assert not PauseSwitch(tmp_path, clock).paused
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("survive", [True, False])
@@ -57,14 +58,6 @@ def test_it_survives_a_restart_only_if_chosen(
     after = PauseSwitch(tmp_path / "data", clock).status()
     assert after == (before if survive else {"paused": False, "since": None, "survives_restart": False})
     assert before["survives_restart"] is survive
-
-
-def test_resuming_also_ends_a_pause_kept_for_a_restart(tmp_path: Path, clock: ManualClock) -> None:
-    switch = PauseSwitch(tmp_path, clock)
-    switch.pause(survive_restart=True)
-    switch.resume()
-    assert not PauseSwitch(tmp_path, clock).paused
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_choosing_otherwise_while_paused_changes_only_that(

@@ -68,8 +68,7 @@ def test_a_silent_server_times_out_within_the_deadline(show: Show) -> None:
     assert failed["error"]["code"] == "stream_start_timeout"
     assert failed["error"]["details"]["timeout_s"] == 6
     health_answers(show)
-    show.gate.dead()
-    show.gate.cut()
+    show.gate.gone()
 
 
 def test_a_stop_while_connecting_supersedes_the_start(show: Show) -> None:
@@ -80,8 +79,7 @@ def test_a_stop_while_connecting_supersedes_the_start(show: Show) -> None:
     stop_id = show.client.accept("twitch.stop_stream", "superseding")
     start = show.client.ended(start_id)
     assert start["error"]["code"] == "superseded"
-    show.gate.dead()
-    show.gate.cut()
+    show.gate.gone()
     stop = show.client.ended(stop_id)
     assert stop["status"] == "done", stop
     assert show.stream_state() == "offline"
@@ -92,16 +90,14 @@ def test_a_connection_lost_while_starting_is_named(show: Show) -> None:
     before = show.gate.accepted
     job_id = show.client.accept("twitch.start_stream", "cut")
     show.gate.wait_accepted(before + 1)
-    show.gate.dead()
-    show.gate.cut()
+    show.gate.gone()
     failed = show.client.ended(job_id)
     assert failed["error"]["code"] in ("stream_connect_failed", "stream_disconnected")
 
 
 def test_a_stop_works_while_obs_reconnects(show: Show) -> None:
     assert show.client.run("twitch.start_stream", "reconnect")["status"] == "done"
-    show.gate.dead()
-    show.gate.cut()
+    show.gate.gone()
     wait_until(lambda: show.stream_state() == "reconnecting", "OBS reconnects")
     again = show.client.run("twitch.start_stream", "reconnect-again")
     assert again["result"]["status"] == "already_running"
@@ -112,8 +108,7 @@ def test_a_stop_works_while_obs_reconnects(show: Show) -> None:
 @pytest.mark.core
 def test_obs_that_reconnects_is_live_again(show: Show) -> None:
     assert show.client.run("twitch.start_stream", "back")["status"] == "done"
-    show.gate.dead()
-    show.gate.cut()
+    show.gate.gone()
     wait_until(lambda: show.stream_state() == "reconnecting", "OBS reconnects")
     show.gate.forward(show.rtmp.port)
     wait_until(lambda: show.stream_state() == "live", "OBS is back")

@@ -109,9 +109,7 @@ def test_from_an_unpacked_zip_to_live_without_a_terminal(
     assert agent.post("twitch.set_title", "title", title="Hello").status_code == 200
     assert agent.run("twitch.stop_stream", "over")["status"] == "done"
     agent.close()
-    assert obs.quit() == 0
-    assert obs.memory_leaks() == 0
-    assert obs.warnings() == []
+    obs.exits_clean()
     config = obs.home / ".config" / "obs-studio"
     held = [path for path in config.rglob("*") if path.is_file() and bearer(text).encode() in path.read_bytes()]
     assert held == [data_folder(config) / "secrets.json"], "the token is where it belongs, and nowhere else"

@@ -53,6 +53,4 @@ def test_the_service_uses_the_standard_library_of_obs_own_python(
         assert str(tmp_path / "other") in line
         assert line.endswith(f"its own (/usr/lib/python{version})")
         assert show.client.status()["ok"]
-        assert show.obs.quit() == 0
-        assert show.obs.memory_leaks() == 0
-        assert show.obs.warnings() == []
+        show.obs.exits_clean()

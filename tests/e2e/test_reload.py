@@ -34,9 +34,7 @@ def test_twenty_reloads_leave_no_thread_and_no_leak(tmp_path: Path, artefacts: P
             wait_for_service(show.port)
         wait_until(lambda: show.obs.thread_count() <= threads, "no more threads than before")
         window.close()
-        assert show.obs.quit() == 0
-        assert show.obs.memory_leaks() == 0
-        assert show.obs.warnings() == []
+        show.obs.exits_clean()
 
 
 def test_fifty_reloads_leave_nothing_behind(tmp_path: Path, artefacts: Path) -> None:
@@ -59,6 +57,4 @@ def test_fifty_reloads_leave_nothing_behind(tmp_path: Path, artefacts: Path) -> 
         assert show.client.run("twitch.start_stream", "after-reloads")["status"] == "done"
         assert show.client.run("twitch.stop_stream", "after-reloads-stop")["status"] == "done"
         window.close()
-        assert show.obs.quit() == 0
-        assert show.obs.memory_leaks() == 0
-        assert show.obs.warnings() == []
+        show.obs.exits_clean()

@@ -68,30 +68,6 @@ def test_what_keeps_it_from_hearing_is_said(service: HttpService) -> None:
     assert (answer.json["connected"], answer.json["problem"]) == (False, "cannot connect")
 
 
-def test_the_token_is_needed(service: HttpService) -> None:
-    assert service.get("/events", token=None).status == 401
-
-
-@pytest.mark.parametrize(
-    ("query", "named"),
-    [
-        ("cursor=x", "cursor"),
-        ("cursor=", "cursor"),
-        ("cursor=0123456789abcdef.1", "cursor"),
-        ("types=chat,nonsense", "types"),
-        ("types=", "types"),
-        ("wait=31", "wait"),
-        ("limit=0", "limit"),
-        ("limit=201", "limit"),
-        ("since=1", "since"),
-    ],
-)
-def test_a_wrong_parameter_is_refused_by_name(service: HttpService, query: str, named: str) -> None:
-    answer = service.get(f"/events?{query}")
-    assert answer.status == 400
-    assert answer.json["error"]["details"]["violations"][0]["path"] == f"/query/{named}"
-
-
 def test_pages_are_as_long_as_asked_for(service: HttpService) -> None:
     for number in range(300):
         service.hearing.memory.add({**CHAT, "text": str(number)})

@@ -196,7 +196,9 @@ def test_a_compressed_body_is_refused(service: HttpService) -> None:
 # --- bearer -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/tools", "/status", "/metrics", "/tools/jobs", "/tools/jobs/x"])
+@pytest.mark.parametrize(
+    "path", ["/tools", "/status", "/channel", "/events", "/metrics", "/tools/jobs", "/tools/jobs/x"]
+)
 @pytest.mark.parametrize(
     ("authorization", "reason"),
     [

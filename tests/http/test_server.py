@@ -210,14 +210,3 @@ def test_the_last_thread_to_rest_is_the_first_to_be_called() -> None:
     asked.put(None)
     assert workers.join(time.monotonic() + 10) == []
     assert len(served) == 2
-
-
-def test_places_to_wait_are_counted_and_bounded() -> None:
-    slots = Slots(2, lambda: False)
-    with slots.waiting("") as first, slots.waiting("") as second, slots.waiting("") as third:
-        assert (first, second, third) == (True, True, False)
-        assert slots.in_use == 2
-    assert slots.in_use == 0
-    with pytest.raises(ZeroDivisionError), slots.waiting(""):
-        raise ZeroDivisionError
-    assert slots.in_use == 0

@@ -18,6 +18,7 @@ from clawcraft.jobs.store import JobStore
 from tests.support.agents import add_agent
 from tests.support.clock import ManualClock
 from tests.support.events import RecordedEvents
+from tests.support.full_disk import full_database
 from tests.support.job_rig import JobRig, code, envelope, finished, open_store, start, stop
 from tests.support.waiting import HANG_S
 
@@ -198,29 +199,17 @@ def test_a_refused_statement_leaves_nothing_half_done(store: JobStore) -> None:
 # --- the disk fills up -----------------------------------------------------------------------------------------------
 
 
-def fill_disk(store: JobStore) -> None:
-    """SQLite's own limit gives the very error of a full disk, SQLITE_FULL."""
-    with store._database.reading() as connection:
-        connection.execute("PRAGMA max_page_count = 1")
-
-
-def free_disk(store: JobStore) -> None:
-    with store._database.reading() as connection:
-        connection.execute("PRAGMA max_page_count = 1000000")
-
-
 def test_on_a_full_disk_no_job_is_accepted_and_the_table_stays_whole(store: JobStore) -> None:
     kept = store.create(start("kept"), "f")
-    fill_disk(store)
     accepted = 0
-    with pytest.raises(StorageUnavailable, match="full") as full:  # noqa: PT012 - the free pages are used up first
-        for n in range(100):
-            store.create(start(f"r{n}", args={"title": "x" * 4000}), "f")
-            accepted += 1
-    assert full.value.details["path"].endswith("jobs.sqlite3")
-    assert store.by_request_key(("", f"r{accepted}")) is None
-    assert store.get(kept.id) == kept
-    free_disk(store)
+    with full_database(store._database):
+        with pytest.raises(StorageUnavailable, match="full") as full:  # noqa: PT012 - the free pages are used up first
+            for n in range(100):
+                store.create(start(f"r{n}", args={"title": "x" * 4000}), "f")
+                accepted += 1
+        assert full.value.details["path"].endswith("jobs.sqlite3")
+        assert store.by_request_key(("", f"r{accepted}")) is None
+        assert store.get(kept.id) == kept
     assert store.create(start(f"r{accepted}"), "f").status == "queued"
 
 
@@ -231,17 +220,16 @@ def test_an_end_the_disk_refuses_reaches_who_polls_is_told_and_is_written_later(
     one, two = store.create(start("one"), "f"), store.create(start("two"), "f")
     store.start(one.id)
     assert store.trouble == ""
-    fill_disk(store)
-    ended = store.finish(one.id, {"text": "x" * 100_000})
-    store.tend()
-    assert "full" in store.trouble
-    assert events.named("job_not_stored")[0]["job_id"] == one.id
-    assert store.get(one.id) == ended == store.wait_ended(one.id, HANG_S)
-    assert ended in store.list({"action": "twitch.start_stream"}, 10)[0]
-    known = store.by_request_key(("", "one"))
-    assert known is not None
-    assert known.job == ended
-    free_disk(store)
+    with full_database(store._database):
+        ended = store.finish(one.id, {"text": "x" * 100_000})
+        store.tend()
+        assert "full" in store.trouble
+        assert events.named("job_not_stored")[0]["job_id"] == one.id
+        assert store.get(one.id) == ended == store.wait_ended(one.id, HANG_S)
+        assert ended in store.list({"action": "twitch.start_stream"}, 10)[0]
+        known = store.by_request_key(("", "one"))
+        assert known is not None
+        assert known.job == ended
     if written_by == "the next change":
         store.start(two.id)
         store.progress(two.id, 50, "half of it")

@@ -3,7 +3,8 @@
 import contextlib
 import json
 import sqlite3
-import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from clawcraft.errors import (
     IdempotencyConflict,
     InternalError,
     Interrupted,
-    QueueFull,
     RateLimited,
     Stopping,
     StorageUnavailable,
@@ -30,7 +30,6 @@ from clawcraft.errors import (
 from clawcraft.jobs.answer import Answer
 from clawcraft.jobs.idempotency import FALLBACK_WINDOW_S, fingerprint_of
 from clawcraft.jobs.model import Envelope
-from clawcraft.jobs.store import MAX_ACTIVE
 from tests.support.clock import ManualClock
 from tests.support.job_rig import TTL_S, JobRig, Places, envelope, start, stop, together
 from tests.support.waiting import HANG_S
@@ -43,6 +42,20 @@ def title(request_id: str | None = "t", text: str = "hello", **fields: Any) -> E
 def reopened(rig: JobRig, folder: Path, clock: ManualClock) -> JobRig:
     rig.close()
     return JobRig(folder, clock=clock)
+
+
+@contextlib.contextmanager
+def in_the_middle(rig: JobRig, *requests: Envelope) -> Iterator[list[Future[Answer]]]:
+    """While these sync requests run, which end with the block."""
+    rig.sync.gate.clear()
+    with ThreadPoolExecutor(len(requests)) as pool:
+        running = [pool.submit(rig.execute, request) for request in requests]
+        try:
+            for _ in running:
+                assert rig.sync.entered.acquire(timeout=HANG_S)
+            yield running
+        finally:
+            rig.sync.gate.set()
 
 
 # --- async answers ----------------------------------------------------------------------------------------------------
@@ -200,17 +213,6 @@ def test_a_replay_takes_nothing_of_the_rate_limit_and_passes_when_it_is_used_up(
     assert rig.execute(title("u")).status == 200
 
 
-def test_a_full_queue_refuses_new_jobs_and_still_knows_the_old(tmp_path: Path, clock: ManualClock) -> None:
-    rig = JobRig(tmp_path, clock=clock, working=False)
-    first = rig.accept(start("r0"))
-    for n in range(1, MAX_ACTIVE):
-        rig.accept(start(f"r{n}"))
-    with pytest.raises(QueueFull):
-        rig.execute(start("more"))
-    assert rig.accept(start("r0")) == first
-    rig.close()
-
-
 def test_a_stopped_dispatcher_refuses_everything(rig: JobRig) -> None:
     rig.dispatcher.stop()
     for request in (start("r"), title()):
@@ -357,36 +359,18 @@ def test_duplicates_wait_for_the_first_and_it_runs_once(rig: JobRig, error: Claw
 
 
 def test_a_duplicate_that_asks_for_something_else_conflicts_at_once(rig: JobRig) -> None:
-    rig.sync.gate.clear()
-
-    def other() -> None:
-        assert rig.sync.entered.acquire(timeout=HANG_S)
-        try:
+    with in_the_middle(rig, title("t")) as (first,):
+        for other in (title("t", text="other"), envelope("twitch.set_game", "t")):
             with pytest.raises(IdempotencyConflict):
-                rig.execute(title("t", text="other"))
-            with pytest.raises(IdempotencyConflict):
-                rig.execute(envelope("twitch.set_game", "t"))
-        finally:
-            rig.sync.gate.set()
-
-    first, second = together([lambda: rig.execute(title("t")), other])
-    assert (first.status, second) == (200, None)
+                rig.execute(other)
+    assert first.result().status == 200
 
 
 def test_a_duplicate_without_a_place_to_wait_is_told_to_come_back(rig: JobRig) -> None:
-    rig.sync.gate.clear()
     rig.places = Places(0)
-
-    def duplicate() -> None:
-        assert rig.sync.entered.acquire(timeout=HANG_S)
-        try:
-            with pytest.raises(Busy) as busy:
-                rig.execute(title("t"))
-            assert busy.value.retry_after_s
-        finally:
-            rig.sync.gate.set()
-
-    assert together([lambda: rig.execute(title("t")), duplicate])[1] is None
+    with in_the_middle(rig, title("t")), pytest.raises(Busy) as busy:
+        rig.execute(title("t"))
+    assert busy.value.retry_after_s
 
 
 def test_stopping_lets_go_of_duplicates_at_once(rig: JobRig) -> None:
@@ -416,22 +400,12 @@ def test_stopping_lets_go_of_duplicates_at_once(rig: JobRig) -> None:
 
 def test_sync_actions_beyond_their_share_of_the_workers_are_busy(tmp_path: Path, clock: ManualClock) -> None:
     rig = JobRig(tmp_path, clock=clock, twitch_slots=2)
-    rig.sync.gate.clear()
-
-    def third() -> None:
-        for _ in range(2):
-            assert rig.sync.entered.acquire(timeout=HANG_S)
-        try:
-            with pytest.raises(Busy) as busy:
-                rig.execute(title("c"))
-            assert busy.value.retry_after_s
-            assert rig.execute(start("job")).status == 202  # jobs need no such place
-        finally:
-            rig.sync.gate.set()
-
-    outcomes = together([lambda: rig.execute(title("a")), lambda: rig.execute(title("b")), third])
-    assert [outcome.status for outcome in outcomes[:2]] == [200, 200]
-    assert outcomes[2] is None
+    with in_the_middle(rig, title("a"), title("b")) as running:
+        with pytest.raises(Busy) as busy:
+            rig.execute(title("c"))
+        assert busy.value.retry_after_s
+        assert rig.execute(start("job")).status == 202  # jobs need no such place
+    assert [answer.result().status for answer in running] == [200, 200]
     assert rig.execute(title("c")).status == 200
     for n in range(5):  # each gave its place back, whatever it ended as
         rig.sync.fails_with = TwitchRejected("no")
@@ -485,15 +459,10 @@ def audited(folder: Path) -> list[tuple[str, Any, str]]:
 
 
 def test_what_is_about_to_run_is_in_the_audit_trail_before_it_does_anything(rig: JobRig, tmp_path: Path) -> None:
-    rig.sync.gate.clear()
     job_id = rig.connecting(start("s", args={"title": "Live", "obs_scene": "Game"}))
     started = ("twitch.start_stream", {"title": "Live", "obs_scene": "Game"})
-    running = threading.Thread(target=rig.execute, args=(title("t"),))
-    running.start()
-    rig.sync.entered.acquire(timeout=HANG_S)
-    assert audited(tmp_path) == [(*started, ""), ("twitch.set_title", {"title": "hello"}, "")]
-    rig.sync.gate.set()
-    running.join()
+    with in_the_middle(rig, title("t")):
+        assert audited(tmp_path) == [(*started, ""), ("twitch.set_title", {"title": "hello"}, "")]
     rig.stream.let(rig.stream.connects)
     rig.ended(job_id)
     rig.worker.stop(HANG_S)

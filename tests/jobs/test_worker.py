@@ -95,14 +95,6 @@ def test_a_table_that_fails_in_whatever_way_does_not_end_the_worker(
     assert rig.store.get(job_id).status is JobStatus.RUNNING
 
 
-def test_an_error_becomes_the_jobs_error_whole(rig: JobRig) -> None:
-    job = rig.run(start("r", args={"obs_scene": "Nowhere"}))
-    assert job.error is not None
-    assert (job.status, job.error["code"]) == ("failed", "scene_not_found")
-    assert job.error["details"] == {"scenes": ["Game", "Chat"]}
-    assert job.progress.message == job.error["message"]
-
-
 def test_a_defect_ends_its_job_with_an_incident_and_the_worker_lives_on(
     rig: JobRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,15 +112,6 @@ def test_a_defect_ends_its_job_with_an_incident_and_the_worker_lives_on(
     assert "KeyError: 'boom'" in incident["traceback"]
     assert incident["job_id"] == job.id
     assert rig.run(start("s")).status is JobStatus.DONE
-
-
-def test_progress_is_stored_as_it_comes(rig: JobRig) -> None:
-    job_id = rig.connecting(start("r"))
-    seen = rig.store.get(job_id)
-    assert (seen.status, seen.progress.message) == (JobStatus.RUNNING, "starting")
-    assert 0 < seen.progress.percent < 100
-    rig.stream.let(rig.stream.connects)
-    assert rig.ended(job_id).progress.percent == 100
 
 
 # --- a stop comes after a start ---------------------------------------------------------------------------------------

@@ -57,9 +57,7 @@ def test_pictures_idle_and_while_streaming_leave_nothing_behind(tmp_path: Path) 
             more += pictures(control, 5)
             wait_until(lambda: obs.thread_count() <= threads, "no picture has left a thread")
             assert files(tmp_path / "home") == before
-            assert obs.quit() == 0
-            assert obs.memory_leaks() == 0
-            assert obs.warnings() == []
+            obs.exits_clean()
             assert not [line for line in obs.process.lines() if "ffmpeg_data_init failed" in line]
     # A JPEG is read by the coefficients of BT.601, OBS's are those of BT.709 unless set otherwise: greys are the same,
     # and this blue differs by 4. With the range wrong, it would by 13.

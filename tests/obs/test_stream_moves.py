@@ -304,9 +304,12 @@ def test_a_stream_has_been_live_since_it_came_up_and_counts_from_its_last_connec
     assert (record.now.live_since_s, record.now.connected_s) == (began_s, began_s)
     record.clock.advance(60)
     record.state.hear_signal("reconnect", 0)
+    assert (record.now.phase, record.now.live_since_s) == (Phase.RECONNECTING, began_s)
     record.clock.advance(5)
     record.state.hear_signal("reconnect_success", 0)
-    assert (record.now.live_since_s, record.now.connected_s) == (began_s, began_s + 65)
+    assert (record.now.phase, record.now.live_since_s, record.now.connected_s) == (Phase.LIVE, began_s, began_s + 65)
+    record.state.stopping()
+    assert (record.now.phase, record.now.live_since_s) == (Phase.STOPPING, began_s)
 
 
 @pytest.mark.parametrize("phase", [Phase.CONNECTING, Phase.STOPPING, Phase.ENDED])

@@ -77,16 +77,3 @@ def test_a_stream_that_loses_its_connection_before_anybody_saw_it_live_has_been_
     state.settle(StreamSnapshot(True, True, 0, 0, 0, 0.0, None), 1)
     now = state.snapshot()
     assert (now.phase, now.live_since_s is not None) == (Phase.RECONNECTING, True)
-
-
-def test_a_connection_that_comes_back_is_a_stream_that_is_up_again_and_a_stop_counts_from_the_order_on(
-    state: StreamState,
-) -> None:
-    connect(state)
-    state.hear_event(FrontendEvent.STREAMING_STARTED)
-    state.hear_signal("reconnect", 0)
-    assert state.snapshot().phase is Phase.RECONNECTING
-    state.hear_signal("reconnect_success", 0)
-    assert state.snapshot().phase is Phase.LIVE
-    state.stopping()
-    assert state.snapshot().phase is Phase.STOPPING

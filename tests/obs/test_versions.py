@@ -21,17 +21,6 @@ def test_a_version_is_read_from_the_number_in_obs_files() -> None:
 
 
 @pytest.mark.parametrize(
-    ("obs", "python"),
-    [((28, 1), (3, 10)), ((29, 0), (3, 10)), ((29, 1), (3, 11)), ((30, 0), (3, 11)), ((30, 1), (3, 12))],
-)
-def test_on_windows_and_macos_each_loads_python_up_to_one_version(
-    obs: tuple[int, int], python: tuple[int, int]
-) -> None:
-    assert ObsVersion(*obs).newest_python == python
-    assert NEWEST.newest_python == (3, 12)
-
-
-@pytest.mark.parametrize(
     ("version", "later"), [("29.0.2", False), ("30.1.2", False), ("30.2.3", True), ("32.2.2", True)]
 )
 def test_only_those_from_30_2_on_prepare_a_start_before_they_begin_it_and_so_does_the_fake(

@@ -66,8 +66,7 @@ def behind(gate: TcpGate, studio: Studio) -> Iterator[Studio]:
         try:
             yield studio
         finally:
-            gate.dead()
-            gate.cut()
+            gate.gone()
 
 
 @pytest.fixture
@@ -167,8 +166,7 @@ def test_an_agent_that_does_not_wait_is_woken(gateway: Gateway, studio: Studio, 
 
 
 def test_a_service_that_is_down(gateway: Gateway, gate: TcpGate) -> None:
-    gate.dead()
-    gate.cut()
+    gate.gone()
     for tool in TOOLS:
         result = gateway.invoke(tool, {"job_id": "job_1"} if tool == "twitch_job_status" else {})
         assert result["code"] == "service_down", tool
@@ -230,8 +228,7 @@ def test_obs_that_dies_in_mid_show_does_not_end_the_mission(
 ) -> None:
     def crash() -> None:
         studio.kill()
-        gate.dead()
-        gate.cut()
+        gate.gone()
 
     def open_again() -> None:
         studio.start()
@@ -267,8 +264,7 @@ def test_obs_that_dies_under_a_start(gateway: Gateway, gate: TcpGate, tmp_path: 
         while not (jobs := studio.client.get("/tools/jobs", status="running").json()["jobs"]):
             assert call.is_alive(), results
         studio.kill()
-        gate.dead()
-        gate.cut()
+        gate.gone()
         call.join(60)
     [result] = results
     assert (result["ok"], result["code"], result["job_id"]) == (False, "service_lost", jobs[0]["id"])

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect
 
 from tests.panel.conftest import Streamer, streamer
 from tests.support.chromium import chromium
@@ -15,6 +16,8 @@ from tests.support.tool_client import ToolClient
 from tests.support.waiting import HANG_S, wait_until
 
 __all__ = ["streamer"]
+
+DOCK = ViewportSize(width=300, height=800)
 
 
 def code(streamer: Streamer) -> str:
@@ -111,3 +114,14 @@ class Tab:
 def browser() -> Iterator[Browser]:
     with chromium() as browser:
         yield browser
+
+
+@pytest.fixture
+def tab(browser: Browser) -> Iterator[Tab]:
+    """As OBS docks it."""
+    with closing(browser.new_context(viewport=DOCK)) as context:
+        context.set_default_timeout(HANG_S * 1000)
+        tab = Tab(context.new_page())
+        tab.listen()
+        yield tab
+        assert tab.complaints == []

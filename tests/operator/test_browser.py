@@ -3,7 +3,6 @@
 import json
 import sqlite3
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -11,28 +10,15 @@ import pytest
 from playwright.sync_api import Browser, ViewportSize, expect
 
 from clawcraft.authority.audit_entries import FILE_NAME, INSERT, Kind, Row, dump
-from tests.operator.conftest import Tab
+from tests.operator.conftest import DOCK, Tab
 from tests.panel.conftest import Streamer
 from tests.support.agents import add_agent
 from tests.support.paths import data_folder
-from tests.support.waiting import HANG_S
 
 pytestmark = pytest.mark.chromium
 
-DOCK = ViewportSize(width=300, height=800)
 WIDE = ViewportSize(width=1280, height=900)
 START = "twitch.start_stream"
-
-
-@pytest.fixture
-def tab(browser: Browser) -> Iterator[Tab]:
-    """As OBS docks it."""
-    with closing(browser.new_context(viewport=DOCK)) as context:
-        context.set_default_timeout(HANG_S * 1000)
-        tab = Tab(context.new_page())
-        tab.listen()
-        yield tab
-        assert tab.complaints == []
 
 
 def test_a_start_is_asked_about_allowed_counted_down_and_watched(

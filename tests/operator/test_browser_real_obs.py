@@ -1,11 +1,10 @@
 """The operator page in a real Chromium, against a real OBS: watched, answered, reloaded, restarted."""
 
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ViewportSize, expect
+from playwright.sync_api import ViewportSize, expect
 
 from clawcraft.clock import SystemClock
 from clawcraft.operator.pages import PairedPages
@@ -16,7 +15,7 @@ from tests.support.obs_panel import ScriptsWindow
 from tests.support.paths import SCRIPT
 from tests.support.rtmp_server import RtmpServer
 from tests.support.tool_client import wait_for_service
-from tests.support.waiting import HANG_S, wait_until
+from tests.support.waiting import wait_until
 from twitch_sim import TwitchSim
 
 pytestmark = [pytest.mark.real_obs, pytest.mark.chromium]
@@ -35,18 +34,9 @@ def desk(display: Display, twitch: TwitchSim, tmp_path: Path, rtmp: RtmpServer) 
         yield desk
 
 
-@pytest.fixture
-def tab(browser: Browser) -> Iterator[Tab]:
-    with closing(browser.new_context(viewport=WIDE)) as context:
-        context.set_default_timeout(HANG_S * 1000)
-        tab = Tab(context.new_page())
-        tab.listen()
-        yield tab
-        assert tab.complaints == []
-
-
 def test_the_page_beside_a_real_obs(desk: Desk, twitch: TwitchSim, rtmp: RtmpServer, tab: Tab, artefacts: Path) -> None:
     page, agent = tab.page, desk.agent()
+    page.set_viewport_size(WIDE)
     window = ScriptsWindow(desk.obs, artefacts)
     window.open()
     # The page was paired in an earlier life: a test cannot read the code that OBS draws in the panel.

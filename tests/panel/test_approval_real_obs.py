@@ -85,9 +85,7 @@ def test_a_start_is_asked_shown_allowed_counted_down_and_then_live(
     wait_until(rtmp.publishers, "the server has a publisher")
     assert agent.run("twitch.stop_stream", "off")["result"]["status"] == "stopped"
     window.close()
-    assert desk.quit() == 0
-    assert desk.obs.memory_leaks() == 0
-    assert desk.obs.warnings() == []
+    desk.exits_clean()
 
 
 def test_denied_expired_paused_and_closed_are_never_live(desk: Desk, window: ScriptsWindow, rtmp: RtmpServer) -> None:

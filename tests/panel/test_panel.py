@@ -1,13 +1,10 @@
 """The panel in a fake OBS: what it says, what it stores, and what it never gives away."""
 
-import contextlib
 import html
 import json
 import os
-import resource
 import socket
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +12,7 @@ import pytest
 from clawcraft import VERSION
 from clawcraft.panel.fields import SHOWN_TOKEN
 from tests.panel.conftest import Streamer
+from tests.support.full_disk import full_disk
 from tests.support.paths import data_folder
 from tests.support.tool_client import ToolClient, wait_for_service
 from tests.support.waiting import wait_until
@@ -399,17 +397,6 @@ def sees_all_is_well(streamer: Streamer) -> None:
         return streamer.text("status_service").endswith(f"listening on http://127.0.0.1:{streamer.port}")
 
     wait_until(well, "the panel says nothing but that the service listens")
-
-
-@contextlib.contextmanager
-def full_disk() -> Iterator[None]:
-    """No file of this process can grow."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_a_defect_of_the_supervisor_is_told_and_the_service_goes_on(streamer: Streamer) -> None:

@@ -79,9 +79,7 @@ def test_a_first_session(desk: Desk, window: ScriptsWindow) -> None:
     window.press("refresh")
 
     window.close()
-    assert desk.quit() == 0
-    assert desk.obs.memory_leaks() == 0
-    assert desk.obs.warnings() == []
+    desk.exits_clean()
     saved = desk.saved_settings()
     assert saved["port"] == desk.port
     assert saved["twitch_client_id"] == CLIENT_ID

@@ -1,7 +1,6 @@
 """What a start may lack, and the hotkey, in a real OBS."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,8 @@ import pytest
 from tests.support.display import Display
 from tests.support.obs_desk import Desk
 from tests.support.obs_panel import ScriptsWindow
-from tests.support.paths import ROOT, SCRIPT
+from tests.support.paths import SCRIPT
+from tests.support.project_copy import copy_project
 from tests.support.show import install
 from tests.support.tool_client import wait_for_service
 from tests.support.waiting import wait_until
@@ -44,19 +44,13 @@ def test_the_hotkey_pauses_while_obs_is_minimised_and_the_pause_outlasts_a_resta
         display.xdotool("keydown", "F8")
         wait_until(lambda: not agent.status()["paused"], "the hotkey lets the agent go on")
         display.xdotool("keyup", "F8")
-        assert desk.quit() == 0
-        assert desk.obs.memory_leaks() == 0
-        assert desk.obs.warnings() == []
+        desk.exits_clean()
 
 
 def test_missing_packages_are_installed_at_a_click(
     display: Display, twitch: TwitchSim, artefacts: Path, tmp_path: Path
 ) -> None:
-    project = tmp_path / "project"
-    for name in ("obs_plugin", "schemas", "tools"):
-        ignored = shutil.ignore_patterns("lib", "__pycache__", ".*_cache", "node_modules")
-        shutil.copytree(ROOT / name, project / name, ignore=ignored)
-    shutil.copy(ROOT / "requirements.txt", project)
+    project = copy_project(tmp_path / "project")
     desk = Desk(tmp_path, display, twitch, project / "obs_plugin" / SCRIPT.name)
     with desk.obs:
         desk.obs.process.wait_for_line("packages are missing")

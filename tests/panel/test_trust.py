@@ -134,9 +134,7 @@ def test_a_hostile_collection_changes_nothing_in_a_real_obs(
         said = desk.obs.process.wait_for_line("a scene collection may not set it")
         assert [name for name in (*SECRET, *UNDRAWN) if name.upper() not in said] == []
         desk.obs.process.wait_for_line("TOOL_SERVICE_BIND=0.0.0.0.*not confirmed")
-        assert desk.quit() == 0
-        assert desk.obs.memory_leaks() == 0
-        assert desk.obs.warnings() == []
+        desk.exits_clean()
     assert desk.secrets.get_all(name.upper() for name in SECRET) == {"TOOL_SERVICE_TOKEN": own}
     assert STRANGERS not in desk.collection.read_text()
     assert not (data_folder(desk.config) / "confirmed.json").exists()

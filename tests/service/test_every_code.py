@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import resource
 import sys
 import threading
 import time
@@ -20,6 +19,7 @@ from obs_mock.scenarios import Timings
 from tests.service.conftest import Studio
 from tests.support.agents import add_agent
 from tests.support.examples import EXAMPLES
+from tests.support.full_disk import full_disk
 from tests.support.paths import data_folder
 from tests.support.tool_client import ToolClient, stored_token
 from tests.support.waiting import wait_until
@@ -153,12 +153,8 @@ def _more_jobs_than_the_queue_holds(agent: Agent) -> str:
 
 
 def _a_disk_that_takes_nothing(agent: Agent) -> str:
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1, limits[1]))
-    try:
+    with full_disk():
         code = agent.post("stop_stream", "full")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert agent.client.run("twitch.stop_stream", "full")["status"] == "done"
     return code
 

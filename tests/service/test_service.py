@@ -51,8 +51,7 @@ def test_every_action_is_carried_out(tmp_path: Path, twitch: TwitchSim, monkeypa
     monkeypatch.setenv("TOOL_ALLOWED_SCENES", "BRB")
     twitch.world.go_live()
     twitch.world.show.next_ad_at = time.time() + 600
-    studio = Studio(tmp_path)
-    with studio.obs:
+    with Studio(tmp_path) as studio:
         client = studio.client()
         for action in sorted(ACTIONS, key=lambda action: action.supersedes is not None):  # the stop last
             args = EXAMPLES[action.name]
@@ -63,19 +62,15 @@ def test_every_action_is_carried_out(tmp_path: Path, twitch: TwitchSim, monkeypa
                 answer = client.post(action.name, action.name, **args)
                 assert answer.status_code == 200, f"{action.name}: {answer.text}"
                 assert fits("sync", answer.json())
-        client.close()
 
 
 def test_no_raid_leaves_before_the_streamer_has_listed_its_target(
     tmp_path: Path, twitch: TwitchSim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TOOL_ACTION_POLICY", "twitch.raid=allow")
-    studio = Studio(tmp_path, twitch_raid_targets="friendlyneighbour")  # a scene collection has no say in it
-    with studio.obs:
-        client = studio.client()
-        refused = client.post("twitch.raid", "raid", target="friendlyneighbour").json()["error"]
+    with Studio(tmp_path, twitch_raid_targets="friendlyneighbour") as studio:  # a scene collection has no say in it
+        refused = studio.client().post("twitch.raid", "raid", target="friendlyneighbour").json()["error"]
         assert (refused["code"], refused["details"]["rail"]) == ("refused_by_guard_rail", "raid_targets")
-        client.close()
     assert twitch.world.count("POST /raids") == twitch.world.count("GET /users") == 0
 
 
@@ -94,12 +89,11 @@ def test_a_signed_request_that_was_overheard_does_nothing_again_even_past_the_jo
     secret = "a-signing-secret-of-the-tests"
     for name, value in (("TOOL_SERVICE_SIGNATURE_SECRET", secret), ("TOOL_JOB_TTL_MS", "60000")):
         monkeypatch.setenv(name, value)
-    studio = Studio(tmp_path)
     body = json.dumps({"agent_id": "producer", "action": "twitch.stop_stream", "request_id": "once"}).encode()
     timestamp = str(int(time.time()))
     digest = sign(Secret(secret), body, timestamp)
     headers = {"X-Tool-Timestamp": timestamp, "X-Tool-Signature": digest, "Content-Type": "application/json"}
-    with studio.obs:
+    with Studio(tmp_path) as studio:
         client = studio.client()
 
         def post() -> dict[str, Any]:
@@ -110,14 +104,11 @@ def test_a_signed_request_that_was_overheard_does_nothing_again_even_past_the_jo
         first = post()["result"]["job_id"]
         assert post()["result"]["job_id"] == first
         client.ended(first)
-        client.close()
     with contextlib.closing(sqlite3.connect(data_folder(tmp_path) / "jobs.sqlite3")) as table, table:
         table.execute("UPDATE jobs SET finished_at = finished_at - 61")
-    later = Studio(tmp_path)
-    with later.obs:
+    with Studio(tmp_path) as later:
         client = later.client()
         assert post()["error"]["code"] == "replayed_request"
-        client.close()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has access lists of the profile instead of modes")
@@ -126,23 +117,11 @@ def test_its_files_are_the_streamers_alone_also_those_of_version_0_1_0(tmp_path:
     folder.mkdir(parents=True, mode=0o755)
     for name in ("service.log", "service.log.1", "secrets.lock", "crash.log"):
         (folder / name).touch(mode=0o644)
-    studio = Studio(tmp_path)
-    with studio.obs:
-        client = studio.client()
-        client.run("twitch.start_stream", "modes-1")
+    with Studio(tmp_path) as studio:
+        studio.client().run("twitch.start_stream", "modes-1")
         assert (folder / "jobs.sqlite3-wal").exists()
         assert {oct(path.stat().st_mode & 0o777) for path in folder.iterdir()} == {"0o600"}
         assert oct(folder.stat().st_mode & 0o777) == "0o700"
-        client.close()
-
-
-def test_the_status_tells_of_a_live_stream(client: ToolClient) -> None:
-    client.run("twitch.start_stream", "status-1", obs_scene="BRB")
-    obs = client.status()["obs"]
-    assert (obs["stream"]["state"], obs["stream"]["live"]) == ("live", True)
-    assert (obs["current_scene"], obs["scenes"]) == ("BRB", ["Main", "BRB"])
-    client.run("twitch.stop_stream", "status-2")
-    assert client.status()["obs"]["stream"]["state"] == "offline"
 
 
 def test_reload_scripts_leaves_no_thread_and_frees_the_port(studio: Studio) -> None:
@@ -183,10 +162,9 @@ def test_reload_scripts_lets_go_of_the_code_before(studio: Studio) -> None:
 
 def test_a_wrong_setting_is_told_and_nothing_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TWITCH_API_BASE_URL", "http://example.org")
-    studio = Studio(tmp_path)
-    with studio.obs as obs:
+    with Studio(tmp_path) as studio:
         told = "TWITCH_API_BASE_URL from the environment must use https"
-        wait_until(lambda: any(told in line for line in obs.log_lines()), "the problem is told")
+        wait_until(lambda: any(told in line for line in studio.obs.log_lines()), "the problem is told")
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", studio.port)) != 0
 

@@ -101,20 +101,9 @@ class ScriptedDispatcher(Dispatcher):
         return Answer(202, body, {"Location": "/tools/jobs/job_1"})
 
 
-def job(job_id: str, status: JobStatus = JobStatus.QUEUED, **fields: Any) -> Job:
-    return Job(
-        id=job_id,
-        action=fields.pop("action", "twitch.start_stream"),
-        args={},
-        agent_id="producer",
-        request_id=fields.pop("request_id", None),
-        mission_id=fields.pop("mission_id", None),
-        correlation_id=None,
-        status=status,
-        progress=Progress(0, "queued", 1_700_000_000.0),
-        created_at=1_700_000_000.0,
-        **fields,
-    )
+def job(job_id: str, request_id: str | None = None, mission_id: str | None = None) -> Job:
+    progress, ids = Progress(0, "queued", 1_700_000_000.0), (request_id, mission_id, None)
+    return Job(job_id, "twitch.start_stream", {}, "producer", *ids, JobStatus.QUEUED, progress, 1_700_000_000.0)
 
 
 class ScriptedJobs(JobStore):

@@ -82,9 +82,13 @@ class Desk:
 
     def quit(self) -> int:
         """The clean exit; the main window may have been covered or minimised."""
-        main = self.obs.window()
-        self.obs.display.activate(main)
+        self.obs.display.activate(self.obs.window())
         return self.obs.quit()
+
+    def exits_clean(self) -> None:
+        """The same: nothing leaks, and no script has warned of anything."""
+        self.obs.display.activate(self.obs.window())
+        self.obs.exits_clean()
 
     def refusal(self, agent: ToolClient, action: str, **args: Any) -> str:
         """The error code of a fresh request; empty if it is accepted."""

@@ -1,4 +1,4 @@
-"""A copy of the project to which a test adds an action the way a developer does."""
+"""Copies of the project: one to install from, and one to which a test adds an action the way a developer does."""
 
 import os
 import shutil
@@ -51,6 +51,15 @@ with obs:
         obs.open_panel()
         obs.change(line.strip(), "allow")
 """
+
+
+def copy_project(target: Path) -> Path:
+    """What a streamer has of the project, without the packages."""
+    ignored = shutil.ignore_patterns("lib", "__pycache__", "node_modules", ".*")
+    for name in ("tools", "obs_plugin", "schemas"):
+        shutil.copytree(ROOT / name, target / name, ignore=ignored)
+    shutil.copy(ROOT / "requirements.txt", target)
+    return target
 
 
 class ProjectCopy:

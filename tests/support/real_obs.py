@@ -135,6 +135,12 @@ class RealObs:
         self.click("exit")
         return self.wait_exit()
 
+    def exits_clean(self) -> None:
+        """The clean exit: nothing leaks, and no script has warned of anything."""
+        assert self.quit() == 0
+        assert self.memory_leaks() == 0
+        assert self.warnings() == []
+
     def wait_exit(self) -> int:
         """The exit status, once OBS is gone. A connection that fails while OBS shuts down makes it show one more
         error box and wait for its click, whatever the scripts do."""

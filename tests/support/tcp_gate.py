@@ -15,7 +15,8 @@ class TcpGate:
     """The one address a client connects to; what waits behind it changes during a test, without touching the client.
 
     ``forward(port)`` passes connections on, ``silent()`` accepts and never writes, ``dead()`` accepts nothing,
-    ``cut()`` ends the connections there are, ``release(port)`` passes on those that were kept in silence.
+    ``cut()`` ends the connections there are, ``gone()`` does both, ``release(port)`` passes on those that were kept in
+    silence.
     """
 
     def __init__(self) -> None:
@@ -34,8 +35,7 @@ class TcpGate:
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        self.dead()
-        self.cut()
+        self.gone()
         for thread in self._threads:
             thread.join(HANG_S)
 
@@ -57,6 +57,11 @@ class TcpGate:
         if listener is not None:
             listener.shutdown(socket.SHUT_RDWR)  # wakes accept()
             listener.close()
+
+    def gone(self) -> None:
+        """The server is away: nothing is accepted, and what was is cut."""
+        self.dead()
+        self.cut()
 
     def cut(self) -> None:
         """End every connection; the client sees a disconnect."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.paths import ROOT
+from tests.support.project_copy import copy_project
 from tests.support.studio import Studio
 from tests.support.waiting import HANG_S
 
@@ -87,15 +87,6 @@ class Clone:
         """The scripts that a collection lists."""
         scripts: list[dict[str, Any]] = json.loads(path.read_bytes())["modules"]["scripts-tool"]
         return scripts
-
-
-def copy_project(target: Path) -> Path:
-    for name in ("tools", "obs_plugin", "schemas"):
-        shutil.copytree(
-            ROOT / name, target / name, ignore=shutil.ignore_patterns("lib", "__pycache__", "node_modules", ".*")
-        )
-    shutil.copy(ROOT / "requirements.txt", target)
-    return target
 
 
 def hide(shadow: Path, *modules: str) -> dict[str, str]:

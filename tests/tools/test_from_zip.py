@@ -8,7 +8,8 @@ import pytest
 
 import install
 from installer import Problem, homes, unpacked
-from tests.tools.conftest import Clone, copy_project
+from tests.support.project_copy import copy_project
+from tests.tools.conftest import Clone
 
 
 def zipped(project: Path, archive: Path, **more: str) -> Path:

@@ -28,6 +28,16 @@ def rig(sim: TwitchSim, clock: ManualClock, tmp_path: Path) -> Iterator[Rig]:
     rig.close()
 
 
+@pytest.fixture
+def plain(tmp_path: Path) -> Iterator[Rig]:
+    """A rig in real time."""
+    clock: Any = RealClock()
+    with TwitchSim(clock) as sim:
+        rig = connected(sim, tmp_path, clock)
+        yield rig
+        rig.close()
+
+
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("openssl") is None:

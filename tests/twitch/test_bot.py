@@ -2,11 +2,9 @@
 
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from clawcraft.actions.catalogue import ACTIONS
 from clawcraft.authority.known_secrets import KnownSecrets
 from clawcraft.errors import ClawcraftError, TwitchMissingScope, TwitchRejected, TwitchTokenInvalid
 from clawcraft.secrets import Secret, SecretStore
@@ -14,7 +12,7 @@ from clawcraft.twitch.bot import BOT_SCOPES, BotSecrets, bot_settings
 from clawcraft.twitch.credentials import CredentialStore
 from tests.support.clock import ManualClock
 from tests.support.studio import TOKEN, Studio
-from tests.support.twitch_rig import Rig, connected
+from tests.support.twitch_rig import EFFECTS, Rig, connected
 from tests.support.waiting import HANG_S, wait_until
 from tests.twitch.test_login import Tool
 from tests.twitch.test_service import FAULTS, searched, secrets_of
@@ -52,12 +50,9 @@ def test_the_bots_token_does_nothing_but_speak(rig: Rig) -> None:
     rig.change(allowed_channels=("stranger",))
     rig.sim.world.go_live()
     rig.start()
-    examples: dict[str, dict[str, Any]] = {
-        "set_title": {"title": "x"}, "set_game": {"game": "Rust"}, "post_chat_message": {**HELLO, "channel": "stranger"}
-    }  # fmt: skip
-    for action in ACTIONS:
-        if action.scope and action.key in ("set_title", "set_game", "post_chat_message", "create_clip"):
-            rig.run(action.key, examples.get(action.key))
+    for action, args in EFFECTS.items():
+        rig.run(action, args)
+    rig.run("post_chat_message", {**HELLO, "channel": "stranger"})
     assert callers(rig.sim, bot.access) == {"GET /oauth2/validate", "POST /chat/messages"}
     assert "POST /chat/messages" not in callers(rig.sim, rig.token.access)
 

@@ -16,7 +16,7 @@ from clawcraft.twitch.event_socket import MAX_MESSAGE_BYTES
 from clawcraft.twitch.eventsub import FIRST_BACKOFF_S, LOCAL_RETRY_S, MAX_BACKOFF_S
 from tests.support.clock import ManualClock
 from tests.support.responses import fits
-from tests.support.twitch_rig import RealClock, Rig, connected
+from tests.support.twitch_rig import Rig, connected
 from tests.support.waiting import HANG_S, wait_until
 from tests.twitch.conftest import Silent
 from twitch_sim import TwitchSim
@@ -393,10 +393,8 @@ def test_without_a_token_nothing_is_connected_and_the_status_says_why(
     assert "Twitch is not connected" in rig.twitch.hearing.status()["problem"]
 
 
-def test_a_missing_scope_is_said_and_keeps_only_its_own_kind_from_being_heard(
-    sim: TwitchSim, clock: ManualClock, tmp_path: Path, eventsub: EventSub
-) -> None:
-    rig = connected(sim, tmp_path, clock, scopes=[*ACTION_SCOPES, "user:read:chat"], twitch_events=ALL)
+def test_a_missing_scope_is_said_and_keeps_only_its_own_kind_from_being_heard(rig: Rig) -> None:
+    rig.token.scopes = (*ACTION_SCOPES, "user:read:chat")
     rig.start().listens(4)
     status = rig.twitch.hearing.status()
     assert {each["kind"]: each["active"] for each in status["subscriptions"]} == {
@@ -409,14 +407,15 @@ def test_a_missing_scope_is_said_and_keeps_only_its_own_kind_from_being_heard(
         {"scope": "channel:read:subscriptions", "blocks": ["hearing subscriptions"]},
     ]
     rig.close()
-    assert sim.world.count(POST) == 4
+    assert rig.sim.world.count(POST) == 4
 
 
 def test_without_any_scope_nothing_is_connected_and_the_next_login_asks_for_it(
-    sim: TwitchSim, clock: Paced, tmp_path: Path, eventsub: EventSub
+    rig: Rig, sim: TwitchSim, clock: Paced, eventsub: EventSub
 ) -> None:
     clock.free = 4
-    rig = connected(sim, tmp_path, clock, scopes=ACTION_SCOPES, twitch_events=("chat", "follows")).start()
+    rig.token.scopes = ACTION_SCOPES
+    rig.change(twitch_events=("chat", "follows")).start()
     wait_until(lambda: len(clock.waits) == 4, "it has waited so often")
     assert clock.waits == [LOCAL_RETRY_S] * 4
     assert eventsub.connections == 0
@@ -523,15 +522,6 @@ def test_another_choice_counts_at_once_and_what_was_off_meanwhile_is_a_gap(
     assert len(events_threads()) == 1
 
 
-@pytest.fixture
-def real(tmp_path: Path) -> Iterator[Rig]:
-    clock: Any = RealClock()
-    with TwitchSim(clock) as sim:
-        rig = connected(sim, tmp_path, clock, twitch_events=ALL)
-        yield rig
-        rig.close()
-
-
 def hang_in_the_connection(rig: Rig, silent: Silent, scheme: str = "ws") -> Callable[[], object]:
     rig.change(twitch_eventsub_url=f"{scheme}://{silent.address}/ws")
     return silent.first_byte
@@ -578,16 +568,16 @@ def hang_in_the_back_off(rig: Rig, _silent: Silent) -> Callable[[], object]:
     ],
 )
 def test_the_end_waits_for_nothing(
-    real: Rig, silent: Silent, hang: Callable[[Rig, Silent], Callable[[], object]]
+    plain: Rig, silent: Silent, hang: Callable[[Rig, Silent], Callable[[], object]]
 ) -> None:
-    hangs = hang(real, silent)
-    real.start()
+    hangs = hang(plain.change(twitch_events=ALL), silent)
+    plain.start()
     hangs()
     began_s = time.monotonic()
-    real.close()
+    plain.close()
     assert time.monotonic() - began_s < 2
     assert events_threads() == []
-    assert "threads_left" not in real.log.names()
+    assert "threads_left" not in plain.log.names()
 
 
 def test_it_is_heard_over_tls_with_a_certificate_that_counts_and_no_other(

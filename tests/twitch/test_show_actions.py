@@ -193,7 +193,7 @@ def test_a_poll_whose_time_runs_out_meanwhile_has_ended(rig: Rig) -> None:
 
 
 def test_a_clip_is_looked_up_until_twitch_has_it(live: Rig) -> None:
-    live.sim.world.clip_delay_s = 60
+    live.sim.play("late_clips")
     clip_id = live.run("create_clip", {"title": "What a move"})["clip_id"]
     first = live.run("get_clip", {"clip_id": clip_id})
     assert (first["status"], first["confirmed"], bool(first["warning"])) == ("unconfirmed", False, True)

@@ -8,8 +8,6 @@ from clawcraft.actions.catalogue import BY_NAME, Limit, Policy
 from clawcraft.secrets import Secret, SecretStore
 from clawcraft.settings import SETTINGS, Settings, SettingsError, load_settings
 
-TOKEN = "t" * 32
-
 
 @pytest.fixture
 def store(tmp_path: Path) -> SecretStore:
@@ -154,10 +152,6 @@ def test_an_action_has_its_own_limit_and_its_own_switch(store: SecretStore) -> N
 def test_a_policy_counts_unless_the_action_is_switched_off(store: SecretStore) -> None:
     settings = load(store, TOOL_ACTION_POLICY="create_clip=ask,twitch.set_game=Allow", TOOL_DISABLED_ACTIONS="set_game")
     assert settings.given_policies == {"twitch.create_clip": Policy.ASK, "twitch.set_game": Policy.OFF}
-
-
-def test_no_secret_shows_in_the_repr(store: SecretStore) -> None:
-    assert TOKEN not in repr(load(store, TOOL_SERVICE_TOKEN=TOKEN, TWITCH_CLIENT_SECRET=TOKEN))
 
 
 def test_each_row_has_a_help_text_and_its_own_name() -> None:
