@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +11,14 @@ import pytest
 from clawcraft.actions.catalogue import Policy
 from clawcraft.authority.agent_file import AgentFile
 from clawcraft.authority.approval import MAX_QUESTIONS
-from clawcraft.errors import QueueFull
+from clawcraft.errors import Busy, JobNotFound, QueueFull
 from clawcraft.jobs.model import Envelope, JobStatus
 from clawcraft.jobs.slots import Slots
 from clawcraft.jobs.store import MAX_ACTIVE
 from tests.support.agents import add_agent
 from tests.support.clock import ManualClock
-from tests.support.job_rig import JobRig, code, start, stop
+from tests.support.job_rig import JobRig, code, envelope, start, stop
+from tests.support.waiting import HANG_S
 
 A, B = "alpha", "beta"
 
@@ -102,6 +104,25 @@ def test_the_services_full_queue_knows_its_jobs_and_has_room_for_a_stop(
     assert rig.execute(stop("s")).status == 202
 
 
+def test_one_agent_cannot_keep_every_place_at_twitch(open_rig: Callable[..., JobRig]) -> None:
+    rig = open_rig()
+    rig.sync.gate.clear()
+
+    def title(agent: str, request_id: str) -> int:
+        return rig.execute(by(agent, envelope("twitch.set_title", request_id, args={"title": "x"}))).status
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(title, A, f"r{n}") for n in range(3)]
+        for _ in answers:
+            assert rig.sync.entered.acquire(timeout=HANG_S)
+        with pytest.raises(Busy):
+            title(A, "r3")
+        answers.append(pool.submit(title, B, "r0"))
+        assert rig.sync.entered.acquire(timeout=HANG_S)
+        rig.sync.gate.set()
+        assert [answer.result(HANG_S) for answer in answers] == [200] * 4
+
+
 @pytest.mark.parametrize(
     ("shared", "granted"), [(True, [True, True, True, False, True, False]), (False, [True] * 4 + [False] * 2)]
 )
@@ -119,6 +140,19 @@ def test_the_last_quarter_of_the_places_is_for_who_has_none_while_there_are_seve
 
 
 # --- revoke -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_job_is_there_for_its_own_agent_and_the_services_token(open_rig: Callable[..., JobRig]) -> None:
+    rig = open_rig(working=False)
+    job_id = rig.accept(by(A, start("r")))
+    for holder in (A, ""):
+        assert rig.store.get(job_id, holder).id == job_id
+    with pytest.raises(JobNotFound) as refused:
+        rig.store.get(job_id, B)
+    with pytest.raises(JobNotFound) as unknown:
+        rig.store.get(job_id[:-1] + "x", B)
+    assert refused.value.message == unknown.value.message.replace(job_id[:-1] + "x", job_id)
+    assert [rig.store.list({"holder": agent}, 10)[0] != [] for agent in (A, B)] == [True, False]
 
 
 def test_what_a_revoked_agent_has_queued_never_reaches_obs(tmp_path: Path, open_rig: Callable[..., JobRig]) -> None:

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -369,3 +370,13 @@ def test_a_week_with_reloads_kills_and_broken_answers_loses_no_login(lives: Live
     assert rig.twitch.status()["state"] == "ok"
     assert met >= 40
     assert "twitch_refresh_refused" not in rig.log.names()
+
+
+def test_nothing_of_a_refresh_is_in_an_answer_of_an_action(rig: Rig) -> None:
+    rig.expired()
+    rig.sim.fault(TOKEN, drop=True)
+    with pytest.raises(ClawcraftError) as raised:
+        rig.run("set_title", TITLE)
+    said: dict[str, Any] = raised.value.to_json()
+    assert rig.token.refresh not in str(said)
+    assert said["retryable"] is True

@@ -92,6 +92,18 @@ def test_refreshed_shortly_before_expiry_without_an_action_waiting_for_it(rig: R
     assert rig.sim.world.count("POST /oauth2/token") == 1
 
 
+def test_a_crash_between_refresh_and_use_loses_no_token(rig: Rig) -> None:
+    rig.expired()
+    # The process dies right after the refresh: its next call never comes through.
+    rig.sim.fault("PATCH /channels", drop=True, times=9)
+    with pytest.raises(ClawcraftError):
+        rig.run("set_title", TITLE)
+    rig.sim.faults.clear()
+    rig.restart()
+    assert rig.run("set_title", {"title": "after the crash"})["verified"] is True
+    assert rig.sim.world.count("POST /oauth2/token") == 1
+
+
 def test_a_new_pair_in_the_environment_wins_over_what_is_stored(rig: Rig) -> None:
     rig.expired()
     rig.run("set_title", TITLE)
@@ -141,6 +153,13 @@ def test_a_revoked_token_is_one_clear_state_without_a_storm_of_calls(rig: Rig) -
     assert rig.twitch.status()["state"] == "revoked"
     assert rig.twitch.status()["last_error"]["code"] == "twitch_token_invalid"
     assert rig.sim.world.endpoints() == ["POST /chat/messages", "POST /oauth2/token"]
+
+
+def test_a_token_revoked_before_the_start_is_noticed_at_the_start(rig: Rig) -> None:
+    rig.sim.world.revoke_all()
+    rig.start()
+    assert checked(rig) == "revoked"
+    assert rig.sim.world.endpoints() == ["GET /oauth2/validate", "POST /oauth2/token"]
 
 
 def test_a_revoked_token_is_looked_at_again_each_hour_and_no_oftener(rig: Rig) -> None:
