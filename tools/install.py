@@ -79,14 +79,16 @@ def _asked_which(found: list[homes.ObsHome]) -> list[homes.ObsHome]:
 def _from_zip(options: argparse.Namespace, found: list[homes.ObsHome]) -> int:
     """Unpack the release, and let its own installer do the rest. Raises Problem."""
     folder: Path = (options.folder or homes.release_folder(sys.platform, os.environ, Path.home())).absolute()
-    for home in found:
-        running.refuse_while_running(home, sys.platform)
+    if not options.deps_only:
+        for home in found:
+            running.refuse_while_running(home, sys.platform)
     checked = unpacked.unpack(options.from_zip, folder)
     print(f"Unpacked to {folder}, {'as SHA256SUMS has it' if checked else 'not checked: SHA256SUMS is not beside it'}")
     passed_on = [("--collection", options.collection), ("--python", options.python)]
     if options.python_version:
         passed_on.append(("--python-version", "{}.{}".format(*options.python_version)))
     arguments = [word for name, value in passed_on if value for word in (name, str(value))]
+    arguments += [name for name, given in (("--dock", options.dock), ("--deps-only", options.deps_only)) if given]
     status = 0
     for home in found:
         command = [sys.executable, str(unpacked.installer_in(folder)), "--obs-config-dir", str(home.folder), *arguments]
@@ -310,7 +312,12 @@ def _options() -> argparse.Namespace:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--python-version", type=_version, metavar="X.Y", help="the Python that OBS embeds")
     which.add_argument("--python", type=Path, metavar="PATH", help="the same by its program or folder")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.from_zip and options.uninstall:
+        parser.error(
+            "--uninstall takes no --from-zip: run tools/install.py --uninstall in the folder it was unpacked to"
+        )
+    return options
 
 
 def _version(text: str) -> tuple[int, int]:

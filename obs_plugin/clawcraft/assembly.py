@@ -157,6 +157,7 @@ class Assembly:
                 Idempotency(self.jobs, self._slots.waiting, self._settings_in_force, clock, self.log),
                 self.approvals.hand_over,
                 self._guard.admit,
+                self._guard.check,
                 self.approvals.must_ask,
                 self.approvals.ask_until,
                 Slots(HTTP_WORKERS // 2, self._is_shared),

@@ -57,7 +57,7 @@ class ClawcraftError(Exception):
             "message": self.message,
             "retryable": self.retryable,
             "hint": self.hint,
-            "details": self.details,
+            "details": dict(self.details),
         }
 
     def body(self, action: str | None, request_id: str | None) -> dict[str, Any]:

@@ -45,6 +45,7 @@ class Steps:
         self.percents: list[int] = []
         self.messages: list[str] = []
         self.ends_at: tuple[int, Exception] | None = None
+        self.forbidden_by: ClawcraftError | None = None
 
     effects: list[str]
 
@@ -54,6 +55,10 @@ class Steps:
         if self.ends_at is not None and len(self.percents) == self.ends_at[0]:
             raise self.ends_at[1]
 
+    def may(self) -> None:
+        if self.forbidden_by is not None:
+            raise self.forbidden_by
+
     def start(self, **args: object) -> dict[str, object]:
         return start_stream(self._context("twitch.start_stream", args))
 
@@ -61,7 +66,8 @@ class Steps:
         return stop_stream(self._context("twitch.stop_stream", args))
 
     def _context(self, action: str, args: dict[str, object]) -> ActionContext:
-        return ActionContext(BY_NAME[action], args, self.stream, self.twitch, self.log, "job_1", self.progress)
+        row = BY_NAME[action]
+        return ActionContext(row, args, self.stream, self.twitch, self.log, "job_1", self.progress, self.may)
 
 
 @pytest.fixture

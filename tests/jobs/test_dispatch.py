@@ -4,13 +4,19 @@ import contextlib
 import json
 import sqlite3
 import threading
+<<<<<<< HEAD
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+=======
+from concurrent.futures import ThreadPoolExecutor
+>>>>>>> may
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from clawcraft.actions.catalogue import Policy
+from clawcraft.authority.agent_file import AgentFile
 from clawcraft.authority.audit_entries import newest_first
 from clawcraft.clock import rfc3339
 from clawcraft.errors import (
@@ -31,6 +37,11 @@ from clawcraft.errors import (
 from clawcraft.jobs.answer import Answer
 from clawcraft.jobs.idempotency import FALLBACK_WINDOW_S, fingerprint_of
 from clawcraft.jobs.model import Envelope
+<<<<<<< HEAD
+=======
+from clawcraft.jobs.store import MAX_ACTIVE
+from tests.support.agents import add_agent
+>>>>>>> may
 from tests.support.clock import ManualClock
 from tests.support.job_rig import TTL_S, JobRig, Places, envelope, start, stop, together
 from tests.support.waiting import HANG_S
@@ -309,6 +320,32 @@ def test_a_failure_is_replayed_only_if_the_action_may_have_taken_effect(rig: Job
         assert len(rig.sync.runs) == 1
     else:
         assert (second.status, second.headers, len(rig.sync.runs)) == (200, {}, 2)
+
+
+@pytest.mark.parametrize("how", ["pause", "off", "revoked"])
+def test_a_sync_action_that_waits_is_refused_once_it_is_forbidden_and_its_request_id_is_free(
+    rig: JobRig, tmp_path: Path, how: str
+) -> None:
+    add_agent(tmp_path, "alpha")
+    rig.sync.gate.clear()
+    request = title("t", agent_id="alpha", holder="alpha")
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(rig.execute, request)
+        assert rig.sync.entered.acquire(timeout=HANG_S)
+        if how == "pause":
+            rig.pause.pause(survive_restart=False)
+        elif how == "off":
+            rig.chosen.choose({"twitch.set_title": Policy.OFF})
+        else:
+            AgentFile(tmp_path).revoke("alpha")
+        rig.sync.gate.set()
+        error = answer.result(HANG_S).body["error"]
+    assert error["code"] == ("paused_by_operator" if how == "pause" else "action_disabled")
+    rig.pause.resume()
+    rig.chosen.choose({"twitch.set_title": Policy.ALLOW})
+    if how != "revoked":
+        assert rig.execute(request).status == 200
+        assert len(rig.sync.runs) == 2
 
 
 def test_a_defect_in_a_sync_handler_is_an_internal_error_and_kept(rig: JobRig) -> None:

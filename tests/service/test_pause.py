@@ -1,7 +1,8 @@
 """The pause hotkey at each moment of a start, over the whole service in the fake OBS: its job ends, nothing is up."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,8 @@ from obs_mock.stream import State
 from tests.service.conftest import Studio
 from tests.support.tool_client import ToolClient
 from tests.support.waiting import wait_until
+from twitch_sim.faults import Fault
+from twitch_sim.server import TwitchSim
 
 HOTKEY = "twitch_clawcraft.pause"
 GOOD = Scenario("good")
@@ -55,3 +58,46 @@ def test_while_queued_behind_a_stop(studio: Studio, client: ToolClient) -> None:
     ends_paused(client, job_id)
     studio.obs.disconnect()
     assert studio.obs.stream.starts == 1
+
+
+def on_first_try(twitch: TwitchSim, monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
+    """Twitch puts the first change of the channel off, and answers so once ``act`` has happened."""
+    take = twitch.faults.take
+
+    def acting(endpoint: str) -> Fault | None:
+        fault = take(endpoint)
+        if fault is not None:
+            act()
+        return fault
+
+    twitch.fault("PATCH /channels", status=429, body={"message": "Too Many"}, headers={"Retry-After": "0"})
+    monkeypatch.setattr(twitch.faults, "take", acting)
+
+
+@pytest.fixture
+def titles(twitch: TwitchSim) -> Callable[[], tuple[int, str]]:
+    """How many changes Twitch was asked for, and the title it shows."""
+    return lambda: (twitch.world.count("PATCH /channels"), twitch.world.channels["1001"].title)
+
+
+def test_while_a_title_waits_at_twitch(
+    twitch: TwitchSim, titles: Any, studio: Studio, client: ToolClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = titles()
+    on_first_try(twitch, monkeypatch, lambda: studio.obs.press_hotkey(HOTKEY))
+    answer = client.post("twitch.set_title", "t", title="said after the pause")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (423, "paused_by_operator")
+    assert titles() == (1, before[1])
+    studio.obs.press_hotkey(HOTKEY)
+    assert client.post("twitch.set_title", "t", title="said after the pause").status_code == 200
+
+
+def test_while_the_title_of_a_start_waits_at_twitch(
+    twitch: TwitchSim, titles: Any, studio: Studio, client: ToolClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = titles()
+    on_first_try(twitch, monkeypatch, lambda: studio.obs.press_hotkey(HOTKEY))
+    job_id = client.accept("twitch.start_stream", "s", title="said after the pause")
+    ends_paused(client, job_id)
+    assert titles() == (1, before[1])
+    assert studio.obs.stream.starts == 0

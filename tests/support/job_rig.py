@@ -31,6 +31,7 @@ from clawcraft.jobs.worker import StreamWorker
 from clawcraft.obs.port import ProgressSink
 from clawcraft.obs.stream import StreamController
 from clawcraft.telemetry.events import EventLog
+from clawcraft.twitch.call import May
 from clawcraft.twitch.client import Twitch
 from clawcraft.twitch.live_check import ANY, Expected
 from tests.support.agents import agents_of
@@ -177,9 +178,10 @@ class TwitchDouble(Twitch):
         if channel != "streamer":
             raise ChannelNotAllowed(f"{channel!r} is not the service's own channel")
 
-    def apply_metadata(self, args: Mapping[str, Any]) -> dict[str, Any]:
+    def apply_metadata(self, args: Mapping[str, Any], may: May) -> dict[str, Any]:
         self.calls.append("apply")
         self.before_return()
+        may()
         if self.fails_with is not None:
             raise self.fails_with
         return {"status": "updated", "verified": True}
@@ -225,10 +227,11 @@ class SyncDouble:
         self.gate = threading.Event()
         self.gate.set()
 
-    def __call__(self, args: Mapping[str, Any]) -> Result:
+    def __call__(self, args: Mapping[str, Any], may: May) -> Result:
         self.runs.append(args)
         self.entered.release()
         assert self.gate.wait(HANG_S)
+        may()
         if self.fails_with is not None:
             raise self.fails_with
         return {"status": "updated", "run": len(self.runs)}
@@ -241,8 +244,12 @@ class RigHandlers(Handlers):
         super().__init__(stream, twitch, log)
         self._sync = sync
 
-    def run(self, action: Action, args: Mapping[str, Any], *job: Any) -> Result:
-        return self._sync(args) if action.kind is Kind.SYNC else super().run(action, args, *job)
+    def run(
+        self, action: Action, args: Mapping[str, Any], job_id: str | None, progress: ProgressSink, may: May
+    ) -> Result:
+        if action.kind is Kind.SYNC:
+            return self._sync(args, may)
+        return super().run(action, args, job_id, progress, may)
 
 
 class LimiterDouble(RateLimiter):
@@ -328,6 +335,7 @@ class JobRig:
             self.idempotency,
             self.hand_over,
             self.guard.admit,
+            self.guard.check,
             self.approvals.must_ask,
             self.approvals.ask_until,
             Slots(twitch_slots, lambda: bool(self.agents.all)),

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from clawcraft.actions.catalogue import ACTIONS, BY_NAME, Policy
-from clawcraft.actions.handlers import Handlers, Result
+from clawcraft.actions.handlers import Handlers, Result, no_progress
 from clawcraft.clock import SystemClock
 from clawcraft.secrets import Secret, SecretStore
 from clawcraft.settings import Settings
+from clawcraft.twitch.call import May, no_objection
 from clawcraft.twitch.client import Twitch
 from tests.support.clock import ManualClock
 from tests.support.events import RecordedEvents
@@ -38,7 +39,8 @@ class RealClock(SystemClock):
 
 @dataclass
 class Rig:
-    """Simulator, clock, store and ``Twitch``. ``settings`` may be replaced at any time, as live settings are."""
+    """Simulator, clock, store and ``Twitch``. ``settings`` and ``may`` may be replaced at any time, as what is live
+    changes."""
 
     sim: TwitchSim
     clock: ManualClock
@@ -47,6 +49,7 @@ class Rig:
     token: Token
     log: RecordedEvents = field(default_factory=RecordedEvents)
     calls: list[tuple[str, str]] = field(default_factory=list)
+    may: May = no_objection
     policies: dict[str, Policy] = field(default_factory=lambda: {each.name: each.policy for each in ACTIONS})
 
     def __post_init__(self) -> None:
@@ -102,7 +105,8 @@ class Rig:
 
     def run(self, action: str, args: Mapping[str, Any] | None = None) -> Result:
         """Run one sync action as the dispatcher does."""
-        return Handlers(StreamDouble(), self.twitch, self.log).run(BY_NAME[f"twitch.{action}"], args or {})
+        handlers = Handlers(StreamDouble(), self.twitch, self.log)
+        return handlers.run(BY_NAME[f"twitch.{action}"], args or {}, None, no_progress, lambda: self.may())
 
     def heard(self) -> list[dict[str, Any]]:
         """All that was heard and is kept."""

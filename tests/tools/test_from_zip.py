@@ -1,6 +1,7 @@
 """``tools/install.py --from-zip``, and which OBS it installs into where there are several."""
 
 import hashlib
+import subprocess
 import zipfile
 from pathlib import Path
 
@@ -59,6 +60,45 @@ def test_a_newer_one_takes_the_place_of_the_older_and_the_collection_lists_it_on
     assert not (tmp_path / "kept" / "of_the_older_one").exists()
     assert len(clone.scripts(clone.config / "basic/scenes/Untitled.json")) == 1
     assert list(tmp_path.glob(".twitch-clawcraft-*")) == []
+
+
+def test_the_dock_is_added_from_a_zip_too(clone: Clone, archive: Path) -> None:
+    done = clone.installs("--from-zip", str(archive), "--dock")
+
+    assert "dock" in done.stdout
+    assert "twitch-clawcraft" in (clone.config / "user.ini").read_text("utf-8-sig")
+
+
+def test_only_the_packages_come_from_a_zip_while_obs_runs_and_no_collection_changes(
+    clone: Clone, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[list[str]] = []
+
+    def run(command: list[str], **_how: object) -> subprocess.CompletedProcess[str]:
+        ran.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    def is_running(*_where: object) -> None:
+        raise Problem("OBS is running")
+
+    monkeypatch.setattr("install.subprocess.run", run)
+    monkeypatch.setattr("install.running.refuse_while_running", is_running)
+    folder = archive.with_name("kept")
+    arguments = ["--from-zip", str(archive), "--folder", str(folder), "--obs-config-dir", str(clone.config)]
+
+    monkeypatch.setattr("sys.argv", ["install.py", *arguments])
+    assert (install.main(), ran) == (1, [])
+    monkeypatch.setattr("sys.argv", ["install.py", *arguments, "--deps-only"])
+    assert install.main() == 0
+
+    assert [command[-1] for command in ran] == ["--deps-only"]
+
+
+def test_nothing_is_taken_back_by_a_zip(clone: Clone, archive: Path) -> None:
+    done = clone.install("--from-zip", str(archive), "--uninstall")
+
+    assert (done.returncode, "--uninstall takes no --from-zip" in done.stderr) == (2, True)
+    assert not (clone.user_home / "twitch-clawcraft").exists()
 
 
 def test_another_file_than_its_sums_name_is_refused(clone: Clone, archive: Path) -> None:

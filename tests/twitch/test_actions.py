@@ -58,7 +58,7 @@ def test_a_204_that_never_applied_is_reported_as_not_verified(rig: Rig) -> None:
 @pytest.mark.parametrize(("scenario", "named"), [("ignored_title", "new title"), ("ignored_game", "new game")])
 def test_which_of_title_and_game_was_not_applied_is_said(rig: Rig, scenario: str, named: str) -> None:
     rig.sim.play(scenario)
-    result = rig.start().twitch.apply_metadata({"title": "Never", "game": "Rust"})
+    result = rig.start().twitch.apply_metadata({"title": "Never", "game": "Rust"}, rig.may)
     assert result["verified"] is False
     assert named in result["warning"]
 
@@ -66,7 +66,7 @@ def test_which_of_title_and_game_was_not_applied_is_said(rig: Rig, scenario: str
 def test_a_title_that_twitch_refuses_does_not_take_the_game_with_it(rig: Rig) -> None:
     rig.sim.play("banned_title")
     with pytest.raises(TwitchRejected, match="banned words") as raised:
-        rig.start().twitch.apply_metadata({"title": "So banned", "game": "Rust"})
+        rig.start().twitch.apply_metadata({"title": "So banned", "game": "Rust"}, rig.may)
     assert raised.value.details["refused"] == "title"
     assert raised.value.details["applied"]["current"] == {
         "title": "My first stream",

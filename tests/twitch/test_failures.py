@@ -216,7 +216,7 @@ def test_waits_between_tries_grow_and_differ(rig: Rig) -> None:
 def test_a_title_goes_through_although_its_game_is_not_found(rig: Rig) -> None:
     rig.start()
     with pytest.raises(ClawcraftError) as raised:
-        rig.twitch.apply_metadata({"title": "x", "game": "No Such Game"})
+        rig.twitch.apply_metadata({"title": "x", "game": "No Such Game"}, rig.may)
     assert raised.value.code == "game_not_found"
     assert raised.value.details["applied"]["current"]["title"] == "x"
     assert rig.sim.world.channels["1001"].title == "x"

@@ -15,7 +15,7 @@ def unseen(*_: object) -> None:
 
 def test_title_and_game_go_out_in_one_change(rig: Rig) -> None:
     rig.start()
-    result = rig.twitch.apply_metadata({"title": "Tonight", "game": "minecraft", "obs_scene": "Main"})
+    result = rig.twitch.apply_metadata({"title": "Tonight", "game": "minecraft", "obs_scene": "Main"}, rig.may)
     assert result["current"] == {"title": "Tonight", "game_id": "27471", "game": "Minecraft"}
     assert result["verified"] is True
     [patch] = [call for call in rig.sim.world.calls if call.endpoint == "PATCH /channels"]
@@ -23,7 +23,7 @@ def test_title_and_game_go_out_in_one_change(rig: Rig) -> None:
 
 
 def test_a_start_without_title_and_game_asks_twitch_nothing(rig: Rig) -> None:
-    assert rig.twitch.apply_metadata({"obs_scene": "Main", "channel": "clawstreamer"}) == {}
+    assert rig.twitch.apply_metadata({"obs_scene": "Main", "channel": "clawstreamer"}, rig.may) == {}
     assert rig.sim.world.endpoints() == []
 
 

@@ -121,7 +121,8 @@ def _panel_only() -> Iterator[str]:
     yield "## Only in the panel\n"
     yield "- **A pause outlasts a restart of OBS**: else OBS starts with the agent let in. Neither a reload of the"
     yield "  script nor a change of the scene collection ends a pause."
-    yield "- **The pause hotkey**: OBS, Settings, Hotkeys, *twitch-clawcraft: pause the agent / let it go on*."
+    yield "- **The hotkeys**: OBS, Settings, Hotkeys, *twitch-clawcraft: pause the agent / let it go on*, and the same"
+    yield "  with *allow what the agent asks first* and *deny what the agent asks first*."
     yield ""
     yield "## Ignored\n"
     names = " and ".join(f"`{name}`" for name in OBSOLETE)

@@ -10,17 +10,14 @@ from clawcraft.actions.catalogue import ACTIONS, Action
 from clawcraft.obs.port import ProgressSink
 from clawcraft.obs.stream import StreamController
 from clawcraft.telemetry.events import EventLog
+from clawcraft.twitch.call import May
 from clawcraft.twitch.client import ChatSession, HelixSession, Twitch
 
 Result = dict[str, Any]
 
 
-def _no_progress(percent: int, message: str) -> None:
+def no_progress(percent: int, message: str) -> None:
     """A sync action has nobody to tell."""
-
-
-def _no_objection() -> None:
-    """A sync action was looked at when it came, a moment ago."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +33,19 @@ class ActionContext:
     stream: StreamController
     twitch: Twitch
     log: EventLog
-    job_id: str | None = None
-    progress: ProgressSink = _no_progress
-    may: Callable[[], None] = _no_objection
-    """Raises what forbids the action by now, or why its job is to end. Any thread, returns at once."""
+    job_id: str | None
+    progress: ProgressSink
+    may: May
+    """Raises what forbids the action by now, or why its job is to end. Asked before each call that changes something
+    at Twitch (the sessions see to that), and in the moment in which OBS is told."""
 
     def session(self) -> AbstractContextManager[HelixSession]:
         """See ``Twitch.session``: Helix, and the channel that the arguments name."""
-        return self.twitch.session(self.action.name, self.args.get("channel"))
+        return self.twitch.session(self.action.name, self.args.get("channel"), self.may)
 
     def chat_session(self) -> AbstractContextManager[ChatSession]:
         """See ``Twitch.chat_session``: who speaks, and in the chat of which channel."""
-        return self.twitch.chat_session(self.action.name, self.args.get("channel"))
+        return self.twitch.chat_session(self.action.name, self.args.get("channel"), self.may)
 
 
 Handler = Callable[[ActionContext], Result]
@@ -74,13 +72,9 @@ class Handlers:
         self._by_name = {action.name: find_handler(action) for action in ACTIONS}
 
     def run(
-        self,
-        action: Action,
-        args: Mapping[str, Any],
-        job_id: str | None = None,
-        progress: ProgressSink = _no_progress,
-        may: Callable[[], None] = _no_objection,
+        self, action: Action, args: Mapping[str, Any], job_id: str | None, progress: ProgressSink, may: May
     ) -> Result:
-        """Run ``action``; a job with its id, its progress and what may forbid it. Raises ClawcraftError."""
+        """Run ``action``; ``job_id`` and ``progress`` are a job's, ``may`` is what can forbid it by now. Raises
+        ClawcraftError."""
         context = ActionContext(action, args, self._stream, self._twitch, self._log, job_id, progress, may)
         return self._by_name[action.name](context)

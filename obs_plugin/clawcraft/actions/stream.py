@@ -39,9 +39,10 @@ def start_stream(context: ActionContext) -> Result:
         context.may()
         context.progress(5, "setting title and game on Twitch")
         result["metadata"] = _apply_metadata(context, warnings)
-    # Before OBS streams: what Twitch lists now is not what this start will show.
-    before = context.twitch.listed_stream(args.get("channel")) if args.get("wait_until_live") else ""
     try:
+        context.may()
+        # Before OBS streams: what Twitch lists now is not what this start will show.
+        before = context.twitch.listed_stream(args.get("channel")) if args.get("wait_until_live") else ""
         result.update(context.stream.start(scene, _within(context, OBS_FROM, OBS_TO), context.may))
     except ClawcraftError as error:
         _tell_of_metadata(error, result.get("metadata", {}))
@@ -87,7 +88,7 @@ def _check_channel(context: ActionContext, result: Result, warnings: list[str], 
 
 def _apply_metadata(context: ActionContext, warnings: list[str]) -> dict[str, Any]:
     try:
-        applied = context.twitch.apply_metadata(context.args)
+        applied = context.twitch.apply_metadata(context.args, context.may)
         if applied.get("verified") is False:
             warnings.append(METADATA_NOT_VERIFIED)
         return applied
@@ -100,10 +101,12 @@ def _apply_metadata(context: ActionContext, warnings: list[str]) -> dict[str, An
 
 
 def _tell_of_metadata(error: ClawcraftError, metadata: dict[str, Any]) -> None:
-    """A start failed, and viewers see its title and game already."""
-    if metadata and "error" not in metadata:
+    """A start failed, and viewers see its title and game already, or one of them, or perhaps."""
+    if not metadata:
+        return
+    if "error" not in metadata:
         error.message = f"{error.message.rstrip('.')}. Title and game had been set before."
-        error.details["metadata"] = metadata
+    error.details["metadata"] = metadata
 
 
 def _explained(context: ActionContext, error: Exception) -> ClawcraftError:

@@ -136,7 +136,7 @@ def bot_line(status: Mapping[str, Any]) -> str:
 
 def agent_line(paused: bool) -> str:
     """Whether agents may act."""
-    return f"{dot(RED)}<b>paused by you</b>: every action is refused" if paused else f"{dot(GREEN)}may act"
+    return f"{dot(RED)}<b>paused by you</b>: every action but a stop is refused" if paused else f"{dot(GREEN)}may act"
 
 
 def _happened(what: Happened) -> str:

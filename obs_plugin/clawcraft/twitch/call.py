@@ -18,9 +18,16 @@ from clawcraft.clock import Clock
 Wait = Callable[[threading.Event, float], bool]
 """Wait for the event at most so many seconds, tell whether it is set: ``threading.Event.wait`` outside tests."""
 
+May = Callable[[], None]
+"""Raises the ClawcraftError that forbids what is about to be sent. Any thread, returns at once."""
+
 CLOSING: Final = "closing"
 CURRENT_CALL: Final[ContextVar["Call"]] = ContextVar("clawcraft_twitch_call")
 """The call the running thread makes: urllib3 has no other way from a request to its connection."""
+
+
+def no_objection() -> None:
+    """For what nobody forbids."""
 
 
 class Deadline:
@@ -40,19 +47,27 @@ class Deadline:
 class Call:
     """The running thread's call, with its retries, for as long as the ``with`` block lasts.
 
-    ``repeatable``: doing it twice is the same as doing it once. ``may_have_applied`` is true from the first byte sent
-    until Twitch says that it did nothing. ``cut_by`` tells who ended the call, if not Twitch; ``unconnected`` why the
-    last try had no connection. ``resolvers`` are all threads that look a host up. ``must_arrive``: once sent, the end
-    of the service does not cut it.
+    ``repeatable``: doing it twice is the same as doing it once. ``may`` is asked before each try, once there is a
+    connection. ``may_have_applied`` is true from the first byte sent until Twitch says that it did nothing.
+    ``cut_by`` tells who ended the call, if not Twitch; ``unconnected`` why the last try had no connection.
+    ``resolvers`` are all threads that look a host up. ``must_arrive``: once sent, the end of the service does not
+    cut it.
     """
 
     def __init__(
-        self, deadline: Deadline, resolvers: set[threading.Thread], *, repeatable: bool, must_arrive: bool = False
+        self,
+        deadline: Deadline,
+        resolvers: set[threading.Thread],
+        *,
+        repeatable: bool,
+        must_arrive: bool = False,
+        may: May = no_objection,
     ) -> None:
         self.deadline = deadline
         self.resolvers = resolvers
         self.repeatable = repeatable
         self.must_arrive = must_arrive
+        self._may = may
         self.may_have_applied = False
         self.cut_by: str | None = None
         self.unconnected = ""
@@ -92,7 +107,9 @@ class Call:
                 shut(handle)
 
     def begin_sending(self) -> None:
-        """Own thread. From now on Twitch may see the request. Raises OSError if the call was cut before."""
+        """Own thread. From now on Twitch may see the request. Raises OSError if the call was cut before, and what
+        forbids it by now: a wait for a connection, a token or Twitch's rate limit can be long."""
+        self._may()
         with self._lock:
             if self.cut_by is not None:
                 raise OSError("cut")

@@ -21,7 +21,7 @@ from clawcraft.settings import Settings
 from clawcraft.telemetry.events import EventLog
 from clawcraft.twitch.bot import BOT_SCOPES, BotLog, BotSecrets, bot_settings, missing_bot_scopes
 from clawcraft.twitch.broadcaster import Broadcaster, Broadcasters
-from clawcraft.twitch.call import Deadline, Wait
+from clawcraft.twitch.call import Deadline, May, Wait, no_objection
 from clawcraft.twitch.channel_page import ChannelPage
 from clawcraft.twitch.channel_sections import ADS_SCOPE
 from clawcraft.twitch.credentials import CredentialStore
@@ -174,12 +174,13 @@ class Twitch:
     # --- sync actions ---------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def session(self, action: str, channel: str | None) -> Iterator[HelixSession]:
-        """All a sync action needs, within TOOL_SERVICE_TIMEOUT_MS.
+    def session(self, action: str, channel: str | None, may: May) -> Iterator[HelixSession]:
+        """All a sync action needs, within TOOL_SERVICE_TIMEOUT_MS. ``may`` is asked before each try of what changes
+        something, and what it raises ends the action.
 
         Raises ChannelNotAllowed and whatever ``Helix`` raises, before anything is sent for the action.
         """
-        helix = self.helix(action).ready()
+        helix = self.helix(action, may=may).ready()
         try:
             broadcaster = self._broadcasters.resolve(helix, channel)
             yield HelixSession(helix, broadcaster, self._shoutouts, self._transport.pause)
@@ -187,19 +188,19 @@ class Twitch:
             self.page.expire()
 
     @contextlib.contextmanager
-    def chat_session(self, action: str, channel: str | None) -> Iterator[ChatSession]:
+    def chat_session(self, action: str, channel: str | None, may: May) -> Iterator[ChatSession]:
         """``session`` for what is said in chat. The streamer's token tells whose channel it is; the bot's, where there
         is one, only says it."""
         is_bot = self._bot.configured
         until = self._transport.deadline(self._settings().action_timeout_s)
-        speaks = Helix(self._transport, self._bot if is_bot else self._tokens, self._settings, until, action)
+        speaks = Helix(self._transport, self._bot if is_bot else self._tokens, self._settings, until, action, may)
         speaker = Speaker(speaks, is_bot=is_bot)
         yield ChatSession(speaker, self._broadcasters.resolve(self.helix("", until), channel))
 
-    def helix(self, action: str, deadline: Deadline | None = None) -> ShowHelix:
+    def helix(self, action: str, deadline: Deadline | None = None, may: May = no_objection) -> ShowHelix:
         """Helix for one action, by default within the time of a sync action."""
         until = deadline or self._transport.deadline(self._settings().action_timeout_s)
-        return ShowHelix(self._transport, self._tokens, self._settings, until, action)
+        return ShowHelix(self._transport, self._tokens, self._settings, until, action, may)
 
     # --- a start of the stream, on the stream worker --------------------------------------------------------------
 
@@ -214,12 +215,12 @@ class Twitch:
 
         self._broadcasters.check(channel, helix, self._tokens.identity)
 
-    def apply_metadata(self, args: Mapping[str, Any]) -> dict[str, Any]:
-        """Set the title and game of a start's ``args``; ``{}`` without a call if it has neither. Raises
-        ClawcraftError."""
+    def apply_metadata(self, args: Mapping[str, Any], may: May) -> dict[str, Any]:
+        """Set the title and game of a start's ``args``; ``{}`` without a call if it has neither. ``may`` as for
+        ``session``. Raises ClawcraftError."""
         if not {"title", "game", "game_id"} & set(args):
             return {}
-        with self.session("twitch.start_stream", args.get("channel")) as session:
+        with self.session("twitch.start_stream", args.get("channel"), may) as session:
             return change_metadata(session.helix, session.broadcaster, args, session.pause)
 
     def listed_stream(self, channel: str | None = None) -> str:

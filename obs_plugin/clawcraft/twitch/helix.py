@@ -1,6 +1,7 @@
 """The Helix endpoints the actions use, one method each, and what Twitch's refusals mean. Any thread.
 
-A ``Helix`` lives for one action: it carries the action's deadline, so that no call of it outlasts the action.
+A ``Helix`` lives for one action: it carries the action's deadline, so that no call of it outlasts the action, and what
+may forbid the action meanwhile, which is asked before each try of a call that changes something.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,12 +12,12 @@ from typing import Any, Final, Self
 from clawcraft.errors import ClawcraftError, TwitchMissingScope, TwitchRejected, TwitchTokenInvalid, TwitchUnavailable
 from clawcraft.heard import Topic
 from clawcraft.settings import Settings
-from clawcraft.twitch.call import Deadline
+from clawcraft.twitch.call import Deadline, May, no_objection
 from clawcraft.twitch.foreign import foreign, foreign_texts
 from clawcraft.twitch.oauth import Identity
 from clawcraft.twitch.scopes import REQUIRED_SCOPES
 from clawcraft.twitch.tokens import Lease, TokenKeeper
-from clawcraft.twitch.transport import Reply, Request, Transport
+from clawcraft.twitch.transport import NOT_KNOWN, Reply, Request, Transport
 
 MAX_TAGS: Final = 10
 
@@ -68,13 +69,15 @@ class Stream:
 @dataclass(eq=False)
 class Helix:
     """Twitch's API for one action. Besides what its docstring says, every method raises TwitchRejected,
-    TwitchUnavailable, TwitchTokenInvalid, TwitchMissingScope, TwitchNotConfigured, Timeout or Stopping."""
+    TwitchUnavailable, TwitchTokenInvalid, TwitchMissingScope, TwitchNotConfigured, Timeout or Stopping; what changes
+    something, also what ``may`` raises."""
 
     _transport: Transport
     _tokens: TokenKeeper
     _settings: Callable[[], Settings]
     deadline: Deadline
     _action: str
+    _may: May = no_objection
 
     def ready(self) -> Self:
         """Check, before anything is sent, that there is a token and that it may do this action."""
@@ -200,7 +203,7 @@ class Helix:
         left_s = self.deadline.remaining_s
         deadline = self.deadline if within_s is None else self._transport.deadline(min(within_s, left_s))
 
-        def once(lease: Lease) -> Reply:
+        def once(lease: Lease, *, doubtful: bool = False) -> Reply:
             request = Request(
                 method,
                 f"{self._settings().twitch_api_url}/{path}",
@@ -210,6 +213,8 @@ class Helix:
                 params=params,
                 body=body,
                 repeatable=repeatable,
+                may=no_objection if method == "GET" else self._may,
+                doubtful=doubtful,
             )
             return self._transport.send(request, deadline)
 
@@ -218,7 +223,7 @@ class Helix:
             # Twitch did nothing, so that even a chat message may be sent again with a token that works.
             renewed = self._after_unauthorized(lease, reply)
             if renewed.access != lease.access:
-                reply = once(renewed)
+                reply = once(renewed, doubtful=reply.doubtful)
         if 200 <= reply.status < 300:
             return reply
         raise self._refusal(reply, harmless=repeatable)
@@ -242,7 +247,7 @@ class Helix:
                 hint="Twitch's rate limit is used up; wait before sending the same request again.",
             )
         if reply.status >= 500 or reply.status < 400:
-            hint = None if harmless else "It is not known whether it took effect; check before sending a new request."
+            hint = None if harmless else NOT_KNOWN
             return TwitchUnavailable(message, details=reply.evidence, retryable=harmless, hint=hint)
         said = reply.message.lower()
         if reply.status == 401 and "scope" in said:

@@ -23,8 +23,8 @@ def change_metadata(
 
     Gives ``{"status": "updated", "channel", "broadcaster_id", "previous", "current", "verified"}``; ``verified``
     tells whether Helix shows the new values, ``previous`` is None if Helix did not say. Title and game go through
-    each by itself if the other one is not found or refused, and ``details.applied`` of that error says so. Raises
-    GameNotFound and what Helix raises.
+    each by itself if the other one is not found, refused or forbidden meanwhile, and ``details.applied`` of that error
+    says so. Raises GameNotFound and what Helix raises.
     """
     changes: dict[str, str] = {}
     if "title" in args:
@@ -48,26 +48,26 @@ def change_metadata(
     return result
 
 
-def _change(helix: Helix, broadcaster_id: str, changes: dict[str, str]) -> TwitchRejected | None:
+def _change(helix: Helix, broadcaster_id: str, changes: dict[str, str]) -> ClawcraftError | None:
     """Change all at once, or each by itself where Twitch refuses them together: a banned word in the title must
-    not cost the game. Leaves in ``changes`` what went through; gives the refusal of the rest."""
+    not cost the game. Leaves in ``changes`` what went through; gives the error of the rest."""
     try:
         helix.modify_channel(broadcaster_id, changes)
         return None
     except TwitchRejected as error:
         if len(changes) < 2 or error.details.get("twitch_status") not in (400, 403, 422):
             raise
-    refused: list[TwitchRejected] = []
+    failed: list[ClawcraftError] = []
     for name, value in list(changes.items()):
         try:
             helix.modify_channel(broadcaster_id, {name: value})
-        except TwitchRejected as error:
+        except ClawcraftError as error:
             error.details["refused"] = _NAMES[name]
-            refused.append(error)
+            failed.append(error)
             del changes[name]
     if not changes:
-        raise refused[0]
-    return refused[0] if refused else None
+        raise failed[0]
+    return failed[0] if failed else None
 
 
 def _read_back(

@@ -1,7 +1,8 @@
 """One HTTP exchange with Twitch: pooled, bounded in time and size, to the configured hosts only. Any thread.
 
 What fails arrives as one of three errors, each knowing whether the same request may be sent again: Timeout,
-TwitchUnavailable, Stopping. Whatever Twitch answered, be it an error, arrives as a Reply.
+TwitchUnavailable, Stopping. What is forbidden before it took effect arrives as the refusal that the request's ``may``
+raises. Whatever Twitch answered, be it an error, arrives as a Reply.
 """
 
 import itertools
@@ -9,7 +10,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from clawcraft.errors import ClawcraftError, Stopping, Timeout, TwitchUnavailabl
 from clawcraft.secrets import Secret
 from clawcraft.settings import Settings, require_safe_url
 from clawcraft.text import cleaned
-from clawcraft.twitch.call import CLOSING, Call, Deadline, Wait
+from clawcraft.twitch.call import CLOSING, Call, Deadline, May, Wait, no_objection
 from clawcraft.twitch.connection import call_session
 from clawcraft.twitch.foreign import LENGTHS
 from clawcraft.twitch.retry import again_after_answer, again_after_error, told_wait_s, wait_s
@@ -29,7 +30,11 @@ from clawcraft.twitch.retry import again_after_answer, again_after_error, told_w
 MAX_CONNECT_S: Final = 5.0
 MAX_BODY_BYTES: Final = 1 << 20
 _CHUNK_BYTES: Final = 1 << 16
+<<<<<<< HEAD
 _SECRET_FIELDS: Final = frozenset({"refresh_token", "client_secret", "device_code", "token"})
+=======
+NOT_KNOWN: Final = "It is not known whether it took effect; check before sending a new request."
+>>>>>>> may
 
 OnCall = Callable[[str, str, float], None]
 
@@ -38,7 +43,8 @@ OnCall = Callable[[str, str, float], None]
 class Request:
     """``endpoint`` names the call in errors and metrics, such as ``PATCH /channels``; ``form`` is sent in the body;
     ``repeatable``: doing it twice is the same as doing it once; ``must_arrive``: once sent, the end of the service does
-    not cut it, since the answer would be lost for good."""
+    not cut it, since the answer would be lost for good; ``may`` is asked before each try; ``doubtful``: an earlier
+    exchange may have had the effect already."""
 
     method: str
     url: str
@@ -51,12 +57,15 @@ class Request:
     form: Mapping[str, str] | None = field(default=None, repr=False)
     repeatable: bool = False
     must_arrive: bool = False
+    may: May = no_objection
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """Twitch's answer. ``data`` is the parsed JSON object, empty if there was none; ``message`` is Twitch's own;
-    ``served_at_s`` Twitch's time of answering (Unix seconds), if it said."""
+    ``served_at_s`` Twitch's time of answering (Unix seconds), if it said; ``doubtful``: whatever this says, a try
+    before it may have taken effect."""
 
     endpoint: str
     status: int
@@ -64,6 +73,7 @@ class Reply:
     message: str
     retry_after_s: float | None
     served_at_s: float | None = None
+    doubtful: bool = False
 
     @property
     def evidence(self) -> dict[str, Any]:
@@ -105,11 +115,19 @@ class Transport:
         return Deadline(self._clock, total_s)
 
     def send(self, request: Request, deadline: Deadline) -> Reply:
-        """One exchange, retried as ``retry.py`` allows. Raises Timeout, TwitchUnavailable or Stopping."""
+        """One exchange, retried as ``retry.py`` allows. Raises Timeout, TwitchUnavailable, Stopping, and what
+        ``request.may`` raises while nothing can have taken effect."""
         require_safe_url(request.url)
         started_at = time.monotonic()
         outcome = "error"
-        call = Call(deadline, self._resolvers, repeatable=request.repeatable, must_arrive=request.must_arrive)
+        call = Call(
+            deadline,
+            self._resolvers,
+            repeatable=request.repeatable,
+            must_arrive=request.must_arrive,
+            may=request.may,
+        )
+        call.may_have_applied = request.doubtful
         self._calls.add(call)
         try:
             # Looked at after the call is among those that ``close`` cuts, so that none slips through between.
@@ -146,6 +164,7 @@ class Transport:
         for tried in itertools.count(1):
             failure: ClawcraftError | None = None
             call.unconnected = ""
+            doubtful = call.may_have_applied
             try:
                 reply = self._exchange(request, call, settings.twitch_timeout_s)
                 if call.cut_by is not None:
@@ -155,8 +174,14 @@ class Transport:
                 # Raised below, without its cause: requests' exceptions carry the request, headers included.
                 failure = _failure(request, call, error, settings.twitch_timeout_s)
                 again, told_s = again_after_error(call, error), None
+            except ClawcraftError as refusal:
+                if doubtful:
+                    raise _ended_in_doubt(request, refusal) from None
+                raise
             else:
-                call.may_have_applied = call.may_have_applied and reply.status != 429
+                if reply.status == 429:
+                    call.may_have_applied = doubtful
+                reply = replace(reply, doubtful=doubtful)
                 statuses.append(reply.status)
                 again, told_s = again_after_answer(call, statuses), reply.retry_after_s
             pause_s = wait_s(tried, told_s)
@@ -240,6 +265,16 @@ def _failure(request: Request, call: Call, error: Exception, timeout_s: float) -
         details=details,
         retryable=call.harmless,
         hint=hint,
+    )
+
+
+def _ended_in_doubt(request: Request, refusal: ClawcraftError) -> TwitchUnavailable:
+    """A try may have taken effect, and another one that would tell is forbidden by now."""
+    return TwitchUnavailable(
+        f"no clear answer from Twitch to {request.endpoint}, which was not sent again: {refusal.message}",
+        details={"endpoint": request.endpoint, "refusal": refusal.code},
+        retryable=False,
+        hint=NOT_KNOWN,
     )
 
 
