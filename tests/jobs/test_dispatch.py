@@ -4,12 +4,8 @@ import contextlib
 import json
 import sqlite3
 import threading
-<<<<<<< HEAD
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-=======
-from concurrent.futures import ThreadPoolExecutor
->>>>>>> may
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +33,7 @@ from clawcraft.errors import (
 from clawcraft.jobs.answer import Answer
 from clawcraft.jobs.idempotency import FALLBACK_WINDOW_S, fingerprint_of
 from clawcraft.jobs.model import Envelope
-<<<<<<< HEAD
-=======
-from clawcraft.jobs.store import MAX_ACTIVE
 from tests.support.agents import add_agent
->>>>>>> may
 from tests.support.clock import ManualClock
 from tests.support.job_rig import TTL_S, JobRig, Places, envelope, start, stop, together
 from tests.support.waiting import HANG_S

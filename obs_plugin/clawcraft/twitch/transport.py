@@ -30,11 +30,8 @@ from clawcraft.twitch.retry import again_after_answer, again_after_error, told_w
 MAX_CONNECT_S: Final = 5.0
 MAX_BODY_BYTES: Final = 1 << 20
 _CHUNK_BYTES: Final = 1 << 16
-<<<<<<< HEAD
 _SECRET_FIELDS: Final = frozenset({"refresh_token", "client_secret", "device_code", "token"})
-=======
 NOT_KNOWN: Final = "It is not known whether it took effect; check before sending a new request."
->>>>>>> may
 
 OnCall = Callable[[str, str, float], None]
 
