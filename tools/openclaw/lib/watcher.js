@@ -23,13 +23,15 @@ export class JobWatcher {
 
   /** Go on with what a gateway before this one watched. */
   open(stateDir) {
-    const now = this.#watches.all;
+    const followed = this.#watches;
     this.#watches = new Watches(stateDir);
-    for (const [key, watch] of now) {
+    for (const [key, watch] of followed.all) {
       this.#watches.put(key, watch);
     }
     for (const [key, watch] of this.#watches.all) {
-      this.#follow(key, watch);
+      if (!followed.has(key)) {
+        this.#follow(key, watch);
+      }
     }
   }
 

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 
+import { JobWatcher } from "../lib/watcher.js";
 import { Watches } from "../lib/watches.js";
 import { gatewayFor, SESSION } from "./plugin.js";
 import { accepted, deferred, error, job, Service } from "./service.js";
@@ -135,6 +136,20 @@ test("a copy of the plugin whose service was not started hands its jobs to the o
   end.resolve(job("done", { action: "twitch.stop_stream", result: { status: "stopped" } }));
   await running.woken();
   assert.equal(copy.events.length, 0);
+});
+
+test("a job watched before the plugin's service starts is followed once", async () => {
+  const [answer, told] = [deferred(), deferred()];
+  const [asked, events] = [[], []];
+  const client = { get: (path) => asked.push(path) && answer.promise };
+  const watcher = new JobWatcher(client, (_session, text) => events.push(text) && told.resolve());
+  assert.equal(watcher.watch("job-1", SESSION), true);
+  watcher.open(undefined);
+  assert.equal(asked.length, 1);
+  answer.resolve(job("done", { action: "twitch.stop_stream", result: { status: "stopped" } }));
+  await told.promise;
+  await watcher.stop();
+  assert.equal(events.length, 1);
 });
 
 test("watches are bounded, and a file that is broken or too old is no watch", (t) => {
