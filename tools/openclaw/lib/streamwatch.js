@@ -16,7 +16,7 @@ export async function followStream(client, since, { signal, untilMs, tell }) {
     if (signal.aborted) {
       return;
     }
-    const { body } = await client.get("/status", { signal });
+    const { body } = await client.get("/status", { signal, part: "obs" });
     if (signal.aborted) {
       return;
     }
@@ -25,7 +25,7 @@ export async function followStream(client, since, { signal, untilMs, tell }) {
       tell("OBS does not answer any more: it was closed or crashed, and the stream is probably off air.");
       return;
     }
-    const state = body?.obs.stream.state;
+    const state = body?.obs.stream?.state;
     if (state === "offline") {
       const said = await end(client, since(), body, signal);
       if (said) {
@@ -49,7 +49,7 @@ export async function followStream(client, since, { signal, untilMs, tell }) {
 
 // Why it is off air; null if an agent stopped it, who was told by its own call.
 async function end(client, since, status, signal) {
-  const { body } = await client.get("/tools/jobs?action=twitch.stop_stream&limit=1", { signal });
+  const { body } = await client.get("/tools/jobs?action=twitch.stop_stream&limit=1", { signal, part: "jobs" });
   const [stop] = body?.jobs ?? [];
   if (stop && stop.status !== "failed" && Date.parse(stop.created_at) >= Date.parse(since)) {
     return null;

@@ -152,6 +152,36 @@ test("a job watched before the plugin's service starts is followed once", async 
   assert.equal(events.length, 1);
 });
 
+const NOT_OURS = [
+  ["no job", { ok: true }, "unexpected_answer"],
+  ["no job that can be read", { ok: true, job: {} }, "plugin_error"],
+];
+for (const [what, body, code] of NOT_OURS) {
+  test(`an answer with ${what} is told and the job let go, without a rejection in the gateway`, async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), "watches-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const service = await Service.start(t, ({ method }) => (method === "POST" ? accepted() : { body }));
+    const gateway = gatewayFor(t, service);
+    gateway.start(folder);
+    await gateway.call("twitch_start_stream", { wait: false });
+    await gateway.woken();
+    await gateway.stop();
+    assert.equal(gateway.events.length, 1);
+    assert.match(gateway.events[0].text, new RegExp(`"code":"${code}".*"job_id":"job-1"`));
+    assert.deepEqual(new Watches(folder).all, []);
+  });
+}
+
+test("a stream whose watch fails is told and let go", async () => {
+  const [told, events] = [deferred(), []];
+  const client = { sleep: async () => {}, get: () => Promise.reject(new Error("a defect")) };
+  const watcher = new JobWatcher(client, (_session, text) => events.push(text) && told.resolve());
+  watcher.watchStream({ status: "done", action: "twitch.start_stream", created_at: "2026-01-01T12:00:00Z" }, SESSION);
+  await told.promise;
+  await watcher.stop();
+  assert.match(events.join(), /^What you started on Twitch is not followed any more; .*"code":"plugin_error"/);
+});
+
 test("watches are bounded, and a file that is broken or too old is no watch", (t) => {
   const folder = mkdtempSync(join(tmpdir(), "watches-"));
   t.after(() => rmSync(folder, { recursive: true }));
