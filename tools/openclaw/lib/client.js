@@ -37,6 +37,7 @@ export class ServiceClient {
       const answer = await this.#request("POST", "/tools/execute", {
         body,
         doing: `it ran ${envelope.action}`,
+        part: "result",
         stopsIt: envelope.action === "twitch.stop_stream",
       });
       if (!answer.failure?.retryable || !answer.answered || attempt === MAX_ATTEMPTS) {
@@ -56,12 +57,15 @@ export class ServiceClient {
     }
   }
 
-  /** One GET; `waitS` is how long the service may hold it. */
-  get(path, { signal, waitS = 0, doing = "it was asked" } = {}) {
-    return this.#request("GET", path, { signal, extraS: waitS, doing });
+  /**
+   * One GET; `waitS` is how long the service may hold it. An answer whose body has no `part` is not the service's:
+   * other programs say {"ok": true} too.
+   */
+  get(path, { signal, waitS = 0, doing = "it was asked", part } = {}) {
+    return this.#request("GET", path, { signal, extraS: waitS, doing, part });
   }
 
-  async #request(method, path, { body, signal, extraS = 0, doing, stopsIt }) {
+  async #request(method, path, { body, signal, extraS = 0, doing, stopsIt, part }) {
     const { baseUrl, token, signatureSecret, problem, requestTimeoutS } = this.config;
     if (problem !== null) {
       return { failure: failures.notConfigured(problem) };
@@ -87,15 +91,15 @@ export class ServiceClient {
         // A redirect would carry the token to somebody else.
         redirect: "manual",
       });
-      return this.#answer(response, await response.text());
+      return this.#answer(response, await response.text(), part);
     } catch (error) {
       return { failure: failures.fromNetwork(error, { baseUrl, signal, timeoutS, doing, stopsIt }) };
     }
   }
 
-  #answer(response, text) {
+  #answer(response, text, part) {
     const body = text.length <= MAX_ANSWER_CHARS ? parsed(this.#withoutSecrets(text)) : null;
-    if (body?.ok === true && response.ok) {
+    if (body?.ok === true && response.ok && (part === undefined || body[part])) {
       return { body, answered: true, replayed: response.headers.get("Idempotent-Replayed") === "true" };
     }
     if (body?.ok !== false || typeof body.error?.code !== "string") {

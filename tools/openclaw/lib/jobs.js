@@ -13,7 +13,7 @@ export const hasEnded = (job) => job.status === "done" || job.status === "failed
 /** One look at a job, held by the service up to `waitS`. Gives {job} or {failure}. */
 export async function readJob(client, jobId, { waitS = 0, signal } = {}) {
   const path = `/tools/jobs/${encodeURIComponent(jobId)}?wait=${waitS}`;
-  const answer = await client.get(path, { signal, waitS, doing: `job ${jobId} was running` });
+  const answer = await client.get(path, { signal, waitS, doing: `job ${jobId} was running`, part: "job" });
   return answer.body ? { job: answer.body.job } : answer;
 }
 

@@ -44,7 +44,7 @@ export class Offer {
   }
 
   async #read() {
-    const { body } = await this.#client.get("/tools");
+    const { body } = await this.#client.get("/tools", { part: "tools" });
     if (body) {
       this.note(body.tools);
     }

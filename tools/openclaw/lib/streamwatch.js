@@ -1,31 +1,42 @@
 // Follows a stream that an agent started, for what nobody asks about: a connection that breaks in mid-show.
 
+import { failed } from "./results.js";
+
 const LOOK_S = 15;
 const LOOKS = 2; // before a trouble that may pass is told
+// What does not pass by itself, and says nothing of the stream.
+const NOT_SEEN = new Set(["unauthorized", "client_not_allowed", "unexpected_answer", "not_configured"]);
 
 /**
  * Look at the stream until it ends. `tell(text)` is called when it is off air without a stop by an agent, when OBS is
- * gone, when the connection stays lost, and when it is back. `since()` is when the last start was asked for, by the
- * service's clock.
+ * gone or does not let the plugin look any more, when the connection stays lost, and when it is back. `since()` is when
+ * the last start was asked for, by the service's clock.
  */
 export async function followStream(client, since, { signal, untilMs, tell }) {
   let reconnecting = 0;
   let away = 0;
+  let unseen = 0;
   while (Date.now() < untilMs) {
     await client.sleep(LOOK_S, signal).catch(() => {});
     if (signal.aborted) {
       return;
     }
-    const { body } = await client.get("/status", { signal });
+    const { body, failure, answered } = await client.get("/status", { signal, part: "obs" });
     if (signal.aborted) {
       return;
     }
-    away = body ? 0 : away + 1;
+    unseen = NOT_SEEN.has(failure?.code) ? unseen + 1 : 0;
+    away = answered || unseen > 0 ? 0 : away + 1;
+    if (unseen > LOOKS) {
+      const next = "You are told nothing more of it; twitch_pre_show_check tells its state once this is mended.";
+      tell(`The stream can no longer be seen, and may be on air all the same. ${next} ${JSON.stringify(failed(failure))}`);
+      return;
+    }
     if (away > LOOKS) {
       tell("OBS does not answer any more: it was closed or crashed, and the stream is probably off air.");
       return;
     }
-    const state = body?.obs.stream.state;
+    const state = body?.obs.stream?.state;
     if (state === "offline") {
       const said = await end(client, since(), body, signal);
       if (said) {
@@ -49,7 +60,7 @@ export async function followStream(client, since, { signal, untilMs, tell }) {
 
 // Why it is off air; null if an agent stopped it, who was told by its own call.
 async function end(client, since, status, signal) {
-  const { body } = await client.get("/tools/jobs?action=twitch.stop_stream&limit=1", { signal });
+  const { body } = await client.get("/tools/jobs?action=twitch.stop_stream&limit=1", { signal, part: "jobs" });
   const [stop] = body?.jobs ?? [];
   if (stop && stop.status !== "failed" && Date.parse(stop.created_at) >= Date.parse(since)) {
     return null;

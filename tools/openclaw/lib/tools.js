@@ -143,7 +143,7 @@ export class Tools {
   async #newestJob(session, signal) {
     const mission = missionId(session);
     const { body, failure } = mission
-      ? await this.client.get(`/tools/jobs?limit=1&mission_id=${encodeURIComponent(mission)}`, { signal })
+      ? await this.client.get(`/tools/jobs?limit=1&mission_id=${encodeURIComponent(mission)}`, { signal, part: "jobs" })
       : { body: { jobs: [] } };
     return body?.jobs.length === 0 ? { failure: failures.noJob() } : { jobId: body?.jobs[0].id, failure };
   }
@@ -163,7 +163,10 @@ export class Tools {
   }
 
   async #preShowCheck({ params, signal }) {
-    const answers = await Promise.all(["/status?check=1", "/tools"].map((path) => this.client.get(path, { signal })));
+    const answers = await Promise.all([
+      this.client.get("/status?check=1", { signal, part: "obs" }),
+      this.client.get("/tools", { signal, part: "tools" }),
+    ]);
     const failure = answers.find((answer) => answer.failure)?.failure;
     if (failure) {
       return failed(failure, { ready: false });

@@ -1,5 +1,6 @@
 // Follows jobs that no tool call waits for, and streams that are on air, and wakes the agent when there is news.
 
+import * as failures from "./failures.js";
 import { followJob } from "./jobs.js";
 import { failed, jobOutcome } from "./results.js";
 import { followStream } from "./streamwatch.js";
@@ -23,13 +24,15 @@ export class JobWatcher {
 
   /** Go on with what a gateway before this one watched. */
   open(stateDir) {
-    const now = this.#watches.all;
+    const followed = this.#watches;
     this.#watches = new Watches(stateDir);
-    for (const [key, watch] of now) {
+    for (const [key, watch] of followed.all) {
       this.#watches.put(key, watch);
     }
     for (const [key, watch] of this.#watches.all) {
-      this.#follow(key, watch);
+      if (!followed.has(key)) {
+        this.#follow(key, watch);
+      }
     }
   }
 
@@ -68,10 +71,17 @@ export class JobWatcher {
   }
 
   #follow(key, watch) {
-    const following = (watch.jobId ? this.#followJob(key, watch) : this.#followStream(key, watch)).finally(() =>
-      this.#following.delete(following),
-    );
+    const following = (watch.jobId ? this.#followJob(key, watch) : this.#followStream(key, watch))
+      .catch((error) => this.#giveUp(key, watch, error)) // nobody awaits it: it would be the gateway's own failure
+      .finally(() => this.#following.delete(following));
     this.#following.add(following);
+  }
+
+  #giveUp(key, { jobId, session }, error) {
+    const outcome = failed(failures.internal(error), { job_id: jobId });
+    const text = `What you started on Twitch is not followed any more; tell the user. ${JSON.stringify(outcome)}`;
+    this.#wake(session, text, `twitch-clawcraft:${key}`);
+    this.#watches.delete(key);
   }
 
   async #followJob(key, { jobId, session, untilMs }) {

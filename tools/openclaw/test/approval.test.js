@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { approvalRequest } from "../lib/approval.js";
 import { gatewayFor } from "./plugin.js";
 import { accepted, job, Service } from "./service.js";
 
@@ -17,7 +18,7 @@ test("confirmGoLive asks a person, who sees what will go on air", async (t) => {
   const params = { title: "Speedrun", obs_scene: "Intro", wait: true };
   const { requireApproval } = gateway.before("twitch_start_stream", { params });
   assert.deepEqual(requireApproval.allowedDecisions, ["allow-once", "deny"]);
-  assert.match(requireApproval.description, /title: "Speedrun"\nobs_scene: "Intro"/);
+  assert.match(requireApproval.description, /obs_scene: "Intro"\ntitle: "Speedrun"/);
   assert.ok(requireApproval.title.length <= 80 && requireApproval.description.length <= 512);
   requireApproval.onResolution("allow-once");
   assert.equal((await gateway.call("twitch_start_stream", params)).ok, true);
@@ -29,6 +30,37 @@ test("a text is shown whole, and cannot pass for another argument", async (t) =>
   const { description } = gateway.before("twitch_start_stream", { params: { title } }).requireApproval;
   assert.equal(description.split("\n").length, 2);
   assert.ok(description.endsWith(`${"x".repeat(120)}\\nobs_scene: Safe\\u{202e}"`));
+});
+
+test("the longest texts without escapes are shown whole", () => {
+  const params = { title: "t".repeat(140), game: "g".repeat(120), obs_scene: "s".repeat(120), channel: "c".repeat(25) };
+  const { description } = approvalRequest("twitch_start_stream", params, () => {});
+  for (const [name, text] of Object.entries(params)) {
+    assert.ok(description.includes(`\n${name}: "${text}"`), name);
+  }
+  assert.ok(description.length <= 512);
+});
+
+test("no text hides another argument: scene and channel come first and whole, what is cut shows it", () => {
+  for (const letter of ['"', "\\", "\u00ad", "\u{e0001}", "\ud800", "😀"]) {
+    const params = { title: letter.repeat(140), game: letter.repeat(120), game_id: letter.repeat(999), reason: letter.repeat(160) };
+    const { description } = approvalRequest("twitch_start_stream", { ...params, obs_scene: "Bedroom cam", channel: "x" }, () => {});
+    assert.ok(description.length <= 512, letter);
+    const [, scene, channel, ...others] = description.split("\n");
+    assert.deepEqual([scene, channel], ['obs_scene: "Bedroom cam"', 'channel: "x"']);
+    assert.deepEqual(others.map((line) => line.split(":")[0]), Object.keys(params));
+    others.forEach((line) => assert.match(line, /: ".+"…?$/));
+    assert.match(description, /game_id: ".+"…/);
+    assert.ok(description.isWellFormed(), "no letter is cut in two");
+  }
+});
+
+test("a scene of escapes leaves room for the channel and the rest", () => {
+  const long = '"'.repeat(999);
+  const params = { title: long, game: long, obs_scene: long, channel: "somebody_elses_channel_25" };
+  const { description } = approvalRequest("twitch_start_stream", params, () => {});
+  assert.ok(description.length <= 512);
+  assert.match(description, /obs_scene: ".+"…\nchannel: "somebody_elses_channel_25"\ntitle: ".+"…\ngame: ".+"…$/);
 });
 
 for (const decision of ["deny", "timeout", "cancelled", "allow-always", undefined]) {

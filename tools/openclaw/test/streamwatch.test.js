@@ -2,17 +2,23 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { followStream } from "../lib/streamwatch.js";
+import { error } from "./service.js";
 
 const SINCE = "2026-01-01T12:00:00Z";
 
-/** What is told of a stream that is in these states, one look each; null is a service that is away. */
+/** What is told of a stream that is in these states, one look each; null is a service that is away, a failure its answer. */
 async function told(states, { stops = [], rails } = {}) {
   const said = [];
-  const looks = states.map((state) => (state === null ? {} : { body: { obs: { stream: { state } }, guard_rails: rails } }));
+  const looks = states.map((state) => {
+    if (state === null) {
+      return { failure: { code: "service_down" } };
+    }
+    return state.failure ? state : { body: { obs: { stream: { state } }, guard_rails: rails }, answered: true };
+  });
   const stop = new AbortController();
   const client = {
     sleep: async () => looks.length === 0 && stop.abort(),
-    get: async (path) => (path === "/status" ? looks.shift() : { body: { jobs: stops } }),
+    get: async (path) => (path === "/status" ? looks.shift() : { body: { jobs: stops }, answered: true }),
   };
   await followStream(client, () => SINCE, { signal: stop.signal, untilMs: Infinity, tell: (text) => said.push(text) });
   assert.equal(looks.length, 0, "every look was made");
@@ -53,4 +59,30 @@ test("an OBS that is gone is told, a short gap is not", async () => {
   assert.deepEqual(await told(["live", null, null, "live"]), []);
   const [said] = await told(["live", null, null, null]);
   assert.match(said, /^OBS does not answer any more/);
+});
+
+const answered = (code) => ({ failure: error(code), answered: true });
+
+test("an OBS that answers with a failure is not gone, however long: the stream is watched on", async () => {
+  for (const code of ["internal_error", "obs_unresponsive", "rate_limited"]) {
+    assert.deepEqual(await told(["live", ...Array(9).fill(answered(code)), "live"]), []);
+    const [said, ...more] = await told([...Array(9).fill(answered(code)), "offline"]);
+    assert.match(said, /^The stream is off air/);
+    assert.deepEqual(more, []);
+  }
+});
+
+test("answers between do not add to the looks at which OBS was away", async () => {
+  assert.deepEqual(await told([null, null, answered("internal_error"), null, null, "live"]), []);
+});
+
+test("a stream that can no longer be seen is told once as that, with the code and what to do", async () => {
+  const refused = [answered("unauthorized"), answered("client_not_allowed"), answered("unexpected_answer")];
+  for (const one of [...refused, { failure: error("not_configured") }]) {
+    assert.deepEqual(await told(["live", one, one, "live", one, one, "live"]), []);
+    const [said, ...more] = await told(["live", one, one, one]);
+    assert.match(said, /^The stream can no longer be seen, and may be on air all the same\./);
+    assert.ok(said.includes(`"code":"${one.failure.code}"`) && said.includes('"hint":"do this"'));
+    assert.deepEqual(more, []);
+  }
 });

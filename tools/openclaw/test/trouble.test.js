@@ -132,6 +132,17 @@ test("something else on the port is recognised, and a redirect is not followed w
   assert.equal(other.requests.length, 0);
 });
 
+test("a program on the port that says ok, but not what was asked, is recognised too", async (t) => {
+  const service = await Service.start(t, () => ({ body: { ok: true } }), { lists: true });
+  const gateway = gatewayFor(t, service);
+  gateway.start(undefined);
+  assert.ok(gateway.shown().includes("twitch_start_stream"));
+  for (const tool of ["twitch_start_stream", "twitch_pre_show_check", "twitch_job_status"]) {
+    assert.equal((await gateway.call(tool)).code, "unexpected_answer");
+  }
+  await gateway.stop();
+});
+
 test("an answer that repeats the token does not carry it to the agent", async (t) => {
   const service = await Service.start(t, () => refusal(401, "unauthorized", { message: `got ${TOKEN}`, details: { given: TOKEN } }));
   const result = await gatewayFor(t, service).call("twitch_set_title", { title: "Hi" });

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 
+import { JobWatcher } from "../lib/watcher.js";
 import { Watches } from "../lib/watches.js";
 import { gatewayFor, SESSION } from "./plugin.js";
 import { accepted, deferred, error, job, Service } from "./service.js";
@@ -135,6 +136,50 @@ test("a copy of the plugin whose service was not started hands its jobs to the o
   end.resolve(job("done", { action: "twitch.stop_stream", result: { status: "stopped" } }));
   await running.woken();
   assert.equal(copy.events.length, 0);
+});
+
+test("a job watched before the plugin's service starts is followed once", async () => {
+  const [answer, told] = [deferred(), deferred()];
+  const [asked, events] = [[], []];
+  const client = { get: (path) => asked.push(path) && answer.promise };
+  const watcher = new JobWatcher(client, (_session, text) => events.push(text) && told.resolve());
+  assert.equal(watcher.watch("job-1", SESSION), true);
+  watcher.open(undefined);
+  assert.equal(asked.length, 1);
+  answer.resolve(job("done", { action: "twitch.stop_stream", result: { status: "stopped" } }));
+  await told.promise;
+  await watcher.stop();
+  assert.equal(events.length, 1);
+});
+
+const NOT_OURS = [
+  ["no job", { ok: true }, "unexpected_answer"],
+  ["no job that can be read", { ok: true, job: {} }, "plugin_error"],
+];
+for (const [what, body, code] of NOT_OURS) {
+  test(`an answer with ${what} is told and the job let go, without a rejection in the gateway`, async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), "watches-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const service = await Service.start(t, ({ method }) => (method === "POST" ? accepted() : { body }));
+    const gateway = gatewayFor(t, service);
+    gateway.start(folder);
+    await gateway.call("twitch_start_stream", { wait: false });
+    await gateway.woken();
+    await gateway.stop();
+    assert.equal(gateway.events.length, 1);
+    assert.match(gateway.events[0].text, new RegExp(`"code":"${code}".*"job_id":"job-1"`));
+    assert.deepEqual(new Watches(folder).all, []);
+  });
+}
+
+test("a stream whose watch fails is told and let go", async () => {
+  const [told, events] = [deferred(), []];
+  const client = { sleep: async () => {}, get: () => Promise.reject(new Error("a defect")) };
+  const watcher = new JobWatcher(client, (_session, text) => events.push(text) && told.resolve());
+  watcher.watchStream({ status: "done", action: "twitch.start_stream", created_at: "2026-01-01T12:00:00Z" }, SESSION);
+  await told.promise;
+  await watcher.stop();
+  assert.match(events.join(), /^What you started on Twitch is not followed any more; .*"code":"plugin_error"/);
 });
 
 test("watches are bounded, and a file that is broken or too old is no watch", (t) => {
