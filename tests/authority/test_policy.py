@@ -11,6 +11,7 @@ import pytest
 from clawcraft.actions.catalogue import ACTIONS, Policy
 from clawcraft.authority import policy as policy_module
 from clawcraft.authority.policy import ChosenPolicies, Policies
+from clawcraft.files import write_atomically
 from tests.support.agents import no_agents
 from tests.support.settings import make_settings
 
@@ -66,13 +67,12 @@ class SlowDisk:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.begun, self.answers = threading.Event(), threading.Event()
-        write = policy_module.write_atomically
 
         def slow(path: Path, data: bytes) -> None:
             if not self.begun.is_set():
                 self.begun.set()
                 assert self.answers.wait(30)
-            write(path, data)
+            write_atomically(path, data)
 
         monkeypatch.setattr(policy_module, "write_atomically", slow)
 
