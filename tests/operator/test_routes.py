@@ -126,6 +126,16 @@ def test_a_policy_of_the_page_counts_at_once_also_for_what_is_queued(streamer: S
     assert policy_of(page, START) == "off"
 
 
+def test_the_later_choice_counts_be_it_made_on_the_page_or_in_the_panel(streamer: Streamer, page: PageClient) -> None:
+    streamer.obs.change("policy_start_stream", "off")
+    page.post("policy", {"action": START, "policy": "allow"})
+    streamer.obs.change("limit_set_game", 5)  # an edit of something else in the panel chooses nothing
+    assert policy_of(page, START) == "allow"
+    streamer.refresh()
+    streamer.obs.change("policy_start_stream", "off")
+    assert policy_of(page, START) == "off"
+
+
 def test_a_policy_of_the_environment_stays(
     streamer: Streamer, page: PageClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

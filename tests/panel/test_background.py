@@ -26,8 +26,13 @@ def lines() -> list[str]:
 def background(lines: list[str]) -> Iterator[Background]:
     background = Background(lines.append)
     yield background
-    background.close(5)
-    assert not [thread for thread in threading.enumerate() if thread.name == "clawcraft-panel"]
+    close(background)
+    assert not [thread for thread in threading.enumerate() if thread.name == "clawcraft-panel-tools"]
+
+
+def close(background: Background) -> None:
+    background.stop()
+    background.join(5)
 
 
 def output(command: Sequence[str]) -> str:
@@ -96,7 +101,7 @@ def test_closing_ends_a_tool_that_hangs_and_what_it_started(background: Backgrou
 
     background.submit(lambda: background.run_tool(str(tool), progress=progress))
     assert begun.wait(30)
-    background.close(5)
+    close(background)
     wait_until(lambda: not alive(pids[0]), "the tool's own child is gone")
 
 
@@ -110,14 +115,22 @@ def test_closing_ends_the_look_for_a_python(
     fake_python(tmp_path, "python3", f"echo $$ > {begun}.new", f"/bin/mv {begun}.new {begun}", "exec /bin/sleep 600")
     background.submit(lambda: background.run_tool("any.py"))
     wait_until(begun.exists, "the program runs")
-    background.close(5)
+    close(background)
     with pytest.raises(ProcessLookupError):
         os.kill(int(begun.read_text()), 0)
 
 
-def test_a_step_that_fails_is_one_line_and_the_next_one_runs(background: Background, lines: list[str]) -> None:
-    def fail() -> None:
-        raise ValueError("no luck")
+def test_closing_drops_the_tools_that_have_not_begun(background: Background) -> None:
+    begun, ends, ran = threading.Event(), threading.Event(), list[str]()
 
-    done(background, fail)
-    assert lines == ["panel: ValueError: no luck"]
+    def tool() -> None:
+        begun.set()
+        assert ends.wait(30)
+
+    background.submit(tool)
+    background.submit(lambda: ran.append("the next one"))
+    assert begun.wait(30)
+    background.stop()
+    ends.set()
+    background.join(30)
+    assert ran == []

@@ -6,6 +6,7 @@ file that people share, and could let an agent do what its owner wants to be ask
 """
 
 import json
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -27,7 +28,10 @@ class ChosenPolicies:
         self._told: Callable[[], None] = lambda: None
         self.problem = ""
         """Why the file could not be read or written; a sentence for the streamer."""
+        self._choosing = threading.Lock()
+        self._saving = threading.Lock()  # a lock of its own: who chooses on OBS's UI thread must not wait for the disk
         self._chosen: Mapping[str, Policy] = self._read()
+        self._saved = self._chosen
 
     def get(self, action: str) -> Policy | None:
         """What the streamer chose for ``action``; None where nobody did."""
@@ -39,17 +43,23 @@ class ChosenPolicies:
 
     def choose(self, policies: Mapping[str, Policy]) -> None:
         """From now on these count; does not touch the disk."""
-        self._chosen = {**self._chosen, **policies}
+        with self._choosing:
+            self._chosen = {**self._chosen, **policies}
         self._told()
 
     def save(self) -> None:
         """Not on OBS's UI thread. What the disk refuses is told in ``problem``, and counts until OBS ends."""
-        try:
-            private_folder(self._path.parent)
-            write_atomically(self._path, json.dumps(dict(self._chosen)).encode())
-            self.problem = ""
-        except OSError as error:
-            self.problem = f"{self._path} cannot be written ({error.strerror or error}): choices end with OBS"
+        with self._saving:
+            chosen = self._chosen  # taken in here: of two threads, the one that writes last writes the later choice
+            if chosen is self._saved:
+                return
+            try:
+                private_folder(self._path.parent)
+                write_atomically(self._path, json.dumps(dict(chosen)).encode())
+                self._saved = chosen
+                self.problem = ""
+            except OSError as error:
+                self.problem = f"{self._path} cannot be written ({error.strerror or error}): choices end with OBS"
 
     def _read(self) -> Mapping[str, Policy]:
         try:

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from clawcraft.authority.agent_file import AgentFileError
 from clawcraft.obs.script_ui import Box, Button, Copy, Info, Row, ScriptSettings, ScriptUi
-from clawcraft.panel.background import Background
 from clawcraft.panel.fields import (
     HANDOVER,
     SECRETS,
@@ -27,6 +26,7 @@ from clawcraft.panel.fields import (
 from clawcraft.panel.handover import Handover, text_for_agent
 from clawcraft.panel.press_again import PressAgain
 from clawcraft.panel.status import escape, moment
+from clawcraft.panel.steps import Steps
 from clawcraft.secrets import Secret, SecretStoreError, new_token
 from clawcraft.service import Phase, Service
 
@@ -40,10 +40,10 @@ OVERLAP_S: Final = 86_400.0
 class TypedSecrets:
     """What is typed and not stored yet, by the name of the setting; and what is being done with the store."""
 
-    def __init__(self, service: Service, settings: ScriptSettings, background: Background) -> None:
+    def __init__(self, service: Service, settings: ScriptSettings, writes: Steps) -> None:
         self._service = service
         self._settings = settings
-        self._background = background
+        self._writes = writes
         self._typed: dict[str, Secret] = {}
         self._notes: dict[str, str] = {}
 
@@ -56,7 +56,7 @@ class TypedSecrets:
                     self._typed[field.name] = Secret(text)
 
     def put(self, changes: Mapping[str, Secret | None]) -> None:
-        """Change the secret store in the background; the service then reads it again."""
+        """Change the secret store, not on this thread; the service then reads it again."""
 
         def write() -> None:
             if TOKEN.name in changes:  # whoever makes or types a new one wants the others out
@@ -68,7 +68,7 @@ class TypedSecrets:
             self._submit(write, notes)
 
     def rotate_token(self, old: Secret) -> None:
-        """A new token of the service, in the background; ``old`` stays good for OVERLAP_S."""
+        """A new token of the service, not on this thread; ``old`` stays good for OVERLAP_S."""
 
         def write() -> None:
             new, now_s = new_token(), time.time()
@@ -78,7 +78,7 @@ class TypedSecrets:
         self._submit(write, {TOKEN.name: "being stored"})
 
     def _submit(self, write: Callable[[], None], notes: Mapping[str, str]) -> None:
-        """Write in the background; ``notes`` say until then, by setting, what is being done, and why it failed."""
+        """Write, not on this thread; ``notes`` say until then, by setting, what is being done, and why it failed."""
         self._notes |= notes
 
         def run() -> None:
@@ -91,7 +91,7 @@ class TypedSecrets:
                 self._notes.pop(name, None)
             self._service.secrets_changed()
 
-        self._background.submit(run)
+        self._writes.submit(run)
 
     def rows(self, name: str, *chosen: Field) -> Iterator[Row]:
         """Each field, what is known of it, and the button that removes it; then the button that stores them all."""

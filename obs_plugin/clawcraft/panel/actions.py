@@ -10,9 +10,9 @@ from typing import Any, Final
 from clawcraft.actions.catalogue import ACTIONS, BY_NAME, Policy
 from clawcraft.obs.script_ui import Choice, Info, Number, Row, ScriptSettings
 from clawcraft.panel import fields
-from clawcraft.panel.background import Background
 from clawcraft.panel.fields import environment_origin, rows_of
 from clawcraft.panel.status import AMBER, coloured
+from clawcraft.panel.steps import Steps
 from clawcraft.service import Service
 from clawcraft.settings import MAX_PER_MIN
 
@@ -22,22 +22,21 @@ _CHOICES: Final = (("Allow", Policy.ALLOW), ("Ask me first", Policy.ASK), ("Off"
 class Actions:
     """``raw`` is what the scene collection said when the script was loaded."""
 
-    def __init__(
-        self, service: Service, settings: ScriptSettings, background: Background, raw: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, service: Service, settings: ScriptSettings, writes: Steps, raw: Mapping[str, Any]) -> None:
         self._service = service
-        self._background = background
-        self._seen: dict[str, str] = {}
+        self._settings = settings
+        self._writes = writes
         # Version 0.1.0 kept its switches there. One that is off still counts; one that is on opens nothing.
         old = [action for action in ACTIONS if raw.get(fields.old_switch_key(action)) is False]
         self._choose({a.name: Policy.OFF for a in old if service.policies.get(a.name) is None})
         settings.erase(*map(fields.old_switch_key, ACTIONS))
 
     def changed(self, raw: Mapping[str, Any]) -> None:
-        """script_update: take over what was chosen since the last one."""
-        now = {action.name: str(raw[key]) for action in ACTIONS if (key := fields.policy_key(action)) in raw}
-        self._choose({name: Policy(text) for name, text in now.items() if self._seen.get(name) != text})
-        self._seen = now
+        """script_update: take over what was chosen, and leave none of it in the settings: it would look chosen anew at
+        the next edit, when the operator page may long have chosen otherwise."""
+        chosen = {action: str(raw[key]) for action in ACTIONS if (key := fields.policy_key(action)) in raw}
+        self._settings.erase(*map(fields.policy_key, chosen))
+        self._choose({action.name: Policy(text) for action, text in chosen.items()})
 
     def rows(self) -> Iterator[Row]:
         policies = self._service.policies
@@ -72,5 +71,5 @@ class Actions:
     def _choose(self, policies: Mapping[str, Policy]) -> None:
         if policies:
             self._service.policies.choose(policies)
-            self._background.submit(self._service.policies.save)
+            self._writes.submit(self._service.policies.save)
             self._service.note("policies", **{name: str(each) for name, each in policies.items()})

@@ -1,6 +1,6 @@
 """The box "Agents": who they are, when each was here last; a new one with its token, and the end of one.
 
-Writing goes through the background; the token of a new agent is made here, shown until it is hidden, and nowhere else.
+Writing has a thread of its own; the token of a new agent is made here, shown until it is hidden, and nowhere else.
 """
 
 import time
@@ -11,11 +11,11 @@ from clawcraft.authority.agent_file import AgentFileError, NamedAgent, check_nam
 from clawcraft.authority.agents import Agents
 from clawcraft.obs.script_ui import Box, Button, Choice, Copy, Info, ScriptUi, Text
 from clawcraft.panel.access import OVERLAP_S
-from clawcraft.panel.background import Background
 from clawcraft.panel.fields import AGENT_HANDOVER, SHOWN_AGENT_TOKEN
 from clawcraft.panel.handover import Handover, text_for_agent
 from clawcraft.panel.press_again import PressAgain
 from clawcraft.panel.status import GREEN, GREY, RED, dot, escape, moment
+from clawcraft.panel.steps import Steps
 from clawcraft.secrets import Secret, new_token
 from clawcraft.service import Service
 
@@ -33,10 +33,10 @@ _ROTATE: Final = "New token for the agent chosen here; the present one works for
 class NamedAgents:
     """There once the service runs."""
 
-    def __init__(self, service: Service, ui: ScriptUi, background: Background) -> None:
+    def __init__(self, service: Service, ui: ScriptUi, writes: Steps) -> None:
         self._service = service
         self._settings = ui.settings
-        self._background = background
+        self._writes = writes
         self._revocation = PressAgain()
         self._token: Secret | None = None
         self._name = ""
@@ -119,7 +119,7 @@ class NamedAgents:
             # What a revoked agent has queued, or is just starting, ends.
             self._service.secrets_changed()
 
-        self._background.submit(write)
+        self._writes.submit(write)
 
 
 def _line(agent: NamedAgent, agents: Agents) -> str:

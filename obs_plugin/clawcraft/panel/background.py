@@ -1,8 +1,7 @@
-"""The panel's slow steps, one after the other, on a thread of their own, so that OBS's UI thread never waits."""
+"""The panel's slow steps, which run the project's own tools. What the panel writes does not queue behind them."""
 
 import contextlib
 import os
-import queue
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from typing import Final
 
 from clawcraft.dependencies import PLUGIN_FOLDER
 from clawcraft.panel.interpreter import PROBE_TIMEOUT_S, child_environment, find_interpreter, no_window
+from clawcraft.panel.steps import Steps
 
 TOOLS_FOLDER: Final = PLUGIN_FOLDER.parent / "tools"
 INSTALLER: Final = "install.py"
@@ -19,32 +19,29 @@ OTHER_COLLECTIONS: Final = "other_collections.py"
 
 
 class Background:
-    """``submit`` from the UI thread; ``close`` ends the thread and the program it may be running."""
+    """``submit`` from the UI thread; ``stop`` and ``join`` end the thread and the program it may be running."""
 
     def __init__(self, log: Callable[[str], None]) -> None:
-        self._log = log
-        self._steps: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._steps = Steps("clawcraft-panel-tools", log)
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._closing = False
 
     def submit(self, step: Callable[[], object]) -> None:
         """UI thread. Run ``step`` when those before it are done."""
-        self._steps.put(step)
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="clawcraft-panel", daemon=True)
-            self._thread.start()
+        self._steps.submit(step)
 
-    def close(self, timeout_s: float) -> None:
-        """UI thread. Drop the steps that have not begun, kill a program that runs, and join."""
+    def stop(self) -> None:
+        """UI thread. Drop the steps that have not begun, and kill a program that runs."""
+        self._steps.drop()
         with self._lock:
             self._closing = True
             if self._process is not None:
                 _kill(self._process)
-        self._steps.put(None)
-        if self._thread is not None:
-            self._thread.join(timeout_s)
+
+    def join(self, timeout_s: float) -> None:
+        """UI thread, after ``stop``."""
+        self._steps.close(timeout_s)
 
     def run_tool(
         self, name: str, *arguments: str, progress: Callable[[str], None] = lambda _line: None
@@ -93,16 +90,6 @@ class Background:
         finally:
             with self._lock:
                 self._process = None
-
-    def _run(self) -> None:
-        while True:
-            step = self._steps.get()
-            if step is None or self._closing:
-                return
-            try:
-                step()
-            except Exception as error:  # noqa: BLE001 - a traceback on stderr opens a window in OBS
-                self._log(f"panel: {type(error).__name__}: {error}")
 
 
 def _kill(process: subprocess.Popen[str]) -> None:

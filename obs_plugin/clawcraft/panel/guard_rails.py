@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from clawcraft.obs.script_ui import Box, Info, Row, ScriptSettings
-from clawcraft.panel.background import Background
 from clawcraft.panel.fields import RAILS, Field, rows_of
 from clawcraft.panel.status import AMBER, dot, escape, local_time
+from clawcraft.panel.steps import Steps
 from clawcraft.service import Service
 
 _HINT: Final = (
@@ -23,10 +23,10 @@ _HINT: Final = (
 class RailFields:
     """Made in script_load, before anything is drawn."""
 
-    def __init__(self, service: Service, settings: ScriptSettings, background: Background) -> None:
+    def __init__(self, service: Service, settings: ScriptSettings, writes: Steps) -> None:
         self._service = service
         self._settings = settings
-        self._background = background
+        self._writes = writes
         self._typed = dict(service.rails.values())
         """What stands in the fields, right or wrong."""
         self._problem = ""
@@ -47,10 +47,10 @@ class RailFields:
         right = {name: text for name, text in typed.items() if not _BY_NAME[name].problem(text)}
         self._service.rails.take({**self._service.rails.values(), **right})
         self._service.secrets_changed()
-        self._background.submit(self.save)
+        self._writes.submit(self.save)
 
     def save(self) -> None:
-        """Any thread, also OBS's UI thread at unload: a few bytes."""
+        """Not on OBS's UI thread."""
         try:
             self._service.rails.save()
             self._problem = ""

@@ -8,10 +8,10 @@ from typing import Final
 from clawcraft.dependencies import launcher
 from clawcraft.obs.script_ui import Box, Button, Choice, Info, ScriptSettings
 from clawcraft.operator.pages import PairedPage
-from clawcraft.panel.background import Background
 from clawcraft.panel.handover import service_url
 from clawcraft.panel.press_again import PressAgain
 from clawcraft.panel.status import AMBER, GREEN, GREY, coloured, dot, escape, moment
+from clawcraft.panel.steps import Steps
 from clawcraft.secrets import SecretStoreError
 from clawcraft.service import Service
 
@@ -24,10 +24,10 @@ _SURE: Final = "Press again: it shows nothing any more, and can do nothing"
 class OperatorPages:
     """There once the service listens."""
 
-    def __init__(self, service: Service, settings: ScriptSettings, background: Background) -> None:
+    def __init__(self, service: Service, settings: ScriptSettings, writes: Steps) -> None:
         self._service = service
         self._settings = settings
-        self._background = background
+        self._writes = writes
         self._revocation = PressAgain()
         self._explains_dock = False
         self._note = ""
@@ -80,7 +80,7 @@ class OperatorPages:
             for page in ended:
                 self._service.note("page revoked", page=page.name)
 
-        self._background.submit(revoke)
+        self._writes.submit(revoke)
 
 
 def _code(url: str, code: str, left_s: float) -> str:

@@ -4,6 +4,7 @@ OBS's UI thread calls everything here but the hotkey, so nothing here touches th
 bytes of a kept pause. OBS redraws a panel only after a button: hence Refresh.
 """
 
+import time
 from collections.abc import Iterator
 from typing import Final
 
@@ -22,6 +23,7 @@ from clawcraft.panel.guard_rails import RailFields
 from clawcraft.panel.operator import OperatorPages
 from clawcraft.panel.setup import OtherCollections, Packages
 from clawcraft.panel.status import status_box
+from clawcraft.panel.steps import Steps
 from clawcraft.panel.trust import CollectionTrust
 from clawcraft.panel.twitch import TwitchConnection
 from clawcraft.service import Service
@@ -40,22 +42,23 @@ class Panel:
         self._service = service
         self._ui = ui
         self._background = Background(service.obs.log)
+        self._writes = Steps("clawcraft-panel-writes", service.obs.log)
         raw = ui.settings.values()
         self._keep_paused = bool(raw.get(KEEP_PAUSED))
-        self._secrets = TypedSecrets(service, ui.settings, self._background)
-        self._trust = CollectionTrust(service, self._background, raw)
-        self._actions = Actions(service, ui.settings, self._background, raw)
+        self._secrets = TypedSecrets(service, ui.settings, self._writes)
+        self._trust = CollectionTrust(service, self._writes, raw)
+        self._actions = Actions(service, ui.settings, self._writes, raw)
         self._questions = Questions(service)
         # A secret that the collection brings is none: it could be the token of whoever shared it.
         ui.settings.erase(*fields.NEVER_SAVED)
-        self._rails = RailFields(service, ui.settings, self._background)
+        self._rails = RailFields(service, ui.settings, self._writes)
         self._packages = Packages(service, self._background)
         self._collections = OtherCollections(service, self._background)
-        self._twitch = TwitchConnection(service, ui.settings, self._secrets, self._background)
+        self._twitch = TwitchConnection(service, ui.settings, self._secrets, self._writes)
         self._access = Access(service, ui, self._secrets)
-        self._agents = NamedAgents(service, ui, self._background)
+        self._agents = NamedAgents(service, ui, self._writes)
         self._alerts = AlertsWebhook(service, self._secrets)
-        self._operator = OperatorPages(service, ui.settings, self._background)
+        self._operator = OperatorPages(service, ui.settings, self._writes)
         service.page_access.keep_paused = self._keep_paused
         ui.add_hotkey(*_PAUSE_KEY, self._toggle_pause)
         ui.add_hotkey(*_ALLOW_KEY, self._questions.allow_oldest)
@@ -85,8 +88,14 @@ class Panel:
         self._rails.show()
 
     def close(self) -> None:
-        self._background.close(CLOSE_TIMEOUT_S)
-        self._rails.save()
+        """script_unload: write what waits, and once more what the disk has refused."""
+        until_s = time.monotonic() + CLOSE_TIMEOUT_S
+        self._background.stop()
+        self._writes.submit(self._rails.save)
+        self._writes.submit(self._service.policies.save)
+        if not self._writes.close(CLOSE_TIMEOUT_S):
+            self._service.obs.log("the disk does not answer: what was changed last in the panel may not be kept")
+        self._background.join(max(0.0, until_s - time.monotonic()))
 
     def _boxes(self) -> tuple[Box, ...]:
         keep_paused = Switch(KEEP_PAUSED, "A pause outlasts a restart of OBS")

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from clawcraft.obs.script_ui import Box, Button, Info
-from clawcraft.panel.background import Background
 from clawcraft.panel.fields import FIELDS, undrawn
 from clawcraft.panel.status import AMBER, dot, escape
+from clawcraft.panel.steps import Steps
 from clawcraft.service import Service
 
 _LABELS: Final = {field.name: field.label for field in FIELDS}
@@ -19,9 +19,9 @@ _LABELS: Final = {field.name: field.label for field in FIELDS}
 class CollectionTrust:
     """``raw`` is what the collection said when the script was loaded, before anything was erased."""
 
-    def __init__(self, service: Service, background: Background, raw: Mapping[str, Any]) -> None:
+    def __init__(self, service: Service, writes: Steps, raw: Mapping[str, Any]) -> None:
         self._service = service
-        self._background = background
+        self._writes = writes
         self._undrawn = undrawn(raw)
         self._asked: Mapping[str, str] = {}
         self._problem = ""
@@ -58,7 +58,7 @@ class CollectionTrust:
                 self._problem = f"this could not be kept: {error.strerror or error}"
             self._service.secrets_changed()
 
-        self._background.submit(write)
+        self._writes.submit(write)
 
 
 def _listed(values: Mapping[str, str]) -> str:

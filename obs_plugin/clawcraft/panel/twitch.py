@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from clawcraft.obs.script_ui import Box, Button, Info, Row, ScriptSettings
 from clawcraft.panel.access import TypedSecrets
-from clawcraft.panel.background import Background
 from clawcraft.panel.fields import CHANNELS, CLIENT_ID, CLIENT_SECRET, environment_origin, rows_of
 from clawcraft.panel.status import bot_line, escape, login_line
+from clawcraft.panel.steps import Steps
 from clawcraft.secrets import SecretStoreError
 from clawcraft.service import Phase, Service
 
@@ -22,13 +22,11 @@ _UNDER_WAY = ("starting", "pending")
 class TwitchConnection:
     """Both accounts, the client id and secret."""
 
-    def __init__(
-        self, service: Service, settings: ScriptSettings, secrets: TypedSecrets, background: Background
-    ) -> None:
+    def __init__(self, service: Service, settings: ScriptSettings, secrets: TypedSecrets, writes: Steps) -> None:
         self._settings = settings
         self._secrets = secrets
-        self._streamer = Account(service, settings, background)
-        self._bot = Bot(service, settings, background)
+        self._streamer = Account(service, settings, writes)
+        self._bot = Bot(service, settings, writes)
 
     def box(self) -> Box:
         rows = (
@@ -48,10 +46,10 @@ class Account:
     connect_label, again_label, disconnect_label = "Connect Twitch", "Connect Twitch again", "Disconnect"
     before_the_code = ""
 
-    def __init__(self, service: Service, settings: ScriptSettings, background: Background) -> None:
+    def __init__(self, service: Service, settings: ScriptSettings, writes: Steps) -> None:
         self._service = service
         self._settings = settings
-        self._background = background
+        self._writes = writes
         self._note = ""
 
     def rows(self) -> Iterator[Row]:
@@ -115,7 +113,7 @@ class Account:
                 self._note = ""
 
         self._note = "disconnecting; press Refresh"
-        self._background.submit(forget)
+        self._writes.submit(forget)
 
     def _connect_label(self, state: str, *, connected: bool) -> str:
         if state == "starting":
