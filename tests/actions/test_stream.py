@@ -143,7 +143,7 @@ def test_even_a_defect_in_metadata_does_not_keep_the_stream_from_starting(steps:
 
 
 def test_metadata_that_twitch_does_not_show_yet_is_a_warning(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(steps.twitch, "apply_metadata", lambda args: {"status": "updated", "verified": False})
+    monkeypatch.setattr(steps.twitch, "apply_metadata", lambda args, may: {"status": "updated", "verified": False})
     assert steps.start(title="t")["warnings"] == [METADATA_NOT_VERIFIED]
 
 
