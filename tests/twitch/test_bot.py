@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from clawcraft.authority.known_secrets import KnownSecrets
-from clawcraft.errors import ClawcraftError, TwitchMissingScope, TwitchRejected, TwitchTokenInvalid
+from clawcraft.errors import ClawcraftError, PausedByOperator, TwitchMissingScope, TwitchRejected, TwitchTokenInvalid
 from clawcraft.secrets import Secret, SecretStore
 from clawcraft.twitch.bot import BOT_SCOPES, BotSecrets, bot_settings
 from clawcraft.twitch.credentials import CredentialStore
@@ -116,6 +116,18 @@ def test_what_twitch_holds_against_the_bot_is_told_of_the_bot(rig: Rig) -> None:
     with pytest.raises(TwitchRejected, match="the bot's account: Twitch answered") as raised:
         rig.run("post_chat_message", HELLO)
     assert (raised.value.details["twitch_status"], raised.value.details["account"]) == (403, "bot")
+
+
+def test_what_the_streamer_paused_is_not_told_of_the_bot(rig: Rig) -> None:
+    def paused() -> None:
+        raise PausedByOperator("the streamer has paused agent access")
+
+    with_bot(rig)
+    rig.may = paused
+    with pytest.raises(PausedByOperator, match=r"^the streamer has paused") as refused:
+        rig.start().run("post_chat_message", HELLO)
+    assert refused.value.hint == PausedByOperator.default_hint
+    assert rig.sim.world.chat == []
 
 
 def test_the_panel_connects_the_bot_and_disconnect_gives_the_word_back(rig: Rig) -> None:

@@ -7,7 +7,14 @@ import contextlib
 from collections.abc import Iterator
 from typing import Final
 
-from clawcraft.errors import ClawcraftError, TwitchMissingScope, TwitchTokenInvalid
+from clawcraft.errors import (
+    ActionDisabled,
+    ClawcraftError,
+    PausedByOperator,
+    RefusedByGuardRail,
+    TwitchMissingScope,
+    TwitchTokenInvalid,
+)
 from clawcraft.twitch.helix import Helix, Row
 
 _CONNECT_BOT: Final = (
@@ -36,6 +43,8 @@ class Speaker:
     def _named(self) -> Iterator[None]:
         try:
             yield
+        except (PausedByOperator, ActionDisabled, RefusedByGuardRail):
+            raise  # the streamer's word, and nothing of the bot's
         except ClawcraftError as error:
             if not self._is_bot:
                 raise
