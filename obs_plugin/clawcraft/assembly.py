@@ -71,6 +71,7 @@ class Assembly:
         obs_line: Callable[[str], None],
         stream: StreamController,
         secrets: SecretStore,
+        pause: PauseSwitch,
         chosen: ChosenPolicies,
         agents: AgentFile,
         page_access: PageAccess,
@@ -125,7 +126,7 @@ class Assembly:
             self.rails = GuardRails(self._settings_in_force, clock, self._contract.texts, self._starts)
             self.longest_stream = LongestStream(stream, self._settings_in_force, clock, self.log, obs_line)
             handlers = Handlers(stream, self.twitch, self.log)
-            self.pause = PauseSwitch(settings.data_dir, clock, self._pause_switched)
+            self.pause = pause
             self.policies = Policies(chosen, self._settings_in_force, self.agents)
             limiter = RateLimiter(self._settings_in_force, clock, self.agents)
             self._guard = Guard(self.pause, limiter, self.policies, self.rails)
@@ -151,6 +152,7 @@ class Assembly:
                 self.log,
             )
             chosen.tell(self._forbid)
+            pause.tell(self._pause_switched)
             self._slots = Slots(MAX_WAITING, self._is_shared)
             self.dispatcher = Dispatcher(
                 handlers,

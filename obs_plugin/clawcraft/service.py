@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from clawcraft import dependencies
 from clawcraft.authority.agent_file import AgentFile
+from clawcraft.authority.pause import PauseSwitch
 from clawcraft.authority.policy import ChosenPolicies
 from clawcraft.clock import SystemClock
 from clawcraft.confirmed import Confirmed
@@ -88,6 +89,7 @@ class Service:
         self.data_dir = Path(self.obs.data_dir())
         self.secrets = SecretStore(self.data_dir)
         self.confirmed = Confirmed(self.data_dir)
+        self.pause = PauseSwitch(self.data_dir, self._clock)
         self.policies = ChosenPolicies(self.data_dir)
         self.agents = AgentFile(self.data_dir)
         self.rails = KeptRails(self.data_dir)
@@ -206,6 +208,7 @@ class Service:
                     self.obs.log,
                     self._stream,
                     self.secrets,
+                    self.pause,
                     self.policies,
                     self.agents,
                     self.page_access,

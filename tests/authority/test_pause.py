@@ -130,8 +130,26 @@ def test_a_toggle_says_what_it_came_to_and_is_kept(tmp_path: Path, clock: Manual
 def test_whoever_is_told_of_a_pause_sees_it_on_any_thread(tmp_path: Path, clock: ManualClock) -> None:
     seen = []
     with ThreadPoolExecutor(1) as other:
-        switch = PauseSwitch(
-            tmp_path, clock, lambda *_told: seen.append(other.submit(lambda: switch.status()["paused"]).result(5))
-        )
+        switch = PauseSwitch(tmp_path, clock)
+        switch.tell(lambda *_told: seen.append(other.submit(lambda: switch.status()["paused"]).result(5)))
         switch.toggle(survive_restart=False)
     assert seen == [True]
+
+
+def test_who_comes_later_is_told_of_what_nobody_has_heard(tmp_path: Path, clock: ManualClock) -> None:
+    switch, first, second = PauseSwitch(tmp_path, clock), list[bool](), list[bool]()
+    for _ in range(3):
+        switch.toggle(survive_restart=False)
+    switch.tell(first.append)
+    assert first == [True, False, True]
+    switch.resume()
+    switch.tell(second.append)
+    switch.pause(survive_restart=False)
+    assert (first, second) == ([True, False, True, False], [True])
+
+
+def test_a_pause_of_the_life_before_is_nothing_new(tmp_path: Path, clock: ManualClock) -> None:
+    PauseSwitch(tmp_path, clock).pause(survive_restart=True)
+    told: list[bool] = []
+    PauseSwitch(tmp_path, clock).tell(told.append)
+    assert told == []

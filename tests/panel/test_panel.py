@@ -12,6 +12,7 @@ import pytest
 from clawcraft import VERSION
 from clawcraft.panel.fields import SHOWN_TOKEN
 from tests.panel.conftest import Streamer
+from tests.support.audit_tool import audit
 from tests.support.full_disk import full_disk
 from tests.support.paths import data_folder
 from tests.support.tool_client import ToolClient, wait_for_service
@@ -264,6 +265,32 @@ def test_the_pause_is_told_and_lasts_over_a_reload_and_over_a_restart_only_if_wa
     assert agent.status()["paused"]
     streamer.obs.press_hotkey("twitch_clawcraft.pause")
     assert not agent.status()["paused"]
+
+
+@pytest.mark.parametrize("by", ["hotkey", "button"])
+def test_a_pause_counts_from_before_there_is_a_service(streamer: Streamer, by: str) -> None:
+    in_the_way = data_folder(streamer.folder) / "jobs.sqlite3"
+    in_the_way.mkdir(parents=True)
+    streamer.start(answers=False)
+    streamer.sees("status_service", "not listening")
+    assert streamer.text("status_agent") == ""
+    if by == "hotkey":
+        streamer.obs.press_hotkey("twitch_clawcraft.pause")
+    else:
+        streamer.obs.click("pause")
+    streamer.refresh()
+    assert "paused by you" in streamer.text("status_agent")
+    in_the_way.rmdir()
+    streamer.sees("status_service", "listening on http://")
+    agent = streamer.agent()
+    assert refused(agent) == "paused_by_operator"
+    streamer.obs.click("pause")
+    assert refused(agent) != "paused_by_operator"
+
+    def switched() -> list[str]:
+        return [entry["outcome"] for entry in audit(data_folder(streamer.folder)) if entry["kind"] == "operator"]
+
+    wait_until(lambda: switched() == ["paused", "resumed"], "both are in the audit trail")
 
 
 def test_a_port_in_use_is_told_and_the_service_comes_back(streamer: Streamer) -> None:

@@ -12,22 +12,31 @@ from clawcraft.files import private_folder, write_atomically
 
 
 class PauseSwitch:
-    """Off, or on since some moment. A pause is a small file in ``folder``, so that no reload of the script and no
-    change of the scene collection ends it. It is the file's being there that counts, so one that is damaged still
-    pauses; only where it names another process than this, it was not to outlive that OBS."""
+    """Off, or on since some moment, from the first one of the script on: it is there before there is a service to
+    pause. A pause is a small file in ``folder``, so that no reload of the script and no change of the scene collection
+    ends it. It is the file's being there that counts, so one that is damaged still pauses; only where it names another
+    process than this, it was not to outlive that OBS."""
 
     FILE_NAME: Final = "paused"
 
-    def __init__(self, folder: Path, clock: Clock, switched: Callable[[bool], None] = lambda paused: None) -> None:
-        """``switched`` is told on the thread that pauses or resumes, right after: it must return at once."""
-        self._switched = switched
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._untold: list[bool] = []
+        self._switched: Callable[[bool], None] = self._untold.append
         self._path = folder / self.FILE_NAME
         self._clock = clock
         self._lock = threading.RLock()
         self._since: float | None = None
         self._kept = False
-        if self._path.exists():
-            self._begin()
+        self._begin()
+
+    def tell(self, switched: Callable[[bool], None]) -> None:
+        """From now on ``switched`` hears of it, first of what nobody has heard; on the thread that pauses or resumes,
+        right after: it must return at once."""
+        with self._lock:
+            self._switched = switched
+            untold, self._untold = self._untold, []
+            for paused in untold:
+                switched(paused)
 
     @property
     def paused(self) -> bool:
@@ -86,6 +95,8 @@ class PauseSwitch:
             text, _, process = self._path.read_text("ascii").partition(" ")
             since = float(text)
             rfc3339(since)
+        except (FileNotFoundError, NotADirectoryError):
+            return
         except (OSError, ValueError, OverflowError):
             since, process = self._clock.time(), ""
         if process and process != str(os.getpid()):

@@ -76,9 +76,8 @@ class Panel:
         self._rails.note(raw)
         keep, before = bool(raw.get(KEEP_PAUSED)), self._keep_paused
         self._keep_paused = self._service.page_access.keep_paused = keep
-        assembly = self._service.assembly
-        if keep != before and assembly is not None:
-            assembly.pause.keep(survive_restart=keep)
+        if keep != before:
+            self._service.pause.keep(survive_restart=keep)
         self._service.panel_changed(fields.service_values(raw))
 
     def save(self) -> None:
@@ -119,12 +118,10 @@ class Panel:
         )
 
     def _toggle_pause(self) -> None:
-        """Any thread. At once: whoever presses this wants it now."""
-        assembly = self._service.assembly
-        if assembly is not None:
-            paused = assembly.pause.toggle(survive_restart=self._keep_paused)
-            self._service.secrets_changed()  # the supervisor stores what the audit trail has noted
-            self._service.obs.log("the agent is paused" if paused else "the agent may act again")
+        """Any thread. At once, whether the service is up or not: whoever presses this wants it now."""
+        paused = self._service.pause.toggle(survive_restart=self._keep_paused)
+        self._service.secrets_changed()  # the supervisor stores what the audit trail has noted
+        self._service.obs.log("the agent is paused" if paused else "the agent may act again")
 
     def _settings(self, chosen: tuple[Field, ...]) -> Iterator[Row]:
         for field in chosen:

@@ -42,13 +42,13 @@ def dot(colour: str) -> str:
 def status_box(service: Service, toggle_pause: Callable[[], None], keep_paused: Row) -> Box:
     """Service, OBS, Twitch, agent; Refresh and Pause."""
     assembly = service.assembly
-    twitch = hearing = agent = error = storage = ""
-    paused = False
+    twitch = hearing = error = storage = ""
+    paused = service.pause.paused
+    agent = agent_line(paused) if paused or assembly is not None else ""
     if assembly is not None:
-        paused, last_error, storage = assembly.pause.paused, assembly.log.last_error, assembly.trouble
+        last_error, storage = assembly.log.last_error, assembly.trouble
         twitch = twitch_line(assembly.twitch.status())
         hearing = hearing_line(assembly.twitch.hearing.status())
-        agent = agent_line(paused)
         error = "" if last_error is None else _happened(last_error)
     rows = (
         Info("status_service", f"Service {VERSION}", service_line(service.view)),
@@ -59,7 +59,7 @@ def status_box(service: Service, toggle_pause: Callable[[], None], keep_paused: 
         Info("status_error", "Last error", error),
         Info("status_storage", "Disk", f"{dot(RED)}{escape(storage)}" if storage else ""),
         Button("refresh", "Refresh", lambda: None),
-        Button("pause", "Let the agent go on" if paused else "Pause the agent", toggle_pause, visible=bool(assembly)),
+        Button("pause", "Let the agent go on" if paused else "Pause the agent", toggle_pause),
         keep_paused,
     )
     return Box("group_status", "Status", rows)
