@@ -11,9 +11,11 @@ from tests.support.chromium import chromium_missing
 from tests.support.clock import ManualClock
 from tests.support.display import Display
 from tests.support.events import RecordedEvents
+from tests.support.obs_program import obs_program
 from tests.support.real_obs import obs_missing, obs_required
 from tests.support.receiver import Receiver
 from tests.support.rtmp_server import RtmpServer
+from tests.support.show import install
 from tests.support.thread_guard import ThreadGuard
 from twitch_sim import TwitchSim
 
@@ -41,6 +43,19 @@ def clean_environment() -> Iterator[None]:
         for name in [name for name in os.environ if name.startswith(SETTINGS)]:
             patch.delenv(name)
         yield
+
+
+@pytest.fixture(autouse=True)
+def packages_in_obs(request: pytest.FixtureRequest) -> None:
+    """A real OBS has what the script needs, whichever test comes first."""
+    if request.node.get_closest_marker("real_obs"):
+        request.getfixturevalue("installed_packages")
+
+
+@pytest.fixture(scope="session")
+def installed_packages() -> None:
+    done = install("--deps-only", *obs_program().for_installer)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from tests.support.show import Show
-from tests.support.waiting import insist, wait_until
+from tests.support.waiting import HANG_S, insist, wait_until
 
 pytestmark = pytest.mark.real_obs
 
@@ -25,7 +25,7 @@ def next_start_succeeds(show: Show) -> Iterator[None]:
 
 
 def health_answers(show: Show) -> None:
-    answer = requests.get(f"{show.client.url}/health", timeout=1)
+    answer = requests.get(f"{show.client.url}/health", timeout=HANG_S)
     assert answer.json()["ok"] is True
 
 

@@ -7,7 +7,7 @@ import requests
 
 from tests.support.paths import ROOT
 from tests.support.show import Show
-from tests.support.waiting import wait_until
+from tests.support.waiting import HANG_S, wait_until
 
 pytestmark = pytest.mark.real_obs
 
@@ -18,7 +18,7 @@ def test_an_encoder_that_does_not_start_is_named_beneath_its_error_box(tmp_path:
             failed = show.client.run("twitch.start_stream", f"encoder-{number}")
             assert failed["error"]["code"] == "encoder_not_started", failed
             show.obs.wait_error_box()
-            assert requests.get(f"{show.client.url}/health", timeout=1).json()["ok"] is True
+            assert requests.get(f"{show.client.url}/health", timeout=HANG_S).json()["ok"] is True
             assert show.stream_state() == "starting"  # to the service this could be another plugin's dialog
             show.obs.close_error_boxes()
             wait_until(lambda: show.stream_state() == "offline", "OBS is through with the start")
@@ -34,7 +34,7 @@ def test_a_ui_thread_that_hangs_is_told_and_the_next_start_succeeds(tmp_path: Pa
         show.client.run("twitch.stop_stream", "stuck-2")
         failed = show.client.run("twitch.start_stream", "stuck-3")
         assert failed["error"]["code"] == "obs_unresponsive", failed
-        assert requests.get(f"{show.client.url}/health", timeout=1).json()["ok"] is True
+        assert requests.get(f"{show.client.url}/health", timeout=HANG_S).json()["ok"] is True
         assert show.client.status()["obs"]["responsive"] is False
         wait_until(lambda: show.client.status()["obs"]["responsive"], "OBS goes on")
         done = show.client.run("twitch.start_stream", "stuck-4")

@@ -1,5 +1,6 @@
 """The truth campaign: its judge finds each kind of lie, and a short one in a real OBS finds none."""
 
+import argparse
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -113,11 +114,56 @@ def test_a_journal_goes_on_behind_its_last_whole_line(tmp_path: Path) -> None:
     assert journal.next_number() == 3
 
 
+def entry(starts: int = 1, trouble: str = "") -> dict[str, Any]:
+    return {"starts": starts, "trouble": trouble}
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        ([entry()] * 10, False),
+        ([], True),
+        ([entry(starts=0)] * 3, True),
+        ([entry(starts=0, trouble="ConnectionError: x")] * 30, True),
+        ([*[entry()] * 9, entry(trouble="TimeoutError: x")], False),
+        ([*[entry()] * 8, *[entry(trouble="TimeoutError: x")] * 2], True),
+    ],
+)
+def test_a_campaign_that_played_hardly_anything_proves_nothing(entries: list[dict[str, Any]], expected: bool) -> None:
+    assert run.says_nothing(entries) is expected
+
+
+def test_campaigns_side_by_side_that_break_are_red(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each as a process of its own, which ends with a traceback."""
+    monkeypatch.setattr(run, "obs_missing", lambda: None)
+    monkeypatch.setattr(run, "libfiu", lambda: "there")
+    monkeypatch.setattr(run, "TOOLS", tmp_path)
+    (tmp_path / "prove.py").write_text("raise RuntimeError('OBS does not start')")
+    assert played(tmp_path, "--beside", "2") == 1
+    (tmp_path / "prove.py").write_text("")
+    assert played(tmp_path, "--beside", "2") == 2
+    assert "too few cases" in capsys.readouterr().err
+
+
+def test_without_figures_no_report_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "write_report", lambda _home: pytest.fail("it would take the published figures away"))
+    assert played(tmp_path, "--report") == 2
+
+
+def played(journals: Path, *arguments: str) -> int:
+    parser = argparse.ArgumentParser()
+    run.arguments(parser)
+    return run.main(parser.parse_args([*arguments, "--journal", str(journals)]))
+
+
 @pytest.mark.real_obs
 def test_a_short_campaign_in_a_real_obs_finds_no_disagreement(tmp_path: Path) -> None:
     journal = Journal(7, home=tmp_path)
     run.Campaign(7, journal).run(24, seconds=75)
     entries = list(journal.entries())
     assert len(entries) >= 8, "so slow that it says nothing"
+    assert not run.says_nothing(entries), [entry["trouble"] for entry in entries]
     assert [(entry["fault"], entry["found"], entry["evidence"]) for entry in entries if entry["found"]] == []
     assert [entry["fault"] for entry in entries if entry["crashed"]] == []

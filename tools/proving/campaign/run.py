@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +24,8 @@ from tests.support.real_obs import obs_missing
 
 CASES_IN_A_LIFE: Final = 40
 DEFAULT_SEED: Final = 1
+DISAGREED: Final = 3
+"""The status where the summary tells what is wrong; 1 is a traceback's."""
 
 
 class Campaign:
@@ -144,8 +146,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """0 if no witness disagreed, and OBS neither crashed nor hung."""
+    """0 if no witness disagreed, OBS neither crashed nor hung, and the cases could be played; 2 if they could not,
+    DISAGREED if one of the others."""
     if options.report:
+        if not any(Journal.seeds(peer, options.journal) for peer in (False, True)):
+            print(f"error: {options.journal} has no figures: run a campaign first", file=sys.stderr)
+            return 2
         write_report(options.journal)
         return 0
     if reason := obs_missing() or (None if libfiu() else "not installed: libfiu; apt-get install libfiu0"):
@@ -154,10 +160,20 @@ def main(options: argparse.Namespace) -> int:
     seeds = range(options.seed, options.seed + options.beside)
     journals = [Journal(seed, options.peer, options.journal) for seed in seeds]
     status = _side_by_side(options, seeds) if options.beside > 1 else _alone(options, journals[0])
-    entries = [judged_anew(entry) for journal in journals for entry in journal.entries()]
+    by_seed = [[judged_anew(entry) for entry in journal.entries()] for journal in journals]
+    entries = [entry for mine in by_seed for entry in mine]
     print(summary(entries))
+    if any(says_nothing(mine) for mine in by_seed):
+        print("error: too few cases could be played to say anything", file=sys.stderr)
+        return status or 2
     wrong = any(entry["found"] or entry["crashed"] for entry in entries)
-    return status or int(wrong and not options.peer)
+    return status or (DISAGREED if wrong and not options.peer else 0)
+
+
+def says_nothing(entries: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether of one seed nothing was started, or more than one case in ten could not be played as meant."""
+    unplayed = sum(bool(entry["trouble"]) for entry in entries)
+    return not sum(entry["starts"] for entry in entries) or unplayed * 10 > len(entries)
 
 
 def _alone(options: argparse.Namespace, journal: Journal) -> int:
@@ -177,7 +193,6 @@ def _side_by_side(options: argparse.Namespace, seeds: Sequence[int]) -> int:
     running = [subprocess.Popen([*command, "--seed", str(seed)], stdout=subprocess.DEVNULL) for seed in seeds]
     while True:
         try:
-            # 1 is a disagreement, which the summary has.
-            return max((status for each in running if (status := each.wait()) != 1), default=0)
+            return max((status for each in running if (status := each.wait()) != DISAGREED), default=0)
         except KeyboardInterrupt:
             continue  # it reached them too, and each ends after its case
