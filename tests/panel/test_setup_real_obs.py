@@ -57,7 +57,6 @@ def test_missing_packages_are_installed_at_a_click(
         window = ScriptsWindow(desk.obs, artefacts)
         window.open()
         window.vanished(
-            "pause",
             "operator_open",
             "operator_dock",
             "connect",
