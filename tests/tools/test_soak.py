@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from proving.page import BEGIN, END, put_figures
 from proving.soak.process import Sample
 from proving.soak.report import Soak, markdown, svg
 from proving.soak.slopes import Line, lines
@@ -64,6 +65,17 @@ def test_a_report_says_what_is_broken_and_its_plot_is_one() -> None:
     assert "Broken: 1 requests failed; memory grows by 2.00 MB in 10 min more than OBS alone." in text
     assert "| memory |" in text
     assert len(ET.fromstring(svg(done)).findall("{http://www.w3.org/2000/svg}polyline")) == 5
+
+
+def test_figures_are_put_between_the_words_of_a_page(tmp_path: Path) -> None:
+    page = tmp_path / "soak.md"
+    page.write_text(f"Before.\n{BEGIN}old\n{END}After.\n")
+    put_figures(page, "new\n")
+    assert page.read_text() == f"Before.\n{BEGIN}new\n{END}After.\n"
+    page.write_text("Words alone.\n")
+    with pytest.raises(ValueError, match="no place for figures"):
+        put_figures(page, "new\n")
+    assert page.read_text() == "Words alone.\n"
 
 
 @pytest.mark.real_obs

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from proving.campaign.journal import HOME, Journal
 from proving.campaign.judge import CLASSES, flashes, judged_anew
+from proving.page import put_figures
 from tests.support.paths import ROOT
 
 REPORT: Final = ROOT / "docs" / "reliability.md"
 PLOT: Final = ROOT / "docs" / "images" / "reliability.svg"
-BEGIN, END = "<!-- figures -->\n", "<!-- end of figures -->\n"
 Entries = Sequence[Mapping[str, Any]]
 ROW, BAR, LEFT, WIDTH = 30, 9, 250, 420
 COLOURS: Final = {"done": "#3a9d5d", "failed": "#b8bcc4", "wrong": "#d23c3c"}
@@ -63,9 +63,7 @@ def write_report(home: Path = HOME, path: Path = REPORT, plot: Path = PLOT) -> N
         [judged_anew(entry) for seed in Journal.seeds(peer, home) for entry in Journal(seed, peer, home).entries()]
         for peer in (False, True)
     )
-    before, _, rest = path.read_text("utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    path.write_text(before + BEGIN + _markdown(ours, peers, Journal.seeds(home=home)) + END + after, "utf-8")
+    put_figures(path, _markdown(ours, peers, Journal.seeds(home=home)))
     plot.write_text(_svg(by_fault(ours), by_fault(peers)), "utf-8")
 
 

@@ -15,6 +15,7 @@ from clawcraft.clock import SystemClock
 from clawcraft.jobs.store import FILE_NAME as JOBS
 from clawcraft.operator.pages import PairedPages
 from clawcraft.secrets import SecretStore
+from proving.page import BEGIN, END, put_figures
 from proving.soak.alone import ObsAlone
 from proving.soak.load import ASKED, Load, run_job
 from proving.soak.process import Sample, sample
@@ -140,7 +141,11 @@ def run(minutes: float, rate_per_s: int, *, fake: bool, report: Path | None) -> 
     if report is not None:
         report.mkdir(parents=True, exist_ok=True)
         (report / "soak.svg").write_text(svg(done), "utf-8")
-        (report / "soak.md").write_text(f"# Soak\n\n{markdown(done, 'soak.svg')}", "utf-8")
+        page, figures = report / "soak.md", markdown(done, "soak.svg")
+        if page.exists():
+            put_figures(page, figures)
+        else:
+            page.write_text(f"# Soak\n\n{BEGIN}{figures}{END}", "utf-8")
     return int(bool(done.broken))
 
 
