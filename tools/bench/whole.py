@@ -97,7 +97,8 @@ def page(found: Mapping[str, Any]) -> str:
         parts += [
             "## Against obs-websocket",
             "The same OBS and server, in turns, medians in ms. The floor is bare waitress with an empty bottle app in "
-            "that OBS, asked by the same client: what any answer in Python costs there.",
+            "that OBS, asked by the same client: what any answer in Python costs there. STARTED and STOPPED to done "
+            "run from OBS's event, as another script hears it, to the job's end: below 0 where the service is first.",
             table(rows),
         ]
     parts += [
