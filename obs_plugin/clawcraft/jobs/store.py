@@ -42,7 +42,7 @@ MAX_ACTIVE_OF_AGENT: Final = 64
 """Of each named agent: it can fill its own queue and nobody else's."""
 ROOM_FOR_STOPS: Final = 16
 """Beyond these, for each holder: whoever filled its queue can still stop the stream."""
-ENDED_IN_MEMORY: Final = 256
+ENDED_IN_MEMORY: Final = 64
 WHOLE_IN_MEMORY: Final = 4
 """Of these, with the part of the result that is not stored: a picture is large."""
 QUEUE_FULL_RETRY_S: Final = 5.0
