@@ -44,8 +44,6 @@ def main() -> int:
     if not path.is_file():
         print(f"error: there is no audit trail at {path}. Start OBS with the script once.", file=sys.stderr)
         return 1
-    # Whatever an agent wrote, and wherever this is printed: it prints.
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=5.0)) as connection:
             chosen = itertools.islice(_chosen(newest_first(connection, options.since), options), options.limit)
