@@ -26,6 +26,7 @@ from clawcraft.authority.agent_file import (  # noqa: E402
     AgentFile,
     AgentFileError,
     NamedAgent,
+    check_end,
     check_name,
     end_of,
     hash_of,
@@ -54,11 +55,11 @@ def main() -> int:
         else:
             token = new_token()
             if options.command == "add":
-                file.add(_new_agent(options, token))
+                file.add(check_end(_new_agent(options, token), time.time()))
             elif options.command == "rotate":
                 file.rotate(options.name, token, time.time() + options.overlap, time.time())
             else:
-                file.renew(options.name, token, options.until)
+                file.renew(options.name, token, time.time(), options.until)
             _hand_out(options, token)
     except (AgentFileError, SecretStoreError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

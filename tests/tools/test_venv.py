@@ -102,7 +102,7 @@ def test_what_a_redirected_output_cannot_hold_is_told_by_its_number(tmp_path: Pa
     done = tool("doctor.py", "--obs-config-dir", str(tmp_path), env={**os.environ, "PYTHONIOENCODING": "ascii"})
 
     assert (done.returncode, done.stderr) == (1, "")
-    assert "\\u2192 Close OBS" in done.stdout
+    assert "\\u2192" in done.stdout
 
 
 def test_what_to_install_is_said_where_no_environment_can_be_made(project: Path, tmp_path: Path) -> None:
