@@ -26,6 +26,7 @@ import _venv
 
 _venv.require_python()
 
+import data_folder  # noqa: E402
 from clawcraft.authority.audit_entries import FILE_NAME, Entry, Kind, newest_first  # noqa: E402
 from installer import homes  # noqa: E402
 
@@ -149,11 +150,9 @@ def _escape(letter: str) -> str:
 
 
 def _file(options: argparse.Namespace) -> Path:
-    if options.data_dir is not None:
-        return Path(options.data_dir).absolute() / FILE_NAME
-    if options.obs_config_dir is not None:
+    if options.obs_config_dir is not None and not options.data_dir:
         return homes.given_home(options.obs_config_dir).own_folder / FILE_NAME
-    return homes.homes_of(sys.platform, os.environ, Path.home())[0].own_folder.absolute() / FILE_NAME
+    return data_folder.find(options.data_dir) / FILE_NAME
 
 
 def _moment(text: str) -> float:
@@ -182,7 +181,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--limit", type=_number, metavar="N", help="at most so many, the newest (default: all)")
     parser.add_argument("--format", choices=("table", "jsonl", "csv"), default="table")
     parser.add_argument("--obs-config-dir", type=Path, metavar="DIR", help="OBS's configuration folder")
-    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="the folder that audit.sqlite3 is in")
+    data_folder.add_option(parser)
     return parser.parse_args()
 
 
