@@ -2,8 +2,8 @@
 """Makes, lists, renews and revokes named agents: each has a token of its own, may do less than the service's own token
 if you say so, and sees only its own jobs. OBS may run meanwhile: a change counts at once. Standard library only.
 
-    python3 tools/agents.py rotate NAME --overlap 24h      another token; the old one is good for a day
-    python3 tools/agents.py rotate-service --overlap 24h   the same for the service's own token
+    agents.py rotate NAME --overlap 24h      another token; the old one is good for a day
+    agents.py rotate-service --overlap 24h   the same for the service's own token
 
 Exit status: 0 done, 1 not possible, 2 wrong arguments.
 """
