@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import math
 import os
 import shutil
@@ -51,8 +52,11 @@ def enter(requirements: str) -> None:
 
 
 def require_python() -> None:
-    """End the process with a clear message if this Python is too old."""
+    """End the process with a clear message if this Python is too old. What the output cannot hold is then printed as
+    its number: on Windows one that goes to a file or a pipe takes 256 letters only."""
     if sys.version_info >= NEEDS:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
         return
     newer = next((name for name in ("python3.12", "python3.13", "python3.14", "python3.11") if shutil.which(name)), "")
     advice = f"Run it with {newer}, which is installed here." if newer else "Install a newer one from python.org."

@@ -2,8 +2,8 @@
 """Makes, lists, renews and revokes named agents: each has a token of its own, may do less than the service's own token
 if you say so, and sees only its own jobs. OBS may run meanwhile: a change counts at once. Standard library only.
 
-    python3 tools/agents.py rotate NAME --overlap 24h      another token; the old one is good for a day
-    python3 tools/agents.py rotate-service --overlap 24h   the same for the service's own token
+    agents.py rotate NAME --overlap 24h      another token; the old one is good for a day
+    agents.py rotate-service --overlap 24h   the same for the service's own token
 
 Exit status: 0 done, 1 not possible, 2 wrong arguments.
 """
@@ -26,6 +26,7 @@ from clawcraft.authority.agent_file import (  # noqa: E402
     AgentFile,
     AgentFileError,
     NamedAgent,
+    check_end,
     check_name,
     end_of,
     hash_of,
@@ -54,11 +55,11 @@ def main() -> int:
         else:
             token = new_token()
             if options.command == "add":
-                file.add(_new_agent(options, token))
+                file.add(check_end(_new_agent(options, token), time.time()))
             elif options.command == "rotate":
                 file.rotate(options.name, token, time.time() + options.overlap, time.time())
             else:
-                file.renew(options.name, token, options.until)
+                file.renew(options.name, token, time.time(), options.until)
             _hand_out(options, token)
     except (AgentFileError, SecretStoreError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -26,6 +26,7 @@ import _venv
 
 _venv.require_python()
 
+import data_folder  # noqa: E402
 from clawcraft.authority.audit_entries import FILE_NAME, Entry, Kind, newest_first  # noqa: E402
 from installer import homes  # noqa: E402
 
@@ -44,8 +45,6 @@ def main() -> int:
     if not path.is_file():
         print(f"error: there is no audit trail at {path}. Start OBS with the script once.", file=sys.stderr)
         return 1
-    # Whatever an agent wrote, and wherever this is printed: it prints.
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=5.0)) as connection:
             chosen = itertools.islice(_chosen(newest_first(connection, options.since), options), options.limit)
@@ -151,11 +150,9 @@ def _escape(letter: str) -> str:
 
 
 def _file(options: argparse.Namespace) -> Path:
-    if options.data_dir is not None:
-        return Path(options.data_dir).absolute() / FILE_NAME
-    if options.obs_config_dir is not None:
+    if options.obs_config_dir is not None and not options.data_dir:
         return homes.given_home(options.obs_config_dir).own_folder / FILE_NAME
-    return homes.homes_of(sys.platform, os.environ, Path.home())[0].own_folder.absolute() / FILE_NAME
+    return data_folder.find(options.data_dir) / FILE_NAME
 
 
 def _moment(text: str) -> float:
@@ -184,7 +181,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--limit", type=_number, metavar="N", help="at most so many, the newest (default: all)")
     parser.add_argument("--format", choices=("table", "jsonl", "csv"), default="table")
     parser.add_argument("--obs-config-dir", type=Path, metavar="DIR", help="OBS's configuration folder")
-    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="the folder that audit.sqlite3 is in")
+    data_folder.add_option(parser)
     return parser.parse_args()
 
 

@@ -12,12 +12,14 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import _venv
 
 _venv.require_python()
 
+from clawcraft.settings import SETTINGS  # noqa: E402
 from installer import (  # noqa: E402
     LIBRARY,
     SCRIPT,
@@ -37,7 +39,7 @@ from openclaw.print_config import SECRETS_FILE, snippet  # noqa: E402
 
 REQUIREMENTS = _venv.ROOT / "requirements.txt"
 DEFAULT_COLLECTION = "Untitled"
-DEFAULT_PORT = 3040
+PORT = next(row for row in SETTINGS if row.name == "PORT")
 
 
 def main() -> int:
@@ -48,19 +50,29 @@ def main() -> int:
         else homes.homes_of(sys.platform, os.environ, Path.home())
     )
     try:
+        port = _port_given(os.environ) if options.dock else None
         if len(found) > 1 and not (options.uninstall or options.deps_only):
             found = _asked_which(found)
         if options.from_zip:
             return _from_zip(options, found)
         LIBRARY.mkdir(exist_ok=True)
         with _venv.locked(LIBRARY / ".lock"):
-            return Uninstaller(options).run(found) if options.uninstall else Installer(options).run(found)
+            return Uninstaller(options).run(found) if options.uninstall else Installer(options, port).run(found)
     except Problem as problem:
         print(f"error: {problem}", file=sys.stderr)
         return problem.status
     except OSError as error:
         print(f"error: cannot write to {LIBRARY}: {error.strerror or error}", file=sys.stderr)
         return Status.FAILED
+
+
+def _port_given(environment: Mapping[str, str]) -> int | None:
+    """What the environment says, which for the service comes before the panel. Raises Problem."""
+    text = environment.get(PORT.name, "").strip()
+    try:
+        return PORT.value(text) if text else None
+    except ValueError as error:
+        raise Problem(f"{PORT.name}: {error}; nothing was changed") from None
 
 
 def _asked_which(found: list[homes.ObsHome]) -> list[homes.ObsHome]:
@@ -127,7 +139,12 @@ class Step:
 
 
 class Installer(Step):
-    """``install.py``: packages first, since they can fail; then the scene collections."""
+    """``install.py``: packages first, since they can fail; then the scene collections. ``port`` is the one that the
+    environment names."""
+
+    def __init__(self, options: argparse.Namespace, port: int | None) -> None:
+        super().__init__(options)
+        self._port = port
 
     def run(self, found: list[homes.ObsHome]) -> Status:
         pythons = [self._python(home) for home in found]
@@ -181,10 +198,10 @@ class Installer(Step):
             self._add_dock(home, ledger, chosen)
 
     def _add_dock(self, home: homes.ObsHome, ledger: Ledger, chosen: list[Collection]) -> None:
-        """The operator page among OBS's own browser docks, at the port that the script has."""
+        """The operator page among OBS's own browser docks, at the port that the service will have."""
         entries = [one.entry(SCRIPT) or {} for one in chosen]
-        port = next((p for entry in entries if isinstance(p := entry.get("settings", {}).get("port"), int)), None)
-        port = port or int(os.environ.get("PORT", "").strip() or DEFAULT_PORT)
+        panel = next((p for entry in entries if isinstance(p := entry.get("settings", {}).get("port"), int)), None)
+        port = self._port or panel or PORT.default_value()
         file = _settings_file(home)
         before = ini.value(ini.read(file), dock.SECTION, dock.KEY)
         after = dock.with_dock(before, port)

@@ -26,7 +26,8 @@ import _venv
 
 _venv.require_python()
 
-from clawcraft.secrets import Secret  # noqa: E402
+import data_folder  # noqa: E402
+from clawcraft.secrets import Secret, SecretStore  # noqa: E402
 from mission_agent import CheckFailed, MissionAgent, check, refused, result_of, short  # noqa: E402
 from mission_report import Played, counted  # noqa: E402
 from mission_show import MissionShow  # noqa: E402
@@ -36,6 +37,8 @@ from witness import Witness  # noqa: E402
 REQUEST_TIMEOUT_S: Final = 60.0
 START: Final = "twitch.start_stream"
 STOP: Final = "twitch.stop_stream"
+_TOKEN: Final = "TOOL_SERVICE_TOKEN"
+_SIGNATURE_SECRET: Final = "TOOL_SERVICE_SIGNATURE_SECRET"
 
 
 class CannotBegin(Exception):
@@ -220,10 +223,14 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="Run an agent mission against a twitch-clawcraft service and check the contract. Goes live!"
     )
-    parser.add_argument("--url", default="http://127.0.0.1:3040", help="the service (default: %(default)s)")
-    parser.add_argument("--token", help="its token (default: TOOL_SERVICE_TOKEN; safer than an argument)")
+    port = os.environ.get("PORT") or "3040"
+    parser.add_argument("--url", default=f"http://127.0.0.1:{port}", help="the service (default: %(default)s)")
+    data_folder.add_option(parser)
+    parser.add_argument(
+        "--token", help="its token (default: TOOL_SERVICE_TOKEN, which is safer, else what the service has stored)"
+    )
     parser.add_argument("--token-file", type=Path, help="file with the token")
-    parser.add_argument("--signature-secret", help="its signature secret (default: TOOL_SERVICE_SIGNATURE_SECRET)")
+    parser.add_argument("--signature-secret", help="its signature secret (default: as for the token)")
     parser.add_argument("--signature-secret-file", type=Path, help="file with the signature secret")
     parser.add_argument("--title", default="Mission check", help="title to set (default: %(default)s)")
     parser.add_argument(
@@ -247,10 +254,15 @@ def _options() -> argparse.Namespace:
 def main() -> int:
     options = _options()
     try:
-        token = _secret(options.token_file, options.token, "TOOL_SERVICE_TOKEN")
-        secret = _secret(options.signature_secret_file, options.signature_secret, "TOOL_SERVICE_SIGNATURE_SECRET")
+        token = _secret(options.token_file, options.token, _TOKEN)
+        secret = _secret(options.signature_secret_file, options.signature_secret, _SIGNATURE_SECRET)
+        if token is None:  # as the service on this machine keeps it, and what belongs to it
+            store = SecretStore(data_folder.find(options.data_dir))
+            token, secret = store.get(_TOKEN), secret or store.get(_SIGNATURE_SECRET)
         if token is None:
-            raise CannotBegin("no token: give --token-file, --token or TOOL_SERVICE_TOKEN")
+            raise CannotBegin(
+                f"no token in {store.path}: start OBS with the script once, or give --token-file, --token or {_TOKEN}"
+            )
         service = ServiceClient(options.url, token, secret, timeout_s=REQUEST_TIMEOUT_S)
         agent = MissionAgent(service, options.job_timeout)
         witness = Witness(options.witness) if options.witness else None

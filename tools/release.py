@@ -33,7 +33,7 @@ from hashes import PIN, PYTHONS, Index, IndexProblem, PackageFile, download, ind
 NAME: Final = "twitch-clawcraft"
 SHIPPED: Final = ("CHANGELOG.md", "README.md", "docs", "obs_plugin", "requirements.txt", "schemas", "tools")
 _FOR_DEVELOPERS: Final = re.compile(
-    r"tools/(bench/|generators/|obs_matrix/|openclaw/test/|(generate|hashes|release|test)\.py)"
+    r"tools/(bench/|generators/|obs_matrix/|openclaw/test/|proving/|(generate|hashes|prove|release|test)\.py)"
 )
 MACHINES: Final = {
     "win-amd64": r"win_amd64",

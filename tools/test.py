@@ -256,9 +256,20 @@ def _options() -> tuple[argparse.Namespace, list[str]]:
         "--obs-matrix", action="store_true", help="also in the OBS of Debian 13 and testing; takes root"
     )
     parser.add_argument("--prove", action="store_true", help="also the short proofs; needs OBS")
-    parser.add_argument("--repeat", type=int, metavar="N", help="run the tests N times, in random orders; no checks")
+    parser.add_argument("--repeat", type=_count, metavar="N", help="run the tests N times, in random orders; no checks")
     parser.add_argument("--seed", type=int, metavar="S", help="order of the first run; the next has S + 1")
-    return parser.parse_known_args()
+    options, pytest_arguments = parser.parse_known_args()
+    if options.repeat and (options.prove or options.obs_matrix):
+        parser.error("--repeat takes neither --prove nor --obs-matrix: run those by themselves")
+    if options.seed is not None and not options.repeat:
+        parser.error("--seed goes with --repeat")
+    return options, pytest_arguments
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
 
 
 if __name__ == "__main__":

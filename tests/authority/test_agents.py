@@ -52,7 +52,7 @@ def test_an_agent_counts_at_once_whoever_made_renewed_or_revoked_it(tmp_path: Pa
     first = add_agent(tmp_path, "producer")
     assert holder_of(agents, first) == "producer"
     second = new_token()
-    AgentFile(tmp_path).renew("producer", second)
+    AgentFile(tmp_path).renew("producer", second, 0.0)
     assert (holder_of(agents, first), holder_of(agents, second)) == (None, "producer")
     AgentFile(tmp_path).revoke("producer")
     assert holder_of(agents, second) is None
@@ -68,7 +68,7 @@ def test_a_name_is_there_once_and_the_others_are_told(tmp_path: Path) -> None:
     with pytest.raises(AgentFileError, match="there are: producer"):
         file.revoke("nobody")
     with pytest.raises(AgentFileError, match="there are: producer"):
-        file.renew("nobody", new_token())
+        file.renew("nobody", new_token(), 0.0)
 
 
 def test_the_number_of_agents_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +193,7 @@ def test_revoking_or_renewing_ends_every_token_at_once(tmp_path: Path, agents: A
         file.rotate("producer", token, clock.now_s + 3600, clock.now_s)
     assert [holder_of(agents, token) for token in tokens] == ["producer"] * 3
     last = new_token()
-    file.renew("producer", last)
+    file.renew("producer", last, clock.now_s)
     assert [holder_of(agents, token) for token in (*tokens, last)] == [None, None, None, "producer"]
     file.rotate("producer", tokens[0], clock.now_s + 3600, clock.now_s)
     file.revoke("producer")

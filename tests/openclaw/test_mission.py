@@ -13,8 +13,10 @@ import pytest
 import requests
 
 from clawcraft.actions.catalogue import ACTIONS
+from clawcraft.secrets import Secret, SecretStore
 from mission_show import PLAYS
 from tests.support.loopback import Handler, Loopback
+from tests.support.paths import data_folder
 from tests.support.ports import free_port
 from tests.support.studio import TOKEN, Studio
 from tests.support.tool import Done, tool
@@ -30,11 +32,15 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
         yield studio
 
 
-def mission(url: str, *options: str, token: str | None = TOKEN) -> Done:
+def mission(url: str, *options: str, token: str | None = TOKEN, port: int | None = None) -> Done:
+    """Where ``url`` is empty, at ``port``, which it is told as the service is."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("TOOL_")}
     if token is not None:
         env["TOOL_SERVICE_TOKEN"] = token
-    return tool("mission.py", "--url", url, "--job-timeout", "30", *options, env=env)
+    if port is not None:
+        env["PORT"] = str(port)
+    where = ["--url", url] if url else []
+    return tool("mission.py", *where, "--job-timeout", "30", *options, env=env)
 
 
 def report(done: Done) -> dict[str, bool]:
@@ -96,6 +102,30 @@ def test_signed_and_without_twitch(tmp_path: Path) -> None:
         unsigned = mission(studio.url, "--json", "--without-twitch")
         assert unsigned.returncode == 1
         assert not report(unsigned)["start: 202 and a job"]
+
+
+def test_on_the_streamers_machine_it_takes_the_stored_token_and_signs_with_the_stored_secret(tmp_path: Path) -> None:
+    folder = data_folder(tmp_path)
+    stored = SecretStore(folder)
+    stored.update({"TOOL_SERVICE_SIGNATURE_SECRET": Secret("s3cret-of-the-studio")})
+    with Studio(tmp_path, {"TOOL_SERVICE_TOKEN": ""}, with_twitch=False) as studio:
+        done = mission(studio.url, "--json", "--without-twitch", "--data-dir", str(folder), token=None)
+        assert done.returncode == 0, done.stdout + done.stderr
+        at_its_port = mission("", "--json", "--without-twitch", "--data-dir", str(folder), token=None, port=studio.port)
+        assert at_its_port.returncode == 0, at_its_port.stdout + at_its_port.stderr
+
+
+def test_a_token_that_is_named_brings_no_stored_secret_along(studio: Studio, tmp_path: Path) -> None:
+    SecretStore(tmp_path).update({"TOOL_SERVICE_SIGNATURE_SECRET": Secret("of another service")})
+    assert mission(studio.url, "--json", "--data-dir", str(tmp_path)).returncode == 0
+
+
+def test_without_any_token_it_says_what_to_do(studio: Studio, tmp_path: Path) -> None:
+    done = mission(studio.url, "--data-dir", str(tmp_path), token=None)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "start OBS with the script once" in done.stderr
+    (tmp_path / "secrets.json").write_text("{")
+    assert mission(studio.url, "--data-dir", str(tmp_path), token=None).returncode == 2
 
 
 def _start(path: str, request: Mapping[str, Any]) -> bool:
@@ -182,12 +212,12 @@ def test_a_live_stream_is_not_touched(studio: Studio) -> None:
     studio.client.run("twitch.stop_stream", "after-the-mission")
 
 
-def test_what_cannot_begin_says_why(studio: Studio) -> None:
+def test_what_cannot_begin_says_why(studio: Studio, tmp_path: Path) -> None:
     nobody = mission(f"http://127.0.0.1:{free_port()}")
     assert (nobody.returncode, "no answer from" in nobody.stderr) == (2, True)
     stranger = mission(studio.url, token="not-the-right-token")
     assert (stranger.returncode, "unauthorized" in stranger.stderr) == (2, True)
-    tokenless = mission(studio.url, "--json", token=None)
+    tokenless = mission(studio.url, "--json", "--data-dir", str(tmp_path), token=None)
     assert (tokenless.returncode, json.loads(tokenless.stderr)["ok"]) == (2, False)
     for done in (nobody, stranger, tokenless):
         assert TOKEN not in done.stdout + done.stderr

@@ -1,6 +1,7 @@
 """``print_config.py`` prints a patch that finds the token and never shows it."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,18 @@ def test_the_patch_has_only_keys_of_the_plugins_schema(tmp_path: Path) -> None:
     config = patch(tmp_path)["plugins"]["entries"]["twitch-clawcraft"]["config"]
     schema = json.loads((PLUGIN / "openclaw.plugin.json").read_text("utf-8"))["configSchema"]
     assert set(config) <= set(schema["properties"])
+
+
+def test_the_folder_of_a_portable_obs_is_understood(tmp_path: Path) -> None:
+    (tmp_path / "portable_mode.txt").touch()
+    path = store(tmp_path / "config" / "obs-studio", TOOL_SERVICE_TOKEN=TOKEN)
+    assert patch(tmp_path)["secrets"]["providers"]["twitch-clawcraft"]["path"] == str(path)
+
+
+def test_a_port_that_is_none_is_told(tmp_path: Path) -> None:
+    environment = {**os.environ, "PORT": "abc"}
+    done = tool("openclaw/print_config.py", "--obs-config-dir", str(tmp_path), env=environment)
+    assert (done.returncode, "--port" in done.stderr, "Traceback" in done.stderr) == (2, True, False)
 
 
 def test_before_the_first_start_of_obs_it_says_what_to_do(tmp_path: Path) -> None:

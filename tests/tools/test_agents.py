@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from clawcraft.authority.agent_file import end_of
+from tests.support.agents import add_agent
 from tests.support.paths import data_folder
 from tests.support.studio import Studio
 from tests.support.tool import Done, tool
@@ -101,20 +103,37 @@ def test_a_service_whose_token_is_not_kept_here_is_told_so(operator: Operator) -
 
 
 def test_a_token_is_shown_once_and_the_list_says_what_each_may(operator: Operator, tmp_path: Path) -> None:
-    shown = operator.does("add", "producer", "--policy", "start_stream=ask,create_clip=off", "--until", "2000-01-01")
+    shown = operator.does("add", "producer", "--policy", "start_stream=ask,create_clip=off", "--until", "2100-01-01")
     assert "agent_id" in shown
     (token,) = [line.strip() for line in shown.splitlines() if line.startswith("    ")]
     operator.does("add", "other")
     listed = operator.does("list")
     assert token not in listed
     producer, other = listed.splitlines()
-    for words in ("producer", "twitch.start_stream=ask", "twitch.create_clip=off", "OVER since 2000-01-02 00:00"):
+    for words in ("producer", "twitch.start_stream=ask", "twitch.create_clip=off", "until 2100-01-02 00:00"):
         assert words in producer
     assert "everything that is allowed" in other
     files = list((tmp_path / "data").iterdir())
     assert not [path for path in files if token in path.read_text()]
     if os.name != "nt":
         assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+
+
+def test_no_token_is_handed_out_that_is_over_already(operator: Operator, tmp_path: Path) -> None:
+    add_agent(tmp_path / "data", "over", until=end_of("2020-01-01"))
+    operator.does("add", "on")
+    listed = operator.does("list")
+    assert "OVER since 2020-01-02 00:00" in listed
+    for command in (
+        ("add", "new", "--until", "2020-01-01"),
+        ("renew", "on", "--until", "2020-01-01"),
+        ("renew", "over"),
+        ("rotate", "over"),
+    ):
+        assert "is over since 20" in operator.fails(*command, "--quiet")
+    assert operator.does("list") == listed
+    operator.does("renew", "over", "--until", "2100-01-01")
+    operator.does("rotate", "over")
 
 
 def test_a_mistake_is_named_and_changes_nothing(operator: Operator) -> None:

@@ -17,6 +17,7 @@ from clawcraft.authority.audit_file import AuditFile
 from clawcraft.authority.refusals import RefusalCounts
 from clawcraft.errors import TwitchRejected
 from clawcraft.jobs.answer import failed, succeeded
+from installer import homes
 from tests.support.clock import ManualClock
 from tests.support.events import RecordedEvents
 from tests.support.job_rig import envelope
@@ -141,6 +142,19 @@ def test_the_folder_of_obs_is_found(folder: Path, tmp_path: Path) -> None:
     own.mkdir(parents=True)
     (folder / FILE_NAME).rename(own / FILE_NAME)
     assert "set_title" in tool("audit.py", "--obs-config-dir", str(config)).stdout
+
+
+def test_of_several_obs_it_says_which_it_reads(folder: Path, tmp_path: Path) -> None:
+    (native, flatpak) = (homes.ObsHome(tmp_path / name / "obs-studio", "") for name in (".config", homes.FLATPAK))
+    for home in (native, flatpak):
+        home.own_folder.mkdir(parents=True)
+    (folder / FILE_NAME).rename(native.own_folder / FILE_NAME)
+    environment = {name: value for name, value in os.environ.items() if name != "XDG_CONFIG_HOME"}
+
+    done = tool("audit.py", env={**environment, "HOME": str(tmp_path)})
+
+    assert "set_title" in done.stdout
+    assert done.stderr == f"note: there is another OBS (flatpak); for it: --data-dir {flatpak.own_folder}\n"
 
 
 def test_a_list_shows_what_it_was_before(tmp_path: Path, trail: AuditTrail) -> None:

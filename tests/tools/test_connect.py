@@ -37,6 +37,10 @@ class Terminal:
         return done.stdout
 
 
+def test_no_note_names_a_launcher_that_windows_lacks() -> None:
+    assert [name for name, host in HOSTS.items() if "python3" in host.note] == []
+
+
 @pytest.fixture
 def terminal(tmp_path: Path) -> Terminal:
     return Terminal(tmp_path)

@@ -66,6 +66,26 @@ def test_the_dock_has_the_port_that_the_script_has(clone: Clone) -> None:
     assert ours["url"].endswith(":4001/operator")
 
 
+def test_the_port_in_the_environment_comes_first_as_in_the_service(clone: Clone) -> None:
+    entry = {"path": str(clone.script), "settings": {"port": 4000}}
+    clone.add_collection("Show", {"name": "Show", "modules": {"scripts-tool": [entry]}})
+    clone.environment["PORT"] = "4001"
+    assert "http://127.0.0.1:4001/operator" in clone.installs("--dock").stdout
+
+
+@pytest.mark.parametrize("port", ["abc", "0", "65536"])
+def test_a_port_that_is_none_is_told_before_anything_changes(clone: Clone, port: str) -> None:
+    path = clone.add_collection("Show", {"name": "Show"})
+    before = path.read_bytes()
+    clone.environment["PORT"] = port
+
+    done = clone.install("--dock")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: PORT: ")
+    assert path.read_bytes() == before
+
+
 def test_a_list_that_is_none_is_left_alone_and_told(clone: Clone) -> None:
     for broken in ("{", '{"title": 1}', "[1]"):
         with pytest.raises(Problem, match="ExtraBrowserDocks"):

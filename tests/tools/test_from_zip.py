@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import install
-from installer import Problem, homes, unpacked
+from installer import Problem, embedded, homes, packages, unpacked
 from tests.support.project_copy import copy_project
 from tests.tools.conftest import Clone
 
@@ -108,6 +108,67 @@ def test_another_file_than_its_sums_name_is_refused(clone: Clone, archive: Path)
 
     assert (done.returncode, "download it again" in done.stderr) == (1, True)
     assert not (clone.user_home / "twitch-clawcraft").exists()
+
+
+def test_a_zip_that_its_sums_do_not_name_is_not_passed_as_unchecked(clone: Clone, archive: Path) -> None:
+    sums(archive, archive.read_bytes())
+    renamed = archive.rename(archive.with_name("release (1).zip"))
+
+    done = clone.install("--from-zip", str(renamed))
+
+    assert (done.returncode, "does not name release (1).zip" in done.stderr) == (1, True)
+    assert "the name that it was downloaded under" in done.stderr
+    assert not (clone.user_home / "twitch-clawcraft").exists()
+
+
+def test_sums_that_are_no_text_name_nothing(archive: Path, tmp_path: Path) -> None:
+    archive.with_name("SHA256SUMS").write_bytes(b"\xff\xfe\x00")
+
+    with pytest.raises(Problem, match="does not name"):
+        unpacked.unpack(archive, tmp_path / "kept")
+
+
+def test_a_newer_one_that_cannot_take_its_place_leaves_the_older_there(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "kept"
+    unpacked.unpack(archive, folder)
+    (folder / "of_the_older_one").touch()
+    refuse_to_bring(monkeypatch, "twitch-clawcraft")
+
+    with pytest.raises(Problem, match="Access is denied"):
+        unpacked.unpack(archive, folder)
+
+    assert (folder / "of_the_older_one").exists()
+
+
+def test_packages_that_cannot_take_their_place_leave_the_older_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (requirements := tmp_path / "requirements.txt").touch()
+    python = embedded.EmbeddedPython((3, 12), "")
+    folder = packages.PackageFolder(tmp_path, python, requirements)
+    folder.folder.mkdir()
+    (folder.folder / "of_the_older_ones").touch()
+    monkeypatch.setattr(folder, "_install", lambda target, _scratch: target.mkdir())
+    refuse_to_bring(monkeypatch, "packages")
+
+    with pytest.raises(Problem, match="Access is denied"):
+        folder.fill()
+
+    assert (folder.folder / "of_the_older_ones").exists()
+
+
+def refuse_to_bring(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """As on Windows, where something looks through a new folder of that name just when it is to be moved."""
+    rename = Path.rename
+
+    def refused(path: Path, target: Path) -> Path:
+        if path.name == name:
+            raise PermissionError(13, "Access is denied")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refused)
 
 
 @pytest.mark.parametrize("name", ["twitch-clawcraft/../outside", "/outside", "other/outside"])

@@ -328,7 +328,7 @@ def test_where_obs_has_no_python_set_the_one_found_is_set_and_taken_back(
     before = user_ini.read_bytes()
     home = homes.ObsHome(clone.config, "native")
 
-    installer = install.Installer(argparse.Namespace(collection=None, dock=False))
+    installer = install.Installer(argparse.Namespace(collection=None, dock=False), None)
     installer._add_to(home, embedded.EmbeddedPython((3, 12), "found", "C:/Program Files/Python312"))
 
     assert user_ini.read_bytes() == before + b"[Python]\r\nPath64bit=C:/Program Files/Python312\r\n"

@@ -138,7 +138,8 @@ def test_every_python_and_machine_has_its_compiled_packages_and_what_is_not_comp
 def test_the_zip_has_what_git_tracks_for_a_streamer_and_each_licence(unpacked: Path) -> None:
     assert not list(unpacked.rglob("not tracked*"))
     assert {path.name for path in unpacked.iterdir()} == {*release.SHIPPED, "LICENCES.txt"}
-    assert not (unpacked / "tools" / "test.py").exists()
+    for name in ("test.py", "prove.py", "proving"):
+        assert not (unpacked / "tools" / name).exists(), "it needs the tests"
     assert (unpacked / "tools" / "doctor.py").exists()
     page = Path("obs_plugin", "clawcraft", "operator", "static")
     assert {path.name for path in (unpacked / page).iterdir()} == {path.name for path in (ROOT / page).iterdir()}

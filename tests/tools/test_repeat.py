@@ -4,7 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.paths import TOOLS
+from tests.support.tool import tool
 from tests.support.waiting import HANG_S
 
 SUITE = """
@@ -26,6 +29,21 @@ def test_every_second_time():
     seen("e")
     assert STATE.read_text().count("e") % 2
 """
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--repeat", "0"), "'0' is not a whole number from 1"),
+        (("--repeat", "-1"), "'-1' is not a whole number from 1"),
+        (("--repeat", "2", "--prove"), "--repeat takes neither --prove nor --obs-matrix"),
+        (("--repeat", "2", "--obs-matrix"), "--repeat takes neither --prove nor --obs-matrix"),
+        (("--seed", "2"), "--seed goes with --repeat"),
+    ],
+)
+def test_what_would_be_left_out_is_refused(arguments: tuple[str, ...], words: str) -> None:
+    done = tool("test.py", *arguments, str(TOOLS / "nothing.py"))
+    assert (done.returncode, words in done.stderr) == (2, True), done.stderr
 
 
 def repeat(folder: Path, *arguments: str) -> tuple[int, list[str], str]:

@@ -1,6 +1,7 @@
 """The tools' own environment: made once, anew when its requirements change, whole whatever went wrong before."""
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 
 from _venv import Environment
 from tests.support.paths import ROOT
-from tests.support.tool import python
+from tests.support.tool import python, tool
 from tests.support.waiting import HANG_S
 from tests.tools.conftest import OWN_TAG, hide, make_wheel
 
@@ -95,6 +96,13 @@ def test_a_change_in_a_nested_requirements_file_counts(project: Path) -> None:
     (project / "requirements.txt").write_text("# changed\n")
 
     assert environment.digest() != before
+
+
+def test_what_a_redirected_output_cannot_hold_is_told_by_its_number(tmp_path: Path) -> None:
+    done = tool("doctor.py", "--obs-config-dir", str(tmp_path), env={**os.environ, "PYTHONIOENCODING": "ascii"})
+
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "\\u2192" in done.stdout
 
 
 def test_what_to_install_is_said_where_no_environment_can_be_made(project: Path, tmp_path: Path) -> None:

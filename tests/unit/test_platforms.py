@@ -22,6 +22,7 @@ from clawcraft import access_list, dependencies, files
 from clawcraft.http import server
 from clawcraft.http.server import ListenError, PortInUse
 from clawcraft.panel import background, operator
+from diagnosis.files import install_advice
 
 LOCKED: list[int] = []
 
@@ -130,6 +131,7 @@ def test_the_folder_of_a_portable_obs_on_windows_gets_an_access_list_of_its_own(
 
 def test_commands_on_windows_are_told_with_its_launcher(windows: None) -> None:
     assert dependencies.install_command().startswith('py "')
+    assert install_advice().startswith('Close OBS and run: py "')
     assert "run <b>py tools/install.py --dock</b>" in operator._dock("http://127.0.0.1:3040/operator")
 
 

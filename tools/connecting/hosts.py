@@ -124,7 +124,7 @@ HOSTS: Final[Mapping[str, Host]] = {
             or machine.folder("OPENCLAW_STATE_DIR", ".openclaw") / "openclaw.json"
         ),
         _openclaw,
-        "Or: python3 tools/connect.py openclaw | openclaw config patch --stdin. The plugin (tools/openclaw) can more.",
+        "Or, without --write, pipe it into: openclaw config patch --stdin. The plugin (tools/openclaw) can more.",
     ),
     "codex": Host(
         "Codex",

@@ -11,14 +11,13 @@ from typing import Any, Final
 import _venv
 from clawcraft.checks import Check, failed, ok, warning
 from clawcraft.confirmed import Confirmed
+from clawcraft.dependencies import launcher
 from clawcraft.panel.fields import service_values
 from clawcraft.panel.interpreter import child_environment, interpreter_of
 from clawcraft.secrets import Secret, SecretStore, SecretStoreError
 from clawcraft.settings import Settings, SettingsError, load_settings
 from installer import LIBRARY, SCRIPT, Problem, embedded, homes, packages
 from installer.collection import BrokenCollection, Collection
-
-INSTALL: Final = f'Close OBS and run: python3 "{_venv.ROOT / "tools" / "install.py"}"'
 
 _LOOK: Final = """\
 import sys
@@ -45,6 +44,10 @@ class _ReadOnlyStore(SecretStore):
 
     def update(self, changes: Mapping[str, Secret | None]) -> None:
         pass
+
+
+def install_advice() -> str:
+    return f'Close OBS and run: {launcher()} "{_venv.ROOT / "tools" / "install.py"}"'
 
 
 def look(obs_config_dir: Path | None) -> Found:
@@ -100,11 +103,11 @@ def _listing(home: homes.ObsHome) -> tuple[Check, dict[str, Any]]:
         if not panel or found.name == home.setting("Basic", "SceneCollection"):
             panel = entry.get("settings") or {}
     if not listing:
-        return failed("script_listed", f"no scene collection lists {SCRIPT}", INSTALL), panel
+        return failed("script_listed", f"no scene collection lists {SCRIPT}", install_advice()), panel
     if lacking:
         names = ", ".join(lacking)
         message = f"{names} does not list the script: OBS ends the service when it switches there"
-        return warning("script_listed", message, f"{INSTALL} (or press the panel's button)"), panel
+        return warning("script_listed", message, f"{install_advice()} (or press the panel's button)"), panel
     return ok("script_listed", f"every scene collection lists the script ({len(listing)})"), panel
 
 
@@ -118,9 +121,10 @@ def _packages(home: homes.ObsHome) -> Iterator[Check]:
     folder = packages.folder_of(LIBRARY, python)
     interpreter = interpreter_of(python.version)
     if interpreter is None:
-        there = folder.is_dir()
-        found = ok("packages", f"{folder} is there") if there else failed("packages", f"{folder} is not there", INSTALL)
-        yield found
+        if folder.is_dir():
+            yield ok("packages", f"{folder} is there")
+        else:
+            yield failed("packages", f"{folder} is not there", install_advice())
         return
     done = subprocess.run(
         [str(interpreter), "-c", _LOOK, str(_venv.PLUGIN)],
@@ -133,4 +137,4 @@ def _packages(home: homes.ObsHome) -> Iterator[Check]:
         yield ok("packages", f"the packages are there in their versions and import in Python {python}")
     else:
         said = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
-        yield failed("packages", f"the packages do not serve Python {python}: {said[0]}", INSTALL)
+        yield failed("packages", f"the packages do not serve Python {python}: {said[0]}", install_advice())

@@ -14,6 +14,7 @@ from _venv import WINDOWS, captured
 from clawcraft import dependencies
 from installer import Problem, Status
 from installer.embedded import EmbeddedPython
+from installer.folders import take_place
 
 STAMP: Final = "made-from.sha256"
 
@@ -44,9 +45,7 @@ class PackageFolder:
                 fresh = Path(scratch) / "packages"
                 self._install(fresh, Path(scratch))
                 (fresh / STAMP).write_text(self._digest(), "utf-8")
-                if self.folder.exists():
-                    self.folder.rename(Path(scratch) / "old")
-                fresh.rename(self.folder)
+                take_place(fresh, self.folder, Path(scratch) / "old")
         except OSError as error:
             raise Problem(
                 f"cannot write the packages to {self.folder}: {error.strerror or error}", Status.NO_PACKAGES

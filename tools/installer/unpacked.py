@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from installer import Problem
+from installer.folders import take_place
 
 TOP: Final = "twitch-clawcraft"
 """The one folder in a release's zip."""
@@ -27,9 +28,7 @@ def unpack(archive: Path, folder: Path) -> bool:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{TOP}-", dir=folder.parent) as scratch:
             _extract(archive, Path(scratch))
-            if folder.exists():
-                folder.rename(Path(scratch) / "old")
-            (Path(scratch) / TOP).rename(folder)
+            take_place(Path(scratch) / TOP, folder, Path(scratch) / "old")
     except (OSError, zipfile.BadZipFile) as error:
         raise Problem(f"cannot unpack {archive} to {folder}: {error}") from error
     return checked
@@ -48,9 +47,13 @@ def _check_sum(archive: Path) -> bool:
     sums = archive.with_name(SUMS)
     if not sums.exists():
         return False
-    wanted = {name: digest for digest, _, name in (line.partition("  ") for line in sums.read_text().splitlines())}
+    lines = sums.read_text("utf-8", errors="replace").splitlines()
+    wanted = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     if archive.name not in wanted:
-        return False
+        raise Problem(
+            f"{sums} does not name {archive.name}. If both are of one release, give the zip the name that it was "
+            "downloaded under; if those sums are of something else, move the zip to another folder. Nothing is changed."
+        )
     if hashlib.sha256(archive.read_bytes()).hexdigest() != wanted[archive.name]:
         raise Problem(f"{archive} is not the file that {sums} names: download it again")
     return True

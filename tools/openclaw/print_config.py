@@ -40,20 +40,18 @@ def _secret(name: str) -> dict[str, str]:
 
 
 def _stores(obs_config_dir: Path | None) -> list[Path]:
-    """The secret stores of the OBS configuration folders on this machine, or of the one given."""
-    if obs_config_dir is not None:
-        return [obs_config_dir.expanduser().absolute() / "plugin_config" / "twitch-clawcraft" / SECRETS_FILE]
+    """The secret stores of the OBS configuration folders on this machine, or of the one that is meant."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    from installer.homes import homes_of
+    from installer.homes import given_home, homes_of
 
-    homes = homes_of(sys.platform, os.environ, Path.home())
+    homes = [given_home(obs_config_dir)] if obs_config_dir else homes_of(sys.platform, os.environ, Path.home())
     return [home.own_folder / SECRETS_FILE for home in homes]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Print OpenClaw's configuration for the OBS on this machine.")
     parser.add_argument("--obs-config-dir", type=Path, help="OBS's configuration folder, if it is an unusual one")
-    parser.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 3040), help="(default: %(default)s)")
+    parser.add_argument("--port", type=int, default=os.environ.get("PORT") or "3040", help="(default: %(default)s)")
     parser.add_argument("--confirm", action="store_true", help="a person has to approve each start")
     options = parser.parse_args()
     stores = [path for path in _stores(options.obs_config_dir) if path.is_file()]

@@ -130,6 +130,16 @@ def check_name(name: str) -> str:
     return name
 
 
+def check_end(agent: NamedAgent, now_s: float) -> NamedAgent:
+    """``agent``. Raises AgentFileError if its time is over, so that no token of it would be good."""
+    if agent.until is not None and agent.ended(now_s):
+        raise AgentFileError(
+            f"the time of {agent.name!r} is over since {rfc3339(agent.until)}: give it a later day "
+            "(tools/agents.py add or renew, --until)"
+        )
+    return agent
+
+
 def end_of(text: str) -> float:
     """The Unix time that ``text`` means: RFC 3339, or a day, which counts to its end; without a zone in the computer's
     own. Raises AgentFileError."""
@@ -182,18 +192,20 @@ class AgentFile:
                 raise AgentFileError(f"there are {MAX_AGENTS} named agents already; revoke one first")
             kept.agents[agent.name] = agent
 
-    def renew(self, name: str, token: Secret, until: float | None = None) -> None:
+    def renew(self, name: str, token: Secret, now_s: float, until: float | None = None) -> None:
         """Give ``name`` another token, and with ``until`` another end; every other token of it is over at once. Raises
-        AgentFileError."""
+        AgentFileError, also where the new one would be over too."""
         with self._changing() as kept:
             agent = _known(kept.agents, name)
             end = agent.until if until is None else until
-            kept.agents[name] = replace(agent, token_hash=hash_of(token), until=end, former=())
+            renewed = replace(agent, token_hash=hash_of(token), until=end, former=())
+            kept.agents[name] = check_end(renewed, now_s)
 
     def rotate(self, name: str, token: Secret, old_until: float, now_s: float) -> None:
-        """Give ``name`` another token; the old one is good until ``old_until``. Raises AgentFileError."""
+        """Give ``name`` another token; the old one is good until ``old_until``. Raises AgentFileError, also where the
+        agent is over."""
         with self._changing() as kept:
-            agent = _known(kept.agents, name)
+            agent = check_end(_known(kept.agents, name), now_s)
             former = _with((*agent.former, FormerToken(agent.token_hash, old_until)), now_s)
             kept.agents[name] = replace(agent, token_hash=hash_of(token), former=former)
 

@@ -8,6 +8,10 @@ const MAX_ATTEMPTS = 4;
 const RETRY_BUDGET_S = 30;
 const FIRST_DELAY_S = 0.5;
 const MAX_ANSWER_CHARS = 4 * 1024 * 1024;
+// Parts of answers that are lists of objects; every other part is an object.
+const LISTS = new Set(["events", "jobs", "tools"]);
+// Signed further ahead of the clock than this, the clock was put back.
+const MOST_AHEAD_MS = 60_000;
 
 export class ServiceClient {
   #signedAtMs = 0;
@@ -58,10 +62,10 @@ export class ServiceClient {
   }
 
   /**
-   * One GET; `waitS` is how long the service may hold it. An answer whose body has no `part` is not the service's:
+   * One GET; `waitS` is how long the service may hold it. An answer whose body has no such `part` is not the service's:
    * other programs say {"ok": true} too.
    */
-  get(path, { signal, waitS = 0, doing = "it was asked", part } = {}) {
+  get(path, { signal, waitS = 0, doing = "it was asked", part }) {
     return this.#request("GET", path, { signal, extraS: waitS, doing, part });
   }
 
@@ -75,7 +79,8 @@ export class ServiceClient {
       headers["Content-Type"] = "application/json";
       if (signatureSecret !== null) {
         // Two signatures of one second over the same text would be one, and the second of them a replay.
-        this.#signedAtMs = Math.max(Date.now(), this.#signedAtMs + 1000);
+        const [nowMs, nextMs] = [Date.now(), this.#signedAtMs + 1000];
+        this.#signedAtMs = nextMs - nowMs < MOST_AHEAD_MS ? Math.max(nowMs, nextMs) : nowMs;
         Object.assign(headers, signatureHeaders(signatureSecret, body, this.#signedAtMs));
       }
     }
@@ -99,7 +104,7 @@ export class ServiceClient {
 
   #answer(response, text, part) {
     const body = text.length <= MAX_ANSWER_CHARS ? parsed(this.#withoutSecrets(text)) : null;
-    if (body?.ok === true && response.ok && (part === undefined || body[part])) {
+    if (body?.ok === true && response.ok && hasPart(body, part)) {
       return { body, answered: true, replayed: response.headers.get("Idempotent-Replayed") === "true" };
     }
     if (body?.ok !== false || typeof body.error?.code !== "string") {
@@ -123,6 +128,13 @@ function parsed(text) {
     return null;
   }
 }
+
+function hasPart(body, part) {
+  const value = body[part];
+  return LISTS.has(part) ? Array.isArray(value) && value.every(isObject) : isObject(value);
+}
+
+const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 
 function seconds(header) {
   const value = header === null || header.trim() === "" ? NaN : Number(header);

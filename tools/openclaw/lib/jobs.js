@@ -38,7 +38,7 @@ export async function followJob(client, jobId, { limitS, signal, onProgress }) {
       }
       gapSince ??= performance.now();
       if (!isGap(failure, answered) || performance.now() - gapSince > RECONNECT_S * 1000) {
-        return { failure: answered || !isGap(failure) ? failure : failures.serviceLost(`job ${jobId} was running`) };
+        return { failure: told(failure, answered, jobId) };
       }
     } else {
       gapSince = null;
@@ -53,13 +53,18 @@ export async function followJob(client, jobId, { limitS, signal, onProgress }) {
       }
     }
     if (performance.now() >= endsAt) {
-      return last ? { job: last } : { failure };
+      return last ? { job: last } : { failure: told(failure, answered, jobId) };
     }
     if (performance.now() - startedAt < MIN_POLL_S * 1000) {
       // An early answer without an end (the service stops, or is away) must not become a busy loop.
       await client.sleep(MIN_POLL_S, signal).catch(() => {});
     }
   }
+}
+
+// That OBS is away says nothing of a job that was accepted, least of all that nothing was done.
+function told(failure, answered, jobId) {
+  return answered || !isGap(failure) ? failure : failures.serviceLost(`job ${jobId} was running`);
 }
 
 function isGap(failure, answered = false) {

@@ -34,7 +34,9 @@ export class Offer {
   refresh() {
     if (this.#reading === null && performance.now() - this.#readAt > KEPT_MS) {
       this.#readAt = performance.now();
-      this.#reading = this.#read().finally(() => (this.#reading = null));
+      this.#reading = this.#read()
+        .catch(() => {}) // nobody awaits it: it would be the gateway's own failure
+        .finally(() => (this.#reading = null));
     }
   }
 

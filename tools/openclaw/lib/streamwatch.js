@@ -3,21 +3,23 @@
 import { failed } from "./results.js";
 
 const LOOK_S = 15;
+const UNSEEN_LOOK_S = 60; // more refused looks than that are an alert
 const LOOKS = 2; // before a trouble that may pass is told
-// What does not pass by itself, and says nothing of the stream.
+// What somebody has to mend, and says nothing of the stream.
 const NOT_SEEN = new Set(["unauthorized", "client_not_allowed", "unexpected_answer", "not_configured"]);
 
 /**
  * Look at the stream until it ends. `tell(text)` is called when it is off air without a stop by an agent, when OBS is
- * gone or does not let the plugin look any more, when the connection stays lost, and when it is back. `since()` is when
- * the last start was asked for, by the service's clock.
+ * gone, when it does not let the plugin look any more, when the connection stays lost, and when either is back. `since()`
+ * is when the last start was asked for, by the service's clock.
  */
 export async function followStream(client, since, { signal, untilMs, tell }) {
   let reconnecting = 0;
   let away = 0;
   let unseen = 0;
+  let hidden = false;
   while (Date.now() < untilMs) {
-    await client.sleep(LOOK_S, signal).catch(() => {});
+    await client.sleep(hidden ? UNSEEN_LOOK_S : LOOK_S, signal).catch(() => {});
     if (signal.aborted) {
       return;
     }
@@ -27,10 +29,10 @@ export async function followStream(client, since, { signal, untilMs, tell }) {
     }
     unseen = NOT_SEEN.has(failure?.code) ? unseen + 1 : 0;
     away = answered || unseen > 0 ? 0 : away + 1;
-    if (unseen > LOOKS) {
-      const next = "You are told nothing more of it; twitch_pre_show_check tells its state once this is mended.";
+    if (unseen > LOOKS && !hidden) {
+      hidden = true;
+      const next = "You are told when that is mended.";
       tell(`The stream can no longer be seen, and may be on air all the same. ${next} ${JSON.stringify(failed(failure))}`);
-      return;
     }
     if (away > LOOKS) {
       tell("OBS does not answer any more: it was closed or crashed, and the stream is probably off air.");
@@ -43,6 +45,10 @@ export async function followStream(client, since, { signal, untilMs, tell }) {
         tell(said);
       }
       return;
+    }
+    if (hidden && state !== undefined) {
+      hidden = false;
+      tell(`The stream can be seen again; its state is "${state}".`);
     }
     if (state === "reconnecting") {
       reconnecting += 1;

@@ -58,7 +58,7 @@ export class Tools {
       case "twitch_job_status":
         return this.#jobStatus(session, call);
       case "twitch_channel":
-        return this.#read("/channel", call);
+        return this.#read("/channel", "channel", call);
       case "twitch_events":
         return this.#events(call);
       default:
@@ -154,11 +154,11 @@ export class Tools {
     if (cursor !== undefined) {
       query.set("cursor", cursor);
     }
-    return this.#read(`/events?${query}`, { signal }, waitS);
+    return this.#read(`/events?${query}`, "events", { signal, waitS });
   }
 
-  async #read(path, { signal }, waitS = 0) {
-    const { body, failure } = await this.client.get(path, { signal, waitS });
+  async #read(path, part, { signal, waitS }) {
+    const { body, failure } = await this.client.get(path, { signal, waitS, part });
     return body ? brief(body) : failed(failure);
   }
 

@@ -6,7 +6,7 @@ import { failed, jobOutcome } from "./results.js";
 import { followStream } from "./streamwatch.js";
 import { Watches } from "./watches.js";
 
-const JOB_MS = 3_600_000;
+const JOB_MS = 7 * 24 * 3_600_000; // as long as the service keeps a job
 const STREAM_MS = 24 * 3_600_000;
 
 export class JobWatcher {
@@ -91,7 +91,8 @@ export class JobWatcher {
     if (signal.aborted) {
       return; // kept for the gateway's next life
     }
-    const outcome = job ? jobOutcome(job) : failed(failure, { job_id: jobId });
+    // A picture's bytes would fill the agent's memory as text.
+    const { data: _picture, ...outcome } = job ? jobOutcome(job) : failed(failure, { job_id: jobId });
     const text = `The Twitch job you started has news; tell the user. ${JSON.stringify(outcome)}`;
     this.#wake(session, text, `twitch-clawcraft:${key}`);
     this.#watches.delete(key);

@@ -49,7 +49,8 @@ export class Watches {
   #stored() {
     try {
       const stored = JSON.parse(readFileSync(this.#path, "utf8"));
-      return stored.filter(([, watch]) => watch.untilMs > Date.now()).slice(-MOST);
+      // The end of a job is told however late, what is on air long after is another stream.
+      return stored.filter(([, watch]) => watch.jobId || watch.untilMs > Date.now()).slice(-MOST);
     } catch {
       return []; // none yet, or not ours any more
     }

@@ -152,7 +152,7 @@ test("a job status without an id is that of the newest job of this conversation"
 
 test("the channel and what was heard are read, with cursor and wait", async (t) => {
   const heard = { ok: true, enabled: true, connected: true, events: [{ type: "chat", text: "hi" }], next_cursor: "c-2" };
-  const channel = { ok: true, title: { text: "Hi", age_s: 3 } };
+  const channel = { ok: true, channel: { data: { title: "Hi" }, age_s: 3 } };
   const service = await Service.start(t, ({ path }) => ({ body: path === "/channel" ? channel : heard }));
   const gateway = gatewayFor(t, service);
   assert.deepEqual(await gateway.call("twitch_channel"), channel);

@@ -86,3 +86,26 @@ test("a stream that can no longer be seen is told once as that, with the code an
     assert.deepEqual(more, []);
   }
 });
+
+test("a stream that could not be seen is watched on once it can be, and told so", async () => {
+  const refused = Array(9).fill(answered("unauthorized"));
+  for (const state of ["live", "reconnecting", "stopping"]) {
+    const [, said, ...more] = await told(["live", ...refused, state, "live", "offline"]);
+    assert.equal(said, `The stream can be seen again; its state is "${state}".`);
+    assert.match(more.join(), /^The stream is off air/);
+  }
+  const [, said, ...more] = await told(["live", ...refused, "offline"]);
+  assert.match(said, /^The stream is off air/);
+  assert.deepEqual(more, []);
+});
+
+test("a stream that cannot be seen is looked at so seldom that nobody takes it for an attack", async () => {
+  const waits = [];
+  const stop = new AbortController();
+  const client = {
+    sleep: async (seconds) => waits.push(seconds) === 6 && stop.abort(),
+    get: async () => answered("unauthorized"),
+  };
+  await followStream(client, () => SINCE, { signal: stop.signal, untilMs: Infinity, tell: () => {} });
+  assert.deepEqual(waits, [15, 15, 15, 60, 60, 60]);
+});

@@ -26,6 +26,19 @@ test("each try is signed anew, also within one second", async (t) => {
   assert.equal(new Set(signatures).size, 2);
 });
 
+test("a clock that was put back is followed, so that signatures count at once", async (t) => {
+  const service = await Service.start(t, () => sync({ request_id: "r", status: "updated" }));
+  const gateway = gatewayFor(t, service, { signatureSecret: "s3cret" });
+  const startMs = Date.now();
+  t.mock.timers.enable({ apis: ["Date"], now: startMs });
+  for (const nowMs of [startMs, startMs, startMs - 3_600_000]) {
+    t.mock.timers.setTime(nowMs);
+    await gateway.call("twitch_set_title", { title: "Hi" });
+  }
+  const [first, ...others] = service.requests.map((request) => Number(request.headers["x-tool-timestamp"]));
+  assert.deepEqual(others, [first + 1, first - 3600]);
+});
+
 test("retries are bounded", async (t) => {
   const service = await Service.start(t, () => refusal(503, "busy", { retryable: true, headers: { "Retry-After": "0" } }));
   const result = await gatewayFor(t, service).call("twitch_set_title", { title: "Hi" });
@@ -142,6 +155,26 @@ test("a program on the port that says ok, but not what was asked, is recognised 
   }
   await gateway.stop();
 });
+
+const WRONG_TYPES = [
+  ["twitch_pre_show_check", { obs: {}, tools: { one: 1 } }],
+  ["twitch_pre_show_check", { obs: {}, tools: [null] }],
+  ["twitch_pre_show_check", { obs: "on", tools: [] }],
+  ["twitch_job_status", { jobs: {} }],
+  ["twitch_job_status", { jobs: [null] }],
+  ["twitch_set_title", { result: "done" }],
+  ["twitch_channel", { title: "Hello" }],
+  ["twitch_events", { events: "none" }],
+];
+for (const [tool, said] of WRONG_TYPES) {
+  test(`an answer to ${tool} of ${JSON.stringify(said)} is another program's, and no rejection in the gateway`, async (t) => {
+    const service = await Service.start(t, () => ({ body: { ok: true, ...said } }), { lists: true });
+    const gateway = gatewayFor(t, service);
+    gateway.start(undefined);
+    assert.equal((await gateway.call(tool, { title: "Hi" })).code, "unexpected_answer");
+    await gateway.stop();
+  });
+}
 
 test("an answer that repeats the token does not carry it to the agent", async (t) => {
   const service = await Service.start(t, () => refusal(401, "unauthorized", { message: `got ${TOKEN}`, details: { given: TOKEN } }));

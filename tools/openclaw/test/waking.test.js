@@ -127,6 +127,58 @@ test("what is watched survives a restart of the gateway, and is let go once it i
   assert.deepEqual(new Watches(folder).all, []);
 });
 
+test("a job whose gateway was away for long is looked at once and told, ended or not", async (t) => {
+  for (const status of ["done", "running"]) {
+    const folder = mkdtempSync(join(tmpdir(), "watches-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    new Watches(folder).put("job:job-1", { jobId: "job-1", untilMs: Date.now() - 1000, session: SESSION });
+    const service = await Service.start(t, () => job(status, { action: "twitch.stop_stream", result: { status: "stopped" } }));
+    const gateway = gatewayFor(t, service);
+    gateway.start(folder);
+    assert.equal(new Watches(folder).all.length, 1, "kept until it is told");
+    await gateway.woken();
+    assert.match(gateway.events[0].text, new RegExp(`"job_status":"${status}"`));
+    await gateway.stop();
+    assert.equal(service.requests.length, 1);
+    assert.deepEqual(new Watches(folder).all, []);
+  }
+});
+
+test("a job that cannot be looked at after all that time is not told as not done", async (t) => {
+  const told = deferred();
+  const client = { get: async () => ({ failure: error("service_down") }) };
+  const folder = mkdtempSync(join(tmpdir(), "watches-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  new Watches(folder).put("job:job-1", { jobId: "job-1", untilMs: Date.now() - 1000, session: SESSION });
+  const watcher = new JobWatcher(client, (_session, text) => told.resolve(text));
+  watcher.open(folder);
+  assert.match(await told.promise, /"code":"service_lost".*It is not known how far it came/);
+  await watcher.stop();
+});
+
+test("a job is watched for as long as the service keeps it", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "watches-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const service = await Service.start(t, ({ method }) => (method === "POST" ? accepted() : new Promise(() => {})));
+  const gateway = gatewayFor(t, service);
+  gateway.start(folder);
+  await gateway.call("twitch_stop_stream", { wait: false });
+  await gateway.stop();
+  const [[, { untilMs }]] = new Watches(folder).all;
+  assert.ok(untilMs > Date.now() + 6 * 24 * 3_600_000);
+});
+
+test("a picture that nobody waited for is told without its bytes", async (t) => {
+  const taken = { status: "taken", media_type: "image/jpeg", data: "A".repeat(1000), width: 640 };
+  const end = job("done", { action: "obs.screenshot", result: taken });
+  const service = await Service.start(t, ({ method }) => (method === "POST" ? accepted() : end));
+  const gateway = gatewayFor(t, service);
+  const session = { ...SESSION, sessionKey: "agent:main:picture" };
+  await gateway.call("twitch_stop_stream", { wait: false }, { session });
+  await gateway.woken();
+  assert.match(gateway.events[0].text, /"status":"taken","media_type":"image\/jpeg","width":640/);
+});
+
 test("a copy of the plugin whose service was not started hands its jobs to the one whose was", async (t) => {
   const end = deferred();
   const service = await Service.start(t, ({ method }) => (method === "POST" ? accepted() : end.promise));
