@@ -19,6 +19,17 @@ pytestmark = pytest.mark.chromium
 
 WIDE = ViewportSize(width=1280, height=900)
 START = "twitch.start_stream"
+OUTAGE = """
+    const reach = window.fetch, cuts = new Set();
+    let out = false;
+    window.outage = (is) => {
+        out = is;
+        if (is) for (const cut of cuts) cut(new TypeError("out"));
+    };
+    window.fetch = (...given) => out ? Promise.reject(new TypeError("out"))
+        : Promise.race([reach(...given), new Promise((_, cut) => cuts.add(cut))]);
+"""
+"""``outage(true)`` cuts the page off from the service, which goes on unchanged; ``outage(false)`` ends that."""
 
 
 def test_a_start_is_asked_about_allowed_counted_down_and_watched(
@@ -121,6 +132,23 @@ def test_it_follows_a_reload_of_the_script_and_a_restart_of_obs_untouched(stream
     page.click("text=Pause agents")
     tab.says("#paused", "Paused by you")
     assert page.evaluate("window.untouched") is True
+
+
+def test_behind_an_outage_in_which_nothing_changed_it_knows_again_and_the_pause_works(
+    streamer: Streamer, tab: Tab
+) -> None:
+    tab.page.add_init_script(OUTAGE)
+    page = tab.paired(streamer.start()).page
+    tab.says("#live-state", "Offline")
+    tab.says(".row >> nth=0", "You: page paired")
+    page.evaluate("outage(true)")
+    tab.says("#away", "Reconnecting")
+    tab.says("#live-state", "Not known")
+    page.evaluate("outage(false)")
+    expect(page.locator("#away")).to_be_hidden()
+    tab.says("#live-state", "Offline")
+    page.click("text=Pause agents")
+    tab.says("#paused", "Paused by you")
 
 
 def test_ten_thousand_entries_scroll_as_smoothly_as_ten(streamer: Streamer, tab: Tab) -> None:
