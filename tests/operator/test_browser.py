@@ -14,6 +14,7 @@ from tests.operator.conftest import DOCK, Tab
 from tests.panel.conftest import Streamer
 from tests.support.agents import add_agent
 from tests.support.paths import data_folder
+from tests.support.waiting import insist
 
 pytestmark = pytest.mark.chromium
 
@@ -89,6 +90,35 @@ def test_a_click_that_was_meant_for_something_else_says_no_yes(streamer: Streame
     assert agent.job(job_id)["approval"]["state"] == "pending"
     page.click(".question .deny")
     assert agent.ended(job_id)["error"]["code"] == "denied_by_operator"
+
+
+def test_a_click_that_was_meant_for_the_question_above_says_no_yes_to_the_one_that_takes_its_place(
+    streamer: Streamer, tab: Tab
+) -> None:
+    page = tab.paired(streamer.start()).page
+    agent = tab.asks(streamer, START, "twitch.set_title")
+    agent.accept(START, "request-1")
+    job_id = agent.accept("twitch.set_title", "request-2", title="x")
+    expect(page.locator(".question")).to_have_count(2)
+    allow = page.locator(".question .allow >> nth=1")
+    expect(allow).to_be_enabled()
+    answers: list[str] = []
+    page.on("request", lambda request: answers.append(request.url) if request.url.endswith("/answer") else None)
+    # In the very task that takes the question above away.
+    page.evaluate("""() => new MutationObserver((_, observer) => {
+        observer.disconnect();
+        document.querySelector(".question .allow").click();
+        window.clicked = true;
+    }).observe(document.getElementById("questions"), { childList: true })""")
+    streamer.obs.press_hotkey("twitch_clawcraft.deny")
+    page.wait_for_function("window.clicked")
+    assert answers == []
+    tab.says(".question h2", "Change the title?")
+
+    def answered() -> bool:
+        return bool(agent.job(job_id)["approval"]["state"] != "pending")
+
+    insist(lambda: page.click(".question .allow"), answered, "a click that comes later counts")
 
 
 def test_pause_and_switches_count_at_once_and_show_what_others_do(streamer: Streamer, tab: Tab) -> None:
