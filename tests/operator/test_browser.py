@@ -27,10 +27,14 @@ OUTAGE = """
         out = is;
         if (is) for (const cut of cuts) cut(new TypeError("out"));
     };
-    window.fetch = (...given) => out ? Promise.reject(new TypeError("out"))
-        : Promise.race([reach(...given), new Promise((_, cut) => cuts.add(cut))]);
+    window.fetch = (path, options) => {
+        if (options.method !== "GET") return reach(path, options);
+        if (out) return Promise.reject(new TypeError("out"));
+        return Promise.race([reach(path, options), new Promise((_, cut) => cuts.add(cut))]);
+    };
 """
-"""``outage(true)`` cuts the page off from the service, which goes on unchanged; ``outage(false)`` ends that."""
+"""``outage(true)`` cuts the page off from all that the service tells, not from what it is told; ``outage(false)`` ends
+that."""
 
 
 def test_a_start_is_asked_about_allowed_counted_down_and_watched(
@@ -140,6 +144,24 @@ def test_pause_and_switches_count_at_once_and_show_what_others_do(streamer: Stre
     agents = json.loads((data_folder(streamer.folder) / "agents.json").read_text())["agents"]
     assert agents[0]["policy"][START] == "off"
     assert token.reveal() not in page.content()
+
+
+def test_a_policy_that_was_taken_stays_chosen_until_the_next_state_comes(streamer: Streamer, tab: Tab) -> None:
+    add_agent(data_folder(streamer.folder), "producer")
+    tab.page.add_init_script(OUTAGE)
+    page = tab.paired(streamer.start()).page
+    tab.says(".row >> nth=0", "You: page paired")
+    page.click("#policy summary")
+    page.evaluate("outage(true)")
+    select = page.locator("[id='policy-twitch.set_title']")
+    select.select_option("ask")
+    expect(select).to_have_class("ask")
+    expect(select).to_have_value("ask")
+    page.select_option("#policy-for", "producer")
+    select.select_option("off")
+    expect(select).to_have_class("off")
+    page.select_option("#policy-for", "")
+    expect(select).to_have_value("ask")
 
 
 def test_it_follows_a_reload_of_the_script_and_a_restart_of_obs_untouched(streamer: Streamer, tab: Tab) -> None:
