@@ -124,7 +124,7 @@ def _storage(storage: Mapping[str, Any]) -> Iterator[Check]:
 
 
 def dropped() -> Check:
-    """After a stream that ended by itself, until the next one."""
+    """After a stream that ended by itself, until one is up again."""
     fix = "Look at the connection to the streaming server, then start the stream again."
     return failed("stream_dropped", "OBS lost the streaming server and gave up", fix)
 
