@@ -330,8 +330,7 @@ class Assembly:
 
     def _watched(self) -> list[dict[str, str]]:
         """What the alerts look at. The alerts' thread."""
-        found = self._checks(self.status())
-        return [*found, checks.dropped().to_json()] if self._stream.dropped() else found
+        return checks.watched(self.status(), self._settings, self.policies.all(), self._stream.dropped())
 
     def _pause_switched(self, paused: bool) -> None:
         if paused:

@@ -65,6 +65,22 @@ def run(status: Mapping[str, Any], settings: Settings, policies: Mapping[str, Po
     return [check.to_json() for check in checks]
 
 
+def watched(
+    status: Mapping[str, Any], settings: Settings, policies: Mapping[str, Policy], dropped: bool
+) -> list[dict[str, str]]:
+    """What the alerts look at: as ``run``, without Twitch where nobody is connected, and with ``stream_dropped``."""
+    found = run(status, settings, policies)
+    if status["twitch"]["state"] == "not_configured":
+        found = [check for check in found if check["name"] != "twitch"]
+    return [*found, _dropped().to_json()] if dropped else found
+
+
+def _dropped() -> Check:
+    """After a stream that ended by itself, until one is up again."""
+    fix = "Look at the connection to the streaming server, then start the stream again."
+    return failed("stream_dropped", "OBS lost the streaming server and gave up", fix)
+
+
 def _obs(obs: Mapping[str, Any]) -> Check:
     if obs["responsive"]:
         return ok("obs", f"OBS {obs['version']} answers")
@@ -123,12 +139,6 @@ def _storage(storage: Mapping[str, Any]) -> Iterator[Check]:
         yield failed("storage", problem, "Free disk space: no job can be accepted; the service goes on by itself then.")
 
 
-def dropped() -> Check:
-    """After a stream that ended by itself, until the next one."""
-    fix = "Look at the connection to the streaming server, then start the stream again."
-    return failed("stream_dropped", "OBS lost the streaming server and gave up", fix)
-
-
 def _alerts(alerts: Mapping[str, Any]) -> Iterator[Check]:
     if not alerts.get("configured"):
         return
@@ -182,6 +192,8 @@ def _twitch(twitch: Mapping[str, Any], settings: Settings) -> Iterator[Check]:
         yield ok("twitch_token", "the token is renewed by itself")
     elif twitch.get("renewal") == "untried" and twitch["expires_at"]:
         yield ok("twitch_token", f"renewing was not tried yet; it will be an hour before {twitch['expires_at']}")
+    elif twitch.get("renewal") != "refused" and state == "ok" and not twitch["expires_at"]:
+        yield ok("twitch_token", "the token does not end")
 
 
 def _bot(bot: Mapping[str, Any]) -> Iterator[Check]:
@@ -197,7 +209,7 @@ def _bot(bot: Mapping[str, Any]) -> Iterator[Check]:
         yield warning("twitch_bot", message, "Wait a moment and check again.")
     elif bot["scopes_missing"]:
         yield failed("twitch_bot", "the bot's token lacks user:write:chat: it cannot speak in chat", connect)
-    elif bot["expires_at"] and not bot["refreshable"]:
-        yield warning("twitch_bot", f"the bot's token ends at {bot['expires_at']} and cannot be renewed", connect)
     else:
         yield ok("twitch_bot", f"{bot['identity']['login']} speaks in chat")
+        if bot["expires_at"] and not bot["refreshable"]:
+            yield warning("twitch_bot", f"the bot's token ends at {bot['expires_at']} and cannot be renewed", connect)

@@ -126,6 +126,16 @@ def test_retry_after_is_waited_for_and_holds_for_those_behind(rig: Rig) -> None:
     assert rig.status["sent"] == 2
 
 
+def test_a_receiver_that_wants_no_wait_is_given_one_all_the_same(rig: Rig) -> None:
+    rig.webhook.tries = [Try(Outcome.AGAIN, "it answered 503", 0.0)] * MAX_TRIES
+    rig.fails()
+    assert rig.step() > 0
+    rig.step()
+    assert (len(rig.webhook.sent), rig.status["waiting"]) == (1, 1)
+    rig.step(1.25 * FIRST_BACKOFF_S)
+    assert len(rig.webhook.sent) == 2
+
+
 def test_a_refusal_is_not_tried_again(rig: Rig) -> None:
     rig.webhook.tries = [Try(Outcome.REFUSED, "it answered 404: there is no such webhook")]
     rig.fails()

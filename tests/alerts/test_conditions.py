@@ -17,6 +17,14 @@ def wrong(name: str) -> dict[str, str]:
     return {"name": name, "outcome": str(WATCHED[name].outcome), "message": "what is wrong", "fix": "what to do"}
 
 
+def right(name: str, outcome: Outcome = Outcome.OK) -> dict[str, str]:
+    return {"name": name, "outcome": str(outcome), "message": "how it is", "fix": ""}
+
+
+def looks_at(conditions: Conditions, *checks: dict[str, str]) -> list[tuple[str, State]]:
+    return [(alert.event, alert.state) for alert in conditions.look(checks, 0.0, 1_780_000_000.0)]
+
+
 def looks(conditions: Conditions, *names: str, now_s: float = 0.0) -> list[tuple[str, State]]:
     found = conditions.look([wrong(name) for name in names], now_s, 1_780_000_000.0)
     return [(alert.event, alert.state) for alert in found]
@@ -36,8 +44,43 @@ def test_what_is_wrong_is_told_once_and_its_end_as_well() -> None:
     assert conditions.open == ["stream_dropped", "twitch"]
     assert looks(conditions, "twitch", "stream_dropped") == []
     assert looks(conditions, "twitch") == [("stream_dropped", State.RECOVERED)]
-    assert looks(conditions) == [("twitch", State.RECOVERED)]
+    assert looks_at(conditions, right("twitch")) == [("twitch", State.RECOVERED)]
     assert conditions.open == []
+
+
+def test_a_login_is_fine_again_only_when_its_check_says_so() -> None:
+    conditions = Conditions()
+    assert looks_at(conditions, right("twitch"), wrong("twitch_token")) == [("twitch_token", State.RAISED)]
+    # It ends: nothing is said of the token any more.
+    assert looks_at(conditions, wrong("twitch")) == [("twitch", State.RAISED)]
+    # Another login, which Twitch was not asked about yet.
+    assert looks_at(conditions, right("twitch", Outcome.WARNING)) == []
+    assert conditions.open == ["twitch", "twitch_token"]
+    assert looks_at(conditions, right("twitch"), right("twitch_token")) == [
+        ("twitch", State.RECOVERED),
+        ("twitch_token", State.RECOVERED),
+    ]
+    assert looks_at(conditions, right("twitch"), right("twitch_token")) == []
+
+
+def test_of_a_login_that_is_disconnected_nothing_is_told_any_more() -> None:
+    conditions = Conditions()
+    looks_at(conditions, right("twitch"), wrong("twitch_token"), wrong("twitch_bot"))
+    looks_at(conditions, wrong("twitch"), wrong("twitch_bot"))
+    assert conditions.open == ["twitch", "twitch_token", "twitch_bot"]
+    assert looks_at(conditions, wrong("twitch"), right("twitch_bot", Outcome.WARNING)) == []
+    assert looks_at(conditions, wrong("twitch")) == []
+    assert conditions.open == ["twitch", "twitch_token"]
+    assert looks_at(conditions) == []
+    assert conditions.open == []
+    assert looks_at(conditions, right("twitch"), right("twitch_token"), right("twitch_bot")) == []
+
+
+def test_a_bot_that_speaks_with_a_token_that_ends_speaks_again() -> None:
+    conditions = Conditions()
+    assert looks_at(conditions, wrong("twitch_bot")) == [("twitch_bot", State.RAISED)]
+    both = (right("twitch_bot"), right("twitch_bot", Outcome.WARNING))
+    assert looks_at(conditions, *both) == [("twitch_bot", State.RECOVERED)]
 
 
 def test_what_passes_by_itself_is_not_told_and_what_flickers_is_one() -> None:
@@ -96,6 +139,28 @@ def test_when_the_action_works_again_that_is_told_once() -> None:
     assert recovered is not None
     assert recovered.state is State.RECOVERED
     assert ended(conditions, None) is None
+
+
+def test_what_fails_and_works_in_turn_is_told_once_for_a_while() -> None:
+    conditions = Conditions()
+    told = [ended(conditions, None if second % 2 else "scene_not_found", float(second)) for second in range(60)]
+    assert [alert.state for alert in told if alert] == [State.RAISED, State.RECOVERED]
+    later = ended(conditions, "scene_not_found", REPEAT_S)
+    assert later is not None
+    assert (later.state, later.repeats) == (State.RAISED, 29)
+    recovered = ended(conditions, None, REPEAT_S + 1)
+    assert recovered is not None
+    assert recovered.state is State.RECOVERED
+
+
+def test_what_fails_in_two_ways_in_turn_is_told_once_each() -> None:
+    conditions = Conditions()
+    codes = ("scene_not_found", "stream_connect_failed")
+    told = [ended(conditions, codes[second % 2], float(second)) for second in range(60)]
+    assert [alert.ids["code"] for alert in told if alert] == list(codes)
+    recovered = ended(conditions, None, 60.0)
+    assert recovered is not None
+    assert ended(conditions, None, 61.0) is None
 
 
 def test_what_somebody_wished_is_no_failure_and_prometheus_thinks_so_too() -> None:

@@ -82,6 +82,7 @@ def test_a_failed_action_is_a_result_with_our_error_object(open_studio: Open) ->
     assert error["code"] == "twitch_not_configured"
     failed = client.call(START, obs_scene="No such scene")
     assert failed["isError"] is True
+    assert failed["structuredContent"]["status"] == "failed"
     assert failed["structuredContent"]["error"]["code"] == "scene_not_found"
     assert failed["structuredContent"]["job_id"].startswith("job_")
 

@@ -8,8 +8,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from clawcraft.actions.catalogue import ACTIONS, Effect, Policy
-from clawcraft.errors import ClawcraftError, error_classes
-from clawcraft.http.mcp.results import worded
+from clawcraft.errors import ActionDisabled, ClawcraftError, error_classes
+from clawcraft.http.mcp.results import failed, worded
 from clawcraft.http.mcp.tools import READINGS, ToolList, tool_name
 from tests.support.http_service import CONTRACT, HttpService
 from tests.support.mcp_client import McpClient
@@ -45,6 +45,14 @@ def test_every_host_can_take_it(tool: dict[str, Any]) -> None:
         assert not {"oneOf", "anyOf", "allOf", "not", "$ref"} & schema.keys()
         assert '"format"' not in json.dumps(schema)
     assert tool["annotations"].keys() == {"readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"}
+
+
+@pytest.mark.parametrize("tool", TOOLS.values(), ids=TOOLS.keys())
+def test_a_failure_too_is_as_the_tool_says(tool: dict[str, Any]) -> None:
+    """A client that checks what is structured gives its model nothing of an answer that is not."""
+    result = failed({"request_id": "call-1"}, ActionDisabled("it is off").to_json())
+    assert result["isError"]
+    Draft202012Validator(tool["outputSchema"]).validate(result["structuredContent"])
 
 
 def test_a_rule_between_arguments_is_said_in_words() -> None:

@@ -292,6 +292,37 @@ def test_a_stream_that_breaks_off_has_dropped_and_one_that_the_streamer_ends_has
     assert not now.lives.stream.dropped()
 
 
+def test_a_start_that_fails_behind_a_drop_has_put_nothing_right(now: Evening) -> None:
+    now.obs.scenario = GOOD.but(live_s=5.0, retries_fail=None)
+    start(now)
+    now.time.pass_time(64)
+    assert now.lives.stream.dropped()
+    now.obs.scenario = GOOD.but(stop_code=-2)
+    refused = start(now)
+    now.time.pass_time(10)
+    failed(refused, StreamConnectFailed)
+    assert now.lives.stream.dropped()
+    now.obs.scenario = SILENT
+    press(now)  # the streamer's own try
+    assert now.obs.stream.state is State.CONNECTING
+    assert now.lives.stream.dropped()
+
+
+def test_a_stream_that_is_up_behind_a_drop_has_put_it_right(now: Evening) -> None:
+    now.obs.scenario = GOOD.but(live_s=5.0, retries_fail=None)
+    start(now)
+    now.time.pass_time(64)
+    now.obs.scenario = GOOD
+    starts(now)
+    assert not now.lives.stream.dropped()
+    now.obs.scenario = GOOD.but(stop_code=-2)
+    press(now)
+    press(now)
+    now.time.pass_time(10)
+    assert now.obs.stream.state is State.IDLE
+    assert not now.lives.stream.dropped()
+
+
 def test_what_is_shown_is_the_scene_that_was_just_switched_to(now: Evening) -> None:
     assert now.lives.stream.status()["current_scene"] == "Main"
     switched = now.lives.call("switch", lambda: now.lives.stream.switch_scene("BRB", lambda: None))

@@ -361,6 +361,7 @@ def test_a_first_life_knows_nothing() -> None:
         "number": 0, "owner": "streamer", "phase": "unknown", "armed": False, "level": 0, "output_started": False,
         "connected": False, "started_told": False, "refused": False, "stop_code": None, "stopped_told": False,
         "asked_s": 0.0, "asked_level": 0, "boxed": False, "live_since_s": None, "connected_s": None,
+        "behind_drop": False,
     }  # fmt: skip
     assert (state.changing, state.stopped_level, state.closed) == ("", 0, False)
 

@@ -77,3 +77,17 @@ def test_a_stream_that_loses_its_connection_before_anybody_saw_it_live_has_been_
     state.settle(StreamSnapshot(True, True, 0, 0, 0, 0.0, None), 1)
     now = state.snapshot()
     assert (now.phase, now.live_since_s is not None) == (Phase.RECONNECTING, True)
+
+
+def test_a_stop_by_the_streamer_before_the_next_stream_is_up_settles_a_drop(state: StreamState) -> None:
+    connect(state)
+    state.hear_event(FrontendEvent.STREAMING_STARTED)
+    state.hear_signal("stop", -5)
+    state.hear_event(FrontendEvent.STREAMING_STOPPED)
+    assert state.snapshot().has_dropped
+    connect(state)
+    assert state.snapshot().has_dropped
+    state.hear_event(FrontendEvent.STREAMING_STOPPING)
+    state.hear_signal("stop", 0)
+    state.hear_event(FrontendEvent.STREAMING_STOPPED)
+    assert (state.snapshot().phase, state.snapshot().has_dropped) == (Phase.ENDED, False)

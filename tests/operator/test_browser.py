@@ -14,11 +14,27 @@ from tests.operator.conftest import DOCK, Tab
 from tests.panel.conftest import Streamer
 from tests.support.agents import add_agent
 from tests.support.paths import data_folder
+from tests.support.waiting import insist
 
 pytestmark = pytest.mark.chromium
 
 WIDE = ViewportSize(width=1280, height=900)
 START = "twitch.start_stream"
+OUTAGE = """
+    const reach = window.fetch, cuts = new Set();
+    let out = false;
+    window.outage = (is) => {
+        out = is;
+        if (is) for (const cut of cuts) cut(new TypeError("out"));
+    };
+    window.fetch = (path, options) => {
+        if (options.method !== "GET") return reach(path, options);
+        if (out) return Promise.reject(new TypeError("out"));
+        return Promise.race([reach(path, options), new Promise((_, cut) => cuts.add(cut))]);
+    };
+"""
+"""``outage(true)`` cuts the page off from all that the service tells, not from what it is told; ``outage(false)`` ends
+that."""
 
 
 def test_a_start_is_asked_about_allowed_counted_down_and_watched(
@@ -80,6 +96,35 @@ def test_a_click_that_was_meant_for_something_else_says_no_yes(streamer: Streame
     assert agent.ended(job_id)["error"]["code"] == "denied_by_operator"
 
 
+def test_a_click_that_was_meant_for_the_question_above_says_no_yes_to_the_one_that_takes_its_place(
+    streamer: Streamer, tab: Tab
+) -> None:
+    page = tab.paired(streamer.start()).page
+    agent = tab.asks(streamer, START, "twitch.set_title")
+    agent.accept(START, "request-1")
+    job_id = agent.accept("twitch.set_title", "request-2", title="x")
+    expect(page.locator(".question")).to_have_count(2)
+    allow = page.locator(".question .allow >> nth=1")
+    expect(allow).to_be_enabled()
+    answers: list[str] = []
+    page.on("request", lambda request: answers.append(request.url) if request.url.endswith("/answer") else None)
+    # In the very task that takes the question above away.
+    page.evaluate("""() => new MutationObserver((_, observer) => {
+        observer.disconnect();
+        document.querySelector(".question .allow").click();
+        window.clicked = true;
+    }).observe(document.getElementById("questions"), { childList: true })""")
+    streamer.obs.press_hotkey("twitch_clawcraft.deny")
+    page.wait_for_function("window.clicked")
+    assert answers == []
+    tab.says(".question h2", "Change the title?")
+
+    def answered() -> bool:
+        return bool(agent.job(job_id)["approval"]["state"] != "pending")
+
+    insist(lambda: page.click(".question .allow"), answered, "a click that comes later counts")
+
+
 def test_pause_and_switches_count_at_once_and_show_what_others_do(streamer: Streamer, tab: Tab) -> None:
     token = add_agent(data_folder(streamer.folder), "producer")
     page = tab.paired(streamer.start()).page
@@ -99,6 +144,24 @@ def test_pause_and_switches_count_at_once_and_show_what_others_do(streamer: Stre
     agents = json.loads((data_folder(streamer.folder) / "agents.json").read_text())["agents"]
     assert agents[0]["policy"][START] == "off"
     assert token.reveal() not in page.content()
+
+
+def test_a_policy_that_was_taken_stays_chosen_until_the_next_state_comes(streamer: Streamer, tab: Tab) -> None:
+    add_agent(data_folder(streamer.folder), "producer")
+    tab.page.add_init_script(OUTAGE)
+    page = tab.paired(streamer.start()).page
+    tab.says(".row >> nth=0", "You: page paired")
+    page.click("#policy summary")
+    page.evaluate("outage(true)")
+    select = page.locator("[id='policy-twitch.set_title']")
+    select.select_option("ask")
+    expect(select).to_have_class("ask")
+    expect(select).to_have_value("ask")
+    page.select_option("#policy-for", "producer")
+    select.select_option("off")
+    expect(select).to_have_class("off")
+    page.select_option("#policy-for", "")
+    expect(select).to_have_value("ask")
 
 
 def test_it_follows_a_reload_of_the_script_and_a_restart_of_obs_untouched(streamer: Streamer, tab: Tab) -> None:
@@ -121,6 +184,23 @@ def test_it_follows_a_reload_of_the_script_and_a_restart_of_obs_untouched(stream
     page.click("text=Pause agents")
     tab.says("#paused", "Paused by you")
     assert page.evaluate("window.untouched") is True
+
+
+def test_behind_an_outage_in_which_nothing_changed_it_knows_again_and_the_pause_works(
+    streamer: Streamer, tab: Tab
+) -> None:
+    tab.page.add_init_script(OUTAGE)
+    page = tab.paired(streamer.start()).page
+    tab.says("#live-state", "Offline")
+    tab.says(".row >> nth=0", "You: page paired")
+    page.evaluate("outage(true)")
+    tab.says("#away", "Reconnecting")
+    tab.says("#live-state", "Not known")
+    page.evaluate("outage(false)")
+    expect(page.locator("#away")).to_be_hidden()
+    tab.says("#live-state", "Offline")
+    page.click("text=Pause agents")
+    tab.says("#paused", "Paused by you")
 
 
 def test_ten_thousand_entries_scroll_as_smoothly_as_ten(streamer: Streamer, tab: Tab) -> None:

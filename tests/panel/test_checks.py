@@ -95,6 +95,7 @@ def test_where_all_is_well_every_check_is_ok_and_has_nothing_to_fix(tmp_path: Pa
             lambda status: status.update(guard_rails={"next_start_at": "2030-01-01T18:00:00.000Z"}),
             {"guard_rails": "failed"},
         ),
+        (twitch(expires_at=None, refreshable=False, renewal="none"), {}),
         (hearing(problem="chat: refused"), {"events": "warning"}),
         (hearing(problem=None), {}),
     ],
@@ -106,6 +107,21 @@ def test_a_trouble_is_named_and_says_what_to_do(tmp_path: Path, change: Change, 
     assert troubles(status, known) == expected
     for check in run(status, known):
         assert bool(check["fix"]) == (check["outcome"] != "ok")
+
+
+def test_the_alerts_look_at_a_login_only_where_somebody_is_connected(tmp_path: Path) -> None:
+    status, known = copy.deepcopy(WELL), settings(tmp_path)
+    policies = {action.name: action.policy for action in ACTIONS}
+
+    def watched(dropped: bool = False) -> set[str]:
+        names = {check["name"] for check in checks.watched(status, known, policies, dropped)}
+        return names & {"twitch", "twitch_token", "twitch_bot", "stream_dropped"}
+
+    assert watched() == {"twitch", "twitch_token"}
+    twitch(state="unchecked", expires_at=None, identity=None, renewal="untried")(status)
+    assert watched() == {"twitch"}
+    twitch(state="not_configured")(status)
+    assert watched(dropped=True) == {"stream_dropped"}
 
 
 @pytest.mark.parametrize("setting", [{"TWITCH_BROADCASTER_ID": "1002"}, {"TWITCH_BROADCASTER_LOGIN": "somebody"}])

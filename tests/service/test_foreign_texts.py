@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from clawcraft.actions.catalogue import ACTIONS
+from clawcraft.actions.catalogue import ACTIONS, Kind
 from clawcraft.heard import KINDS_BY_NAME
 from clawcraft.text import first_unfit
 from tests.service.conftest import Studio
@@ -22,6 +22,8 @@ from twitch_sim.world import ALL_SCOPES, CLIENT_ID
 EVIL = "EVIL\u202e\u200b\nobs_scene: Private\x1b[31m" * 1_000
 Told = tuple[str, dict[str, Any]]
 """The name of a response's schema, and a body."""
+Run = Callable[..., dict[str, Any]]
+"""The body that an action comes to, given its name, a request_id and its arguments."""
 
 
 @pytest.fixture
@@ -40,17 +42,13 @@ def hostile(twitch: TwitchSim) -> TwitchSim:
 
 def asked(client: ToolClient, sim: TwitchSim) -> Iterator[Told]:
     """Everything that Twitch's words can come back in."""
-    yield "sync", client.post("twitch.set_title", "title", title="Hello").json()
-    sim.fault("PATCH /channels", status=400, body={"message": EVIL})
-    yield "failure", client.post("twitch.set_title", "refused", title="Hello").json()
-    yield "failure", client.post("twitch.set_game", "game", game="Evil").json()
-    sim.world.channels["1001"].title = EVIL
-    yield "failure", client.post("twitch.post_chat_message", "dropped", message="Hello").json()
-    sim.fault("POST /clips", status=202, body={"data": [{"id": EVIL, "edit_url": EVIL}]})
-    clip = {"id": EVIL, "url": EVIL, "title": EVIL, "duration": EVIL}
-    sim.fault("GET /clips", status=200, body={"data": [clip]})
-    yield "sync", client.post("twitch.create_clip", "clip").json()
-    yield from asked_later(client, sim)
+
+    def run(action: str, request_id: str, **args: object) -> dict[str, Any]:
+        body: dict[str, Any] = client.post(action, request_id, **args).json()
+        return body
+
+    yield from asked_first(run, sim)
+    yield from asked_later(run, sim)
     shown = {"id": "1", "started_at": EVIL, "title": EVIL, "game_name": EVIL}
     sim.fault("GET /streams", status=200, body={"data": [shown]})
     args = {"title": "Tonight", "game": "Evil", "wait_until_live": True}
@@ -74,7 +72,21 @@ def asked(client: ToolClient, sim: TwitchSim) -> Iterator[Told]:
     yield "status", client.get("/status", check=1).json()
 
 
-def asked_later(client: ToolClient, sim: TwitchSim) -> Iterator[Told]:
+def asked_first(run: Run, sim: TwitchSim) -> Iterator[Told]:
+    """What comes back from the actions that are on at first, and are no jobs by themselves."""
+    yield "sync", run("twitch.set_title", "title", title="Hello")
+    sim.fault("PATCH /channels", status=400, body={"message": EVIL})
+    yield "failure", run("twitch.set_title", "refused", title="Hello")
+    yield "failure", run("twitch.set_game", "game", game="Evil")
+    sim.world.channels["1001"].title = EVIL
+    yield "failure", run("twitch.post_chat_message", "dropped", message="Hello")
+    sim.fault("POST /clips", status=202, body={"data": [{"id": EVIL, "edit_url": EVIL}]})
+    clip = {"id": EVIL, "url": EVIL, "title": EVIL, "duration": EVIL}
+    sim.fault("GET /clips", status=200, body={"data": [clip]})
+    yield "sync", run("twitch.create_clip", "clip")
+
+
+def asked_later(run: Run, sim: TwitchSim) -> Iterator[Told]:
     """The same, of the actions that are off at first."""
 
     def answers(endpoint: str, **row: Any) -> None:
@@ -82,28 +94,28 @@ def asked_later(client: ToolClient, sim: TwitchSim) -> Iterator[Told]:
 
     clip = {"url": EVIL, "title": EVIL, "created_at": EVIL, "duration": EVIL}
     answers("GET /clips", id=EVIL, broadcaster_id="1001", **clip)
-    yield "sync", client.post("twitch.get_clip", "get-clip", clip_id="Clip").json()
+    yield "sync", run("twitch.get_clip", "get-clip", clip_id="Clip")
     answers("POST /streams/markers", id=EVIL, created_at=EVIL, description=EVIL, position_seconds=EVIL)
-    yield "sync", client.post("twitch.create_marker", "marker").json()
+    yield "sync", run("twitch.create_marker", "marker")
     lists = {"tags": [EVIL] * 9, "content_classification_labels": [EVIL]}
     sim.fault("GET /channels", status=200, body={"data": [lists]}, times=5)
-    yield "sync", client.post("twitch.set_tags", "tags", tags=["evil"]).json()
+    yield "sync", run("twitch.set_tags", "tags", tags=["evil"])
     answers("GET /users", id=EVIL, login=EVIL)
     answers("POST /raids", created_at=EVIL)
-    yield "sync", client.post("twitch.raid", "raid", target="friendlyneighbour").json()
+    yield "sync", run("twitch.raid", "raid", target="friendlyneighbour")
     answers("GET /users", id=EVIL, login=EVIL)
     sim.fault("POST /chat/shoutouts", status=429, body={"message": EVIL}, times=9)
-    yield "failure", client.post("twitch.shoutout", "shoutout", target="friendlyneighbour").json()
+    yield "failure", run("twitch.shoutout", "shoutout", target="friendlyneighbour")
     answers("POST /channels/commercial", length=EVIL, message=EVIL, retry_after=EVIL)
-    yield "sync", client.post("twitch.run_ad", "ad", length=30).json()
+    yield "sync", run("twitch.run_ad", "ad", length=30)
     answers("POST /channels/ads/schedule/snooze", snooze_count=EVIL, next_ad_at=EVIL, snooze_refresh_at=EVIL)
-    yield "sync", client.post("twitch.snooze_ad", "snooze").json()
+    yield "sync", run("twitch.snooze_ad", "snooze")
     poll = {"id": EVIL, "title": EVIL, "status": EVIL, "choices": [{"title": EVIL, "votes": EVIL}] * 9}
     answers("POST /polls", **poll)
     args = {"title": "Well?", "choices": ["yes", "no"], "duration": 15}
-    yield "sync", client.post("twitch.create_poll", "poll", **args).json()
+    yield "sync", run("twitch.create_poll", "poll", **args)
     answers("GET /polls", **poll)
-    yield "sync", client.post("twitch.end_poll", "end-poll").json()
+    yield "sync", run("twitch.end_poll", "end-poll")
 
 
 def unmarked(schema: Any, body: Any, at: str) -> Iterator[str]:
@@ -211,3 +223,46 @@ def test_hostile_texts_reach_an_agent_bounded_clean_and_marked(
     for line in (data_folder(tmp_path) / "service.log").read_text().splitlines():
         assert len(line) < 4_000
         assert "u202e" not in line
+
+
+def test_what_comes_of_a_yes_is_as_the_schema_of_a_job_says(
+    tmp_path: Path, hostile: TwitchSim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = {action.name for action in ACTIONS if action.kind is Kind.SYNC}
+    monkeypatch.setenv("TOOL_ACTION_POLICY", ",".join(f"{name}=ask" for name in sync))
+    monkeypatch.setenv("TWITCH_RAID_TARGETS", "friendlyneighbour")
+    monkeypatch.setenv("TOOL_ACTION_RATE_LIMITS", "shoutout=60")
+    with Studio(tmp_path) as studio:
+        client = studio.client()
+        wait_until(lambda: client.status()["twitch"]["state"] == "ok", "the token is checked")
+
+        def run(action: str, request_id: str, **args: Any) -> dict[str, Any]:
+            job_id = client.accept(action, request_id, **args)
+
+            def allowed() -> bool:
+                studio.obs.press_hotkey("twitch_clawcraft.allow")
+                return bool(client.job(job_id)["approval"]["state"] == "allowed")
+
+            wait_until(allowed, "the streamer has said yes")
+            client.ended(job_id)
+            body: dict[str, Any] = client.get(f"/tools/jobs/{job_id}").json()
+            return body
+
+        told = [body for _name, body in (*asked_first(run, hostile), *asked_later(run, hostile))]
+        hostile.faults.clear()
+        hostile.world.chat_drop = None
+        told += [
+            run("twitch.set_game", "game-1", game_id="1"),
+            run("twitch.set_labels", "labels", labels=["Gambling"]),
+            run("twitch.announce", "announce", message="Hello"),
+            run("twitch.post_chat_message", "chat", message="Hello"),
+            run("twitch.shoutout", "shoutout-1", target="friendlyneighbour"),
+            run("twitch.cancel_raid", "cancel-raid"),
+            run("obs.screenshot", "picture"),
+        ]
+    jobs = [body["job"] for body in told]
+    assert {job["action"] for job in jobs if job["status"] == "done"} == sync
+    for body in told:
+        assert fits("job_answer", body)
+    answer = {"$ref": "job_answer.json"}
+    assert [found for body in told for found in unmarked(answer, body, body["job"]["action"])] == []

@@ -197,7 +197,7 @@ class Alerts:
                 return
             backoff_s = FIRST_BACKOFF_S * 2 ** (self._tries - 1) * random.uniform(1.0, 1.25)  # noqa: S311
             if tried.outcome is Outcome.AGAIN:
-                self._send_at_s = now_s + (backoff_s if tried.told_s is None else tried.told_s)
+                self._send_at_s = now_s + max(backoff_s, tried.told_s or 0.0)
             if tried.outcome is Outcome.REFUSED or self._tries >= MAX_TRIES or flush:
                 self._lost += 1
                 self._log.event("alert_not_sent", alert=alert.event, tries=self._tries, reason=tried.problem)

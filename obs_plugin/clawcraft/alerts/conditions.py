@@ -34,12 +34,17 @@ REPEAT_S: Final = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A check whose ``outcome`` is told once it has lasted ``lasts_s``; its end too, once that has."""
+    """A check whose ``outcome`` is told once it has lasted ``lasts_s``; its end too, once that has.
+
+    Whatever is not that outcome is its end, unless it is about a ``login``: then only an ok is, and where the check of
+    that name is missing nobody is connected, so that nothing is told any more.
+    """
 
     outcome: Outcome
     lasts_s: float
     wrong: str
     right: str
+    login: str = ""
 
 
 WATCHED: Final = {
@@ -50,12 +55,13 @@ WATCHED: Final = {
     "storage": Watched(
         Outcome.FAILED, 10.0, "The disk refuses what the service writes", "The disk takes what the service writes again"
     ),
-    "twitch": Watched(Outcome.FAILED, 0.0, "The Twitch login is over", "Twitch is connected again"),
+    "twitch": Watched(Outcome.FAILED, 0.0, "The Twitch login is over", "Twitch is connected again", "twitch"),
     "twitch_token": Watched(
-        Outcome.WARNING, 0.0, "The Twitch login will be over before long", "The Twitch login is fine again"
+        *(Outcome.WARNING, 0.0, "The Twitch login will be over before long", "The Twitch login is fine again", "twitch")
     ),
     "twitch_bot": Watched(
-        Outcome.FAILED, 0.0, "The bot's Twitch login is over: nobody speaks in chat", "The bot speaks in chat again"
+        *(Outcome.FAILED, 0.0, "The bot's Twitch login is over: nobody speaks in chat"),
+        *("The bot speaks in chat again", "twitch_bot"),
     ),
 }
 """By the name of the check."""
@@ -71,9 +77,11 @@ class _Condition:
 
 @dataclass(slots=True)
 class _Failure:
-    code: str
+    """``over``: the action has worked since it was told."""
+
     told_s: float
     repeats: int = 0
+    over: bool = False
 
 
 @dataclass(slots=True)
@@ -81,18 +89,26 @@ class Conditions:
     """What has been told and is not over. ``now_s`` is monotonic, ``at_s`` Unix time."""
 
     _conditions: dict[str, _Condition] = field(default_factory=lambda: {name: _Condition() for name in WATCHED})
-    _failures: dict[str, _Failure] = field(default_factory=dict)
+    _failures: dict[tuple[str, str], _Failure] = field(default_factory=dict)
+    """By action and code, so no more than there are of those."""
 
     @property
     def open(self) -> list[str]:
         return [name for name, condition in self._conditions.items() if condition.told]
 
     def look(self, checks: Iterable[Mapping[str, str]], now_s: float, at_s: float) -> Iterator[Alert]:
-        """What the ``checks`` (as ``checks.run`` gives them) make worth telling now."""
+        """What the ``checks`` (as ``checks.watched`` gives them) make worth telling now."""
+        checks = list(checks)
+        there = {check["name"] for check in checks}
+        right = {check["name"] for check in checks if check["outcome"] == Outcome.OK}
         said = {check["name"]: check for check in checks if _is_wrong(check)}
         for name, watched in WATCHED.items():
             condition, check = self._conditions[name], said.get(name)
-            if (check is not None) == condition.told:
+            if watched.login and watched.login not in there:
+                condition.told, condition.since_s = False, None
+                continue
+            in_doubt = check is None and watched.login and name not in right
+            if in_doubt or (check is not None) == condition.told:
                 condition.since_s = None
                 continue
             if condition.since_s is None:
@@ -107,20 +123,23 @@ class Conditions:
 
     def job_ended(self, job: EndedJob, now_s: float, at_s: float) -> Alert | None:
         """What the end of a job makes worth telling."""
-        failure = self._failures.get(job.action)
         label = BY_NAME[job.action].label
         if job.error is None:
-            if self._failures.pop(job.action, None) is None:
+            told = [each for (action, _), each in self._failures.items() if action == job.action and not each.over]
+            for each in told:
+                each.over = True
+            if not told:
                 return None
             return Alert("job_failed", State.RECOVERED, f"It works again: {label}", at_s, ids={"action": job.action})
         code = str(job.error["code"])
         if code in WISHED:
             return None
-        if failure is not None and failure.code == code and now_s - failure.told_s < REPEAT_S:
+        failure = self._failures.get((job.action, code))
+        if failure is not None and now_s - failure.told_s < REPEAT_S:
             failure.repeats += 1
             return None
-        repeats = failure.repeats if failure is not None and failure.code == code else 0
-        self._failures[job.action] = _Failure(code, now_s)
+        repeats = 0 if failure is None else failure.repeats
+        self._failures[job.action, code] = _Failure(now_s)
         ids = {"action": job.action, "code": code, "job_id": job.job_id, "agent_id": job.agent_id}
         said, fix = str(job.error["message"]), str(job.error["hint"])
         return Alert("job_failed", State.RAISED, f"It failed: {label} ({code})", at_s, fix, said, ids, repeats)

@@ -160,9 +160,9 @@ class StreamController:
         return AgentsStream(now.number, now.live_since_s)
 
     def dropped(self) -> bool:
-        """Whether the last stream was up and ended with an error: OBS gave up, nobody stopped it."""
-        now = self._state.snapshot()
-        return now.phase is Phase.ENDED and now.live_since_s is not None and bool(now.stop_code)
+        """Whether the last stream that was up ended with an error: OBS gave up, nobody stopped it. A start that has
+        begun since changes nothing until it is up."""
+        return self._state.snapshot().has_dropped
 
     def end_agents_stream(self, number: int) -> None:
         """Returns at once. Stop this stream; never another one, and never the streamer's."""

@@ -102,6 +102,16 @@ class Start:
     live_since_s: float | None = None
     connected_s: float | None = None
     """When OBS connected, the last time: its counters are from then on. None if we were not there."""
+    behind_drop: bool = False
+    """The last stream that was up before this start has dropped, and nobody has made a stop since."""
+
+    @property
+    def has_dropped(self) -> bool:
+        """The last stream that was up ended with an error: OBS gave up, nobody stopped it. A start that follows puts it
+        right once it is up."""
+        if self.live_since_s is None:
+            return self.behind_drop
+        return self.phase is Phase.ENDED and bool(self.stop_code)
 
     @property
     def is_silent(self) -> bool:
@@ -338,7 +348,7 @@ class StreamState:
         over = before.phase in (Phase.ENDED, Phase.UNKNOWN) or before.stop_code is not None  # STOPPED can go untold
         if not (over or before.is_silent or before.boxed):
             self._log(f"defect: a start by the {owner} while one by the {before.owner} is {before.phase}")
-        self._now = Start(number=before.number + 1, owner=owner, phase=phase)
+        self._now = Start(number=before.number + 1, owner=owner, phase=phase, behind_drop=before.has_dropped)
 
     def _move(self, phase: Phase) -> None:
         """The one function that changes ``phase``."""
@@ -352,6 +362,8 @@ class StreamState:
         now.phase = phase
         if phase.is_up and now.live_since_s is None:
             now.live_since_s = self._clock.monotonic()
+        if phase is Phase.STOPPING:
+            now.behind_drop = False
         if phase is Phase.ENDED:
             now.armed = False
 

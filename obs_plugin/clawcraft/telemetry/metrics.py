@@ -21,7 +21,7 @@ WATCHED: Final = {
     "busy": ("clawcraft_http_workers_busy", "HTTP threads that run a request."),
     "waiting": ("clawcraft_http_waiting", "Requests that wait for a job or for a duplicate that runs."),
     "hearing": ("clawcraft_events_connected", "1 while EventSub is connected."),
-    "dropped": ("clawcraft_stream_dropped", "1 after a stream ended by itself, until the next start."),
+    "dropped": ("clawcraft_stream_dropped", "1 after a stream ended by itself, until one is up again."),
     "alerts": ("clawcraft_alerts_pending", "Alerts that wait to be sent."),
     "storage": ("clawcraft_storage_trouble", "1 while the disk refuses what is written."),
     "token_s": ("clawcraft_twitch_token_expires_in_seconds", "Life left of the Twitch token."),

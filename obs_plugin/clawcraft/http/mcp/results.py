@@ -34,7 +34,8 @@ def failed(ids: Mapping[str, Any], error: Mapping[str, Any], headers: Mapping[st
     """A failure with the contract's ``error`` object, and what HTTP would say in ``headers``."""
     if RETRY_AFTER in headers:
         error = {**error, "details": {"retry_after_s": int(headers[RETRY_AFTER]), **error["details"]}}
-    body = {**{name: value for name, value in ids.items() if value is not None}, "error": worded(error)}
+    known = {name: value for name, value in ids.items() if value is not None}
+    body = {"status": "failed", **known, "error": worded(error)}
     return {"content": [_text(body)], "structuredContent": body, "isError": True}
 
 

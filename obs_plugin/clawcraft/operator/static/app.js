@@ -47,6 +47,7 @@ function show(state) {
   say($("version"), `twitch-clawcraft ${state.version}`);
 }
 
+/** Whether the page now shows that OBS is away, and nothing of its state. */
 function showAway(failures) {
   const away = failures > 2;
   $("away").hidden = !away;
@@ -55,6 +56,7 @@ function showAway(failures) {
     say($("away"), "OBS is away. Reconnecting…");
     live.away();
   }
+  return away;
 }
 
 function showPairing() {
@@ -115,7 +117,7 @@ async function follow() {
         continue;
       }
       failures += 1;
-      showAway(failures);
+      if (showAway(failures)) tag = ""; // what is not shown any more is needed whole, changed or not
       await sleep(BACKOFF_MS[Math.min(failures, BACKOFF_MS.length) - 1]);
     }
   }

@@ -55,6 +55,13 @@ export class PolicyList {
     return Object.values(this.#named().policies).every((policy) => policy === "off");
   }
 
+  /** A policy that was taken counts here at once, not only when the next state comes. */
+  #note({ action: name, policy, agent }) {
+    const { actions, agents } = this.#state;
+    if (agent) agents.find((each) => each.name === agent).policies[name] = policy;
+    else actions.find((each) => each.name === name).policy = policy;
+  }
+
   #draw() {
     const agent = this.#named();
     for (const action of this.#state.actions) {
@@ -89,9 +96,10 @@ export class PolicyList {
     const select = h("select", { id }, ...CHOICES.map(([value, label]) => h("option", { value }, label)));
     select.addEventListener("change", async () => {
       select.dataset.busy = "1";
-      const body = { action: action.name, policy: select.value };
+      const body = { action: action.name, policy: select.value }, before = this.#state;
       if (this.#agent) body.agent = this.#agent;
-      await this.#change("policy", body);
+      const taken = await this.#change("policy", body);
+      if (taken && this.#state === before) this.#note(body); // else the service has told it, or something newer
       delete select.dataset.busy;
       this.#draw();
     });

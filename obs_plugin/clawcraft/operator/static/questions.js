@@ -2,12 +2,12 @@
 
 import { $, args, capital, h, say } from "./dom.js";
 
-const NOTICE_MS = 700; // nobody says yes to what came under the pointer that very moment; a no always counts
+const NOTICE_MS = 700; // nobody says yes to what came to its place that very moment; a no always counts
 
 export class Questions {
   #change;
   #remaining = {};
-  #cards = new Map(); // job id → { state, card, left, bar, count, total, endsAt }
+  #cards = new Map(); // job id → { state, card, choices, left, bar, count, total, endsAt, place, placedAt }
 
   constructor(change) {
     this.#change = change;
@@ -56,6 +56,13 @@ export class Questions {
     if (remainingS !== undefined) card.endsAt = performance.now() + remainingS * 1000;
   }
 
+  /** Whether a card has been where it is for long enough: one above it that goes or shrinks moves it. */
+  #isNoticed(made) {
+    const now = performance.now(), place = made.card.offsetTop;
+    if (made.place !== place) Object.assign(made, { place, placedAt: now });
+    return now - made.placedAt >= NOTICE_MS;
+  }
+
   #make(question) {
     const counting = question.state === "counting";
     const id = question.job_id;
@@ -67,7 +74,7 @@ export class Questions {
     const choices = h("div", { class: "choices" });
     let answered = false; // not "disabled": that would take the focus away
     const answer = (word) => async () => {
-      if (answered) return;
+      if (answered || (word !== "deny" && !this.#isNoticed(made))) return;
       answered = true;
       answered = await this.#change("answer", { job_id: id, answer: word });
     };
@@ -77,23 +84,23 @@ export class Questions {
     } else {
       choices.append(button("deny", "Deny", "deny"), button("allow", "Allow", "allow"));
       if (question.for_show) choices.append(button("allow_for_show", "Allow for the rest of the show", "wide"));
-      for (const yes of [...choices.children].slice(1)) {
-        yes.disabled = true;
-        setTimeout(() => { yes.disabled = false; }, NOTICE_MS);
-      }
+      for (const yes of [...choices.children].slice(1)) yes.disabled = true;
     }
     const heading = h("h2", { tabindex: "-1", id: `question-${id}` },
       counting ? `Allowed: ${question.label}` : `${capital(question.label)}?`);
     const card = h("article", { class: `question ${counting ? "counting" : ""}`, "aria-labelledby": `question-${id}` },
       h("p", { class: "who" }, question.agent_id), heading, list,
       h("div", { class: "left" }, count, left, bar), choices);
-    const made = { state: question.state, card, left, bar, count, total: question.total_s, endsAt: null };
+    const made = { state: question.state, card, choices, left, bar, count, total: question.total_s, endsAt: null,
+      place: null, placedAt: 0 };
     this.#due(made, this.#remaining[id]);
     return made;
   }
 
   #tick() {
-    for (const { state, left, bar, count, total, endsAt } of this.#cards.values()) {
+    for (const made of this.#cards.values()) {
+      const { state, choices, left, bar, count, total, endsAt } = made;
+      if (this.#isNoticed(made)) for (const button of choices.children) button.disabled = false;
       const remaining = endsAt === null ? total : Math.max(0, (endsAt - performance.now()) / 1000);
       bar.value = total ? remaining / total : 0;
       if (count) say(count, String(Math.ceil(remaining)));
