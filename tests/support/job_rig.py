@@ -353,8 +353,8 @@ class JobRig:
         self.worker.wake()  # as the route does once the answer is sent
 
     def forbid(self) -> None:
-        self.worker.forbid()
         self.approvals.forbid()
+        self.worker.forbid()
 
     def _job_moved(self, job: Job) -> None:
         self.audit.job_moved(job)
