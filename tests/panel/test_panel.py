@@ -49,6 +49,27 @@ def test_a_wrong_value_is_told_beside_its_field_and_the_service_goes_on(streamer
     assert streamer.text("tool_service_bind_problem") == ""
 
 
+def test_a_new_token_ends_the_old_one_also_while_a_field_is_wrong(streamer: Streamer) -> None:
+    old = streamer.start().agent()
+    assert old.get("/status").status_code == 200
+    streamer.obs.change("twitch_allowed_channels", "no login!")
+    streamer.sees("status_service", "TWITCH_ALLOWED_CHANNELS")
+    before = streamer.stored("TOOL_SERVICE_TOKEN")
+    for _ in range(2):
+        streamer.obs.click("token_new")
+    wait_until(lambda: old.get("/status").status_code == 401, "the old token is over")
+    assert streamer.stored("TOOL_SERVICE_TOKEN") != before
+    assert streamer.agent().get("/status").status_code == 200
+    streamer.sees("status_service", "TWITCH_ALLOWED_CHANNELS")
+    streamer.obs.change("twitch_allowed_channels", "")
+
+    def is_told() -> bool:
+        streamer.refresh()
+        return "TWITCH_ALLOWED_CHANNELS" in streamer.text("status_service")
+
+    wait_until(lambda: not is_told(), "the field is right again")
+
+
 def test_what_the_environment_sets_is_shown_as_text_and_cannot_be_edited(
     streamer: Streamer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
