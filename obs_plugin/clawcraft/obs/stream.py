@@ -177,6 +177,11 @@ class StreamController:
         now = self._state.snapshot()
         return now.number + (now.phase is Phase.ENDED)
 
+    def on_air(self) -> int | None:
+        """The number of the stream that is up or beginning; None while there is none, or while it is being stopped."""
+        now = self._state.snapshot()
+        return None if now.phase in (Phase.STOPPING, Phase.ENDED) else now.number
+
     # --- the workers ----------------------------------------------------------------------------------------
 
     def check_scene(self, scene: str | None) -> None:
