@@ -120,6 +120,32 @@ def test_a_new_token_takes_the_same_button_twice_in_a_row(streamer: Streamer) ->
     assert streamer.agent().get("/status").status_code == 200
 
 
+def test_the_audit_trail_has_each_new_token_once_it_is_stored(
+    streamer: Streamer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise secrets.SecretStoreError("the disk is full")
+
+    def renewed() -> list[str | None]:
+        rows = audit(data_folder(streamer.folder))
+        return [row.get("overlap") for row in rows if row["outcome"] == "new token"]
+
+    streamer.start()
+    secrets = sys.modules["clawcraft.secrets"]
+    streamer.obs.click("token_new")  # which only asks
+    streamer.refresh()
+    with monkeypatch.context() as patch:
+        patch.setattr(secrets.SecretStore, "update", full)
+        streamer.obs.click("token_rotate")
+        streamer.sees("tool_service_token_known", "full")
+    streamer.obs.type_text("tool_service_token", LONG)
+    streamer.obs.click("access_store")
+    streamer.stores("TOOL_SERVICE_TOKEN", LONG)
+    streamer.obs.click("token_rotate")
+    wait_until(lambda: "1 day" in renewed(), "the last one is noted")
+    assert renewed() == [None, "1 day"]
+
+
 def test_a_typed_secret_counts_when_store_is_pressed_and_can_be_removed(streamer: Streamer) -> None:
     agent, name = streamer.start().agent(), "TOOL_SERVICE_SIGNATURE_SECRET"
     streamer.obs.type_text("tool_service_signature_secret", LONG)
