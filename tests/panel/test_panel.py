@@ -2,7 +2,6 @@
 
 import html
 import json
-import os
 import socket
 import sys
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 from clawcraft import VERSION
+from clawcraft.authority.pause import PROCESS_MARK
 from clawcraft.panel.fields import SHOWN_TOKEN
 from tests.panel.conftest import Streamer
 from tests.support.audit_tool import audit
@@ -283,13 +283,9 @@ def test_what_the_environment_lets_the_agent_hear_is_shown_instead_of_the_switch
 def test_the_pause_is_told_and_lasts_over_a_reload_and_over_a_restart_only_if_wanted(
     streamer: Streamer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = os.getpid()
-
     def restart() -> None:
         """As far as a pause can tell: the script begins in another process."""
-        nonlocal own
-        own += 1
-        monkeypatch.setattr("os.getpid", lambda: own)
+        monkeypatch.delitem(vars(sys), PROCESS_MARK)
         streamer.reload()
 
     agent = streamer.start().agent()
