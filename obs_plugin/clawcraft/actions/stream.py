@@ -19,7 +19,7 @@ RECONNECTING: Final = "reconnecting"
 """OBS counts as streaming, and viewers see nothing."""
 OBS_FROM, OBS_TO = 15, 79
 CONNECTING: Final = OBS_FROM + 60 * (OBS_TO - OBS_FROM) // 100
-"""A start's percent from where OBS connects: 60 of its own 100 (obs/stream.py)."""
+"""A start's percent from where OBS connects because of it: 60 of its own 100 (obs/stream.py)."""
 
 
 def start_stream(context: ActionContext) -> Result:
