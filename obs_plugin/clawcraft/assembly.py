@@ -339,8 +339,8 @@ class Assembly:
 
     def _forbid(self) -> None:
         """The streamer may have forbidden something that was accepted before."""
+        self.approvals.forbid()  # first: what begins meanwhile goes from here to the worker
         self.worker.forbid()
-        self.approvals.forbid()
         self._changes.touch()
 
     def _is_shared(self) -> bool:

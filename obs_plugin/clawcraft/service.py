@@ -78,6 +78,8 @@ class Service:
         self.settings: Settings | None = None
         """Those in force, None until they could be loaded."""
         self._panel = dict(panel)
+        self._good_panel: Mapping[str, object] | None = None
+        """The last one in which nothing was wrong."""
         self.assembly: Assembly | None = None
         """The running parts, None while there are none."""
         self.view = View(Phase.STARTING)
@@ -182,17 +184,12 @@ class Service:
             return None
 
         try:
-            panel, unconfirmed = self.confirmed.sift(self._panel)
-            self._tell_unconfirmed(unconfirmed)
-            if self.rails.problem:
-                raise SettingsError([self.rails.problem])
-            rails = {name.lower(): text for name, text in self.rails.values().items()}
-            settings = load_settings(os.environ, self.secrets, {**panel, **rails}, self.data_dir)
+            settings, problems = self._load()
         except (SettingsError, SecretStoreError) as error:
             problems = tuple(error.problems) if isinstance(error, SettingsError) else (str(error),)
             if self.assembly is None:
                 self._tell(Phase.NOT_LISTENING, *problems)
-            else:  # A half-typed value must not take a working service down in mid-show.
+            else:  # What is wrong must not take a working service down in mid-show.
                 self._tell(self.view.phase, *problems, url=self.view.url, missing=self.view.missing)
                 self.assembly.tend()
             if isinstance(error, SecretStoreError):
@@ -222,11 +219,32 @@ class Service:
         try:
             url = self.assembly.apply(settings)
         except ListenError as error:
-            self._tell(Phase.NOT_LISTENING, str(error))
+            self._tell(Phase.NOT_LISTENING, str(error), *problems)
             return RETRY_S
         trouble = self.assembly.trouble
-        self._tell(Phase.LISTENING, *filter(None, [trouble]), url=url)
+        self._tell(Phase.LISTENING, *problems, *filter(None, [trouble]), url=url)
         return RETRY_S if trouble else SWEEP_S
+
+    def _load(self) -> tuple[Settings, tuple[str, ...]]:
+        """The settings; and what is wrong in the panel, whose last good values count then: a half-typed one must
+        neither take a working service down nor keep the token alive that the streamer ends. Raises SettingsError,
+        SecretStoreError."""
+        panel = self._panel
+        self._tell_unconfirmed(self.confirmed.sift(panel)[1])
+        if self.rails.problem:
+            raise SettingsError([self.rails.problem])
+        try:
+            settings = self._load_with(panel)
+        except SettingsError as error:
+            if self._good_panel is None:
+                raise
+            return self._load_with(self._good_panel), tuple(error.problems)
+        self._good_panel = panel
+        return settings, ()
+
+    def _load_with(self, panel: Mapping[str, object]) -> Settings:
+        rails = {name.lower(): text for name, text in self.rails.values().items()}
+        return load_settings(os.environ, self.secrets, {**self.confirmed.sift(panel)[0], **rails}, self.data_dir)
 
     def _or_sooner(self, wait_s: float | None) -> float | None:
         """``wait_s``, unless the longest stream has to be looked after before. A stream that begins meanwhile is met at

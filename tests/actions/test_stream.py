@@ -196,6 +196,22 @@ def test_not_shown_live_in_time_is_a_warning(steps: Steps) -> None:
     assert (result["status"], result["warnings"]) == ("started", [LIVE_NOT_CONFIRMED])
 
 
+@pytest.mark.parametrize("again", [False, True], ids=["ends", "ends, and another begins"])
+def test_a_stream_that_ends_in_obs_is_not_waited_for(steps: Steps, again: bool) -> None:
+    def streamer_stops() -> None:
+        steps.stream.stop(unseen)
+        steps.stream.live = again
+
+    steps.twitch.before_return = streamer_stops
+    result = steps.start(wait_until_live=True)
+    assert (result["status"], result["warnings"]) == ("started", [LIVE_NOT_CONFIRMED])
+    assert result["live"] == {"live": False, "waited_s": 3.0, "warning": "it ended"}
+
+
+def unseen(*_: object) -> None:
+    """The progress of a job that nobody looks at."""
+
+
 @pytest.mark.parametrize("end", [Interrupted("the service stops"), Superseded("a stop came")])
 def test_a_job_that_is_to_end_goes_no_further(steps: Steps, end: Exception) -> None:
     for after in range(1, 6):

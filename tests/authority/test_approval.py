@@ -10,10 +10,10 @@ import pytest
 
 from clawcraft.actions.catalogue import ACTIONS, Policy
 from clawcraft.authority.approval import NOTICE_S
-from clawcraft.errors import ActionDisabled, IdempotencyConflict
+from clawcraft.errors import ActionDisabled, ClawcraftError, IdempotencyConflict
 from clawcraft.jobs.model import ApprovalState, Envelope, Job, JobStatus
 from tests.support.clock import ManualClock
-from tests.support.job_rig import JobRig, code, envelope, start, stop
+from tests.support.job_rig import Hold, JobRig, code, envelope, start, stop
 from tests.support.waiting import wait_until
 
 TITLE = "twitch.set_title"
@@ -130,6 +130,65 @@ def test_what_the_streamer_forbids_ends_a_question_and_a_countdown(
     forbid(rig)
     assert code(rig.ended(job_id)) == expected
     pass_time(rig, clock, 1000)
+    assert "start None" not in rig.stream.calls
+
+
+@contextlib.contextmanager
+def disk_held(rig: JobRig, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """While the end of a question is being written."""
+    hold, fail = Hold(), rig.store.fail
+
+    def slow(job_id: str, error: ClawcraftError, by: str | None = None) -> Job:
+        hold()
+        return fail(job_id, error, by)
+
+    rig.accept(title())
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.store, "fail", slow)
+        rig.chosen.choose({TITLE: Policy.OFF})
+        hold.until_reached()
+        try:
+            yield
+        finally:
+            hold.let_go()
+
+
+def test_a_no_in_the_countdown_counts_however_long_the_disk_takes(
+    rig: JobRig, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = rig.accept(start("s"))
+    allowed(rig, job_id)
+    with disk_held(rig, monkeypatch):
+        clock.advance(4.0)
+        assert rig.approvals.deny("hotkey", job_id)
+        clock.advance(2.0)
+    assert code(rig.ended(job_id)) == "denied_by_operator"
+    assert "start None" not in rig.stream.calls
+
+
+def test_a_yes_in_time_counts_however_long_the_disk_takes(
+    rig: JobRig, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = rig.accept(envelope("twitch.post_chat_message", "m", args={"message": "hi"}))
+    with disk_held(rig, monkeypatch):
+        clock.advance(119.0)
+        allow(rig, job_id)
+        clock.advance(2.0)
+    assert rig.ended(job_id).status is JobStatus.DONE
+
+
+@pytest.mark.parametrize("counting", [False, True], ids=["pending", "counting down"])
+def test_a_pause_is_a_no_also_if_the_streamer_resumes_at_once(
+    rig: JobRig, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, counting: bool
+) -> None:
+    job_id = rig.accept(start("s"))
+    if counting:
+        allowed(rig, job_id)
+    with disk_held(rig, monkeypatch):
+        pause(rig)
+        rig.pause.resume()
+        clock.advance(6.0)
+    assert code(rig.ended(job_id)) == "paused_by_operator"
     assert "start None" not in rig.stream.calls
 
 

@@ -1,5 +1,6 @@
 """The worker: one job at a time in the order of acceptance, stops before starts, and an end for every job."""
 
+import contextlib
 import json
 import math
 import threading
@@ -9,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from clawcraft.errors import ActionDisabled, ClawcraftError, SceneNotFound
-from clawcraft.jobs.model import Job, JobStatus
+from clawcraft.jobs.model import Envelope, Job, JobStatus
 from clawcraft.obs.port import ProgressSink
 from tests.support.clock import ManualClock
-from tests.support.job_rig import JobRig, code, start, stop, together
+from tests.support.job_rig import JobRig, code, envelope, start, stop, together
 from tests.support.waiting import HANG_S
 
 
@@ -194,6 +195,43 @@ def test_what_forbids_one_start_does_not_end_the_next(rig: JobRig, monkeypatch: 
     _, second = together([rig.worker.forbid, goes_on])
     rig.stream.let(rig.stream.connects)
     assert rig.ended(second).error is None
+
+
+def pause_and_resume(rig: JobRig) -> None:
+    rig.pause.pause(survive_restart=False)
+    rig.pause.resume()
+
+
+def test_a_pause_ends_a_start_that_is_not_up_yet_also_if_the_streamer_resumes_at_once(rig: JobRig) -> None:
+    job_id, twitch = rig.at_twitch(start("s", args={"title": "t"}))
+    pause_and_resume(rig)
+    twitch.let_go()
+    assert code(rig.ended(job_id)) == "paused_by_operator"
+    assert "start None" not in rig.stream.calls
+
+
+def test_a_start_that_is_up_ends_as_started_whatever_is_paused_then(rig: JobRig) -> None:
+    job_id, twitch = rig.at_twitch(start("s", args={"wait_until_live": True}))
+    pause_and_resume(rig)
+    twitch.let_go()
+    assert rig.ended(job_id).status is JobStatus.DONE
+    assert rig.stream.live
+
+
+@pytest.mark.parametrize("request_", [start("s"), envelope("twitch.set_title", "t", args={"title": "t"})])
+def test_a_pause_ends_what_is_queued_also_if_the_streamer_resumes_before_its_turn(
+    tmp_path: Path, clock: ManualClock, request_: Envelope
+) -> None:
+    with contextlib.closing(JobRig(tmp_path, clock=clock, working=False)) as rig:
+        job, after = (rig.store.create(request, "f") for request in (request_, start("after")))
+        rig.worker.enqueue(job)
+        pause_and_resume(rig)
+        rig.worker.enqueue(after)
+        rig.worker.start()
+        assert code(rig.ended(job.id)) == "paused_by_operator"
+        assert rig.ended(after.id).status is JobStatus.DONE
+        assert rig.stream.calls.count("start None") == 1
+        assert rig.sync.runs == []
 
 
 def test_at_stop_the_running_job_and_the_queued_end_as_interrupted(rig: JobRig) -> None:

@@ -61,7 +61,7 @@ class Rig:
         """A start that waits for the server."""
         self.progress.clear()
         start = self.begin_start(scene)
-        self.wait(lambda: self.at(60) or start.done())
+        self.wait(lambda: self.at(60) or self.at(55) or start.done())  # 55 where the streamer began it
         return start
 
     def outlast(self, call: "Future[Any]") -> "Future[Any]":

@@ -334,11 +334,13 @@ def test_what_is_shown_is_the_scene_that_was_just_switched_to(now: Evening) -> N
 def test_a_show_has_one_number_from_before_its_start_until_it_is_over(now: Evening) -> None:
     now.lives.stream.status()
     announced = now.lives.stream.show()
+    assert now.lives.stream.on_air() is None
     starts(now)
     assert now.obs.stream.state is State.LIVE
-    assert now.lives.stream.show() == announced
+    assert now.lives.stream.show() == now.lives.stream.on_air() == announced
     press(now)
     assert now.lives.stream.show() == announced + 1
+    assert now.lives.stream.on_air() is None
 
 
 # --- what OBS does of itself ------------------------------------------------------------------------------------------

@@ -1,11 +1,12 @@
 """What the page is told and what it changes, without a browser."""
 
-import os
+import sys
 import threading
 from typing import Any
 
 import pytest
 
+from clawcraft.authority.pause import PROCESS_MARK
 from tests.operator.conftest import code
 from tests.panel.conftest import Streamer
 from tests.support.agents import add_agent
@@ -171,8 +172,7 @@ def test_a_pause_of_the_page_outlasts_a_restart_where_the_panel_says_so(
 ) -> None:
     page.post("pause", {"paused": True})
     streamer.stop()
-    another = os.getpid() + 1
-    monkeypatch.setattr("os.getpid", lambda: another)  # OBS has started again, not only the script
+    monkeypatch.delitem(vars(sys), PROCESS_MARK)  # OBS has started again, not only the script
     streamer.start()
     assert page.state()["state"]["paused"] is False
     streamer.obs.change("keep_paused", True)

@@ -132,6 +132,22 @@ def test_of_several_agents_each_gets_its_own_text_and_the_general_one_says_what_
     general.close()
 
 
+def test_a_named_agents_next_token_is_in_a_text_with_its_own_name(streamer: Streamer) -> None:
+    streamer.start()
+    for name in ("alice", "bob"):
+        streamer.obs.type_text("agent_name", name)
+        streamer.obs.click("agent_add")
+        streamer.sees("agents_listed", f"<b>{name}</b>")
+    streamer.obs.change("agent_chosen", "alice")
+    streamer.obs.click("agent_rotate")
+    streamer.sees("agents_note", "alice has a new token")
+    streamer.obs.click(AGENT_HANDOVER)
+    alice = agent_of(streamer.obs.clipboard.text)
+    assert alice.agent_id == "alice"
+    assert alice.get("/status").json()["agent"]["name"] == "alice"
+    alice.close()
+
+
 def test_a_new_token_is_in_the_next_text(streamer: Streamer) -> None:
     streamer.start()
     before = streamer.stored("TOOL_SERVICE_TOKEN") or ""

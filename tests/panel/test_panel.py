@@ -2,7 +2,6 @@
 
 import html
 import json
-import os
 import socket
 import sys
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 from clawcraft import VERSION
+from clawcraft.authority.pause import PROCESS_MARK
 from clawcraft.panel.fields import SHOWN_TOKEN
 from tests.panel.conftest import Streamer
 from tests.support.audit_tool import audit
@@ -47,6 +47,27 @@ def test_a_wrong_value_is_told_beside_its_field_and_the_service_goes_on(streamer
     streamer.obs.change("tool_service_bind", "127.0.0.1")
     streamer.refresh()
     assert streamer.text("tool_service_bind_problem") == ""
+
+
+def test_a_new_token_ends_the_old_one_also_while_a_field_is_wrong(streamer: Streamer) -> None:
+    old = streamer.start().agent()
+    assert old.get("/status").status_code == 200
+    streamer.obs.change("twitch_allowed_channels", "no login!")
+    streamer.sees("status_service", "TWITCH_ALLOWED_CHANNELS")
+    before = streamer.stored("TOOL_SERVICE_TOKEN")
+    for _ in range(2):
+        streamer.obs.click("token_new")
+    wait_until(lambda: old.get("/status").status_code == 401, "the old token is over")
+    assert streamer.stored("TOOL_SERVICE_TOKEN") != before
+    assert streamer.agent().get("/status").status_code == 200
+    streamer.sees("status_service", "TWITCH_ALLOWED_CHANNELS")
+    streamer.obs.change("twitch_allowed_channels", "")
+
+    def is_told() -> bool:
+        streamer.refresh()
+        return "TWITCH_ALLOWED_CHANNELS" in streamer.text("status_service")
+
+    wait_until(lambda: not is_told(), "the field is right again")
 
 
 def test_what_the_environment_sets_is_shown_as_text_and_cannot_be_edited(
@@ -97,6 +118,32 @@ def test_a_new_token_takes_the_same_button_twice_in_a_row(streamer: Streamer) ->
     wait_until(lambda: streamer.stored("TOOL_SERVICE_TOKEN") != before, "another token is stored")
     wait_until(lambda: agent.get("/status").status_code == 401, "the old token is over")
     assert streamer.agent().get("/status").status_code == 200
+
+
+def test_the_audit_trail_has_each_new_token_once_it_is_stored(
+    streamer: Streamer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise secrets.SecretStoreError("the disk is full")
+
+    def renewed() -> list[str | None]:
+        rows = audit(data_folder(streamer.folder))
+        return [row.get("overlap") for row in rows if row["outcome"] == "new token"]
+
+    streamer.start()
+    secrets = sys.modules["clawcraft.secrets"]
+    streamer.obs.click("token_new")  # which only asks
+    streamer.refresh()
+    with monkeypatch.context() as patch:
+        patch.setattr(secrets.SecretStore, "update", full)
+        streamer.obs.click("token_rotate")
+        streamer.sees("tool_service_token_known", "full")
+    streamer.obs.type_text("tool_service_token", LONG)
+    streamer.obs.click("access_store")
+    streamer.stores("TOOL_SERVICE_TOKEN", LONG)
+    streamer.obs.click("token_rotate")
+    wait_until(lambda: "1 day" in renewed(), "the last one is noted")
+    assert renewed() == [None, "1 day"]
 
 
 def test_a_typed_secret_counts_when_store_is_pressed_and_can_be_removed(streamer: Streamer) -> None:
@@ -236,13 +283,9 @@ def test_what_the_environment_lets_the_agent_hear_is_shown_instead_of_the_switch
 def test_the_pause_is_told_and_lasts_over_a_reload_and_over_a_restart_only_if_wanted(
     streamer: Streamer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = os.getpid()
-
     def restart() -> None:
         """As far as a pause can tell: the script begins in another process."""
-        nonlocal own
-        own += 1
-        monkeypatch.setattr("os.getpid", lambda: own)
+        monkeypatch.delitem(vars(sys), PROCESS_MARK)
         streamer.reload()
 
     agent = streamer.start().agent()

@@ -60,6 +60,22 @@ def test_while_queued_behind_a_stop(studio: Studio, client: ToolClient) -> None:
     assert studio.obs.stream.starts == 1
 
 
+@pytest.mark.parametrize("owner", ["agent", "streamer"])
+def test_it_counts_as_a_start_of_the_agents_only_if_the_agent_made_it(
+    studio: Studio, client: ToolClient, owner: str
+) -> None:
+    studio.obs.scenario = SILENT
+    if owner == "streamer":
+        studio.obs.press_stream_button()
+        wait_state(studio, State.CONNECTING)
+    job_id = start(client, "paused")
+    wait_until(lambda: "connecting" in client.job(job_id)["progress"]["message"], "the start waits for OBS")
+    studio.obs.press_hotkey(HOTKEY)
+    ends_paused(client, job_id)
+    client.run("twitch.stop_stream", "behind", reason="what became of the start is known by now")
+    assert client.status()["guard_rails"]["starts_in_last_hour"] == (owner == "agent")
+
+
 def on_first_try(twitch: TwitchSim, monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
     """Twitch puts the first change of the channel off, and answers so once ``act`` has happened."""
     take = twitch.faults.take

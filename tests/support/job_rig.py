@@ -102,6 +102,9 @@ class StreamDouble(StreamController):
     def status(self) -> Mapping[str, Any]:
         return {"stream": {"uptime_s": 5.0 if self.live else None, "reconnecting": self.reconnecting}}
 
+    def on_air(self) -> int | None:
+        return self.calls.count("stop") if self.live else None
+
     def check_scene(self, scene: str | None) -> None:
         self.calls.append(f"check_scene {scene}")
         self._require(scene)
@@ -190,13 +193,19 @@ class TwitchDouble(Twitch):
         return self.listed
 
     def wait_until_live(
-        self, progress: Callable[[int, str], None], channel: str | None = None, expected: Expected = ANY
+        self,
+        progress: Callable[[int, str], None],
+        channel: str | None = None,
+        expected: Expected = ANY,
+        is_over: Callable[[], bool] = lambda: False,
     ) -> dict[str, Any]:
         self.calls.append("wait")
         self.expected = expected
         progress(85, "waiting for Twitch")
         self.before_return()
         progress(90, "waiting for Twitch")
+        if is_over():
+            return {"live": False, "waited_s": 3.0, "warning": "it ended"}
         return {"live": self.shown_live, "waited_s": 3.0}
 
 
@@ -353,8 +362,8 @@ class JobRig:
         self.worker.wake()  # as the route does once the answer is sent
 
     def forbid(self) -> None:
-        self.worker.forbid()
         self.approvals.forbid()
+        self.worker.forbid()
 
     def _job_moved(self, job: Job) -> None:
         self.audit.job_moved(job)

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from clawcraft.errors import TwitchUnavailable
 from clawcraft.heard import KINDS_BY_NAME, event_scopes
 from clawcraft.secrets import Secret
 from clawcraft.twitch.channel_sections import ADS_SCOPE
 from clawcraft.twitch.event_socket import MAX_MESSAGE_BYTES
 from clawcraft.twitch.eventsub import FIRST_BACKOFF_S, LOCAL_RETRY_S, MAX_BACKOFF_S
+from clawcraft.twitch.tokens import Lease
 from tests.support.clock import ManualClock
 from tests.support.responses import fits
 from tests.support.twitch_rig import Rig, connected
@@ -462,6 +464,29 @@ def test_a_refused_subscription_is_said_and_asked_for_again_later(
     wait_until(lambda: rig.twitch.hearing.status()["problem"] is None, "nothing is missing any more")
     (gap,) = gaps(rig)
     assert (gap["reason"], gap["kinds"]) == ("not_subscribed", ["chat"])
+
+
+def test_a_token_that_cannot_be_looked_at_keeps_only_what_is_missing_from_being_heard(
+    rig: Rig, sim: TwitchSim, eventsub: EventSub, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.change(twitch_events=("chat", "stream"), twitch_retries=0)
+    sim.fault(POST, status=500, body={"status": 500, "message": ""})
+    rig.start().listens(2)
+    looked = threading.Event()
+
+    def unavailable(*_: object) -> Lease:
+        looked.set()
+        raise TwitchUnavailable("the token could not be checked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.twitch._tokens, "lease", unavailable)
+        clock.advance(11)
+        assert looked.wait(HANG_S)
+        wait_until(lambda: "could not be checked" in str(rig.twitch.hearing.status()["problem"]), "it is said")
+    clock.advance(31)
+    rig.listens(3)
+    assert eventsub.connections == 1
+    assert rig.log.named("events_lost") == []
 
 
 def test_a_subscription_that_exists_already_counts(rig: Rig, sim: TwitchSim) -> None:

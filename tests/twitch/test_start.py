@@ -105,6 +105,16 @@ def test_waiting_for_live_ends_at_once_when_it_is_hopeless(rig: Rig, how: str) -
     assert result["waited_s"] == 0
 
 
+@pytest.mark.parametrize("shown", [False, True])
+def test_a_stream_that_is_over_in_obs_is_not_waited_for_nor_called_live(rig: Rig, shown: bool) -> None:
+    rig.sim.world.live_delay_s = 31 if shown else 10_000
+    rig.sim.world.go_live()
+    began_s = rig.clock.monotonic()
+    result = rig.start().twitch.wait_until_live(unseen, is_over=lambda: rig.clock.monotonic() - began_s >= 30)
+    assert (result["live"], 30 <= result["waited_s"] < 33) == (False, True)
+    assert "ended in OBS" in result["warning"]
+
+
 def test_what_progress_raises_ends_the_wait(rig: Rig) -> None:
     def progress(*_: object) -> None:
         raise Interrupted("OBS closes")

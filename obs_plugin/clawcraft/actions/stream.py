@@ -19,7 +19,7 @@ RECONNECTING: Final = "reconnecting"
 """OBS counts as streaming, and viewers see nothing."""
 OBS_FROM, OBS_TO = 15, 79
 CONNECTING: Final = OBS_FROM + 60 * (OBS_TO - OBS_FROM) // 100
-"""A start's percent from where OBS connects: 60 of its own 100 (obs/stream.py)."""
+"""A start's percent from where OBS connects because of it: 60 of its own 100 (obs/stream.py)."""
 
 
 def start_stream(context: ActionContext) -> Result:
@@ -44,6 +44,7 @@ def start_stream(context: ActionContext) -> Result:
         # Before OBS streams: what Twitch lists now is not what this start will show.
         before = context.twitch.listed_stream(args.get("channel")) if args.get("wait_until_live") else ""
         result.update(context.stream.start(scene, _within(context, OBS_FROM, OBS_TO), context.may))
+        ours = context.stream.on_air()
     except ClawcraftError as error:
         _tell_of_metadata(error, result.get("metadata", {}))
         raise
@@ -53,7 +54,11 @@ def start_stream(context: ActionContext) -> Result:
         context.progress(OBS_TO + 1, "connected; waiting for Twitch to show the channel live")
         up_s = context.stream.status()["stream"]["uptime_s"]
         expected = Expected(up_s, before if result["status"] == "started" else "")
-        result["live"] = context.twitch.wait_until_live(context.progress, args.get("channel"), expected)
+
+        def is_over() -> bool:
+            return ours is None or context.stream.on_air() != ours
+
+        result["live"] = context.twitch.wait_until_live(context.progress, args.get("channel"), expected, is_over)
         if not result["live"].get("live"):
             warnings.append(LIVE_NOT_CONFIRMED)
     return {**result, "warnings": warnings}

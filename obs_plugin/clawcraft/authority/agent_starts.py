@@ -1,7 +1,7 @@
 """The starts of the last hour that agents made OBS carry out. Any thread; in memory, from the job table at first.
 
-A start counts from its beginning, once: its retries are not further ones, and one that found the stream up, or failed
-before OBS began to connect, is none.
+A start counts from its beginning, once: its retries are not further ones, and one that found the stream up or already
+connecting, or failed before OBS began to connect, is none.
 """
 
 import threading

@@ -45,10 +45,12 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
+    """A yes, unless ``no`` says how the job ends; ``by`` is empty where the question itself was not answered."""
+
     job_id: str
-    yes: bool
     by: str
-    for_show: bool
+    for_show: bool = False
+    no: ClawcraftError | None = None
 
 
 @dataclass(eq=False)
@@ -74,9 +76,11 @@ class Approvals:
         """Oldest first. Replaced under the lock, read without."""
         self._oldest_since_s = 0.0
         """Since when the oldest one that has no answer is the oldest."""
+        self._answering = threading.Lock()
+        """Behind ``_lock``, and never held across a disk's answer: an answer comes before its question is over, or
+        finds none."""
         self._answers: deque[_Answer] = deque()
         self._granted: dict[tuple[str, str, str], int] = {}
-        self._forbidden = False
         self._stopping = False
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="clawcraft-approvals", daemon=True)
@@ -97,27 +101,34 @@ class Approvals:
 
     def allow(self, by: str, job_id: str | None = None, *, for_show: bool = False) -> bool:
         """The streamer's yes to a question; without ``job_id`` to the oldest. False where there is none."""
-        for question in self._questions:
-            if question.begins_s is None and job_id in (None, question.job.id):
-                if job_id is None and self._clock.monotonic() - self._oldest_since_s < NOTICE_S:
-                    return False
-                self._answer(_Answer(question.job.id, True, by, for_show and question.for_show))
-                return True
+        with self._answering:
+            for question in self._questions:
+                if question.begins_s is None and job_id in (None, question.job.id):
+                    if job_id is None and self._clock.monotonic() - self._oldest_since_s < NOTICE_S:
+                        return False
+                    self._answer(_Answer(question.job.id, by, for_show and question.for_show))
+                    return True
         return False
 
     def deny(self, by: str, job_id: str | None = None) -> bool:
         """The streamer's no; without ``job_id`` to the start that counts down, else to the oldest question."""
-        counting = [question for question in self._questions if question.begins_s is not None]
-        for question in (*counting, *self._questions):
-            if job_id in (None, question.job.id):
-                self._answer(_Answer(question.job.id, False, by, False))
-                return True
+        with self._answering:
+            counting = [question for question in self._questions if question.begins_s is not None]
+            for question in (*counting, *self._questions):
+                if job_id in (None, question.job.id):
+                    self._answer(_Answer(question.job.id, by, no=DeniedByOperator("the streamer said no")))
+                    return True
         return False
 
     def forbid(self) -> None:
-        """The streamer may have forbidden something."""
-        self._forbidden = True
-        self._wake.set()
+        """The streamer may have forbidden something. What is forbidden now is a no, also if it is allowed again at
+        once."""
+        for question in self._questions:
+            try:
+                self._may(question.job)
+            except ClawcraftError as error:
+                with self._answering:
+                    self._answer(_Answer(question.job.id, "", no=error))
 
     def begin_stop(self) -> None:
         self._stopping = True
@@ -230,21 +241,16 @@ class Approvals:
     def _look(self) -> None:
         while self._answers:
             answer = self._answers.popleft()
-            (self._yes if answer.yes else self._no)(answer)
-        if self._forbidden:
-            self._forbidden = False
-            for question in self._questions:
-                try:
-                    self._may(question.job)
-                except ClawcraftError as error:
-                    self._end_one(question, error, None)
+            if answer.no is None:
+                self._yes(answer)
+            elif (question := self._find(answer)) is not None:
+                self._end_one(question, answer.no, answer.by or None)
         now_s = self._clock.monotonic()
         for question in self._questions:
             if question.begins_s is not None and question.begins_s <= now_s:
                 self._begin(question)
             elif question.begins_s is None and question.expires_s <= now_s:
-                waited_s = self._settings().approval_timeout_s
-                self._end_one(question, ApprovalExpired(f"the streamer did not answer within {waited_s:g} s"), None)
+                self._expire(question)
 
     def _yes(self, answer: _Answer) -> None:
         with self._lock:
@@ -266,18 +272,28 @@ class Approvals:
             self._replace(tuple(allowed if other is question else other for other in self._questions))
         # What is due now begins in the same look.
 
-    def _no(self, answer: _Answer) -> None:
-        question = self._find(answer)
-        if question is not None:
-            self._end_one(question, DeniedByOperator("the streamer said no"), answer.by)
-
     def _begin(self, question: Question) -> None:
         with self._lock:
-            if not self._drop(lambda other: other is question):
+            if not self._is_over(question):
                 return
             superseded = self._drop(lambda other: supersedes(question.job, other.job))
             self._submit(question.job)
         self._end_superseded(superseded, question.job)
+
+    def _expire(self, question: Question) -> None:
+        with self._lock:
+            if not self._is_over(question):
+                return
+        waited_s = self._settings().approval_timeout_s
+        self._end(question, ApprovalExpired(f"the streamer did not answer within {waited_s:g} s"), None)
+
+    def _is_over(self, question: Question) -> bool:
+        """Under the lock: drop a question whose time is up. False where an answer has come meanwhile, which a disk that
+        took its time may have kept from being heard: it counts in the next look."""
+        with self._answering:
+            if any(answer.job_id == question.job.id for answer in self._answers):
+                return False
+            return bool(self._drop(lambda other: other is question))
 
     def _end_superseded(self, questions: list[Question], by: Job) -> None:
         if questions:

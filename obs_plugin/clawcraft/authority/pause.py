@@ -1,7 +1,8 @@
 """The streamer's pause switch: while it is on, agents are refused. Any thread."""
 
 import contextlib
-import os
+import secrets
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,10 @@ from typing import Any, Final
 
 from clawcraft.clock import Clock, rfc3339
 from clawcraft.files import private_folder, write_atomically
+
+PROCESS_MARK: Final = "_twitch_clawcraft_process"
+"""The name in ``sys``, which outlives the script but not OBS, of what tells this OBS from the next. The number of the
+process does not: in a Flatpak it is the same each time."""
 
 
 class PauseSwitch:
@@ -60,7 +65,7 @@ class PauseSwitch:
                 self._kept = True
                 return
             try:
-                self._write(f"{self._since!r} {os.getpid()}")
+                self._write(f"{self._since!r} {_this_process()}")
             except OSError:
                 self._path.unlink(missing_ok=True)  # then it ends with this life of the script
             self._kept = False
@@ -99,7 +104,7 @@ class PauseSwitch:
             return
         except (OSError, ValueError, OverflowError):
             since, process = self._clock.time(), ""
-        if process and process != str(os.getpid()):
+        if process and process != _this_process():
             with contextlib.suppress(OSError):  # the next life finds it, too
                 self._path.unlink()
             return
@@ -108,3 +113,8 @@ class PauseSwitch:
     def _write(self, text: str) -> None:
         private_folder(self._path.parent)
         write_atomically(self._path, text.encode("ascii"), durable=False)
+
+
+def _this_process() -> str:
+    mark: str = vars(sys).setdefault(PROCESS_MARK, secrets.token_hex(8))
+    return mark

@@ -33,8 +33,8 @@ class _Lane:
     """One daemon thread (OBS would not exit over any other kind) and its queue."""
 
     def __init__(self, name: str, run: Callable[["_Lane"], None]) -> None:
-        self.queue: deque[Job] = deque()
-        self.current: _Running | None = None
+        self.queue: deque[_Accepted] = deque()
+        self.current: _Accepted | None = None
         self._last_holder: str | None = None
         self.thread = threading.Thread(target=run, args=(self,), name=name, daemon=True)
 
@@ -42,12 +42,13 @@ class _Lane:
     def is_idle(self) -> bool:
         return not self.queue and self.current is None
 
-    def take(self) -> Job:
+    def take(self) -> "_Accepted":
         """The next job: the oldest, unless its holder had the last turn and another one waits."""
-        job = next((job for job in self.queue if job.holder != self._last_holder), self.queue[0])
-        self.queue.remove(job)
-        self._last_holder = job.holder
-        return job
+        waiting = (accepted for accepted in self.queue if accepted.job.holder != self._last_holder)
+        self.current = taken = next(waiting, self.queue[0])
+        self.queue.remove(taken)
+        self._last_holder = taken.job.holder
+        return taken
 
 
 @dataclass(eq=False)
@@ -90,7 +91,7 @@ class StreamWorker:
             stopping = self._stopping
             superseded = [] if stopping else self._displace(job)
             if not stopping:
-                self._lane(job).queue.append(job)
+                self._lane(job).queue.append(_Accepted(job, self._store.progress, self._may))
         if stopping:
             self._end(job, Interrupted(_SERVICE_ENDED))
         if superseded:
@@ -105,22 +106,26 @@ class StreamWorker:
     def withdraw(self, job_id: str) -> bool:
         """Its agent takes back a job that has not begun. False where there is none."""
         with self._changed:
-            found = [(lane, job) for lane in self._lanes for job in lane.queue if job.id == job_id]
-            for lane, job in found:
-                lane.queue.remove(job)
+            found = self._unqueue(lambda accepted: accepted.job.id == job_id)
+            if found:
                 self._changed.notify_all()  # a start may have waited for a stop
-        for _, job in found:
-            self._end(job, withdrawn())
+        for accepted in found:
+            self._end(accepted.job, withdrawn())
         return bool(found)
 
     def forbid(self) -> None:
-        """Any thread, returns at once: the streamer may have forbidden something. A start that waits in OBS ends; the
-        queued ones are looked through on the stops' thread, since that writes to the disk."""
-        current = self._starts.current
-        error = None if current is None else self._forbids(current.job)
+        """Any thread, returns at once: the streamer may have forbidden something. What is forbidden now stays so for
+        what was accepted before, also if it is allowed again before its turn. A start that waits in OBS ends; the
+        queued ones end on the stops' thread, since that writes to the disk."""
         with self._changed:
-            if error is not None and self._starts.current is current:  # not the next one, which may be let
-                self._end_start(error)
+            before = [*self._queued(), *(lane.current for lane in self._lanes if lane.current is not None)]
+        # Outside the lock: it may look at a file.
+        forbidden = [(accepted, error) for accepted in before if (error := self._forbids(accepted.job)) is not None]
+        with self._changed:
+            for accepted, error in forbidden:
+                accepted.forbid(error)
+                if self._starts.current is accepted:  # not the next one, which may be let
+                    self._end_start(error)
             self._forbidden = True
             self._changed.notify_all()
 
@@ -141,7 +146,7 @@ class StreamWorker:
         deadline_s = time.monotonic() + timeout_s
         self.begin_stop()
         with self._changed:
-            queued = [job for lane in self._lanes for job in lane.queue]
+            queued = [accepted.job for accepted in self._queued()]
             running = {lane.thread: lane.current for lane in self._lanes}
             for lane in self._lanes:
                 lane.queue.clear()
@@ -161,6 +166,17 @@ class StreamWorker:
             return self._starts
         return min(self._actions, key=lambda lane: len(lane.queue) + (lane.current is not None))
 
+    def _queued(self) -> list["_Accepted"]:
+        """Under the lock."""
+        return [accepted for lane in self._lanes for accepted in lane.queue]
+
+    def _unqueue(self, which: Callable[["_Accepted"], bool]) -> list["_Accepted"]:
+        """Under the lock."""
+        found = list(filter(which, self._queued()))
+        for lane in self._lanes:
+            lane.queue = deque(accepted for accepted in lane.queue if accepted not in found)
+        return found
+
     def _forbids(self, job: Job) -> ClawcraftError | None:
         try:
             self._may(job)
@@ -170,16 +186,14 @@ class StreamWorker:
 
     def _displace(self, job: Job) -> list[Job]:
         """Under the lock, so that the start meant is still the one that runs: cancel it, and unqueue those behind."""
-        lane = self._starts
-        waiting = [other for other in lane.queue if supersedes(job, other)]
-        if waiting:
-            lane.queue = deque(other for other in lane.queue if not supersedes(job, other))
-        if lane.current is not None and supersedes(job, lane.current.job):
+        waiting = self._unqueue(lambda other: supersedes(job, other.job))
+        current = self._starts.current
+        if current is not None and supersedes(job, current.job):
             # First the mark, then the call: a start that has not reached OBS yet meets the mark at its next
             # progress, one that waits for OBS is woken by the call.
-            lane.current.cancel(superseded_by(job))
+            current.cancel(superseded_by(job))
             self._end_start(superseded_by(job))
-        return waiting
+        return [other.job for other in waiting]
 
     def _run(self, lane: _Lane) -> None:
         while (running := self._next(lane)) is not None:
@@ -188,7 +202,7 @@ class StreamWorker:
             except Exception as error:  # noqa: BLE001 - the thread must outlive any one job
                 self._end(running.job, incident(self._log, error, job_id=running.job.id))
 
-    def _next(self, lane: _Lane) -> "_Running | None":
+    def _next(self, lane: _Lane) -> "_Accepted | None":
         """The next job of this lane; None for good."""
 
         def is_due() -> bool:
@@ -203,19 +217,16 @@ class StreamWorker:
                 if self._stopping:
                     return None
                 if is_due():
-                    lane.current = _Running(lane.take(), self._store.progress, self._may)
-                    return lane.current
+                    return lane.take()
                 self._forbidden = False
-                queued = [(waiting_in, job) for waiting_in in self._lanes for job in waiting_in.queue]
-            for waiting_in, job in queued:
-                if (forbidden_by := self._forbids(job)) is not None:
-                    with self._changed:
-                        if job not in waiting_in.queue:  # it has begun meanwhile, or gave way
-                            continue
-                        waiting_in.queue.remove(job)
-                    self._end(job, forbidden_by)
+                forbidden = self._unqueue(lambda accepted: accepted.forbidden_by is not None)
+                if forbidden:
+                    self._changed.notify_all()  # as above
+            for accepted in forbidden:
+                if accepted.forbidden_by is not None:
+                    self._end(accepted.job, accepted.forbidden_by)
 
-    def _work(self, running: "_Running") -> None:
+    def _work(self, running: "_Accepted") -> None:
         job = running.job
         try:
             running.may()
@@ -247,23 +258,31 @@ class StreamWorker:
             incident(self._log, error, job_id=job.id, action=job.action, request_id=job.request_id)
 
 
-class _Running:
-    """The job that runs."""
+class _Accepted:
+    """A job from when it is taken to its end: whether it may go on."""
 
     def __init__(self, job: Job, store_progress: Callable[[str, int, str], None], may: Callable[[Job], None]) -> None:
         self.job = job
         self._store_progress = store_progress
         self._may = may
         self._cancelled: ClawcraftError | None = None
+        self.forbidden_by: ClawcraftError | None = None
+        """Why the streamer did not want it at some moment since."""
 
     def cancel(self, error: ClawcraftError) -> None:
         """Any thread: the job's next progress raises ``error``."""
         self._cancelled = error
 
+    def forbid(self, error: ClawcraftError) -> None:
+        """Any thread: ``may`` raises ``error``. Progress does not: what is done by now ends as it is."""
+        self.forbidden_by = error
+
     def may(self) -> None:
-        """Any thread, returns at once. Raises what forbids the job's action by now, or why the job is to end."""
-        if self._cancelled is not None:
-            raise self._cancelled
+        """Any thread, returns at once. Raises what forbids the job's action, or did since it was taken, or why the job
+        is to end."""
+        for error in (self._cancelled, self.forbidden_by):
+            if error is not None:
+                raise error
         self._may(self.job)
 
     def progress(self, percent: int, message: str) -> None:

@@ -177,6 +177,11 @@ class StreamController:
         now = self._state.snapshot()
         return now.number + (now.phase is Phase.ENDED)
 
+    def on_air(self) -> int | None:
+        """The number of the stream that is up or beginning; None while there is none, or while it is being stopped."""
+        now = self._state.snapshot()
+        return None if now.phase in (Phase.STOPPING, Phase.ENDED) else now.number
+
     # --- the workers ----------------------------------------------------------------------------------------
 
     def check_scene(self, scene: str | None) -> None:
@@ -286,7 +291,8 @@ class StreamController:
                 if now.number == order.number and now.is_silent:
                     raise start_failure(True, None, self._orders.last_error())
             deadline_s += self._orders.delay_s()
-            progress(60, "OBS is connecting to the streaming server")
+            # Below 60 where somebody else began it: it is no start of this job's, whatever becomes of it.
+            progress(60 if order.found is Found.ACTED else 55, "OBS is connecting to the streaming server")
             self._wait_up(order.number, deadline_s, start, still_wanted)
             self._judge(order, timeout_s)
         except BaseException as error:

@@ -5,10 +5,14 @@ from collections.abc import Callable
 from typing import Final
 
 from clawcraft.clock import Clock
+from clawcraft.errors import Busy, ClawcraftError
 from clawcraft.obs.jpeg import Picture
 
 GOOD_FOR_S: Final = 3.0
-"""OBS draws and codes some frames more for each."""
+"""OBS draws and codes some frames more for each. Nor is it asked again sooner where it gave none."""
+PATIENCE_S: Final = 1.0
+"""How long one waits for the picture that another one has OBS make: an OBS that gives none holds one HTTP worker for up
+to 15 s, and must not hold them all."""
 
 
 class LatestPicture:
@@ -18,13 +22,23 @@ class LatestPicture:
         self._take = take
         self._clock = clock
         self._lock = threading.Lock()
-        self._jpeg = b""
+        self._latest: bytes | ClawcraftError = b""
         self._taken_s = float("-inf")
 
     def jpeg(self) -> bytes:
         """Raises ClawcraftError."""
-        with self._lock:
+        if not self._lock.acquire(timeout=PATIENCE_S):
+            raise Busy("OBS is making a picture already", retry_after_s=GOOD_FOR_S)
+        try:
             if self._clock.monotonic() - self._taken_s > GOOD_FOR_S:
-                self._jpeg = self._take().jpeg
+                try:
+                    self._latest = self._take().jpeg
+                except ClawcraftError as error:
+                    self._latest = error
                 self._taken_s = self._clock.monotonic()
-            return self._jpeg
+            latest = self._latest
+        finally:
+            self._lock.release()
+        if isinstance(latest, ClawcraftError):
+            raise latest.with_traceback(None)  # which would grow with each who asks
+        return latest

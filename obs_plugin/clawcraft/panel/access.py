@@ -62,6 +62,8 @@ class TypedSecrets:
             if TOKEN.name in changes:  # whoever makes or types a new one wants the others out
                 self._service.agents.end_service_overlap()
             self._service.secrets.update(changes)
+            if TOKEN.name in changes:
+                self._service.note("new token")
 
         if changes:
             notes = {name: "being stored" if secret else "being removed" for name, secret in changes.items()}
@@ -74,6 +76,7 @@ class TypedSecrets:
             new, now_s = new_token(), time.time()
             self._service.agents.rotate_service(old, new, now_s + OVERLAP_S, now_s)
             self._service.secrets.update({TOKEN.name: new})
+            self._service.note("new token", overlap="1 day")
 
         self._submit(write, {TOKEN.name: "being stored"})
 
@@ -166,9 +169,7 @@ class Access:
         settings = self._service.settings
         if settings is not None:
             self._secrets.rotate_token(settings.service_token)
-            self._service.note("new token", overlap="1 day")
 
     def _new_token(self) -> None:
         if self._renewal.pressed():
             self._secrets.put({TOKEN.name: new_token()})
-        self._service.note("new token")

@@ -94,7 +94,7 @@ class NamedAgents:
         name = self._settings.text(CHOSEN)
         if name:
             token, now_s = new_token(), time.time()
-            self._token = token
+            self._token, self._name = token, name
             self._change(
                 lambda: self._service.agents.rotate(name, token, now_s + OVERLAP_S, now_s), f"{name} has a new token"
             )

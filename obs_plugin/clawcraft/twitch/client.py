@@ -236,7 +236,11 @@ class Twitch:
         return "" if found is None else found.id
 
     def wait_until_live(
-        self, progress: Callable[[int, str], None], channel: str | None = None, expected: Expected = ANY
+        self,
+        progress: Callable[[int, str], None],
+        channel: str | None = None,
+        expected: Expected = ANY,
+        is_over: Callable[[], bool] = lambda: False,
     ) -> dict[str, Any]:
         """See ``live_check``: at most 180 s, raises only Interrupted and what ``progress`` raises."""
 
@@ -247,7 +251,7 @@ class Twitch:
         # Only what was heard since OBS has been streaming is about this stream.
         since_s = self._clock.monotonic() - (expected.up_s or 0.0) - _ONLINE_SLACK_S
         heard = functools.partial(self.hearing.live_since, since_s, channel)
-        return wait_until_live(self._transport, find, progress, expected, heard)
+        return wait_until_live(self._transport, find, progress, expected, heard, is_over)
 
     # --- hearing, on the EventSub thread ---------------------------------------------------------------------------
 

@@ -156,7 +156,7 @@ class EventSub:
         channel = self._account.channel(helix)
         self.channel = channel.login
         session.open(self.choice.url)
-        self._subscribe(channel)
+        self._subscribe(channel, identity.user_id)
         if not self.subscriptions.active:
             raise SocketLost(self.subscriptions.problem)
         self.connected_since_s, self.problem = self._clock.time(), ""
@@ -169,11 +169,11 @@ class EventSub:
             if self._renewed(identity):
                 raise SocketLost("the Twitch login changed")
             if self.subscriptions.due:
-                self._subscribe(channel)
+                self._subscribe(channel, identity.user_id)
 
-    def _subscribe(self, channel: Broadcaster) -> None:
+    def _subscribe(self, channel: Broadcaster, own_id: str) -> None:
         helix = self._account.helix(SUBSCRIBE_S)
-        self.subscriptions.create(helix, channel.id, self._session.id, self._stop.is_set)
+        self.subscriptions.create(helix, own_id, channel.id, self._session.id, self._stop.is_set)
 
     def _renewed(self, identity: Identity) -> bool:
         """Whether somebody else's token, or one that may more, is in use by now."""

@@ -56,12 +56,13 @@ def wait_until_live(
     progress: Callable[[int, str], None],
     expected: Expected,
     heard: Callable[[], Mapping[str, Any] | None],
+    is_over: Callable[[], bool],
 ) -> dict[str, Any]:
     """Until ``find``, called with the deadline of the whole wait, gives the stream that is expected, or ``heard`` gives
-    it as EventSub tells of it, which is sooner, and without title and game.
+    it as EventSub tells of it, which is sooner, and without title and game; or until it ``is_over`` in OBS.
 
-    ``{"live": True, "waited_s", "started_at", "title", "game"}``, or after 180 s ``{"live": False, "waited_s",
-    "warning"}``: OBS streams, so that a Helix that lags or fails is no failure. Raises Interrupted.
+    ``{"live": True, "waited_s", "started_at", "title", "game"}``, or once it is over, or after 180 s, ``{"live": False,
+    "waited_s", "warning"}``: OBS started it, so that a Helix that lags or fails is no failure. Raises Interrupted.
     """
     deadline = transport.deadline(MAX_WAIT_S)
     try:
@@ -72,6 +73,9 @@ def wait_until_live(
                 _FIRST_PERCENT + int(share * (_LAST_PERCENT - _FIRST_PERCENT)),
                 f"connected; waiting for Twitch to show the channel live ({waited_s:.0f} s)",
             )
+            if is_over():
+                why = f"the stream ended in OBS within {waited_s:.0f} s, before Twitch showed the channel live"
+                return {"live": False, "waited_s": waited_s, "warning": why}
             if (told := heard()) is not None:
                 return {"live": True, "waited_s": waited_s, "started_at": foreign(told, "started_at", "time")}
             stream, trouble = None, ""
@@ -84,6 +88,8 @@ def wait_until_live(
                 if isinstance(error, _HOPELESS):
                     return _unconfirmed(waited_s, trouble)
             passed_s = MAX_WAIT_S - deadline.remaining_s
+            if is_over():
+                continue  # first to progress: a stop that an agent asked for ends the job in its own way
             if stream is not None and expected.is_shown_by(stream, passed_s):
                 return {
                     "live": True,
@@ -98,7 +104,7 @@ def wait_until_live(
                 return _unconfirmed(MAX_WAIT_S, trouble)
             for _ in range(_LOOKS):
                 transport.pause(POLL_EVERY_S / _LOOKS)
-                if heard() is not None:
+                if heard() is not None or is_over():
                     break
     except Stopping:
         raise Interrupted("the service stops") from None

@@ -83,10 +83,9 @@ class Subscriptions:
             for kind in kinds
         ]
 
-    def create(self, helix: Helix, channel_id: str, session_id: str, stopping: Callable[[], bool]) -> None:
-        """Subscribe to what is due, and say the gaps that end with it. Raises Stopping, TwitchNotConfigured,
-        TwitchTokenInvalid; what fails otherwise is tried again later."""
-        own_id = helix.identity.user_id
+    def create(self, helix: Helix, own_id: str, channel_id: str, session_id: str, stopping: Callable[[], bool]) -> None:
+        """Subscribe to what is due as ``own_id``, and say the gaps that end with it. Raises Stopping,
+        TwitchNotConfigured, TwitchTokenInvalid; what fails otherwise is tried again later."""
         try:
             for each in self._all:
                 if each.active or each.next_try_at_s > self._clock.monotonic() or stopping():
