@@ -28,7 +28,8 @@ Each setting is looked for in this order, and the first place that has it wins:
 The panel's values lie in the scene collection, which people share: only what the panel draws counts, and what
 opens the service to other machines counts once you press *Confirm* there (it is kept in `confirmed.json`).
 An empty value counts as not set. A wrong value is named in the panel and the log; the service then does not start, or
-goes on with the settings it had. Changes in the panel apply one second after the last keystroke; only another port or
+goes on with what the panel had before; secrets, guard rails and what each action may do count at once all the same.
+Changes in the panel apply one second after the last keystroke; only another port or
 address restarts the HTTP server, and a running job goes on. What the environment sets is shown in the panel and cannot
 be changed there.
 """
