@@ -9,7 +9,7 @@
  * 1 pause counts on arrival only, 2 an armed stop is bound to nothing, 3 what was lost is taken for offline, 4 a job that
  * waited goes on after a restart, 5 done is said when OBS was asked, 6 a failed start leaves nothing behind,
  * 7 STREAMING_STOPPED alone ends a start, 8 a stop is armed in the moment between "it is up" and STREAMING_STARTED,
- * 9 STREAMING_STARTED alone is taken for up.
+ * 9 STREAMING_STARTED alone is taken for up, 10 a pause that is over again has forbidden nothing.
  */
 
 #ifndef FAULT
@@ -59,6 +59,7 @@ bit ends = 0;                  /* it is to end: paused, or a stop was accepted *
 bit paused = 0;
 byte life = 0;
 byte life_of[STARTS];          /* in which a start was accepted */
+bit forbidden[STARTS];         /* the streamer paused since, and OBS had not begun it */
 byte live_stream = 0;          /* the last one that was really on air */
 bit untold = 0;                /* OBS's window does not know yet that the output ended: its button would stop */
 bit late_stop = 0;             /* what is armed has come up */
@@ -150,10 +151,16 @@ active proctype Streamer() {
   :: atomic { clicks < CLICKS && obs == IDLE && !untold -> clicks++; obs_start(STREAMER, 255) }
   :: atomic { clicks < CLICKS && obs == LIVE -> clicks++; obs_stop() }
   :: atomic { pauses < PAUSES && !paused -> pauses++; paused = 1;
+       byte i = 0;
+       do
+       :: i < STARTS -> if :: start_job[i] == PENDING || start_job[i] == QUEUED || start_job[i] == RUNNING -> forbidden[i] = 1
+                           :: else fi; i++
+       :: else -> break
+       od;
        if
-       :: FAULT != 1 ->
+       :: FAULT != 1 && FAULT != 10 ->
           ends = (running != 255 -> 1 : ends);
-          byte i = 0;
+          i = 0;
           do
           :: i < STARTS -> if :: start_job[i] == PENDING || start_job[i] == QUEUED -> start_job[i] = FAILED; memory[i] = 0
                               :: else fi; i++
@@ -245,6 +252,7 @@ taken:
     if
     :: phase == ENDED && obs == IDLE ->
        assert(!paused);                   /* what the streamer forbids does not begin, however long ago it was accepted */
+       assert(!forbidden[n]);             /* nor if it is let again by then */
        assert(life_of[n] == life);        /* nothing that waited when OBS died begins by itself */
        obs_start(AGENT, n); mine = stream
     :: phase == ENDED && obs != IDLE && FAULT != 3 -> start_job[n] = FAILED; goto over   /* what is there is not told yet: busy */

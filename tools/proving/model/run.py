@@ -27,6 +27,7 @@ FAULTS: Final = {
     7: "STREAMING_STOPPED alone ends a start",
     8: "a stop armed right before STREAMING_STARTED is forgotten",
     9: "STREAMING_STARTED alone is taken for up",
+    10: "a pause that is over again has forbidden nothing",
 }
 """By the model's FAULT."""
 
