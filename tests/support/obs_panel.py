@@ -60,6 +60,13 @@ class ScriptsWindow:
         self._display.xdotool("windowsize", "--sync", self.window, "1270", "770")
         self.settle()
 
+    def reopen(self) -> None:
+        """Once on a machine with too much to do it had the focus, and each key went to OBS's main window all the same,
+        for as long as it was open."""
+        self._display.xdotool("windowquit", self.window)
+        wait_until(lambda: not self._display.windows("^Scripts$"), "the Scripts window closes")
+        self.open()
+
     def close(self) -> None:
         self._display.press(self.window, "Escape")
         wait_until(lambda: not self._display.windows("^Scripts$"), "the Scripts window closes")
