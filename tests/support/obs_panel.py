@@ -63,7 +63,7 @@ class ScriptsWindow:
     def reopen(self) -> None:
         """Once on a machine with too much to do it had the focus, and each key went to OBS's main window all the same,
         for as long as it was open."""
-        self._display.xdotool("windowquit", self.window)
+        self._display.press(self.window, "alt+F4")  # which the window manager takes
         wait_until(lambda: not self._display.windows("^Scripts$"), "the Scripts window closes")
         self.open()
 
