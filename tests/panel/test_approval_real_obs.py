@@ -46,14 +46,7 @@ def ask_about_starts(window: ScriptsWindow, agent: ToolClient) -> None:
     def asked() -> bool:
         return bool(agent.get("/tools").json()["tools"][0]["policy"] == "ask")
 
-    tries = itertools.count()
-
-    def choose_ask() -> None:
-        if next(tries):
-            window.reopen()
-        window.choose("policy_start_stream", 1)
-
-    insist(choose_ask, asked, "a start is asked about")
+    insist(lambda: window.choose("policy_start_stream", 1), asked, "a start is asked about")
 
 
 def answered(desk: Desk, agent: ToolClient, job_id: str, key: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from clawcraft.actions.catalogue import ACTIONS
 from clawcraft.heard import KINDS
 from clawcraft.panel.fields import hear_key, limit_key, policy_key
 from tests.support.real_obs import RealObs
-from tests.support.waiting import insist, wait_until
+from tests.support.waiting import TRY_AGAIN_S, insist, wait_until
 
 # What can have the focus, in the order of the Tab key; a password field has its Show button behind it.
 BEFORE = ("list", "add", "remove", "reload", "defaults", "edit", "log", "close", "scroll area")
@@ -41,6 +41,7 @@ class ScriptsWindow:
         self._shots = 0
         self.widgets = list(PANEL)
         self.window = ""
+        self._takes_keys = False
 
     def open(self) -> None:
         """Tools → Scripts, made as large as the screen."""
@@ -55,14 +56,15 @@ class ScriptsWindow:
             steps = ["Down"] * (3 if self._obs.major_version() < 31 else 4)
             self._display.xdotool("key", "--delay", "150", "alt+t", *steps, "Return")
 
+        self._takes_keys = False
         self.window = insist(choose_in_menu, lambda: self._display.windows("^Scripts$"), "the Scripts window opens")[0]
         self._display.xdotool("windowmove", self.window, "0", "0")
         self._display.xdotool("windowsize", "--sync", self.window, "1270", "770")
         self.settle()
 
     def reopen(self) -> None:
-        """Once on a machine with too much to do it had the focus, and each key went to OBS's main window all the same,
-        for as long as it was open."""
+        """Now and then it has the focus, and no key reaches it for as long as it is open: some go to OBS's main
+        window."""
         self._display.press(self.window, "alt+F4")  # which the window manager takes
         wait_until(lambda: not self._display.windows("^Scripts$"), "the Scripts window closes")
         self.open()
@@ -91,11 +93,32 @@ class ScriptsWindow:
 
     def focus(self, name: str) -> None:
         """Tab to a widget; OBS scrolls it into view."""
+        tries = itertools.count()
+
+        def to_list() -> None:
+            if next(tries):
+                self.reopen()
+            self._to_list()
+
+        if not self._takes_keys:
+            insist(to_list, self._moves_the_focus, "the Scripts window takes keys")
+            self._takes_keys = True
+        self._to_list()
+        index = (*BEFORE, *self.widgets).index(name)
+        self._display.xdotool("key", "--delay", "8", *["Tab"] * index)
+
+    def _to_list(self) -> None:
+        """Select the first script."""
         self._display.activate(self.window)
         self._click(120, 67)
         self.settle()  # keys that come while OBS builds the panel anew are lost with the old one
-        index = (*BEFORE, *self.widgets).index(name)
-        self._display.xdotool("key", "--delay", "8", *["Tab"] * index)
+
+    def _moves_the_focus(self) -> bool:
+        before = self._picture()
+        self._display.xdotool("key", "Tab")
+        with contextlib.suppress(TimeoutError):
+            return bool(wait_until(lambda: self._picture() != before, "the focus is elsewhere", TRY_AGAIN_S))
+        return False
 
     def press(self, name: str) -> None:
         """Press a button, or switch a check box."""
