@@ -4,6 +4,7 @@ the floor: bare waitress with an empty bottle app in that OBS, asked by the same
 import argparse
 import itertools
 import json
+import random
 import statistics
 import tempfile
 import time
@@ -21,12 +22,19 @@ Row = dict[str, list[float]]
 STARTED, STOPPED = 1, 3
 SETTLE_S = 0.1
 """Between a stop and the next start: OBS can hang in a start that comes within a millisecond, whoever asks for it."""
+FRAME_S = 1 / 30
+"""How long OBS takes depends on where in a frame it is asked. So nobody asks at a fixed moment behind the last event:
+who answers polls quicker would always be there sooner."""
 
 
 def _order(number: int) -> tuple[bool, bool]:
     """Whose turn it is in this round, ours or not. A start soon after a stop takes OBS another time than one after a
     longer rest, so each side is first as often as the other."""
     return (True, False) if number % 2 == 0 else (False, True)
+
+
+def _rest() -> None:
+    time.sleep(SETTLE_S + random.uniform(0, FRAME_S))
 
 
 def timed_ms(work: Callable[[], object]) -> float:
@@ -50,6 +58,7 @@ def our_round(agent: Agent, ids: Iterator[int], row: Row, ends: Row) -> None:
     row["start to live"].append(timed_ms(run("twitch.start_stream", "STARTED to done")))
     job_id = agent.get("/tools/jobs?limit=1")["jobs"][0]["id"]
     row["poll"] += [timed_ms(lambda: agent.get(f"/tools/jobs/{job_id}")) for _ in range(20)]
+    _rest()
     row["stop to stopped"].append(timed_ms(run("twitch.stop_stream", "STOPPED to done")))
 
 
@@ -66,6 +75,7 @@ def peer_round(peer: ObsWebsocket, row: Row) -> None:
 
     row["start to live"].append(timed_ms(run("StartStream", "OBS_WEBSOCKET_OUTPUT_STARTED")))
     row["poll"] += [timed_ms(lambda: peer.request("GetStreamStatus")) for _ in range(20)]
+    _rest()
     row["stop to stopped"].append(timed_ms(run("StopStream", "OBS_WEBSOCKET_OUTPUT_STOPPED")))
 
 
@@ -98,9 +108,9 @@ def compare(rounds: int, folder: Path) -> dict[str, dict[str, float]]:
                     our_round(agent, ids, ours, ends)
                 else:
                     peer_round(peer, theirs)
-                time.sleep(SETTLE_S)
+                _rest()
             floor_round(floor, floors)
-            time.sleep(SETTLE_S)
+            _rest()
         floor.close()
         peer.close()
         agent.close()
