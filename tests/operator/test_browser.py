@@ -112,12 +112,14 @@ def test_a_click_that_was_meant_for_the_question_above_says_no_yes_to_the_one_th
     page.evaluate("""() => new MutationObserver((_, observer) => {
         observer.disconnect();
         document.querySelector(".question .allow").click();
-        window.clicked = true;
+        document.body.dataset.clicked = "yes";
     }).observe(document.getElementById("questions"), { childList: true })""")
     streamer.obs.press_hotkey("twitch_clawcraft.deny")
-    page.wait_for_function("window.clicked")
-    assert answers == []
+    # An attribute, not a script that waits in the page: the page's own policy allows no such script.
+    expect(page.locator("body")).to_have_attribute("data-clicked", "yes")
     tab.says(".question h2", "Change the title?")
+    assert answers == []
+    assert agent.job(job_id)["approval"]["state"] == "pending"
 
     def answered() -> bool:
         return bool(agent.job(job_id)["approval"]["state"] != "pending")
