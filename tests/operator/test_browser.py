@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ViewportSize, expect
+from playwright.sync_api import Browser, Route, ViewportSize, expect
 
 from clawcraft.authority.audit_entries import FILE_NAME, INSERT, Kind, Row, dump
 from tests.operator.conftest import DOCK, Tab
@@ -164,6 +164,28 @@ def test_a_policy_that_was_taken_stays_chosen_until_the_next_state_comes(streame
     expect(select).to_have_class("off")
     page.select_option("#policy-for", "")
     expect(select).to_have_value("ask")
+
+
+def test_of_policies_chosen_one_after_the_other_the_last_counts_whatever_the_way_does_to_them(
+    streamer: Streamer, tab: Tab
+) -> None:
+    page = tab.paired(streamer.start()).page
+    agent = tab.asks(streamer, "twitch.set_title")
+    on_their_way: list[Route] = []
+    page.route("**/operator/policy", lambda route: on_their_way.append(route))
+    select = page.locator("[id='policy-twitch.set_title']")
+    with page.expect_request("**/operator/policy"):
+        select.select_option("allow")
+    select.select_option("off")
+    expect(select).to_have_value("off")
+    page.wait_for_timeout(300)  # for one that does not wait for the other
+    # Of all that are under way the newest first.
+    for route in reversed(on_their_way.copy()):
+        route.continue_()
+    page.unroute("**/operator/policy")
+    tab.counts(agent, "twitch.set_title", "off")
+    expect(select).to_have_class("off")
+    expect(select).to_have_value("off")
 
 
 def test_it_follows_a_reload_of_the_script_and_a_restart_of_obs_untouched(streamer: Streamer, tab: Tab) -> None:

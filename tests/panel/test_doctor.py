@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from clawcraft.secrets import Secret
+from installer import homes
 from tests.panel.conftest import Streamer
 from tests.support.loopback import Handler, Loopback
 from tests.support.paths import SCRIPT
@@ -132,3 +134,12 @@ def test_something_else_on_the_port_is_recognised(patient: Patient) -> None:
     with Loopback(Handler, patient.port):
         done = patient.doctor()
     assert "something else answers" in done.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kinds of Linux: of the system, Flatpak, Snap")
+def test_of_several_obs_it_names_the_others(tmp_path: Path) -> None:
+    config, flatpak = tmp_path / "config" / "obs-studio", tmp_path / homes.FLATPAK / "obs-studio"
+    for folder in (config, flatpak):
+        folder.mkdir(parents=True)
+    done = tool("doctor.py", env=os.environ | {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(config.parent)})
+    assert f"is in {config} (native); for that of the other OBS (flatpak): --obs-config-dir {flatpak}\n" in done.stdout

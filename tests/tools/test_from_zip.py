@@ -142,6 +142,24 @@ def test_a_newer_one_that_cannot_take_its_place_leaves_the_older_there(
     assert (folder / "of_the_older_one").exists()
 
 
+def test_an_older_one_that_cannot_be_put_back_either_is_kept_and_named(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "kept"
+    unpacked.unpack(archive, folder)
+    (folder / "of_the_older_one").touch()
+    refuse_to_bring(monkeypatch, "twitch-clawcraft", ".kept-before")
+
+    with pytest.raises(Problem, match=r"Access is denied; what was there before is now .*/\.kept-before$"):
+        unpacked.unpack(archive, folder)
+
+    assert (tmp_path / ".kept-before" / "of_the_older_one").exists()
+    monkeypatch.undo()
+    unpacked.unpack(archive, folder)
+    unpacked.unpack(archive, folder)
+    assert not (tmp_path / ".kept-before").exists()
+
+
 def test_packages_that_cannot_take_their_place_leave_the_older_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,12 +177,12 @@ def test_packages_that_cannot_take_their_place_leave_the_older_there(
     assert (folder.folder / "of_the_older_ones").exists()
 
 
-def refuse_to_bring(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """As on Windows, where something looks through a new folder of that name just when it is to be moved."""
+def refuse_to_bring(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """As on Windows, where something looks through a folder of such a name just when it is to be moved."""
     rename = Path.rename
 
     def refused(path: Path, target: Path) -> Path:
-        if path.name == name:
+        if path.name in names:
             raise PermissionError(13, "Access is denied")
         return rename(path, target)
 

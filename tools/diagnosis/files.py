@@ -54,7 +54,7 @@ def look(obs_config_dir: Path | None) -> Found:
     """Everything that can be told without the service."""
     known = homes.homes_of(sys.platform, os.environ, Path.home())
     home = homes.given_home(obs_config_dir) if obs_config_dir else known[0]
-    checks = [_obs(home)]
+    checks = [_obs(home, [] if obs_config_dir else known[1:])]
     panel: dict[str, Any] = {}
     if home.folder.is_dir():
         listing, panel = _listing(home)
@@ -76,9 +76,10 @@ def look(obs_config_dir: Path | None) -> Found:
     return Found(checks, settings, given)
 
 
-def _obs(home: homes.ObsHome) -> Check:
+def _obs(home: homes.ObsHome, others: list[homes.ObsHome]) -> Check:
     if home.folder.is_dir():
-        return ok("obs_found", f"OBS's configuration is in {home.folder} ({home.kind})")
+        more = [f"; for that of the other OBS ({other.kind}): --obs-config-dir {other.folder}" for other in others]
+        return ok("obs_found", f"OBS's configuration is in {home.folder} ({home.kind}){''.join(more)}")
     return failed(
         "obs_found", f"no OBS configuration in {home.folder}", "Install and start OBS once, or use --obs-config-dir."
     )

@@ -45,7 +45,7 @@ class PackageFolder:
                 fresh = Path(scratch) / "packages"
                 self._install(fresh, Path(scratch))
                 (fresh / STAMP).write_text(self._digest(), "utf-8")
-                take_place(fresh, self.folder, Path(scratch) / "old")
+                take_place(fresh, self.folder)
         except OSError as error:
             raise Problem(
                 f"cannot write the packages to {self.folder}: {error.strerror or error}", Status.NO_PACKAGES

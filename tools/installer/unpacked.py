@@ -28,7 +28,7 @@ def unpack(archive: Path, folder: Path) -> bool:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{TOP}-", dir=folder.parent) as scratch:
             _extract(archive, Path(scratch))
-            take_place(Path(scratch) / TOP, folder, Path(scratch) / "old")
+            take_place(Path(scratch) / TOP, folder)
     except (OSError, zipfile.BadZipFile) as error:
         raise Problem(f"cannot unpack {archive} to {folder}: {error}") from error
     return checked

@@ -7,11 +7,12 @@ const ORDER = { allow: 0, ask: 1, off: 2 };
 
 export class PolicyList {
   #change;
-  #rows = new Map(); // action → { select, note }
+  #rows = new Map(); // action → { select, note, waiting }
   #state = null;
   #seen = {};
   #agent = "";
   #listed = "";
+  #last = Promise.resolve();
 
   constructor(change) {
     this.#change = change;
@@ -21,7 +22,8 @@ export class PolicyList {
     });
     $("policy-switch").addEventListener("click", async () => {
       $("policy-switch").disabled = true;
-      await this.#change("agent", { agent: this.#agent, on: this.#isOff() });
+      const agent = this.#agent, on = this.#isOff();
+      await this.#inTurn(() => this.#change("agent", { agent, on }));
       $("policy-switch").disabled = false;
     });
   }
@@ -55,6 +57,13 @@ export class PolicyList {
     return Object.values(this.#named().policies).every((policy) => policy === "off");
   }
 
+  /** Two changes on their way at once may arrive in either order, and the streamer's last word has to count: arrow keys
+   * in a list choose one after the other. */
+  #inTurn(ask) {
+    this.#last = this.#last.then(ask);
+    return this.#last;
+  }
+
   /** A policy that was taken counts here at once, not only when the next state comes. */
   #note({ action: name, policy, agent }) {
     const { actions, agents } = this.#state;
@@ -65,12 +74,11 @@ export class PolicyList {
   #draw() {
     const agent = this.#named();
     for (const action of this.#state.actions) {
-      const { select, note } = this.#rows.get(action.name) ?? this.#make(action);
+      const { select, note, waiting } = this.#rows.get(action.name) ?? this.#make(action);
       const lacks = agent?.only && !agent.only.includes(action.name);
       const own = agent ? agent.policies[action.name] : action.policy;
       const chosen = agent && ORDER[action.policy] > ORDER[own] ? action.policy : own;
-      if (document.activeElement !== select || select.disabled) select.value = chosen;
-      if (select.value !== chosen && !select.dataset.busy) select.value = chosen;
+      if (!waiting) select.value = chosen;
       select.className = chosen;
       for (const option of select.options) {
         option.disabled = Boolean(agent) && ORDER[option.value] < ORDER[action.policy];
@@ -94,17 +102,20 @@ export class PolicyList {
     const id = `policy-${action.name}`;
     const note = h("small", {});
     const select = h("select", { id }, ...CHOICES.map(([value, label]) => h("option", { value }, label)));
+    const row = { select, note, waiting: 0 };
     select.addEventListener("change", async () => {
-      select.dataset.busy = "1";
-      const body = { action: action.name, policy: select.value }, before = this.#state;
+      const body = { action: action.name, policy: select.value };
       if (this.#agent) body.agent = this.#agent;
-      const taken = await this.#change("policy", body);
-      if (taken && this.#state === before) this.#note(body); // else the service has told it, or something newer
-      delete select.dataset.busy;
+      row.waiting += 1;
+      await this.#inTurn(async () => {
+        const before = this.#state;
+        const taken = await this.#change("policy", body);
+        if (taken && this.#state === before) this.#note(body); // else the service has told it, or something newer
+      });
+      row.waiting -= 1;
       this.#draw();
     });
     $("policy-list").append(h("li", {}, h("label", { for: id }, capital(action.label), note), select));
-    const row = { select, note };
     this.#rows.set(action.name, row);
     return row;
   }
