@@ -266,12 +266,19 @@ def data_round_trip(text: str) -> dict[str, Any]:
     return found
 
 
-def save_hotkey() -> int:
-    array = obs.obs_hotkey_save(probe.hotkey)
-    count = obs.obs_data_array_count(array)
+def bind_hotkey(keys: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The keys of the hotkey, once it has been given these."""
+    given = obs.obs_data_create_from_json(json.dumps({"keys": keys}))
+    array = obs.obs_data_get_array(given, "keys")
     obs.obs_hotkey_load(probe.hotkey, array)
     obs.obs_data_array_release(array)
-    return int(count)
+    obs.obs_data_release(given)
+    found, array = obs.obs_data_create(), obs.obs_hotkey_save(probe.hotkey)
+    obs.obs_data_set_array(found, "keys", array)
+    obs.obs_data_array_release(array)
+    saved: list[dict[str, Any]] = json.loads(obs.obs_data_get_json(found))["keys"]
+    obs.obs_data_release(found)
+    return saved
 
 
 def native_config_path() -> str:
@@ -397,7 +404,7 @@ STEPS: dict[str, Callable[..., Any]] = {
     "ui.ident": threading.get_ident,
     "ident": threading.get_ident,
     "data": data_round_trip,
-    "save_hotkey": save_hotkey,
+    "bind_hotkey": bind_hotkey,
     "press_hotkey": lambda: obs.obs_hotkey_trigger_routed_callback(probe.hotkey, True),
     "version": lambda: obs.obs_get_version_string(),
     "native_config_path": native_config_path,

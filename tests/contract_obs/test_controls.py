@@ -11,8 +11,10 @@ def test_a_hotkey_is_called_off_the_ui_thread(obs: ObsHost) -> None:
     assert pressed["thread"] not in (obs.records.ask("ui.ident"), obs.records.ask("ident"))
 
 
-def test_a_hotkey_without_keys_is_saved_as_an_empty_list(obs: ObsHost) -> None:
-    assert obs.records.ask("save_hotkey") == 0
+def test_a_hotkey_takes_keys_and_tells_them_again(obs: ObsHost) -> None:
+    keys = [{"key": "OBS_KEY_F14"}, {"control": True, "key": "OBS_KEY_F15"}]
+    assert obs.records.ask("bind_hotkey", keys) == keys
+    assert obs.records.ask("bind_hotkey", []) == []
 
 
 def test_a_button_and_a_checkbox_of_the_panel_call_on_the_ui_thread(obs: ObsHost) -> None:

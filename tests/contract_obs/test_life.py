@@ -31,8 +31,8 @@ def test_before_the_first_start_there_is_no_output(fresh: ObsHost) -> None:
 
 
 def test_exit_saves_tells_the_script_unloads_it_and_finds_no_leak(fresh: ObsHost) -> None:
-    for step in ("ui.scenes", "data", "save_hotkey"):
-        fresh.records.ask(step, *(["x"] if step == "data" else []))
+    for step, *given in (("ui.scenes",), ("data", "x"), ("bind_hotkey", [{"key": "OBS_KEY_F14"}])):
+        fresh.records.ask(str(step), *given)
     mark = fresh.records.mark()
     assert fresh.quit() == 0
     fresh.records.wait_hook("unload", mark)  # OBS may be gone before all that it said has been read

@@ -28,7 +28,8 @@ TITLE = "<b>Speedrun</b> with a title that is shown whole, whatever an agent put
 
 @pytest.fixture
 def desk(display: Display, twitch: TwitchSim, tmp_path: Path, rtmp: RtmpServer) -> Iterator[Desk]:
-    desk = Desk(tmp_path, display, twitch, SCRIPT, {**KEYS, "tool_start_countdown_ms": 8000}, server_url=rtmp.url())
+    settings = {"tool_start_countdown_ms": 8000}
+    desk = Desk(tmp_path, display, twitch, SCRIPT, settings, server_url=rtmp.url(), keys=KEYS)
     with desk.obs:
         wait_for_service(desk.port)
         yield desk

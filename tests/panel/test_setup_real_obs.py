@@ -22,7 +22,7 @@ HOTKEY = [{"key": "OBS_KEY_F8"}]
 def test_the_hotkey_pauses_while_obs_is_minimised_and_the_pause_outlasts_a_restart(
     display: Display, twitch: TwitchSim, tmp_path: Path
 ) -> None:
-    desk = Desk(tmp_path, display, twitch, SCRIPT, {"pause_hotkey": HOTKEY, "keep_paused": True})
+    desk = Desk(tmp_path, display, twitch, SCRIPT, {"keep_paused": True}, keys={"pause_hotkey": HOTKEY})
     with desk.obs:
         wait_for_service(desk.port)
         agent = desk.agent()
@@ -36,7 +36,8 @@ def test_the_hotkey_pauses_while_obs_is_minimised_and_the_pause_outlasts_a_resta
         display.xdotool("windowmap", "--sync", main, "windowactivate", "--sync", main)
         assert desk.quit() == 0
         desk.obs.kill()  # what is left of the process here
-        assert desk.saved_settings()["pause_hotkey"] == HOTKEY
+        assert json.loads(desk.hotkeys.read_text())["pause_hotkey"] == HOTKEY
+        assert "pause_hotkey" not in desk.saved_settings()
 
         desk.obs.start()
         wait_for_service(desk.port)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from clawcraft.panel.hotkeys import FILE_NAME
 from clawcraft.secrets import SecretStore
 from clawcraft.settings import SECRET_NAMES
 from tests.support.display import Display
@@ -29,7 +30,7 @@ OWN_TOKEN = "an-own-token-of-forty-two-characters-0123"
 class Desk:
     """One streamer: a display, a local Twitch, and an OBS. Its only scene collection lists ``script`` with
     ``settings``, on a free port, or with None nothing yet; ``after`` are scripts that load after it; ``server_url`` is
-    where it streams to, ``env`` more of OBS's environment."""
+    where it streams to, ``env`` more of OBS's environment, ``keys`` the streamer's hotkeys."""
 
     def __init__(
         self,
@@ -41,6 +42,7 @@ class Desk:
         after: tuple[Path, ...] = (),
         server_url: str = "",
         env: Mapping[str, str] | None = None,
+        keys: Mapping[str, Any] | None = None,
     ) -> None:
         self.twitch = twitch
         self.port = free_port()
@@ -61,6 +63,10 @@ class Desk:
         pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
         self.obs = RealObs(display, self.home, pip | twitch_urls | dict(env or {}))
         self.data_dir = data_folder(self.config)
+        self.hotkeys = self.data_dir / FILE_NAME
+        if keys:
+            self.data_dir.mkdir(parents=True)
+            self.hotkeys.write_text(json.dumps(keys))
         self.secrets = SecretStore(self.data_dir)
         self.collection = self.config / "basic" / "scenes" / f"{COLLECTION}.json"
 

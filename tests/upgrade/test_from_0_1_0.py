@@ -102,8 +102,9 @@ def test_the_pause_still_holds_and_secrets_settings_and_switches_are_those_of_be
     before = json.loads((OLD / "script_settings.json").read_text("utf-8"))
     upgraded.save()
     after = upgraded.settings()
-    # The switch of an action is kept on this machine now, with the policies.
-    assert {name: after.get(name) for name in before} == {**before, "port": after["port"], "action_create_clip": None}
+    # The switch of an action is kept on this machine now, with the policies; and so are the hotkeys.
+    moved = dict.fromkeys(("action_create_clip", "pause_hotkey"))
+    assert {name: after.get(name) for name in before} == {**before, "port": after["port"], **moved}
 
 
 def test_a_repeated_request_gets_its_job_of_before_and_goes_live_once_the_streamer_lets_it(

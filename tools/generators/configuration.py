@@ -123,7 +123,8 @@ def _panel_only() -> Iterator[str]:
     yield "- **A pause outlasts a restart of OBS**: else OBS starts with the agent let in. Neither a reload of the"
     yield "  script nor a change of the scene collection ends a pause."
     yield "- **The hotkeys**: OBS, Settings, Hotkeys, *twitch-clawcraft: pause the agent / let it go on*, and the same"
-    yield "  with *allow what the agent asks first* and *deny what the agent asks first*."
+    yield "  with *allow what the agent asks first* and *deny what the agent asks first*. They are kept in"
+    yield "  `hotkeys.json`, beside `secrets.json`, and hold in every scene collection."
     yield ""
     yield "## Ignored\n"
     names = " and ".join(f"`{name}`" for name in OBSOLETE)

@@ -62,6 +62,9 @@ class DataApi:
     def obs_data_create(self) -> Handle:
         return self._ledger.take(Data())
 
+    def obs_data_create_from_json(self, json_string: str) -> Handle:
+        return self._ledger.take(Data(json.loads(json_string)))
+
     def obs_data_addref(self, data: Handle) -> None:
         self._ledger.take(self._data(data))
 

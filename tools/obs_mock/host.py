@@ -260,6 +260,15 @@ class MockObs:
             self._hotkeys.trigger(number, pressed)
         self._deferred.call(lambda: None)
 
+    def bind_hotkey(self, name: str, keys: list[dict[str, Any]]) -> None:
+        """Settings, Hotkeys, OK: OBS saves the collection then, and with it the scripts."""
+        self._hotkeys.bindings[self._hotkeys.number(name)] = [Data(combination) for combination in keys]
+        self.save()
+
+    def hotkey_keys(self, name: str) -> list[dict[str, Any]]:
+        """The keys that a hotkey has now."""
+        return [combination.to_dict() for combination in self._hotkeys.bindings[self._hotkeys.number(name)]]
+
     def open_panel(self) -> dict[str, Property]:
         """Select the script in Tools, Scripts: its properties by name, in order."""
         return self._ui.call(self._life.open_panel)

@@ -13,6 +13,8 @@ from typing import Any
 from clawcraft.obs.clipboard import Clipboard
 
 Callback = Callable[..., Any]
+Keys = list[dict[str, Any]]
+"""The combinations of one hotkey, as OBS writes them: ``[{"key": "OBS_KEY_F8", "shift": true}]``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,26 +141,32 @@ class ScriptUi:
         """Looked for when it is first wanted: most lives of the script never copy anything."""
         return self._find_clipboard()
 
-    def add_hotkey(self, key: str, name: str, description: str, pressed: Callable[[], None]) -> None:
+    def add_hotkey(self, key: str, name: str, description: str, keys: Keys, pressed: Callable[[], None]) -> None:
         """script_load. OBS calls ``pressed`` on its scripting thread, also while it is minimised, and forgets the
-        hotkey when the script unloads. The streamer's keys are kept under ``key`` in the settings."""
+        hotkey when the script unloads. ``keys`` are those it begins with."""
 
         def callback(down: bool) -> None:
             if down:
                 self._guarded(pressed)
 
         hotkey = self._obs.obs_hotkey_register_frontend(name, description, self._linked(callback))
-        keys = self._obs.obs_data_get_array(self.settings.data, key)
-        self._obs.obs_hotkey_load(hotkey, keys)
-        self._obs.obs_data_array_release(keys)
+        data = self._obs.obs_data_create_from_json(json.dumps({"keys": keys}))
+        array = self._obs.obs_data_get_array(data, "keys")
+        self._obs.obs_hotkey_load(hotkey, array)
+        self._obs.obs_data_array_release(array)
+        self._obs.obs_data_release(data)
         self._hotkeys[key] = hotkey
 
-    def save_hotkeys(self) -> None:
-        """script_save."""
+    def hotkeys(self) -> dict[str, Keys]:
+        """The keys that each hotkey has now."""
+        data = self._obs.obs_data_create()
         for key, hotkey in self._hotkeys.items():
-            keys = self._obs.obs_hotkey_save(hotkey)
-            self._obs.obs_data_set_array(self.settings.data, key, keys)
-            self._obs.obs_data_array_release(keys)
+            array = self._obs.obs_hotkey_save(hotkey)
+            self._obs.obs_data_set_array(data, key, array)
+            self._obs.obs_data_array_release(array)
+        keys: dict[str, Keys] = json.loads(self._obs.obs_data_get_json(data))
+        self._obs.obs_data_release(data)
+        return keys
 
     def build(self, describe: Callable[[], Sequence[Box]]) -> object:
         """The properties for script_properties to return. ``describe`` says what there is to see, now and again after

@@ -136,10 +136,12 @@ SHOWN_AGENT_TOKEN: Final = "shown_agent_token"
 HANDOVER: Final = "copy_for_agent"
 AGENT_HANDOVER: Final = "copy_for_new_agent"
 KEEP_PAUSED: Final = "keep_paused"
+HOTKEYS = PAUSE_HOTKEY, ALLOW_HOTKEY, DENY_HOTKEY = "pause_hotkey", "allow_hotkey", "deny_hotkey"
 NEVER_SAVED: Final = (
     *(SHOWN_TOKEN, SHOWN_AGENT_TOKEN, shown_key(HANDOVER), shown_key(AGENT_HANDOVER)),
     *(name.lower() for name in SECRET_NAMES),
     *map(policy_key, ACTIONS),
+    *HOTKEYS,
 )
 
 

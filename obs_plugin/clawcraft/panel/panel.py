@@ -10,7 +10,7 @@ from typing import Final
 
 from clawcraft.heard import KINDS
 from clawcraft.obs.script_ui import Box, Choice, Info, Row, ScriptUi, Switch
-from clawcraft.panel import fields
+from clawcraft.panel import fields, hotkeys
 from clawcraft.panel.access import Access, TypedSecrets
 from clawcraft.panel.actions import Actions
 from clawcraft.panel.agents import NamedAgents
@@ -18,7 +18,7 @@ from clawcraft.panel.alerts import AlertsWebhook
 from clawcraft.panel.approval import Questions
 from clawcraft.panel.audit import audit_box
 from clawcraft.panel.background import Background
-from clawcraft.panel.fields import KEEP_PAUSED, Field, environment_origin, rows_of
+from clawcraft.panel.fields import KEEP_PAUSED, Field, environment_origin, rows_of, undrawn
 from clawcraft.panel.guard_rails import RailFields
 from clawcraft.panel.operator import OperatorPages
 from clawcraft.panel.setup import OtherCollections, Packages
@@ -29,9 +29,6 @@ from clawcraft.panel.twitch import TwitchConnection
 from clawcraft.service import Service
 
 CLOSE_TIMEOUT_S: Final = 0.5
-_PAUSE_KEY: Final = ("pause_hotkey", "twitch_clawcraft.pause", "twitch-clawcraft: pause the agent / let it go on")
-_ALLOW_KEY: Final = ("allow_hotkey", "twitch_clawcraft.allow", "twitch-clawcraft: allow what the agent asks first")
-_DENY_KEY: Final = ("deny_hotkey", "twitch_clawcraft.deny", "twitch-clawcraft: deny what the agent asks first")
 _KEEP_SCENE: Final = "Keep the scene that is on"
 
 
@@ -46,7 +43,8 @@ class Panel:
         raw = ui.settings.values()
         self._keep_paused = bool(raw.get(KEEP_PAUSED))
         self._secrets = TypedSecrets(service, ui.settings, self._writes)
-        self._trust = CollectionTrust(service, self._writes, raw)
+        self._hotkeys = hotkeys.Hotkeys(service.data_dir, ui, self._writes, raw)
+        self._trust = CollectionTrust(service, self._writes, [*undrawn(raw), *self._hotkeys.ignored])
         self._actions = Actions(service, ui.settings, self._writes, raw)
         self._questions = Questions(service)
         # A secret that the collection brings is none: it could be the token of whoever shared it.
@@ -60,9 +58,9 @@ class Panel:
         self._alerts = AlertsWebhook(service, self._secrets)
         self._operator = OperatorPages(service, ui.settings, self._writes)
         service.page_access.keep_paused = self._keep_paused
-        ui.add_hotkey(*_PAUSE_KEY, self._toggle_pause)
-        ui.add_hotkey(*_ALLOW_KEY, self._questions.allow_oldest)
-        ui.add_hotkey(*_DENY_KEY, self._questions.deny_oldest)
+        self._hotkeys.add(hotkeys.PAUSE, self._toggle_pause)
+        self._hotkeys.add(hotkeys.ALLOW, self._questions.allow_oldest)
+        self._hotkeys.add(hotkeys.DENY, self._questions.deny_oldest)
 
     def build(self) -> object:
         """script_properties: the properties OBS asked for, to keep."""
@@ -82,7 +80,7 @@ class Panel:
 
     def save(self) -> None:
         """script_save: the last moment before OBS writes the settings to the scene collection."""
-        self._ui.save_hotkeys()
+        self._hotkeys.save()
         self._ui.settings.erase(*fields.NEVER_SAVED)
         self._rails.show()
 
@@ -99,7 +97,7 @@ class Panel:
     def _boxes(self) -> tuple[Box, ...]:
         keep_paused = Switch(KEEP_PAUSED, "A pause outlasts a restart of OBS")
         return (
-            status_box(self._service, self._toggle_pause, keep_paused),
+            status_box(self._service, self._toggle_pause, keep_paused, self._hotkeys.row()),
             self._questions.box(),
             audit_box(self._service),
             self._operator.box(),

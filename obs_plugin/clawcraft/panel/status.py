@@ -39,7 +39,7 @@ def dot(colour: str) -> str:
     return f"{coloured(colour, '●')} "
 
 
-def status_box(service: Service, toggle_pause: Callable[[], None], keep_paused: Row) -> Box:
+def status_box(service: Service, toggle_pause: Callable[[], None], keep_paused: Row, hotkeys: Row) -> Box:
     """Service, OBS, Twitch, agent; Refresh and Pause."""
     assembly = service.assembly
     twitch = hearing = error = storage = ""
@@ -61,6 +61,7 @@ def status_box(service: Service, toggle_pause: Callable[[], None], keep_paused: 
         Button("refresh", "Refresh", lambda: None),
         Button("pause", "Let the agent go on" if paused else "Pause the agent", toggle_pause),
         keep_paused,
+        hotkeys,
     )
     return Box("group_status", "Status", rows)
 

@@ -4,11 +4,11 @@ OBS keeps a script's settings in the scene collection, which people share: it mu
 send Twitch's tokens elsewhere, or to bring secrets of its own.
 """
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from clawcraft.obs.script_ui import Box, Button, Info
-from clawcraft.panel.fields import FIELDS, undrawn
+from clawcraft.panel.fields import FIELDS
 from clawcraft.panel.status import AMBER, dot, escape
 from clawcraft.panel.steps import Steps
 from clawcraft.service import Service
@@ -17,21 +17,21 @@ _LABELS: Final = {field.name: field.label for field in FIELDS}
 
 
 class CollectionTrust:
-    """``raw`` is what the collection said when the script was loaded, before anything was erased."""
+    """``ignored`` names what the collection said when the script was loaded, and what may not come from there."""
 
-    def __init__(self, service: Service, writes: Steps, raw: Mapping[str, Any]) -> None:
+    def __init__(self, service: Service, writes: Steps, ignored: Sequence[str]) -> None:
         self._service = service
         self._writes = writes
-        self._undrawn = undrawn(raw)
+        self._ignored = ignored
         self._asked: Mapping[str, str] = {}
         self._problem = ""
-        if self._undrawn:
-            service.obs.log(f"ignored, since a scene collection may not set it: {', '.join(self._undrawn)}")
+        if ignored:
+            service.obs.log(f"ignored, since a scene collection may not set it: {', '.join(ignored)}")
 
     def box(self) -> Box:
         # What the button confirms is what was shown: nothing may come in between.
         self._asked, confirmed = self._service.unconfirmed, self._service.confirmed.values()
-        ignored = f"{dot(AMBER)}ignored: {escape(', '.join(self._undrawn))}" if self._undrawn else ""
+        ignored = f"{dot(AMBER)}ignored: {escape(', '.join(self._ignored))}" if self._ignored else ""
         asked = f"{dot(AMBER)}not in force until you confirm it: {_listed(self._asked)}" if self._asked else ""
         rows = (
             Info("trust_ignored", "", ignored),
