@@ -151,6 +151,7 @@ class Assembly:
                 stream.close,
                 self.log,
             )
+            stream.streamer_stopped = self.worker.stand_down
             chosen.tell(self._forbid)
             pause.tell(self._pause_switched)
             self._slots = Slots(MAX_WAITING, self._is_shared)

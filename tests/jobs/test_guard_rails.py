@@ -1,5 +1,6 @@
 """Guard rails on a job's way: at its arrival, while it waits, when it begins, and in the task that has OBS start."""
 
+import threading
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -7,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from clawcraft.authority.agent_starts import AgentStarts
 from clawcraft.errors import RefusedByGuardRail, StreamConnectFailed
 from clawcraft.hours import Hours
 from clawcraft.obs.port import ProgressSink
 from tests.support.clock import ManualClock
 from tests.support.job_rig import JobRig, code, envelope, start, stop
 from tests.support.settings import make_settings
+from tests.support.waiting import HANG_S
 
 CLOSED: dict[str, Any] = {"start_hours": Hours(0, 1)}
 
@@ -137,3 +140,36 @@ def test_a_start_that_did_not_get_as_far_as_to_connect_is_none(rig: JobRig) -> N
     assert code(rig.run(start("first", args={"obs_scene": "Nowhere"}))) == "scene_not_found"
     assert rig.starts.last_hour() == []
     assert code(rig.run(start("second"))) is None
+
+
+@pytest.mark.parametrize(("told", "counted"), [((10,), 0), ((10, 30), 1), ((10, 30, 60), 1), ((10, 55), 0)])
+def test_a_start_that_a_stop_cuts_off_counts_from_where_obs_was_told(
+    rig: JobRig, monkeypatch: pytest.MonkeyPatch, told: tuple[int, ...], counted: int
+) -> None:
+    """Its last step is told behind the stop; 55 is that of a start which the streamer had begun."""
+    first, hold = threading.Event(), threading.Event()
+
+    def begin(_scene: object, progress: ProgressSink, may: Any) -> None:
+        for percent in told[:-1]:
+            progress(percent, "starting")
+        first.set()
+        assert hold.wait(HANG_S)
+        progress(told[-1], "starting")
+
+    monkeypatch.setattr(rig.stream, "start", begin)
+    job_id = rig.accept(start("first"))
+    assert first.wait(HANG_S)
+    rig.accept(stop("off"))
+    hold.set()
+    assert code(rig.ended(job_id)) == "superseded"
+    assert len(rig.starts.last_hour()) == counted
+
+
+def test_starts_of_the_last_hour_are_known_again_behind_many_that_did_not_count(rig: JobRig) -> None:
+    rig.run(start("first"))
+    rig.stream.live = False
+    for n in range(201):
+        rig.run(start(f"nowhere-{n}", args={"obs_scene": "Nowhere"}))
+    again = AgentStarts(rig.clock)
+    again.recall(rig.store)
+    assert again.last_hour() == rig.starts.last_hour() != []

@@ -234,6 +234,30 @@ def test_a_pause_ends_what_is_queued_also_if_the_streamer_resumes_before_its_tur
         assert rig.sync.runs == []
 
 
+def test_the_streamers_stop_ends_the_starts_accepted_before_but_not_the_one_that_is_up(rig: JobRig) -> None:
+    up, twitch = rig.at_twitch(start("up", args={"wait_until_live": True}))
+    queued = rig.accept(start("queued"))
+    rig.stream.live = False
+    rig.worker.stand_down(own=False)
+    after = rig.accept(start("after"))
+    twitch.let_go()
+    assert rig.ended(up).status is JobStatus.DONE
+    assert code(rig.ended(queued)) == "superseded"
+    assert rig.ended(after).status is JobStatus.DONE
+    assert rig.stream.calls.count("start None") == 2
+
+
+def test_the_streamers_stop_ends_a_start_that_connects_unless_it_is_the_very_stream_that_was_stopped(
+    rig: JobRig,
+) -> None:
+    job_id, queued = rig.connecting(start("s")), rig.accept(start("queued"))
+    rig.worker.stand_down(own=True)
+    assert code(rig.ended(queued)) == "superseded"
+    assert rig.store.get(job_id).status is JobStatus.RUNNING
+    rig.worker.stand_down(own=False)
+    assert code(rig.ended(job_id)) == "superseded"
+
+
 def test_at_stop_the_running_job_and_the_queued_end_as_interrupted(rig: JobRig) -> None:
     ids = [rig.connecting(start("r0")), *(rig.accept(start(f"r{n}")) for n in range(1, 5))]
     assert rig.worker.stop(HANG_S)

@@ -13,6 +13,7 @@ from clawcraft.errors import (
     PausedByOperator,
     StreamConnectFailed,
     StreamStartFailed,
+    StreamStopTimeout,
     Superseded,
 )
 from clawcraft.obs.stream import FIRST_RETRY_S
@@ -46,6 +47,10 @@ def start(now: Evening, may: Callable[[], object] = lambda: None) -> Call:
 def stop(now: Evening) -> Call:
     stream = now.lives.stream
     return now.lives.call("stop", lambda: stream.stop(lambda _percent, _message: None))
+
+
+def state(now: Evening) -> State:
+    return now.obs.stream.state
 
 
 def press(now: Evening) -> None:
@@ -509,3 +514,167 @@ def test_pause_before_the_start_has_its_turn_on_the_ui_thread(now: Evening) -> N
     now.time.pass_time(5)
     failed(call, PausedByOperator)
     assert now.obs.stream.starts == 0
+
+
+def test_what_forbids_a_start_and_tells_nobody_ends_it_though_it_connects_before_the_next_look(now: Evening) -> None:
+    forbidden = False
+
+    def may() -> None:
+        if forbidden:
+            raise PausedByOperator("revoked")
+
+    call = start(now, may)
+    now.time.pass_time(0.1)
+    assert state(now) is State.CONNECTING
+    forbidden = True
+    now.time.pass_time(5)
+    failed(call, PausedByOperator)
+    assert state(now) is State.IDLE
+
+
+def test_a_pause_takes_a_start_off_air_though_its_job_still_waits_for_a_disk(now: Evening) -> None:
+    stream = now.lives.stream
+
+    def progress(percent: int, _message: str) -> None:
+        if percent == 30:
+            now.time.block(lambda: False, 20)
+
+    call = now.lives.call("start", lambda: stream.start(None, progress))
+    now.time.pass_time(5)
+    assert state(now) is State.LIVE
+    stream.end_start(PausedByOperator("paused"))
+    now.time.pass_time(2)
+    assert state(now) is State.IDLE
+    assert not call.is_over
+    now.time.pass_time(20)
+    failed(call, PausedByOperator)
+
+
+@pytest.mark.parametrize(("dead", "wait_s", "own_show_s"), [(2, 1.3, 0.5), (8, 130.0, 60.0)])
+def test_between_its_attempts_a_start_does_not_follow_the_streamers_own_stop(
+    open_evening: Callable[..., Evening], dead: int, wait_s: float, own_show_s: float
+) -> None:
+    now = open_evening("29.0.2", obs_retries=10)
+    now.obs.meet(*[GOOD.but(stop_code=-2, window_visible=False)] * dead, GOOD)
+    stream = now.lives.stream
+    stopped: list[bool] = []
+
+    def stand_down(own: bool) -> None:
+        stopped.append(own)
+        stream.end_start(Superseded("the streamer stopped the stream"))
+
+    stream.streamer_stopped = stand_down
+    call = start(now)
+    now.time.pass_time(wait_s)
+    assert state(now) is State.IDLE
+    assert not call.is_over
+    now.obs.press_stream_button()
+    now.time.pass_time(own_show_s)
+    now.obs.press_stream_button()
+    now.time.pass_time(600)
+    failed(call, Superseded)
+    assert state(now) is State.IDLE
+    assert set(stopped) == {False}
+
+
+def test_a_stop_of_the_streamers_is_told_once_and_one_of_the_service_is_not(now: Evening) -> None:
+    stream = now.lives.stream
+    stopped: list[bool] = []
+    stream.streamer_stopped = stopped.append
+    start(now)
+    now.time.pass_time(1)
+    stop(now)
+    now.time.pass_time(1)
+    assert state(now) is State.IDLE
+    assert stopped == []
+    press(now)
+    press(now)
+    assert state(now) is State.IDLE
+    assert stopped == [False]
+    now.obs.scenario = GOOD.but(user_stops=True)
+    call = start(now)
+    now.time.pass_time(5)
+    failed(call, StreamStartFailed)
+    assert stopped == [False, True]
+
+
+def test_a_stop_that_was_carried_out_is_told_though_obs_is_busy_behind_it(
+    now: Evening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(now)
+    now.time.pass_time(1)
+    obs = now.lives.stream._obs
+    stop_streaming = obs.stop_streaming
+
+    def stop_and_be_busy() -> None:
+        stop_streaming()
+        now.obs.hang_ui(6.0)
+
+    monkeypatch.setattr(obs, "stop_streaming", stop_and_be_busy)
+    call = stop(now)
+    now.time.pass_time(20)
+    assert (call.value, call.error) == ({"status": "stopped"}, None)
+
+
+def test_a_stream_whose_end_was_just_heard_is_not_one_that_runs() -> None:
+    gives_up = GOOD.but(live_s=0.5, retries_fail=None, window_visible=False)
+
+    def begun(now: Evening) -> Evening:
+        now.obs.meet(gives_up, GOOD)
+        start(now)
+        return now
+
+    with evening("29.0.2", obs_retries=0) as now:
+        given_up_s = 0.0
+        begun(now)
+        while not any(entry.startswith("signal stop ") for entry in now.obs.timeline()):
+            now.time.pass_time(0.1)
+            given_up_s += 0.1
+    with evening("29.0.2", obs_retries=0) as now:
+        begun(now)
+        now.time.pass_time(given_up_s - 1.0)
+        now.obs.hang_ui(2.0)
+        now.time.pass_time(0.5)
+        again = start(now)
+        now.time.pass_time(0.7)
+        assert now.lives.stream._state.snapshot().stop_code is not None
+        now.time.pass_time(10)
+        assert again.value["status"] == "started"
+        assert state(now) is State.LIVE
+
+
+def opened(now: Evening, *, modal: bool) -> None:
+    """The streamer opens a window that waits for them for a second and a half."""
+    now.obs.post(lambda: now.obs.stream._boxes.show("Remove the source?", modal=modal))
+    now.time.pass_time(1.5)
+    now.obs.click_box()
+    now.time.pass_time(0.2)
+
+
+def test_a_menu_that_the_streamer_opens_while_obs_prepares_leaves_the_agent_its_start(
+    open_evening: Callable[..., Evening],
+) -> None:
+    now = open_evening(ASYNCHRONOUS)
+    now.obs.scenario = GOOD.but(prepares_s=3.0)
+    call = start(now)
+    now.time.pass_time(0.3)
+    opened(now, modal=False)
+    now.time.pass_time(5)
+    assert call.value["status"] == "started"
+    assert now.lives.stream.agents_stream() is not None
+
+
+def test_a_stop_is_not_told_as_done_where_a_start_behind_a_box_may_be_the_one_that_was_to_be_stopped(
+    open_evening: Callable[..., Evening],
+) -> None:
+    now = open_evening(ASYNCHRONOUS)
+    now.obs.scenario = GOOD.but(prepares_s=3.0)
+    start(now)
+    now.time.pass_time(0.3)
+    opened(now, modal=True)
+    now.lives.stream.end_start(Superseded("a stop was accepted"))
+    call = stop(now)
+    now.time.pass_time(120)
+    assert state(now) is State.LIVE
+    error = failed(call, StreamStopTimeout)
+    assert "it is live" in error.message

@@ -4,6 +4,7 @@ That the way to OBS is safe is the fake's to judge: it fails a test in which the
 as a second start while the first connects, or a call after unload.
 """
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -15,6 +16,7 @@ from clawcraft.errors import (
     Interrupted,
     ObsBusy,
     ObsUnavailable,
+    PausedByOperator,
     SceneNotFound,
     StreamConnectFailed,
     StreamDisconnected,
@@ -415,3 +417,63 @@ def test_a_script_loaded_in_mid_stream_sees_it_live(rig: Rig) -> None:
     assert rig.state() == "live"
     assert rig.start()["status"] == "already_running"
     assert rig.stop() == {"status": "stopped"}
+
+
+def until_connected(rig: Rig) -> None:
+    """On the UI thread, which waits for nobody: it is busy."""
+    until_s = time.monotonic() + HANG_S
+    while not rig.stream._state.snapshot().connected and time.monotonic() < until_s:
+        time.sleep(0.001)
+
+
+def test_a_start_that_connects_between_a_stops_check_and_its_promise_is_stopped(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.obs.scenario = SILENT
+    rig.obs.press_stream_button()
+    rig.wait_state("starting")
+    state = rig.stream._state
+    arm = state.arm
+
+    def connected_before(number: int, armed: bool = True) -> bool:
+        if not state.snapshot().connected:
+            rig.obs.answer()
+            until_connected(rig)
+        return arm(number, armed)
+
+    monkeypatch.setattr(state, "arm", connected_before)
+    assert rig.stop() == {"status": "stopped"}
+    assert rig.state() == "offline"
+
+
+def test_a_pause_while_the_window_is_busy_behind_the_start_ends_it(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OBS starts a recording too, say, and meanwhile the server answers."""
+    stream = rig.stream
+    start_streaming = stream._obs.start_streaming
+
+    def start_and_be_busy() -> None:
+        start_streaming()
+        stream.end_start(PausedByOperator("paused"))
+        until_connected(rig)
+
+    monkeypatch.setattr(stream._obs, "start_streaming", start_and_be_busy)
+    with pytest.raises(PausedByOperator):
+        rig.start()
+    rig.wait_state("offline")
+
+
+def test_the_scene_of_a_start_is_not_shown_in_the_stream_that_is_ending(rig: Rig) -> None:
+    rig.obs.scenario = Scenario("delayed", delay_s=3)
+    rig.start()
+    rig.obs.press_stream_button()
+    rig.wait_state("stopping")
+    shown = rig.stream.status()["current_scene"]
+    (other,) = [scene for scene in rig.stream.status()["scenes"] if scene != shown]
+    start = rig.begin_start(other)
+    rig.wait(lambda: rig.stream._running is not None)
+    rig.stream.end_start(PausedByOperator("paused"))
+    with pytest.raises(PausedByOperator):
+        start.result(HANG_S)
+    rig.stream._page.expire()
+    assert rig.stream.status()["current_scene"] == shown
+    assert "scene" not in rig.told()

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from clawcraft.obs.libobs import Window
 from clawcraft.obs.port import FrontendEvent, StreamSnapshot
 from clawcraft.obs.stream_state import PREPARATION_S, Owner, Phase, Start, StreamState
 from tests.support.clock import ManualClock
@@ -12,6 +13,7 @@ from tests.support.clock import ManualClock
 UP = StreamSnapshot(True, False, 0, 0, 0, 0.0, None)
 RECONNECTS = StreamSnapshot(True, True, 0, 0, 0, 0.0, None)
 DOWN = StreamSnapshot(False, False, 0, 0, 0, 0.0, None)
+BARE, BOX, MENU = Window(1, 0), Window(2, 7), Window(2, 0)
 NEVER = StreamSnapshot(False, False, 0, 0, 0, 0.0, None, exists=False)
 
 
@@ -77,38 +79,38 @@ def test_what_obs_says_of_itself_settles_what_it_leaves_no_doubt_about(
     phase: Phase, stream: StreamSnapshot, fields: dict[str, Any], found: Phase
 ) -> None:
     record = Record(phase, **fields)
-    record.state.settle(stream, 1)
+    record.state.settle(stream, BARE)
     assert (record.now.phase, record.now.number, record.log) == (found, 7, [])
 
 
 @pytest.mark.parametrize("phase", [Phase.LIVE, Phase.RECONNECTING, Phase.STOPPING])
 def test_a_stream_that_ends_by_a_signal_is_not_over_before_obs_has_told_so(phase: Phase) -> None:
     record = Record(phase, stop_code=0)
-    record.state.settle(DOWN, 1)
+    record.state.settle(DOWN, BARE)
     assert record.now.phase is not Phase.ENDED
 
 
 def test_a_task_deeper_than_the_start_settles_nothing_about_it() -> None:
     record = Record(Phase.CONNECTING)
-    record.state.settle(DOWN, 2)
+    record.state.settle(DOWN, BOX)
     assert (record.now.phase, record.now.refused) == (Phase.CONNECTING, False)
-    record.state.settle(DOWN, 1)
+    record.state.settle(DOWN, BARE)
     assert (record.now.phase, record.now.refused) == (Phase.ENDED, True)
 
 
 def test_a_preparation_is_not_given_up_while_a_window_is_open() -> None:
     record = Record(Phase.PREPARING)
-    record.state.settle(DOWN, 2)
+    record.state.settle(DOWN, BOX)
     assert (record.now.phase, record.now.boxed) == (Phase.PREPARING, True)
-    record.state.settle(DOWN, 1)
+    record.state.settle(DOWN, BARE)
     assert record.now.phase is Phase.ENDED
 
 
-@pytest.mark.parametrize(("level", "boxed"), [(1, False), (2, True)])
-def test_a_box_between_the_call_and_the_start_is_remembered(level: int, boxed: bool) -> None:
+@pytest.mark.parametrize(("window", "boxed"), [(BARE, False), (BOX, True), (MENU, False)])
+def test_a_box_between_the_call_and_the_start_is_remembered(window: Window, boxed: bool) -> None:
     for phase in (Phase.ASKED, Phase.PREPARING):
         record = Record(phase, asked_s=ManualClock().now_s)
-        record.state.settle(DOWN, level)
+        record.state.settle(DOWN, window)
         assert record.now.boxed is boxed
 
 
@@ -120,10 +122,10 @@ def test_a_promised_stop_is_called_for_when_the_start_comes_up_and_only_then() -
         record.state.hear_signal("start", 0)
         assert record.stops == armed
         settled = Record(Phase.CONNECTING, armed=armed, output_started=True, connected=True)
-        settled.state.settle(DOWN, 1)
+        settled.state.settle(DOWN, BARE)
         assert settled.stops == 0
-        settled.state.settle(UP, 1)
-        settled.state.settle(UP, 1)
+        settled.state.settle(UP, BARE)
+        settled.state.settle(UP, BARE)
         assert settled.stops == armed
 
 
@@ -153,7 +155,7 @@ def test_a_stop_is_promised_to_a_start_that_is_not_over(
 
 def test_a_promised_stop_dies_with_its_start() -> None:
     record = Record(Phase.LIVE, armed=True)
-    record.state.settle(DOWN, 1)
+    record.state.settle(DOWN, BARE)
     assert (record.now.phase, record.now.armed) == (Phase.ENDED, False)
 
 
@@ -253,7 +255,7 @@ def test_the_end_of_the_start_before_ends_no_start_that_has_not_begun(phase: Pha
     assert (record.now.phase, record.now.stop_code, record.now.stopped_told) == (phase, None, False)
 
 
-Tell = Callable[[StreamState], None]
+Tell = Callable[[StreamState], object]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from clawcraft.obs.libobs import Window
 from clawcraft.obs.port import FrontendEvent, StreamSnapshot
 from clawcraft.obs.stream_state import Owner, Phase, StreamState
 from tests.support.clock import ManualClock
@@ -74,7 +75,7 @@ def test_a_stream_that_loses_its_connection_before_anybody_saw_it_live_has_been_
     state: StreamState,
 ) -> None:
     connect(state)
-    state.settle(StreamSnapshot(True, True, 0, 0, 0, 0.0, None), 1)
+    state.settle(StreamSnapshot(True, True, 0, 0, 0, 0.0, None), Window(1, 0))
     now = state.snapshot()
     assert (now.phase, now.live_since_s is not None) == (Phase.RECONNECTING, True)
 
@@ -91,3 +92,14 @@ def test_a_stop_by_the_streamer_before_the_next_stream_is_up_settles_a_drop(stat
     state.hear_signal("stop", 0)
     state.hear_event(FrontendEvent.STREAMING_STOPPED)
     assert (state.snapshot().phase, state.snapshot().has_dropped) == (Phase.ENDED, False)
+
+
+def test_a_start_that_connects_before_obs_is_done_telling_that_it_begins_stays_its_agents(state: StreamState) -> None:
+    state._now.phase = Phase.ENDED
+    number = state.ask()
+    state.hear_event(FrontendEvent.STREAMING_STARTING)
+    state.hear_signal("start", 0)
+    state.hear_signal("starting", 0)
+    state.hear_event(FrontendEvent.STREAMING_STARTED)
+    now = state.snapshot()
+    assert (now.number, now.owner, now.phase) == (number, Owner.AGENT, Phase.LIVE)

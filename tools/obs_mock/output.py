@@ -41,19 +41,19 @@ class Output:
 
 
 class Boxes:
-    """Modal boxes of OBS: each runs a nested event loop on the UI thread until it is clicked."""
+    """Modal boxes of OBS, and menus: each runs a nested event loop on the UI thread until it is clicked."""
 
     def __init__(self, ui: Loop, recorder: Recorder) -> None:
         self._ui = ui
         self._recorder = recorder
-        self._open: list[tuple[str, int]] = []
+        self._open: list[tuple[str, int | None]] = []
         self._answer = False
         self._ids = itertools.count(1)
 
-    def show(self, text: str) -> bool:
-        """Until it is clicked away; whether the answer was yes."""
+    def show(self, text: str, *, modal: bool = True) -> bool:
+        """Until it is clicked away; whether the answer was yes. A menu is not modal."""
         depth = len(self._open)
-        self._open.append((text, next(self._ids)))
+        self._open.append((text, next(self._ids) if modal else None))
         self._recorder.note(f"box {text}")
         self._ui.run_until(lambda: len(self._open) <= depth)
         answer, self._answer = self._answer, False
@@ -72,7 +72,7 @@ class Boxes:
     @property
     def topmost(self) -> int | None:
         """``QApplication::activeModalWidget``: an address."""
-        return self._open[-1][1] if self._open else None
+        return next((widget for _text, widget in reversed(self._open) if widget is not None), None)
 
     def click_all(self) -> None:
         self._ui.call(self._open.clear)

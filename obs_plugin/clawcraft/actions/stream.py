@@ -18,8 +18,9 @@ LIVE_NOT_CONFIRMED: Final = "live_not_confirmed"
 RECONNECTING: Final = "reconnecting"
 """OBS counts as streaming, and viewers see nothing."""
 OBS_FROM, OBS_TO = 15, 79
-CONNECTING: Final = OBS_FROM + 60 * (OBS_TO - OBS_FROM) // 100
-"""A start's percent from where OBS connects because of it: 60 of its own 100 (obs/stream.py)."""
+TOLD, CONNECTING = (OBS_FROM + percent * (OBS_TO - OBS_FROM) // 100 for percent in (30, 60))
+"""A start's percent where OBS has been told, and from where OBS connects because of it: 30 and 60 of its own 100
+(obs/stream.py)."""
 
 
 def start_stream(context: ActionContext) -> Result:

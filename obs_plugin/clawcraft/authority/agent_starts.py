@@ -7,15 +7,17 @@ connecting, or failed before OBS began to connect, is none.
 import threading
 from typing import Final
 
-from clawcraft.actions.stream import CONNECTING
+from clawcraft.actions.stream import CONNECTING, TOLD
 from clawcraft.clock import Clock
+from clawcraft.errors import Interrupted, ObsUnresponsive, Superseded
 from clawcraft.jobs.model import Job, JobStatus
 from clawcraft.jobs.store import JobStore
 
 START: Final = "twitch.start_stream"
 HOUR_S: Final = 3600.0
-_MOST: Final = 200
-"""As many as one page of the table has."""
+_CUT_OFF: Final = frozenset({Superseded.code, Interrupted.code, ObsUnresponsive.code})
+_PAGE: Final = 200
+"""So many are read at a time."""
 
 
 class AgentStarts:
@@ -29,8 +31,13 @@ class AgentStarts:
 
     def recall(self, jobs: JobStore) -> None:
         """Raises StorageUnavailable."""
-        for job in jobs.list({"action": START}, _MOST)[0]:
-            self.note(job)
+        since_s = self._clock.time() - 2 * HOUR_S  # a start may have waited before it began
+        cursor, is_more = None, True
+        while is_more:
+            page, cursor = jobs.list({"action": START}, _PAGE, cursor)
+            for job in page:
+                self.note(job)
+            is_more = cursor is not None and page[-1].created_at > since_s
 
     def note(self, job: Job) -> None:
         if job.action == START and job.started_at is not None and _reached_obs(job):
@@ -49,4 +56,8 @@ def _reached_obs(job: Job) -> bool:
     if job.status is JobStatus.DONE:
         result = job.result or {}
         return result.get("status") == "started" and not result.get("adopted")
-    return job.status is JobStatus.FAILED and job.progress.percent >= CONNECTING
+    if job.status is not JobStatus.FAILED or job.error is None:
+        return False
+    # Cut off in between, nobody has looked whether OBS refused it: it may have been on air.
+    cut_off = job.progress.percent == TOLD and job.error["code"] in _CUT_OFF
+    return cut_off or job.progress.percent >= CONNECTING

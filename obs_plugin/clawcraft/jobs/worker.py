@@ -13,7 +13,7 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -122,12 +122,16 @@ class StreamWorker:
         # Outside the lock: it may look at a file.
         forbidden = [(accepted, error) for accepted in before if (error := self._forbids(accepted.job)) is not None]
         with self._changed:
-            for accepted, error in forbidden:
-                accepted.forbid(error)
-                if self._starts.current is accepted:  # not the next one, which may be let
-                    self._end_start(error)
-            self._forbidden = True
-            self._changed.notify_all()
+            self._forbid(forbidden)
+
+    def stand_down(self, own: bool) -> None:
+        """Any thread, returns at once: the streamer has OBS stop. The starts that were accepted before end, as at an
+        agent's stop; but one that is up for its job has had its turn, and one whose ``own`` stream that is fails."""
+        error = Superseded("the streamer stopped the stream in OBS after this start was accepted")
+        with self._changed:
+            current = None if own else self._starts.current
+            starts = [*([] if current is None else [current]), *self._starts.queue]
+            self._forbid([(accepted, error) for accepted in starts])
 
     def begin_stop(self) -> None:
         """Any thread, returns at once: from here on no job begins, and the one that runs is told to end. Comes before
@@ -165,6 +169,15 @@ class StreamWorker:
         if job.action in STARTS:
             return self._starts
         return min(self._actions, key=lambda lane: len(lane.queue) + (lane.current is not None))
+
+    def _forbid(self, forbidden: Sequence[tuple["_Accepted", ClawcraftError]]) -> None:
+        """Under the lock."""
+        for accepted, error in forbidden:
+            accepted.forbid(error)
+            if self._starts.current is accepted:  # not the next one, which may be let
+                self._end_start(error)
+        self._forbidden = True
+        self._changed.notify_all()
 
     def _queued(self) -> list["_Accepted"]:
         """Under the lock."""
@@ -287,9 +300,12 @@ class _Accepted:
 
     def progress(self, percent: int, message: str) -> None:
         """Persist progress. Raises Superseded or Interrupted once the job is to end."""
-        if self._cancelled is not None:
-            raise self._cancelled
-        self._store_progress(self.job.id, percent, message)
+        if self._cancelled is None:
+            self._store_progress(self.job.id, percent, message)
+            return
+        with contextlib.suppress(IllegalTransition, ClawcraftError):
+            self._store_progress(self.job.id, percent, message)  # how far it came: OBS may have begun
+        raise self._cancelled
 
 
 _SERVICE_ENDED: Final = "the service stopped before this job ended"

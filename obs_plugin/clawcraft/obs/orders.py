@@ -31,12 +31,14 @@ class Found(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What was found, the number of the start that it is about, and at a start the scene then shown."""
+    """What was found, the number of the start that it is about, at a start the scene then shown, and at a stop the
+    stream delay in seconds."""
 
     found: Found
     number: int
     owner: Owner
     scene: str | None = None
+    delay_s: int = 0
 
 
 class Orders:
@@ -78,7 +80,7 @@ class Orders:
             may()
             now = self._obs.snapshot()
             order = self._check_start(now.stream)
-            if scene is not None:
+            if scene is not None and order.found is not Found.STOPPING:  # viewers still see the stream before
                 self._show(scene, now)
             return replace(order, scene=scene or now.current_scene)
 
@@ -129,7 +131,7 @@ class Orders:
     def settle_now(self, seen: StreamSnapshot | None = None) -> Window:
         """UI thread, inside a task."""
         window = self._obs.window()
-        self._state.settle(seen or self._obs.stream(), window.level)
+        self._state.settle(seen or self._obs.stream(), window)
         for level in [level for level in self._known_boxes if level > window.level]:
             del self._known_boxes[level]
         return window
@@ -170,7 +172,8 @@ class Orders:
                 "OBS may be connecting: the service was not there when that could have begun.",
                 hint="Ask the streamer to press Start Streaming and Stop Streaming once in OBS, or to restart it.",
             )
-        if now.phase is Phase.STOPPING or (now.phase is Phase.ENDED and seen.active):
+        is_ending = now.phase.is_up and now.stop_code is not None  # its signal is there, STREAMING_STOPPED not yet
+        if now.phase is Phase.STOPPING or is_ending or (now.phase is Phase.ENDED and seen.active):
             # After "stop" the output stays active for a moment, in which OBS ignores a start without a word.
             return Order(Found.STOPPING, now.number, now.owner)
         if now.phase is Phase.ENDED or now.is_silent:
@@ -188,7 +191,8 @@ class Orders:
         raise ObsBusy("OBS waits for the streamer: it shows a question, an error, a dialog or a menu.")
 
     def _check_stop(self) -> Order:
-        self.settle_now()
+        seen = self._obs.stream()
+        self.settle_now(seen)
         now = self._state.snapshot()
         found = Found.OFFLINE
         if now.phase.is_up:
@@ -197,7 +201,7 @@ class Orders:
             found = Found.STOPPING
         elif now.phase is not Phase.ENDED:
             found = Found.STARTING
-        return Order(found, now.number, now.owner)
+        return Order(found, now.number, now.owner, delay_s=seen.delay_s)
 
     def _check_up(self) -> Order:
         self.settle_now()
@@ -205,9 +209,8 @@ class Orders:
         return Order(Found.ACTED if now.phase.is_up else Found.OFFLINE, now.number, now.owner)
 
     def _act_stop(self, order: Order) -> None:
-        if order.found is Found.STARTING:
-            self._state.arm(order.number)
-        elif order.found is Found.ACTED:
+        # A start that connected behind the check tells nobody of it any more.
+        if order.found is Found.ACTED or (order.found is Found.STARTING and self._state.arm(order.number)):
             self._state.stopping()
             self._obs.stop_streaming()
 

@@ -12,6 +12,8 @@ rest. What it rests on, measured on OBS 29 and read in the source of 30 to 32:
 """
 
 import contextlib
+import functools
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -49,10 +51,12 @@ DEACTIVATION_S: Final = 0.01
 
 @dataclass(slots=True)
 class _Waiting:
-    """The start that runs, why it is to end, and the scene that was shown when OBS was told."""
+    """The start that runs, why it is to end, the scene that was shown when OBS was told, and the attempt that is under
+    way in OBS."""
 
     ends: ClawcraftError | None = None
     scene: str | None = None
+    order: Order | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,11 @@ class StreamController:
         self._clock = clock
         self._settings = settings
         self._running: _Waiting | None = None
+        self._ending = threading.Lock()
+        """Around why the running start ends, and its attempt: it is up for its job, or somebody ends it."""
+        self.streamer_stopped: Callable[[bool], object] = lambda _own: None
+        """Called on OBS's threads when somebody else than the service has OBS stop a stream, with whether it is the one
+        of the start that runs; must return at once."""
         self.observer = observer
         if isinstance(libobs, LibobsMissing):
             self._state = self._new_state(None)
@@ -115,14 +124,21 @@ class StreamController:
     # --- OBS's threads: see observer.py ---------------------------------------------------------------------------
 
     def hear_event(self, code: int) -> None:
-        self._state.hear_event(code)
+        if self._state.hear_event(code):
+            self._tell_of_a_stop()
         self._page.expire()
 
     def hear_signal(self, name: str, code: int) -> None:
-        self._state.hear_signal(name, code)
+        if self._state.hear_signal(name, code):
+            self._tell_of_a_stop()
         if name == "stop" and code:
             self._orders.know_box()
         self._page.expire()
+
+    def _tell_of_a_stop(self) -> None:
+        running = self._running
+        order = None if running is None else running.order
+        self.streamer_stopped(order is not None and order.number == self._state.snapshot().number)
 
     def carry(self) -> dict[str, Any]:
         """For the next life, which sees to everything from here on."""
@@ -145,11 +161,15 @@ class StreamController:
     # --- any thread -----------------------------------------------------------------------------------------------
 
     def end_start(self, error: ClawcraftError) -> None:
-        """What the streamer or a stop forbids: a start that waits ends as ``error`` and leaves nothing behind that
-        goes live."""
+        """What the streamer or a stop forbids: a start that is not up for its job yet ends as ``error`` and leaves
+        nothing behind that goes live."""
         running = self._running
         if running is not None:
-            running.ends = error
+            with self._ending:
+                running.ends = error
+                order = running.order
+            if order is not None:
+                self._see_off(order, error)  # at once: its thread may be at a disk that hangs
             self._state.wake()
 
     def agents_stream(self) -> AgentsStream | None:
@@ -229,8 +249,13 @@ class StreamController:
         if order.found is Found.OFFLINE:
             return {"status": "already_stopped"}
         progress(50, "OBS stops the stream")  # behind the order: it reaches the disk while OBS is at work
-        deadline_s = self._clock.monotonic() + timeout_s + self._orders.delay_s()
-        if self._wait(lambda now: _is_over(now, order.number), deadline_s):
+        deadline_s = self._clock.monotonic() + timeout_s + order.delay_s
+
+        def is_over(now: Start) -> bool:
+            # Another one in the place of a start that was beginning may be that very start: OBS showed a box meanwhile.
+            return _is_over(now, order.number) and (order.found is not Found.STARTING or now.phase is Phase.ENDED)
+
+        if self._wait(is_over, deadline_s):
             return {"status": "stopped"}
         phase = self._state.snapshot().phase
         raise StreamStopTimeout(
@@ -276,7 +301,7 @@ class StreamController:
             may()
 
         while (order := self._orders.start(scene, still_wanted, timeout_s)).found is Found.STOPPING:
-            if self._wait(lambda now: now.phase is not Phase.STOPPING, deadline_s, start):
+            if self._wait(functools.partial(_is_over, number=order.number), deadline_s, start):
                 self._state.pause(DEACTIVATION_S)
             if self._clock.monotonic() >= deadline_s:
                 raise StreamStartTimeout(f"The stream before did not end within {timeout_s:g} s.")
@@ -284,6 +309,11 @@ class StreamController:
         if order.found is Found.UP:
             return order.found
         try:
+            with self._ending:
+                start.order = order
+                ends = start.ends
+            if ends is not None:
+                self._see_off(order, ends)
             if order.found is Found.ACTED:
                 progress(30, "OBS starts the stream")  # behind the order: it reaches the disk while OBS is at work
                 # Whether OBS started the output at all; if not, it says nothing more about this attempt.
@@ -294,19 +324,30 @@ class StreamController:
             # Below 60 where somebody else began it: it is no start of this job's, whatever becomes of it.
             progress(60 if order.found is Found.ACTED else 55, "OBS is connecting to the streaming server")
             self._wait_up(order.number, deadline_s, start, still_wanted)
+            if start.ends is not None:
+                raise start.ends
             self._judge(order, timeout_s)
+            still_wanted()
+            with self._ending:
+                if start.ends is not None:
+                    raise start.ends
+                start.order = None
         except BaseException as error:
-            # What is left of a failed attempt must not go live later; the streamer's own attempt may.
-            stopped = isinstance(error, Superseded)
-            if (order.owner is Owner.AGENT or stopped) and self._state.arm(order.number):
-                self._state.must_stop()
+            self._see_off(order, error)
             raise
         return order.found
+
+    def _see_off(self, order: Order, error: BaseException) -> None:
+        """Any thread. What is left of an attempt that has failed must not go live later, or stay live; the streamer's
+        own attempt may."""
+        stopped = isinstance(error, Superseded)
+        if (order.owner is Owner.AGENT or stopped) and self._state.arm(order.number):
+            self._state.must_stop()
 
     def _judge(self, order: Order, timeout_s: float) -> None:
         """Raises unless the attempt is up."""
         now = self._state.snapshot()
-        begun = now.level > 0 or now.output_started or now.refused
+        begun = now.level > 0 or now.output_started or now.connected or now.refused
         if now.number > order.number:
             raise StreamStartFailed(
                 "The start ended, and the streamer began another one.", details={"obs_reason": "replaced"}

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 from clawcraft.clock import Clock
+from clawcraft.obs.libobs import Window
 from clawcraft.obs.port import FrontendEvent, StreamSnapshot
 
 T = TypeVar("T")
@@ -114,9 +115,15 @@ class Start:
         return self.phase is Phase.ENDED and bool(self.stop_code)
 
     @property
+    def may_be_stopped(self) -> bool:
+        """Whether a word of OBS that it stops can be about this start, and new."""
+        return Phase.STOPPING in MOVES[self.phase] and not self.is_silent
+
+    @property
     def is_silent(self) -> bool:
         """OBS emits ``starting`` before it returns to its event loop. Until then nothing says how this will end."""
-        return self.phase is Phase.CONNECTING and not self.output_started and self.stop_code is None
+        begun = self.output_started or self.connected
+        return self.phase is Phase.CONNECTING and not begun and self.stop_code is None
 
     def is_told_at(self, level: int) -> bool:
         """A STREAMING_STARTING at this loop level is ours. Once OBS has shown a box it may have given up, and the
@@ -225,8 +232,9 @@ class StreamState:
 
     # --- what OBS tells -------------------------------------------------------------------------------------------
 
-    def hear_event(self, code: int) -> None:
-        """UI thread."""
+    def hear_event(self, code: int) -> bool:
+        """UI thread. Whether somebody else than the service has OBS stop."""
+        stopping = False
         with self._changed:
             now = self._now
             match code:
@@ -240,7 +248,8 @@ class StreamState:
                 case FrontendEvent.STREAMING_STARTED if now.phase in (Phase.CONNECTING, Phase.UNKNOWN):
                     now.started_told = True
                     self._up_if_told()
-                case FrontendEvent.STREAMING_STOPPING if Phase.STOPPING in MOVES[now.phase] and not now.is_silent:
+                case FrontendEvent.STREAMING_STOPPING if now.may_be_stopped:
+                    stopping = True
                     self._move(Phase.STOPPING)
                 case FrontendEvent.STREAMING_STOPPED if now.phase not in (Phase.ASKED, Phase.PREPARING, Phase.ENDED):
                     self.stopped_level = self._loop_level()
@@ -255,18 +264,21 @@ class StreamState:
                 case FrontendEvent.SCRIPTING_SHUTDOWN:
                     self.closed = True
             self._changed.notify_all()
+        return stopping
 
-    def hear_signal(self, name: str, code: int) -> None:
-        """Any thread."""
+    def hear_signal(self, name: str, code: int) -> bool:
+        """Any thread. As ``hear_event``."""
+        stopping = False
         with self._changed:
             now = self._now
             match name:
                 case "starting":
                     self._output_starting()
                 case "start" if now.phase in (Phase.CONNECTING, Phase.UNKNOWN):
-                    now.output_started = now.connected = True
+                    now.connected = True  # before "starting" where the window's thread had to wait for us
                     self._up_if_told()
-                case "stopping" if Phase.STOPPING in MOVES[now.phase] and not now.is_silent:
+                case "stopping" if now.may_be_stopped:
+                    stopping = True
                     self._move(Phase.STOPPING)  # STREAMING_STOPPING is not told while a collection is exchanged
                 case "stop" if now.phase not in (Phase.ASKED, Phase.PREPARING, Phase.ENDED):
                     now.stop_code = code
@@ -279,19 +291,22 @@ class StreamState:
             self._changed.notify_all()
         if must_stop:
             self.must_stop()
+        return stopping
 
-    def settle(self, stream: StreamSnapshot, level: int) -> None:
-        """UI thread, inside a task, with what OBS says of itself and the loop level now.
+    def settle(self, stream: StreamSnapshot, window: Window) -> None:
+        """UI thread, inside a task, with what OBS and its window say of themselves.
 
         A task that is no deeper than the start's STREAMING_STARTING runs after all of it: without ``starting`` the
         output has refused, and OBS says nothing more about that start. Deeper, it may run inside another plugin's
         dialog, before the output is asked at all.
         """
+        level = window.level
         with self._changed:
             now = self._now
             if now.is_silent and level <= now.level:
                 now.refused = True
-            if now.phase in (Phase.ASKED, Phase.PREPARING) and level > now.asked_level:
+            # Not a menu, in which OBS tells nothing.
+            if now.phase in (Phase.ASKED, Phase.PREPARING) and level > now.asked_level and window.modal:
                 now.boxed = True
             found = self._found(stream, level)
             moved = found is not None and found is not now.phase
