@@ -185,11 +185,12 @@ class Installer(Step):
         if not home.collection_files():
             self._create(home, ledger)
         for one in chosen:
-            if not one.add(SCRIPT):
+            done = one.add(SCRIPT)
+            if not done:
                 print(f"  {one.path.name}: already lists the script")
                 continue
             ledger.replace(one.path, one.to_bytes())
-            print(f"  {one.path.name}: script added; the file from before is kept in {ledger.folder}")
+            print(f"  {one.path.name}: {done}; the file from before is kept in {ledger.folder}")
         if python.set_path and not home.setting("Python", "Path64bit"):
             file = _settings_file(home)
             _set_value(ledger, file, {("Python", "Path64bit"): python.set_path})

@@ -115,6 +115,19 @@ def test_installing_from_a_second_copy_keeps_the_backup_from_before_the_first(cl
     assert path.read_bytes() == before
 
 
+def test_an_older_copy_hands_its_settings_on_and_the_installer_says_so(clone: Clone, tmp_path: Path) -> None:
+    older = tmp_path / "older" / clone.script.name
+    older.parent.mkdir()
+    older.touch()
+    kept = {"port": 3041, "hotkey_pause": [{"key": "OBS_KEY_F9"}]}
+    path = clone.add_collection("Show", {"modules": {"scripts-tool": [{"path": str(older), "settings": kept}]}})
+
+    done = clone.installs()
+
+    assert f"Show.json: pointed here from {older}, its settings kept" in done.stdout
+    assert clone.scripts(path) == [{"path": str(clone.script), "settings": kept}]
+
+
 def test_broken_collections_are_named_and_left_alone_and_the_others_are_done(clone: Clone) -> None:
     contents = (b'{"name": "Broken", ', b"[]", b'{"a": 1, "a": 2}')
     broken = {clone.add_file(f"Broken {number}.json", content): content for number, content in enumerate(contents)}
