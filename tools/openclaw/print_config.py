@@ -35,6 +35,14 @@ def snippet(secrets_file: Path, port: int = 3040, *, signed: bool = False, confi
     }
 
 
+def is_signed(secrets_file: Path) -> bool:
+    """Whether the service's secret store holds a signature secret; not where there is none yet, or it is broken."""
+    try:
+        return "TOOL_SERVICE_SIGNATURE_SECRET" in json.loads(secrets_file.read_text("utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False
+
+
 def _secret(name: str) -> dict[str, str]:
     return {"source": "file", "provider": PROVIDER, "id": f"/{name}"}
 
@@ -60,8 +68,8 @@ def main() -> int:
     if len(stores) > 1:
         listed = ", ".join(str(path.parents[2]) for path in stores)
         return _nothing(f"several OBS configurations: choose one with --obs-config-dir: {listed}")
-    signed = "TOOL_SERVICE_SIGNATURE_SECRET" in json.loads(stores[0].read_text("utf-8"))
-    print(json.dumps(snippet(stores[0], options.port, signed=signed, confirm=options.confirm), indent=2))
+    config = snippet(stores[0], options.port, signed=is_signed(stores[0]), confirm=options.confirm)
+    print(json.dumps(config, indent=2))
     return 0
 
 
