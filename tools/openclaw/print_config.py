@@ -23,12 +23,13 @@ def snippet(secrets_file: Path, port: int = 3040, *, signed: bool = False, confi
     """A patch for ``openclaw.json``.
 
     ``secrets_file`` is the service's secret store; ``signed`` whether it holds a signature secret too; ``confirm``
-    whether a person is to approve each start.
+    whether a person is to approve each start; where not, the patch leaves that as it is.
     """
     config: dict[str, Any] = {"baseUrl": f"http://127.0.0.1:{port}", "token": _secret("TOOL_SERVICE_TOKEN")}
     if signed:
         config["signatureSecret"] = _secret("TOOL_SERVICE_SIGNATURE_SECRET")
-    config["confirmGoLive"] = confirm
+    if confirm:
+        config["confirmGoLive"] = True
     return {
         "secrets": {"providers": {PROVIDER: {"source": "file", "path": str(secrets_file), "mode": "json"}}},
         "plugins": {"entries": {PLUGIN_ID: {"enabled": True, "config": config}}},
