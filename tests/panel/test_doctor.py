@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from clawcraft.kept_rails import KeptRails
 from clawcraft.secrets import Secret
 from installer import homes
 from tests.panel.conftest import Streamer
@@ -102,6 +103,14 @@ def test_a_wrong_setting_is_named_and_nothing_more_is_asked(patient: Patient) ->
     outcomes = patient.outcomes(PORT="many")
     assert outcomes["settings"] == "failed"
     assert "service" not in outcomes
+
+
+@pytest.mark.parametrize("kept", ["{", '{"TOOL_STARTS_PER_HOUR": "many"}'])
+def test_guard_rails_with_which_the_service_does_not_start_are_told(patient: Patient, kept: str) -> None:
+    path = patient.store.path.with_name(KeptRails.FILE_NAME)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(kept)
+    assert patient.outcomes()["settings"] == "failed"
 
 
 def test_the_token_goes_to_no_other_machine_that_a_collection_names(patient: Patient) -> None:
