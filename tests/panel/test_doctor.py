@@ -73,6 +73,12 @@ def test_it_says_what_to_do_in_words_and_with_its_exit_status_and_changes_nothin
     assert "→ Start OBS" in done.stdout
 
 
+@pytest.mark.parametrize(("bind", "host"), [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("::1", "[::1]")])
+def test_a_service_that_listens_everywhere_is_asked_where_it_answers(patient: Patient, bind: str, host: str) -> None:
+    done = patient.doctor(TOOL_SERVICE_BIND=bind)
+    assert f"nothing answers on http://{host}:{patient.port}: " in done.stdout
+
+
 def test_the_signature_is_tried_with_the_secret_known_here(patient: Patient) -> None:
     secret = "a-signing-secret-of-the-tests"
     patient.start()
