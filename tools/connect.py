@@ -43,7 +43,7 @@ def main() -> int:
         return 0
     try:
         said = _write(host, server, path)
-    except (Problem, OSError, UnicodeDecodeError) as problem:
+    except (Problem, OSError, UnicodeError) as problem:
         print(f"error: {path} is as it was: {problem}", file=sys.stderr)
         return 1
     print(f"{said} {_notes(host, server)}")

@@ -35,7 +35,7 @@ from installer import (  # noqa: E402
 )
 from installer.collection import BrokenCollection, Collection  # noqa: E402
 from installer.ledger import Ledger  # noqa: E402
-from openclaw.print_config import SECRETS_FILE, snippet  # noqa: E402
+from openclaw.print_config import SECRETS_FILE, is_signed, snippet  # noqa: E402
 
 REQUIREMENTS = _venv.ROOT / "requirements.txt"
 DEFAULT_COLLECTION = "Untitled"
@@ -50,7 +50,7 @@ def main() -> int:
         else homes.homes_of(sys.platform, os.environ, Path.home())
     )
     try:
-        port = _port_given(os.environ) if options.dock else None
+        port = None if options.uninstall or options.deps_only else _port_given(os.environ)
         if len(found) > 1 and not (options.uninstall or options.deps_only):
             found = _asked_which(found)
         if options.from_zip:
@@ -156,12 +156,11 @@ class Installer(Step):
         if self._options.deps_only:
             print("Next: in OBS choose Tools, Scripts, and reload the script (or start OBS).")
             return self._status
-        for home, python in zip(found, pythons, strict=True):
-            self._add_to(home, python)
+        ports = [self._add_to(home, python) for home, python in zip(found, pythons, strict=True)]
         if self._status == Status.DONE:
             print("Next: start OBS. Tools, Scripts shows the service, its address and where the token is.")
-            for home in found:
-                print(_for_openclaw(home))
+            for home, port in zip(found, ports, strict=True):
+                print(_for_openclaw(home, port))
         return self._status
 
     def _python(self, home: homes.ObsHome) -> embedded.EmbeddedPython:
@@ -178,30 +177,31 @@ class Installer(Step):
         changed = folder.fill()
         print(f"Packages for Python {python}: {'installed in' if changed else 'already in'} {folder.folder}")
 
-    def _add_to(self, home: homes.ObsHome, python: embedded.EmbeddedPython) -> None:
+    def _add_to(self, home: homes.ObsHome, python: embedded.EmbeddedPython) -> int:
+        """The port that the service will have there."""
         print(f"OBS configuration: {home.described()}")
         ledger = Ledger(home)
         chosen = self._chosen(home)
         if not home.collection_files():
             self._create(home, ledger)
         for one in chosen:
-            if not one.add(SCRIPT):
+            done = one.add(SCRIPT)
+            if not done:
                 print(f"  {one.path.name}: already lists the script")
                 continue
             ledger.replace(one.path, one.to_bytes())
-            print(f"  {one.path.name}: script added; the file from before is kept in {ledger.folder}")
+            print(f"  {one.path.name}: {done}; the file from before is kept in {ledger.folder}")
         if python.set_path and not home.setting("Python", "Path64bit"):
             file = _settings_file(home)
             _set_value(ledger, file, {("Python", "Path64bit"): python.set_path})
             print(f"  {file.name}: OBS will use the Python in {python.set_path}")
+        port = self._port or _panel_port(home, chosen) or PORT.default_value()
         if self._options.dock:
-            self._add_dock(home, ledger, chosen)
+            self._add_dock(home, ledger, port)
+        return port
 
-    def _add_dock(self, home: homes.ObsHome, ledger: Ledger, chosen: list[Collection]) -> None:
-        """The operator page among OBS's own browser docks, at the port that the service will have."""
-        entries = [one.entry(SCRIPT) or {} for one in chosen]
-        panel = next((p for entry in entries if isinstance(p := entry.get("settings", {}).get("port"), int)), None)
-        port = self._port or panel or PORT.default_value()
+    def _add_dock(self, home: homes.ObsHome, ledger: Ledger, port: int) -> None:
+        """The operator page among OBS's own browser docks."""
         file = _settings_file(home)
         before = ini.value(ini.read(file), dock.SECTION, dock.KEY)
         after = dock.with_dock(before, port)
@@ -226,9 +226,22 @@ class Installer(Step):
                 _set_value(ledger, file, {("Basic", "SceneCollection"): name, ("Basic", "SceneCollectionFile"): stem})
 
 
-def _for_openclaw(home: homes.ObsHome) -> str:
+def _panel_port(home: homes.ObsHome, chosen: list[Collection]) -> int | None:
+    """The one set in the panel in the collection in use; where that one is not ``chosen``, in the first that has one.
+    None where it is not set."""
+    in_use = home.setting("Basic", "SceneCollection")
+    for one in [one for one in chosen if one.name == in_use] or chosen:
+        settings = (one.entry(SCRIPT) or {}).get("settings")
+        port = settings.get("port") if isinstance(settings, dict) else None
+        if isinstance(port, int):
+            return port
+    return None
+
+
+def _for_openclaw(home: homes.ObsHome, port: int) -> str:
     """The configuration that connects an OpenClaw on this machine, ready to paste; it holds no secret."""
-    config = snippet(home.own_folder / SECRETS_FILE)
+    store = home.own_folder / SECRETS_FILE
+    config = snippet(store, port, signed=is_signed(store))
     plugin = _venv.ROOT / "tools" / "openclaw"
     return f"""
 For an OpenClaw agent on this machine:

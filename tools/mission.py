@@ -5,7 +5,8 @@ It starts the stream, makes calls that must fail, repeats requests, plays each a
 stream; and asserts 202 for async actions, every transition of a job, idempotency, and that a failed call does not end
 the mission. ``--minutes`` plays on for that long. With ``--witness`` everything the service says is compared with what
 the local Twitch knows. It goes live for real: use it on a staging channel, or with a bandwidth-test stream key. It
-refuses to run while the stream is live, and stops what it started whatever goes wrong. Standard library only.
+refuses to run while the stream is live, and whatever goes wrong stops what it started and puts title, game, tags and
+labels back; what it could not put back fails a check that names it. Standard library only.
 
 Exit status: 0 all passed, 1 a check failed or a claim was not true, 2 the mission could not begin.
 """
@@ -98,6 +99,8 @@ class Mission:
         finally:
             if self._running:
                 self._clean_up()
+            if self._show.before.changed:
+                self._step("title, game, tags, labels as before", self._show.before.put_back)
         return all(one.passed for one in self.checks) and not any(one.failure for one in self._show.played)
 
     def _begin(self) -> None:
@@ -149,7 +152,9 @@ class Mission:
         return f"{job['seen']}, result {job['result']['status']}"
 
     def _set_title(self, again: bool = False) -> str:
+        self._show.before.ask("twitch.set_title")
         reply = self._agent.execute("twitch.set_title", "title", title=self._title)
+        self._show.before.hear("twitch.set_title", reply.body.get("result"), reply.error)
         if not self._with_twitch:
             return refused(reply, 503, "twitch_not_configured")
         check(reply.status == 200, f"expected 200, got {short(reply)}")
@@ -221,7 +226,8 @@ def _secret(path: Path | None, given: str | None, name: str) -> Secret | None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description="Run an agent mission against a twitch-clawcraft service and check the contract. Goes live!"
+        description="Run an agent mission against a twitch-clawcraft service and check the contract. Goes live! At the "
+        "end it puts title, game, tags and labels back, and names what it could not put back."
     )
     port = os.environ.get("PORT") or "3040"
     parser.add_argument("--url", default=f"http://127.0.0.1:{port}", help="the service (default: %(default)s)")

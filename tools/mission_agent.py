@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from dataclasses import dataclass
 from typing import Any, Final
 
 from service_client import Reply, ServiceClient
@@ -29,6 +30,15 @@ def check(condition: object, otherwise: str) -> None:
         raise CheckFailed(otherwise)
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an action came to: ``result``, or where that is None ``error``; and how long to wait before another."""
+
+    result: dict[str, Any] | None
+    error: dict[str, Any]
+    retry_after_s: float
+
+
 class MissionAgent:
     """Speaks through ``service``, under one mission id. ``jobs``: those the service made of its requests, in order."""
 
@@ -42,6 +52,17 @@ class MissionAgent:
         """``request`` is the request's name within this mission. Raises NoAnswer."""
         envelope = {"request_id": f"{self.mission_id}:{request}", "agent_id": AGENT_ID, "action": action}
         return in_json(self._service.execute(envelope | {"args": args, "mission_id": self.mission_id}))
+
+    def answered(self, action: str, request: str, **args: object) -> Answer:
+        """As ``execute``; where the streamer is asked, or it takes its time, what the job came to. Raises NoAnswer."""
+        reply = self.execute(action, request, **args)
+        result, error = reply.body.get("result"), reply.error
+        if reply.status == 202 and isinstance(result, dict):
+            self.jobs.append(str(result["job_id"]))
+            job = self.ended(self.jobs[-1])
+            result, error = job.get("result"), job.get("error") or {}
+        check(error or isinstance(result, dict), f"expected a result or an error, got {short(reply)}")
+        return Answer(None if error else result, error, _retry_after_s(reply))
 
     def get(self, path: str, **query: object) -> Reply:
         """Raises NoAnswer."""
@@ -82,6 +103,13 @@ class MissionAgent:
 def in_json(reply: Reply) -> Reply:
     check(reply.body, f"{reply.status} with a body that is not a JSON object: {reply.text[:80]!r}")
     return reply
+
+
+def _retry_after_s(reply: Reply) -> float:
+    try:
+        return float(reply.headers.get("retry-after", "0"))
+    except ValueError:
+        return 0.0
 
 
 def result_of(reply: Reply) -> dict[str, Any]:

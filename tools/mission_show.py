@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from claims import Claim
 from clawcraft.actions.catalogue import BY_NAME
-from mission_agent import CheckFailed, MissionAgent, short
+from mission_agent import CheckFailed, MissionAgent
+from mission_before import Before
 from mission_report import Played
-from service_client import Reply
 from witness import Witness
 
 PAUSE_S: Final = 4.0
@@ -65,6 +65,7 @@ class MissionShow:
         self._heard: dict[str, str] = {}
         self._said: list[str] = []
         self._gaps = False
+        self.before = Before(agent)
         self.played: list[Played] = []
 
     # --- the show --------------------------------------------------------------------------------------------------
@@ -142,23 +143,18 @@ class MissionShow:
         row = BY_NAME.get(name)
         if row is not None and row.limit is not None:
             self._not_before[name] = time.monotonic() + MARGIN * 60 / row.limit.per_min
-        reply = self._agent.execute(name, f"{kind}-{number}", **args)
-        result, error = reply.body.get("result"), reply.error
-        if reply.status == 202 and isinstance(result, dict):
-            # The streamer is asked, or it takes its time: either way a job tells.
-            self._agent.jobs.append(str(result["job_id"]))
-            job = self._agent.ended(self._agent.jobs[-1])
-            result, error = job.get("result"), job.get("error") or {}
-        if error:
+        self.before.ask(name)
+        answer = self._agent.answered(name, f"{kind}-{number}", **args)
+        result, error = answer.result, answer.error
+        self.before.hear(name, result, error)
+        if result is None:
             self._refusal(kind, asked_s, args, error)
-            wait_s = _retry_after_s(reply)
+            wait_s = answer.retry_after_s
             self._not_before[name] = max(self._not_before.get(name, 0.0), time.monotonic() + wait_s * MARGIN)
-        elif isinstance(result, dict):
+        else:
             said = {key: value for key, value in result.items() if key != "data"}
             self.claim(Claim(kind, asked_s, time.time(), said, args), _words(said))
             self._remember(kind, result)
-        else:
-            raise CheckFailed(f"expected a result or an error, got {short(reply)}")
 
     def _refusal(self, kind: str, asked_s: float, args: Mapping[str, Any], error: Mapping[str, Any]) -> None:
         code = str(error["code"])
@@ -297,10 +293,3 @@ def _kind(name: str) -> str:
 def _words(result: Mapping[str, Any]) -> str:
     keys = ("status", "verified", "confirmed", "message_id", "clip_id", "position_s", "target", "live")
     return ", ".join(str(result[key]) if key == "status" else f"{key} {result[key]}" for key in keys if key in result)
-
-
-def _retry_after_s(reply: Reply) -> float:
-    try:
-        return float(reply.headers.get("retry-after", "0"))
-    except ValueError:
-        return 0.0

@@ -74,7 +74,7 @@ def changed(studio: Studio, change: Change) -> Iterator[str]:
 def test_a_sound_service_passes_every_check(studio: Studio) -> None:
     done = mission(studio.url, "--json", "--title", "A mission")
     assert done.returncode == 0, done.stdout
-    assert len(report(done)) == 16
+    assert len(report(done)) == 17
     assert studio.stream_state() == "offline"
     changes = [call for call in studio.sim.world.calls if call.body == {"title": "A mission"}]
     assert len(changes) == 1, "the repeated set_title must not reach Twitch twice"
@@ -83,7 +83,7 @@ def test_a_sound_service_passes_every_check(studio: Studio) -> None:
 def test_the_table_names_each_check(studio: Studio) -> None:
     done = mission(studio.url)
     assert done.returncode == 0
-    assert done.stdout.count("\nok  ") == 16
+    assert done.stdout.count("\nok  ") == 17
     # Which of the states before the last a poll meets is a matter of the moment.
     assert re.search(r"(queued → )?(running → )?done, result started", done.stdout), done.stdout
 
@@ -257,6 +257,55 @@ def test_what_is_switched_on_is_played_and_true(all_on: Studio) -> None:
     false = [claim for claim in claims if claim["failure"] and claim["claim"]["kind"] != "stop_stream"]
     assert false == []
     assert {claim["claim"]["kind"] for claim in claims} >= ON_TWITCH
+
+
+def shown(studio: Studio) -> tuple[object, ...]:
+    world = studio.sim.world
+    channel = world.channels[OWN]
+    return channel.title, channel.game_id, world.show.tags.get(OWN, []), world.show.labels.get(OWN, [])
+
+
+OWN = "1001"
+PUT_BACK = "title, game, tags, labels as before"
+
+
+def test_the_channel_is_left_as_it_was_also_after_a_failed_check(tmp_path: Path) -> None:
+    with Studio(tmp_path / "studio", ALL_ON) as studio:
+        studio.sim.world.show.tags[OWN] = ["English", "Chill"]
+        before = shown(studio)
+        assert mission(studio.url, "--json").returncode == 0
+        assert shown(studio) == before
+        with changed(studio, _bare_string_error) as url:
+            failed = mission(url, "--json")
+        assert (failed.returncode, report(failed)[PUT_BACK]) == (1, True)
+        assert shown(studio) == before
+        assert any("MissionCheck" in str(call.body) for call in studio.sim.world.calls)
+
+
+def _put_back_is_refused(_method: str, _path: str, request: Body, status: int, answer: Body) -> int:
+    """The tags alone; and what was there before the first title is not told."""
+    if ":before-twitch.set_tags" in str(request.get("request_id")):
+        answer.clear()
+        answer |= {"ok": False, "error": {"code": "twitch_rejected", "message": "Twitch refuses a tag"}}
+        return 422
+    if request.get("action") == "twitch.set_title" and "result" in answer:
+        answer["result"]["previous"] = None
+    return status
+
+
+def test_what_cannot_be_put_back_fails_a_check_that_names_it(tmp_path: Path) -> None:
+    with Studio(tmp_path / "studio", ALL_ON) as studio:
+        studio.sim.world.show.tags[OWN] = ["English"]
+        _, game_id, _, labels = shown(studio)
+        with changed(studio, _put_back_is_refused) as url:
+            done = mission(url, "--json")
+        assert done.returncode == 1
+        (seen,) = [check["seen"] for check in json.loads(done.stdout)["checks"] if check["name"] == PUT_BACK]
+        assert seen == (
+            "not put back: title (what was there before is not known, or was none); "
+            "tags ['English'] (twitch_rejected: Twitch refuses a tag)"
+        )
+        assert shown(studio)[1::2] == (game_id, labels)
 
 
 def test_there_is_a_play_for_each_action() -> None:

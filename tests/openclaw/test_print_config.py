@@ -39,7 +39,7 @@ def test_the_patch_points_at_the_stored_token(tmp_path: Path) -> None:
     assert (provider["path"], provider["mode"]) == (str(path), "json")
     assert json.loads(path.read_text())[config["token"]["id"].removeprefix("/")] == TOKEN
     assert config["baseUrl"] == "http://127.0.0.1:4040"
-    assert config["confirmGoLive"] is False
+    assert "confirmGoLive" not in config, "applied again it would switch off what somebody switched on"
     assert "signatureSecret" not in config
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from clawcraft.kept_rails import KeptRails
 from clawcraft.secrets import Secret
 from installer import homes
 from tests.panel.conftest import Streamer
@@ -72,6 +73,12 @@ def test_it_says_what_to_do_in_words_and_with_its_exit_status_and_changes_nothin
     assert "→ Start OBS" in done.stdout
 
 
+@pytest.mark.parametrize(("bind", "host"), [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("::1", "[::1]")])
+def test_a_service_that_listens_everywhere_is_asked_where_it_answers(patient: Patient, bind: str, host: str) -> None:
+    done = patient.doctor(TOOL_SERVICE_BIND=bind)
+    assert f"nothing answers on http://{host}:{patient.port}: " in done.stdout
+
+
 def test_the_signature_is_tried_with_the_secret_known_here(patient: Patient) -> None:
     secret = "a-signing-secret-of-the-tests"
     patient.start()
@@ -102,6 +109,14 @@ def test_a_wrong_setting_is_named_and_nothing_more_is_asked(patient: Patient) ->
     outcomes = patient.outcomes(PORT="many")
     assert outcomes["settings"] == "failed"
     assert "service" not in outcomes
+
+
+@pytest.mark.parametrize("kept", ["{", '{"TOOL_STARTS_PER_HOUR": "many"}'])
+def test_guard_rails_with_which_the_service_does_not_start_are_told(patient: Patient, kept: str) -> None:
+    path = patient.store.path.with_name(KeptRails.FILE_NAME)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(kept)
+    assert patient.outcomes()["settings"] == "failed"
 
 
 def test_the_token_goes_to_no_other_machine_that_a_collection_names(patient: Patient) -> None:

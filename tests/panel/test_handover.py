@@ -167,6 +167,7 @@ def test_the_text_names_an_address_that_can_be_called_and_mcp_only_where_it_is_s
         return text_for_agent(make_settings(**changes), Secret("a-token-of-an-agent"))
 
     assert address(text(bind="0.0.0.0")) == "http://127.0.0.1:3040"
+    assert address(text(bind="::")) == "http://[::1]:3040"
     assert address(text(bind="192.168.1.5")) == "http://192.168.1.5:3040"
     assert address(text(bind="fd00::1")) == "http://[fd00::1]:3040"
     assert "/mcp" in text()

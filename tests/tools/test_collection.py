@@ -51,13 +51,39 @@ def test_the_script_is_added_once_and_removed_again(
     assert json.loads(removed.to_bytes()) == expected
 
 
-def test_an_entry_of_a_copy_elsewhere_is_pointed_here_and_loses_its_settings(tmp_path: Path) -> None:
-    old = {"path": "C:\\old place\\twitch_clawcraft.py", "settings": {"port": "3055"}}
+@pytest.mark.parametrize(
+    "path",
+    [
+        "C:\\old place\\twitch_clawcraft.py",
+        "twitch_clawcraft.py",
+        "/\0/twitch_clawcraft.py",
+        f"/{'a' * 300}/twitch_clawcraft.py",
+    ],
+)
+def test_an_entry_of_a_strangers_copy_is_pointed_here_and_loses_its_settings(
+    tmp_path: Path, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / SCRIPT.name).touch()
+    monkeypatch.chdir(tmp_path)
+    old = {"path": path, "settings": {"port": "3055"}}
     found = Collection(tmp_path / "Show.json", {"modules": {"scripts-tool": [old]}})
 
-    assert found.add(SCRIPT)
+    assert found.add(SCRIPT) == f"pointed here from {path}, its settings dropped"
 
     assert found.entry(SCRIPT) == {"path": str(SCRIPT), "settings": {}}
+    assert not found.add(SCRIPT)
+
+
+def test_an_entry_of_another_copy_on_this_machine_is_pointed_here_and_keeps_its_settings(tmp_path: Path) -> None:
+    copy_here = tmp_path / SCRIPT.name
+    copy_here.touch()
+    kept = {"port": 3055, "hotkey_pause": [{"key": "OBS_KEY_F9"}]}
+    old = {"path": str(copy_here), "settings": kept}
+    found = Collection(tmp_path / "Show.json", {"modules": {"scripts-tool": [old]}})
+
+    assert found.add(SCRIPT) == f"pointed here from {copy_here}, its settings kept"
+
+    assert found.entry(SCRIPT) == {"path": str(SCRIPT), "settings": kept}
     assert not found.add(SCRIPT)
 
 

@@ -134,6 +134,25 @@ def test_everything_else_in_a_file_stays_and_a_copy_is_kept(terminal: Terminal, 
     assert path.with_name(f"{path.name}.bak2").exists()
 
 
+def test_half_a_surrogate_pair_in_a_file_keeps_its_meaning(terminal: Terminal) -> None:
+    path = terminal.home / ".claude.json"
+    path.write_text(r'{"history": ["\\\ud83d Grüße"]}', "utf-8")
+
+    assert terminal.does("claude-code", "--write").startswith(f"Wrote {path}; ")
+
+    text = path.read_text("utf-8")
+    assert json.loads(text)["history"] == ["\\\ud83d Grüße"]
+    assert "Grüße" in text
+
+
+def test_what_cannot_be_encoded_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(b"before")
+    with pytest.raises(UnicodeEncodeError):
+        merge.write(path, b"before", 'command = "\udcff"')
+    assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [("config.toml", b"before")]
+
+
 def test_a_toml_file_keeps_its_comments_and_tables(tmp_path: Path) -> None:
     before = '# mine\nmodel = "x"\n\n[mcp_servers.other]\ncommand = "y"\n\n[profiles.a]\nn = 1 # one\n'
     once = merge.in_toml(before, HOSTS["codex"].entries(COMMAND))

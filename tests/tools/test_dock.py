@@ -66,6 +66,22 @@ def test_the_dock_has_the_port_that_the_script_has(clone: Clone) -> None:
     assert ours["url"].endswith(":4001/operator")
 
 
+def test_of_several_collections_the_one_in_use_has_the_docks_port(clone: Clone) -> None:
+    for name, panel in {"A": {"port": 4000}, "B": {"port": 4001}, "C": {}}.items():
+        entry = {"path": str(clone.script), "settings": panel}
+        clone.add_collection(name, {"name": name, "modules": {"scripts-tool": [entry]}})
+    file = clone.config / "global.ini"
+    for in_use, port in {"B": 4001, "C": 3040, "A": 4000}.items():
+        file.write_text(f"[Basic]\nSceneCollection={in_use}\n")
+
+        said = clone.installs("--dock").stdout
+
+        (ours,) = docks(file)
+        assert ours["url"] == f"http://127.0.0.1:{port}/operator"
+        for_openclaw = json.loads(said[said.index("\n{") :])
+        assert for_openclaw["plugins"]["entries"]["twitch-clawcraft"]["config"]["baseUrl"].endswith(f":{port}")
+
+
 def test_the_port_in_the_environment_comes_first_as_in_the_service(clone: Clone) -> None:
     entry = {"path": str(clone.script), "settings": {"port": 4000}}
     clone.add_collection("Show", {"name": "Show", "modules": {"scripts-tool": [entry]}})

@@ -14,6 +14,7 @@ import pytest
 
 import install
 from clawcraft import dependencies
+from clawcraft.secrets import Secret, SecretStore
 from installer import embedded, homes
 from tests.support.tool import python
 from tests.support.waiting import HANG_S
@@ -113,6 +114,31 @@ def test_installing_from_a_second_copy_keeps_the_backup_from_before_the_first(cl
     second.installs("--uninstall")
 
     assert path.read_bytes() == before
+
+
+def test_an_older_copy_hands_its_settings_on_and_the_installer_says_so(clone: Clone, tmp_path: Path) -> None:
+    older = tmp_path / "older" / clone.script.name
+    older.parent.mkdir()
+    older.touch()
+    kept = {"port": 3041, "hotkey_pause": [{"key": "OBS_KEY_F9"}]}
+    path = clone.add_collection("Show", {"modules": {"scripts-tool": [{"path": str(older), "settings": kept}]}})
+
+    done = clone.installs()
+
+    assert f"Show.json: pointed here from {older}, its settings kept" in done.stdout
+    assert clone.scripts(path) == [{"path": str(clone.script), "settings": kept}]
+
+
+def test_the_configuration_for_openclaw_has_the_services_port_and_signs_where_it_asks_for_that(clone: Clone) -> None:
+    store = SecretStore(clone.config / "plugin_config" / "twitch-clawcraft")
+    store.update({"TOOL_SERVICE_SIGNATURE_SECRET": Secret("s" * 20)})
+    clone.environment["PORT"] = "4001"
+
+    said = clone.installs().stdout
+
+    config = json.loads(said[said.index("{") :])["plugins"]["entries"]["twitch-clawcraft"]["config"]
+    assert config["baseUrl"] == "http://127.0.0.1:4001"
+    assert config["signatureSecret"]["id"] == "/TOOL_SERVICE_SIGNATURE_SECRET"
 
 
 def test_broken_collections_are_named_and_left_alone_and_the_others_are_done(clone: Clone) -> None:

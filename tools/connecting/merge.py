@@ -25,7 +25,10 @@ def in_json(text: str, entries: Mapping[str, Any]) -> str:
     except ValueError as error:
         raise Problem(f"it is not plain JSON ({error}): put the entry in by hand") from None
     after = _merged(before, entries)
-    return text if after == before else json.dumps(after, indent=2, ensure_ascii=False) + "\n"
+    if after == before:
+        return text
+    # Half a surrogate pair, which JSON can hold and UTF-8 cannot, becomes its escape again.
+    return json.dumps(after, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace").decode() + "\n"
 
 
 def in_toml(text: str, entries: Mapping[str, Any]) -> str:
@@ -53,15 +56,17 @@ def toml(entries: Mapping[str, Any]) -> str:
 
 
 def write(path: Path, before: bytes | None, text: str) -> Path | None:
-    """Put ``text`` there, and what was there beside it; the backup, None where there was nothing."""
+    """Put ``text`` there, and what was there beside it; the backup, None where there was nothing. Raises OSError, and
+    UnicodeEncodeError before anything is changed."""
+    encoded = text.encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     path = path.resolve()  # what a link names, not the link
     if before is None:
-        write_atomically(path, text.encode())
+        write_atomically(path, encoded)
         return None
     backup = _free(path)
     shutil.copy2(path, backup)
-    write_atomically(path, text.encode(), mode=path.stat().st_mode & 0o777)
+    write_atomically(path, encoded, mode=path.stat().st_mode & 0o777)
     return backup
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from clawcraft.checks import Check, Outcome, failed, ok, warning
 from clawcraft.http.signature import WINDOW_S
+from clawcraft.panel.handover import service_url
 from clawcraft.settings import Settings
 from diagnosis.files import Found
 from service_client import NoAnswer, Reply, ServiceClient
@@ -22,7 +23,7 @@ def ask(found: Found, url: str) -> Iterator[Check]:
     settings = found.settings
     if settings is None:
         return
-    url = (url or f"http://{_host(settings.bind)}:{settings.port}").rstrip("/")
+    url = (url or service_url(settings)).rstrip("/")
     try:
         health = ServiceClient(url, timeout_s=TIMEOUT_S).get("/health")
     except NoAnswer as nothing:
@@ -77,9 +78,3 @@ def _signature(client: ServiceClient, settings: Settings) -> Check:
         return ok("signature", "none is asked for" if settings.signature_secret is None else "accepted")
     fix = "The signing secret here is not the service's: set TOOL_SERVICE_SIGNATURE_SECRET, or store it anew."
     return failed("signature", answer.message, fix)
-
-
-def _host(bind: str) -> str:
-    if bind in ("0.0.0.0", "::"):
-        return "127.0.0.1"
-    return f"[{bind}]" if ":" in bind else bind

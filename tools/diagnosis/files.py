@@ -12,6 +12,7 @@ import _venv
 from clawcraft.checks import Check, failed, ok, warning
 from clawcraft.confirmed import Confirmed
 from clawcraft.dependencies import launcher
+from clawcraft.kept_rails import KeptRails
 from clawcraft.panel.fields import service_values
 from clawcraft.panel.interpreter import child_environment, interpreter_of
 from clawcraft.secrets import Secret, SecretStore, SecretStoreError
@@ -61,9 +62,13 @@ def look(obs_config_dir: Path | None) -> Found:
         checks.append(listing)
     checks += _packages(home)
     store = _ReadOnlyStore(home.own_folder)
+    kept = KeptRails(home.own_folder)
+    rails = {name.lower(): text for name, text in kept.values().items()}
     try:
+        if kept.problem:
+            raise SettingsError([kept.problem])
         values, unconfirmed = Confirmed(home.own_folder).sift(service_values(panel))
-        settings = load_settings(os.environ, store, values, home.own_folder)
+        settings = load_settings(os.environ, store, {**values, **rails}, home.own_folder)
     except (SettingsError, SecretStoreError) as error:
         checks.append(failed("settings", str(error), "Correct it in the panel or in the environment."))
         return Found(checks, None, False)

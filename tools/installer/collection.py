@@ -57,18 +57,22 @@ class Collection:
         """The entry for exactly this script, None if it is not in the list."""
         return next((entry for entry in self._entries() if _same(entry.get("path"), script)), None)
 
-    def add(self, script: Path) -> bool:
-        """Put ``script`` into the list, once; whether that changed anything. An entry for another copy of it is pointed
-        here, since two copies would fight for the port, and loses its settings: who shared the file chose them."""
+    def add(self, script: Path) -> str:
+        """Put ``script`` into the list, once; what was done in words, empty if nothing. An entry for another copy of it
+        is pointed here, since two copies would fight for the port. It keeps its settings where that copy is a file on
+        this machine; else who shared the file chose them, and they go."""
         if self.entry(script) is not None:
-            return False
+            return ""
         for entry in self._entries():
-            if re.split(r"[\\/]", str(entry.get("path")))[-1] == script.name:
-                entry |= {"path": script.as_posix(), "settings": {}}
-                return True
+            path = str(entry.get("path"))
+            if re.split(r"[\\/]", path)[-1] == script.name:
+                known = _is_file(path)
+                kept = entry.get("settings") if known else None
+                entry |= {"path": script.as_posix(), "settings": kept if isinstance(kept, dict) else {}}
+                return f"pointed here from {path}, its settings {'kept' if known else 'dropped'}"
         scripts = self._data.setdefault(_MODULES, {}).setdefault(_SCRIPTS, [])
         scripts.append({"path": script.as_posix(), "settings": {}})
-        return True
+        return "script added"
 
     def remove(self, script: Path) -> bool:
         """Take ``script`` out of the list; whether it was there."""
@@ -103,3 +107,10 @@ def _same(path: object, script: Path) -> bool:
 
     # No file's name has a null character, and realpath would raise.
     return isinstance(path, str) and "\0" not in path and normal(path) == normal(str(script))
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_absolute() and Path(path).is_file()
+    except OSError:  # such as a name that is too long for any file
+        return False

@@ -23,16 +23,25 @@ def snippet(secrets_file: Path, port: int = 3040, *, signed: bool = False, confi
     """A patch for ``openclaw.json``.
 
     ``secrets_file`` is the service's secret store; ``signed`` whether it holds a signature secret too; ``confirm``
-    whether a person is to approve each start.
+    whether a person is to approve each start; where not, the patch leaves that as it is.
     """
     config: dict[str, Any] = {"baseUrl": f"http://127.0.0.1:{port}", "token": _secret("TOOL_SERVICE_TOKEN")}
     if signed:
         config["signatureSecret"] = _secret("TOOL_SERVICE_SIGNATURE_SECRET")
-    config["confirmGoLive"] = confirm
+    if confirm:
+        config["confirmGoLive"] = True
     return {
         "secrets": {"providers": {PROVIDER: {"source": "file", "path": str(secrets_file), "mode": "json"}}},
         "plugins": {"entries": {PLUGIN_ID: {"enabled": True, "config": config}}},
     }
+
+
+def is_signed(secrets_file: Path) -> bool:
+    """Whether the service's secret store holds a signature secret; not where there is none yet, or it is broken."""
+    try:
+        return "TOOL_SERVICE_SIGNATURE_SECRET" in json.loads(secrets_file.read_text("utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 def _secret(name: str) -> dict[str, str]:
@@ -60,8 +69,8 @@ def main() -> int:
     if len(stores) > 1:
         listed = ", ".join(str(path.parents[2]) for path in stores)
         return _nothing(f"several OBS configurations: choose one with --obs-config-dir: {listed}")
-    signed = "TOOL_SERVICE_SIGNATURE_SECRET" in json.loads(stores[0].read_text("utf-8"))
-    print(json.dumps(snippet(stores[0], options.port, signed=signed, confirm=options.confirm), indent=2))
+    config = snippet(stores[0], options.port, signed=is_signed(stores[0]), confirm=options.confirm)
+    print(json.dumps(config, indent=2))
     return 0
 
 

@@ -66,7 +66,7 @@ def shown_key(button: str) -> str:
 
 def service_url(settings: Settings) -> str:
     """By the address that this machine itself can call, whatever the service is bound to."""
-    host = "127.0.0.1" if settings.bind in ("0.0.0.0", "127.0.0.1") else settings.bind
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.bind, settings.bind)
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
 

@@ -12,6 +12,8 @@ from clawcraft.service import Service
 
 _CHECK_EVERY_S: Final = 10.0
 _ERROR: Final = "error: "
+_ANSWERED: Final = (0, 3)
+"""The exit statuses with which ``other_collections.py`` names collections: all is well, or some were left alone."""
 
 
 class Packages:
@@ -92,9 +94,13 @@ class OtherCollections:
         def run() -> None:
             arguments = ("--obs-config-dir", folder, "--in-use", in_use, *option)
             try:
-                _status, lines = self._background.run_tool(OTHER_COLLECTIONS, *arguments)
+                status, lines = self._background.run_tool(OTHER_COLLECTIONS, *arguments)
             except OSError as error:
                 self._problem = str(error)
+                return
+            if status not in _ANSWERED:
+                self._problem = f"the other scene collections cannot be looked at: {(lines or ['no reason given'])[-1]}"
+                self._lacking = ()
                 return
             self._problem = "; ".join(line for line in lines if line.startswith(_ERROR))
             lacking = tuple(line for line in lines if not line.startswith(_ERROR))
