@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from clawcraft import VERSION
-from clawcraft.authority.pause import PROCESS_MARK
+from clawcraft.authority.pause import PAUSES
 from clawcraft.panel.fields import SHOWN_TOKEN
 from tests.panel.conftest import Streamer
 from tests.support.audit_tool import audit
@@ -285,7 +285,7 @@ def test_the_pause_is_told_and_lasts_over_a_reload_and_over_a_restart_only_if_wa
 ) -> None:
     def restart() -> None:
         """As far as a pause can tell: the script begins in another process."""
-        monkeypatch.delitem(vars(sys), PROCESS_MARK)
+        monkeypatch.delitem(vars(sys), PAUSES)
         streamer.reload()
 
     agent = streamer.start().agent()
