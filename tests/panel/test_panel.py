@@ -204,6 +204,36 @@ def test_what_an_action_may_is_kept_on_this_machine_and_never_in_the_collection(
     assert {name: policies[name] for name in chosen} == chosen
 
 
+def test_the_switches_of_version_0_1_0_are_taken_over_but_that_of_the_stop_and_it_is_said(streamer: Streamer) -> None:
+    agent = streamer.start(action_create_clip=False, action_stop_stream=False).agent()
+    policies = {tool["name"]: tool["policy"] for tool in agent.get("/tools").json()["tools"]}
+    assert policies["twitch.create_clip"] == "off"
+    assert policies["twitch.stop_stream"] == "allow"
+    assert [line.partition("0.1.0: ")[2] for line in streamer.obs.log_lines() if "0.1.0" in line] == [
+        "twitch.create_clip"
+    ]
+    streamer.refresh()
+
+    def noted() -> list[str | None]:
+        rows = audit(data_folder(streamer.folder))
+        return [row.get("twitch.create_clip") for row in rows if row["outcome"] == "policies"]
+
+    wait_until(lambda: noted() == ["off"], "it is in the audit trail, once")
+
+
+def test_once_something_is_chosen_here_no_collection_switches_anything_off(streamer: Streamer) -> None:
+    kept = streamer.store.path.with_name("policies.json")
+    kept.parent.mkdir(parents=True)
+    kept.write_text('{"twitch.set_game": "ask"}')
+    agent = streamer.start(action_create_clip=False, action_set_title=False).agent()
+    assert refused(agent, "twitch.create_clip") == "twitch_not_configured"
+    assert refused(agent) == "twitch_not_configured"
+    assert "action_" not in streamer.saved()
+    assert not any("0.1.0" in line for line in streamer.obs.log_lines())
+    streamer.stop()
+    assert kept.read_text() == '{"twitch.set_game": "ask"}'
+
+
 def test_a_question_is_shown_whole_and_answered_in_the_panel(streamer: Streamer) -> None:
     agent = streamer.start().agent()
     streamer.obs.change("policy_set_title", "ask")
