@@ -415,6 +415,27 @@ def test_twitch_is_connected_with_a_code_and_disconnected(
     streamer.sees("twitch_login", "")
 
 
+def test_connect_says_what_keeps_the_client_id_from_being_taken_over(
+    streamer: Streamer, twitch: TwitchSim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWITCH_AUTH_BASE_URL", twitch.auth_url)
+    streamer.start()
+    streamer.obs.change("twitch_allowed_channels", "no login!")
+    streamer.sees("status_service", "TWITCH_ALLOWED_CHANNELS")
+    streamer.obs.type_text("twitch_client_id", CLIENT_ID)
+    for button, told in (("twitch_connect", "twitch_login"), ("bot_connect", "bot_login")):
+        streamer.obs.click(button)
+        assert "Correct this first" in streamer.text(told)
+        assert "TWITCH_ALLOWED_CHANNELS" in streamer.text(told)
+    streamer.obs.change("twitch_allowed_channels", "")
+
+    def asked() -> bool:
+        streamer.obs.click("twitch_connect")
+        return bool(twitch.world.devices)
+
+    wait_until(asked, "Twitch is asked for a code")
+
+
 def test_a_bot_for_chat_is_connected_beside_the_streamer_and_disconnected_alone(
     streamer: Streamer, twitch: TwitchSim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
