@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Connects the streamer's Twitch account, or with --bot a second one in whose name chat messages are sent: prints a
 code, waits until it is entered on twitch.tv, stores the tokens where the service in OBS finds them. OBS may run
-meanwhile; it takes them over by itself.
+meanwhile; it takes them over by itself. Client id and events to hear are those of the environment, else of the panel in
+the scene collection in use, as OBS has saved it last.
 
 Exit status: 0 connected, 1 refused, expired or failed, 2 a setting is wrong or missing, 130 interrupted.
 """
@@ -12,12 +13,14 @@ import argparse
 import os
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import _venv
 import data_folder
 
 if TYPE_CHECKING:
+    from clawcraft.confirmed import Panel
     from clawcraft.secrets import SecretStore
     from clawcraft.settings import Settings
 
@@ -30,23 +33,43 @@ def main() -> int:
     sys.path.insert(0, str(PLUGIN))
     from clawcraft.secrets import SecretStore, SecretStoreError
     from clawcraft.settings import SettingsError, load_settings
+    from installer import Problem
 
     folder = data_folder.find(options.data_dir)
     given = {"TWITCH_CLIENT_ID": options.client_id, "TWITCH_AUTH_BASE_URL": options.auth_url}
     store = SecretStore(folder)
     try:
         environment = {**os.environ, **{name: text for name, text in given.items() if text}}
-        settings = load_settings(environment, store, {}, folder)
+        settings = load_settings(environment, store, _panel(folder), folder)
         if not settings.twitch_client_id:
-            return _failed("a client id is needed: --client-id, or TWITCH_CLIENT_ID (dev.twitch.tv/console/apps)", 2)
+            where = "--client-id, TWITCH_CLIENT_ID, or in the panel (dev.twitch.tv/console/apps)"
+            return _failed(f"a client id is needed: {where}", 2)
         return _log_in(settings, store, bot=options.bot)
     except SettingsError as error:
         return _failed(str(error), 2)
-    except SecretStoreError as error:
+    except (SecretStoreError, Problem) as error:
         return _failed(str(error), 1)
     except KeyboardInterrupt:
         print("\nNot connected.")
         return 130
+
+
+def _panel(folder: Path) -> Panel:
+    """What counts of the panel of the OBS whose folder for the service ``folder`` is; nothing where it is no OBS's. A
+    note on stderr says where it is not known. Raises Problem."""
+    from clawcraft.checks import Outcome
+    from clawcraft.confirmed import Confirmed
+    from clawcraft.panel.fields import service_values
+    from diagnosis import files
+    from installer import homes
+
+    home = homes.ObsHome(folder.parent.parent, "given")
+    if home.own_folder != folder or not home.folder.is_dir():
+        return {}
+    listed, panel = files.listing(home)
+    if listed.outcome is Outcome.FAILED:
+        print(f"note: {listed.message}; Twitch may be asked for less than the panel says", file=sys.stderr)
+    return Confirmed(folder).sift(service_values(panel))[0]
 
 
 def _log_in(settings: Settings, store: SecretStore, *, bot: bool) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from clawcraft.authority.pause import PROCESS_MARK, PauseSwitch
+from clawcraft.authority.pause import PAUSES, PauseSwitch
 from clawcraft.clock import rfc3339
 from tests.support.clock import ManualClock
 
@@ -30,7 +30,7 @@ def test_it_is_off_at_first_and_says_since_when_it_is_on(tmp_path: Path, clock: 
 @pytest.fixture
 def restart(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """OBS ends, and another one begins; with the same number, as in a Flatpak, where it is always the same."""
-    return lambda: monkeypatch.delitem(vars(sys), PROCESS_MARK, raising=False)
+    return lambda: monkeypatch.delitem(vars(sys), PAUSES, raising=False)
 
 
 @pytest.mark.parametrize("survive", [True, False])
@@ -43,6 +43,23 @@ def test_it_survives_a_reload_of_the_script_in_any_case(tmp_path: Path, clock: M
     again.resume()
     assert not PauseSwitch(tmp_path, clock).paused
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("survive", [True, False])
+def test_no_other_obs_with_the_same_folder_ends_it(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, survive: bool
+) -> None:
+    PauseSwitch(tmp_path, clock).pause(survive_restart=survive)
+    with monkeypatch.context() as other_process:
+        other_process.delitem(vars(sys), PAUSES, raising=False)
+        other = PauseSwitch(tmp_path, clock)
+        assert other.paused is survive
+        other.pause(survive_restart=False)
+        other.resume()
+    reloaded = PauseSwitch(tmp_path, clock)
+    assert reloaded.paused
+    reloaded.resume()
+    assert not PauseSwitch(tmp_path, clock).paused
 
 
 @pytest.mark.parametrize("survive", [True, False])
@@ -86,6 +103,15 @@ def test_a_pause_that_cannot_be_kept_still_pauses_and_says_so(tmp_path: Path, cl
     with pytest.raises(OSError, match="file"):
         switch.pause(survive_restart=True)
     assert switch.status() == {"paused": True, "since": rfc3339(clock.now_s), "survives_restart": False}
+
+
+def test_a_pause_that_is_not_to_be_kept_needs_no_disk(tmp_path: Path, clock: ManualClock) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    PauseSwitch(tmp_path / "file", clock).pause(survive_restart=False)
+    reloaded = PauseSwitch(tmp_path / "file", clock)
+    assert reloaded.paused
+    reloaded.resume()
+    assert not PauseSwitch(tmp_path / "file", clock).paused
 
 
 def test_a_failed_write_leaves_no_litter(tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:

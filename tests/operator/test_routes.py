@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from clawcraft.authority.pause import PROCESS_MARK
+from clawcraft.authority.pause import PAUSES
 from tests.operator.conftest import code
 from tests.panel.conftest import Streamer
 from tests.support.agents import add_agent
@@ -172,7 +172,7 @@ def test_a_pause_of_the_page_outlasts_a_restart_where_the_panel_says_so(
 ) -> None:
     page.post("pause", {"paused": True})
     streamer.stop()
-    monkeypatch.delitem(vars(sys), PROCESS_MARK)  # OBS has started again, not only the script
+    monkeypatch.delitem(vars(sys), PAUSES)  # OBS has started again, not only the script
     streamer.start()
     assert page.state()["state"]["paused"] is False
     streamer.obs.change("keep_paused", True)

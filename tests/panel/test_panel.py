@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from clawcraft import VERSION
-from clawcraft.authority.pause import PROCESS_MARK
+from clawcraft.authority.pause import PAUSES
 from clawcraft.panel.fields import SHOWN_TOKEN
 from tests.panel.conftest import Streamer
 from tests.support.audit_tool import audit
@@ -204,6 +204,36 @@ def test_what_an_action_may_is_kept_on_this_machine_and_never_in_the_collection(
     assert {name: policies[name] for name in chosen} == chosen
 
 
+def test_the_switches_of_version_0_1_0_are_taken_over_but_that_of_the_stop_and_it_is_said(streamer: Streamer) -> None:
+    agent = streamer.start(action_create_clip=False, action_stop_stream=False).agent()
+    policies = {tool["name"]: tool["policy"] for tool in agent.get("/tools").json()["tools"]}
+    assert policies["twitch.create_clip"] == "off"
+    assert policies["twitch.stop_stream"] == "allow"
+    assert [line.partition("0.1.0: ")[2] for line in streamer.obs.log_lines() if "0.1.0" in line] == [
+        "twitch.create_clip"
+    ]
+    streamer.refresh()
+
+    def noted() -> list[str | None]:
+        rows = audit(data_folder(streamer.folder))
+        return [row.get("twitch.create_clip") for row in rows if row["outcome"] == "policies"]
+
+    wait_until(lambda: noted() == ["off"], "it is in the audit trail, once")
+
+
+def test_once_something_is_chosen_here_no_collection_switches_anything_off(streamer: Streamer) -> None:
+    kept = streamer.store.path.with_name("policies.json")
+    kept.parent.mkdir(parents=True)
+    kept.write_text('{"twitch.set_game": "ask"}')
+    agent = streamer.start(action_create_clip=False, action_set_title=False).agent()
+    assert refused(agent, "twitch.create_clip") == "twitch_not_configured"
+    assert refused(agent) == "twitch_not_configured"
+    assert "action_" not in streamer.saved()
+    assert not any("0.1.0" in line for line in streamer.obs.log_lines())
+    streamer.stop()
+    assert kept.read_text() == '{"twitch.set_game": "ask"}'
+
+
 def test_a_question_is_shown_whole_and_answered_in_the_panel(streamer: Streamer) -> None:
     agent = streamer.start().agent()
     streamer.obs.change("policy_set_title", "ask")
@@ -285,7 +315,7 @@ def test_the_pause_is_told_and_lasts_over_a_reload_and_over_a_restart_only_if_wa
 ) -> None:
     def restart() -> None:
         """As far as a pause can tell: the script begins in another process."""
-        monkeypatch.delitem(vars(sys), PROCESS_MARK)
+        monkeypatch.delitem(vars(sys), PAUSES)
         streamer.reload()
 
     agent = streamer.start().agent()
@@ -383,6 +413,27 @@ def test_twitch_is_connected_with_a_code_and_disconnected(
     wait_until(lambda: twitch.world.tokens[0].revoked, "the token is revoked at Twitch")
     assert streamer.stored("TWITCH_OAUTH_TOKEN") is None
     streamer.sees("twitch_login", "")
+
+
+def test_connect_says_what_keeps_the_client_id_from_being_taken_over(
+    streamer: Streamer, twitch: TwitchSim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWITCH_AUTH_BASE_URL", twitch.auth_url)
+    streamer.start()
+    streamer.obs.change("twitch_allowed_channels", "no login!")
+    streamer.sees("status_service", "TWITCH_ALLOWED_CHANNELS")
+    streamer.obs.type_text("twitch_client_id", CLIENT_ID)
+    for button, told in (("twitch_connect", "twitch_login"), ("bot_connect", "bot_login")):
+        streamer.obs.click(button)
+        assert "Correct this first" in streamer.text(told)
+        assert "TWITCH_ALLOWED_CHANNELS" in streamer.text(told)
+    streamer.obs.change("twitch_allowed_channels", "")
+
+    def asked() -> bool:
+        streamer.obs.click("twitch_connect")
+        return bool(twitch.world.devices)
+
+    wait_until(asked, "Twitch is asked for a code")
 
 
 def test_a_bot_for_chat_is_connected_beside_the_streamer_and_disconnected_alone(

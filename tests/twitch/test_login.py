@@ -1,5 +1,6 @@
 """Logging in with a code: as a function, from the panel, and with the command line tool."""
 
+import json
 import os
 import re
 import subprocess
@@ -19,8 +20,9 @@ from clawcraft.twitch.login import DeviceLogin, LoginState
 from clawcraft.twitch.oauth import OAuth
 from clawcraft.twitch.scopes import login_scopes
 from clawcraft.twitch.transport import Transport
+from installer import homes
 from tests.support.clock import ManualClock
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, SCRIPT
 from tests.support.twitch_rig import Rig
 from twitch_sim import TwitchSim
 from twitch_sim.world import CLIENT_ID, CONFIDENTIAL_CLIENT_ID
@@ -240,12 +242,12 @@ class Tool:
 
     START = "import runpy, _venv; _venv.enter = lambda _: None; runpy.run_path({path!r}, run_name='__main__')"
 
-    def __init__(self, data_dir: Path, *arguments: str) -> None:
+    def __init__(self, data_dir: Path, *arguments: str, **env: str) -> None:
         start = self.START.format(path=str(ROOT / "tools" / "twitch_login.py"))
         kept = {name: text for name, text in os.environ.items() if not name.startswith(("TWITCH_", "TOOL_"))}
         self.process = subprocess.Popen(
             [sys.executable, "-c", start, "--data-dir", str(data_dir), *arguments],
-            env={**kept, "PYTHONPATH": str(ROOT / "tools"), "HOME": str(data_dir)},
+            env={**kept, "PYTHONPATH": str(ROOT / "tools"), "HOME": str(data_dir), **env},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -292,6 +294,48 @@ def test_the_tool_prints_the_code_waits_and_stores_where_the_service_finds_it(
     found = SecretStore(tmp_path / "data").get("TWITCH_REFRESH_TOKEN")
     assert found is not None
     assert found.reveal() == newest.refresh
+
+
+@pytest.fixture
+def obs_home(tmp_path: Path) -> homes.ObsHome:
+    """OBS with three scene collections, of which one is in use and one cannot be read."""
+    home = homes.ObsHome(tmp_path / "obs-studio", "given")
+    home.scenes_folder.mkdir(parents=True)
+    home.global_ini.write_text("[Basic]\nSceneCollection=Show\n")
+    (home.scenes_folder / "Broken.json").write_text("{")
+    for name, more in {"Rehearsal": {"hear_raids": True}, "Show": {"hear_chat": True, "hear_follows": True}}.items():
+        panel = {"twitch_client_id": CLIENT_ID, "tool_service_bind": "192.0.2.7", **more}
+        scripts = [{"path": str(SCRIPT), "settings": panel}]
+        text = json.dumps({"name": name, "modules": {"scripts-tool": scripts}})
+        (home.scenes_folder / f"{name}.json").write_text(text)
+    return home
+
+
+def test_the_tool_asks_for_the_scopes_of_what_the_panel_lets_the_agent_hear(
+    local: TwitchSim, obs_home: homes.ObsHome
+) -> None:
+    status, _, err = Tool(obs_home.own_folder, "--auth-url", local.auth_url).approved(local)
+    assert status == 0
+    assert "Broken.json cannot be read" in err
+    [device] = local.world.devices
+    assert {"user:read:chat", "moderator:read:followers"} <= set(device.scopes)
+
+
+def test_the_environment_comes_before_the_panel_in_the_tool(local: TwitchSim, obs_home: homes.ObsHome) -> None:
+    tool = Tool(obs_home.own_folder, "--auth-url", local.auth_url, TWITCH_EVENTS="follows")
+    assert tool.approved(local)[0] == 0
+    [device] = local.world.devices
+    assert "moderator:read:followers" in device.scopes
+    assert "user:read:chat" not in device.scopes
+
+
+def test_the_tool_says_where_it_does_not_know_what_the_panel_says(local: TwitchSim, obs_home: homes.ObsHome) -> None:
+    for path in obs_home.collection_files():
+        path.unlink()
+    tool = Tool(obs_home.own_folder, "--client-id", CLIENT_ID, "--auth-url", local.auth_url)
+    status, _, err = tool.approved(local)
+    assert status == 0
+    assert "no scene collection lists" in err
 
 
 def test_the_tool_says_at_once_that_an_application_cannot_renew_its_token(local: TwitchSim, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from clawcraft.twitch.credentials import CredentialStore, fingerprint
 from tests.support.paths import OBS_PLUGIN
 from tests.support.settings import make_settings
 from tests.support.twitch_rig import Rig
-from twitch_sim.world import CLIENT_SECRET, TOKEN_LIFE_S
+from twitch_sim.world import CLIENT_SECRET, CONFIDENTIAL_CLIENT_ID, TOKEN_LIFE_S
 
 # --- the store ----------------------------------------------------------------------------------------------------
 
@@ -136,6 +136,16 @@ def test_a_client_secret_goes_only_to_the_client_it_belongs_to(tmp_path: Path) -
     found = credentials.current()
     assert found is not None
     assert (found.client_id, found.client_secret) == ("another", None)
+
+
+def test_where_the_panel_names_no_client_the_secret_goes_to_that_of_the_stored_pair(rig: Rig) -> None:
+    rig.confidential(Secret(CLIENT_SECRET))
+    CredentialStore(rig.store, lambda: rig.settings).write(
+        Secret(rig.token.access), Secret(rig.token.refresh), CONFIDENTIAL_CLIENT_ID
+    )
+    rig.change(twitch_client_id="", twitch_oauth_token=None, twitch_refresh_token=None)
+    rig.expired()
+    assert rig.run("set_title", {"title": "x"})["verified"] is True
 
 
 def test_a_store_that_cannot_be_read_is_not_configured_with_the_reason(rig: Rig) -> None:

@@ -58,8 +58,8 @@ def look(obs_config_dir: Path | None) -> Found:
     checks = [_obs(home, [] if obs_config_dir else known[1:])]
     panel: dict[str, Any] = {}
     if home.folder.is_dir():
-        listing, panel = _listing(home)
-        checks.append(listing)
+        listed, panel = listing(home)
+        checks.append(listed)
     checks += _packages(home)
     store = _ReadOnlyStore(home.own_folder)
     kept = KeptRails(home.own_folder)
@@ -90,31 +90,35 @@ def _obs(home: homes.ObsHome, others: list[homes.ObsHome]) -> Check:
     )
 
 
-def _listing(home: homes.ObsHome) -> tuple[Check, dict[str, Any]]:
-    """Whether the scene collections list the script; and the panel's settings in one that does."""
+def listing(home: homes.ObsHome) -> tuple[Check, dict[str, Any]]:
+    """Whether the scene collections list the script; and the panel's settings in the one in use, else in another that
+    lists it. Raises Problem where OBS's own settings cannot be read."""
     panel: dict[str, Any] = {}
     lacking: list[str] = []
-    listing: list[str] = []
+    having: list[str] = []
+    broken: list[str] = []
     for path in home.collection_files():
         try:
             found = Collection.read(path)
         except (OSError, BrokenCollection) as error:
-            message = f"{path} cannot be read: {error}"
-            return failed("script_listed", message, "Restore it from the .bak beside it."), panel
+            broken.append(f"{path} cannot be read: {error}")
+            continue
         entry = found.entry(SCRIPT)
         if entry is None:
             lacking.append(found.name)
             continue
-        listing.append(found.name)
+        having.append(found.name)
         if not panel or found.name == home.setting("Basic", "SceneCollection"):
             panel = entry.get("settings") or {}
-    if not listing:
+    if broken:
+        return failed("script_listed", broken[0], "Restore it from the .bak beside it."), panel
+    if not having:
         return failed("script_listed", f"no scene collection lists {SCRIPT}", install_advice()), panel
     if lacking:
         names = ", ".join(lacking)
         message = f"{names} does not list the script: OBS ends the service when it switches there"
         return warning("script_listed", message, f"{install_advice()} (or press the panel's button)"), panel
-    return ok("script_listed", f"every scene collection lists the script ({len(listing)})"), panel
+    return ok("script_listed", f"every scene collection lists the script ({len(having)})"), panel
 
 
 def _packages(home: homes.ObsHome) -> Iterator[Check]:

@@ -1,7 +1,6 @@
 """The streamer's pause switch: while it is on, agents are refused. Any thread."""
 
 import contextlib
-import secrets
 import sys
 import threading
 from collections.abc import Callable
@@ -11,16 +10,16 @@ from typing import Any, Final
 from clawcraft.clock import Clock, rfc3339
 from clawcraft.files import private_folder, write_atomically
 
-PROCESS_MARK: Final = "_twitch_clawcraft_process"
-"""The name in ``sys``, which outlives the script but not OBS, of what tells this OBS from the next. The number of the
-process does not: in a Flatpak it is the same each time."""
+PAUSES: Final = "_twitch_clawcraft_pauses"
+"""The name in ``sys``, which outlives the script but not OBS, of since when a pause is on, by the path of its file. No
+file could tell it: another OBS may have the same folder, and in a Flatpak each has the same process number."""
 
 
 class PauseSwitch:
     """Off, or on since some moment, from the first one of the script on: it is there before there is a service to
-    pause. A pause is a small file in ``folder``, so that no reload of the script and no change of the scene collection
-    ends it. It is the file's being there that counts, so one that is damaged still pauses; only where it names another
-    process than this, it was not to outlive that OBS."""
+    pause. A pause stands in ``sys`` as well, so that no reload of the script, no change of the scene collection and no
+    second OBS with the same ``folder`` ends it. One that is to outlive OBS is also a small file there; it is the file's
+    being there that counts, so one that is damaged still pauses."""
 
     FILE_NAME: Final = "paused"
 
@@ -58,17 +57,14 @@ class PauseSwitch:
         """Switch on; at once, whatever the disk says. Raises OSError if the pause cannot be kept for a restart."""
         with self._lock:
             if self._since is None:
-                self._since = self._clock.time()
+                self._since = _pauses()[str(self._path)] = self._clock.time()
                 self._switched(True)
             if survive_restart:
-                self._write(repr(self._since))
-                self._kept = True
-                return
-            try:
-                self._write(f"{self._since!r} {_this_process()}")
-            except OSError:
-                self._path.unlink(missing_ok=True)  # then it ends with this life of the script
-            self._kept = False
+                private_folder(self._path.parent)
+                write_atomically(self._path, repr(self._since).encode("ascii"), durable=False)
+            elif self._kept:
+                self._remove()
+            self._kept = survive_restart
 
     def keep(self, *, survive_restart: bool) -> None:
         """Whether a pause that is on outlives a restart; does nothing while it is off. Raises OSError as ``pause``."""
@@ -79,7 +75,8 @@ class PauseSwitch:
     def resume(self) -> None:
         """Switch off. Raises OSError, and stays on, if a kept pause cannot be removed: it would come back."""
         with self._lock:
-            self._path.unlink(missing_ok=True)
+            self._remove()
+            _pauses().pop(str(self._path), None)
             self._kept = False
             if self._since is not None:
                 self._since = None
@@ -95,26 +92,24 @@ class PauseSwitch:
             return self._since is not None
 
     def _begin(self) -> None:
-        """What the file says."""
+        """What the life before and the file say."""
+        since = _pauses().get(str(self._path))
         try:
-            text, _, process = self._path.read_text("ascii").partition(" ")
-            since = float(text)
-            rfc3339(since)
+            kept = float(self._path.read_text("ascii"))
+            rfc3339(kept)
         except (FileNotFoundError, NotADirectoryError):
+            self._since = since
             return
         except (OSError, ValueError, OverflowError):
-            since, process = self._clock.time(), ""
-        if process and process != _this_process():
-            with contextlib.suppress(OSError):  # the next life finds it, too
-                self._path.unlink()
-            return
-        self._since, self._kept = since, not process
+            kept = self._clock.time()
+        self._kept = True
+        self._since = _pauses()[str(self._path)] = kept if since is None else since
 
-    def _write(self, text: str) -> None:
-        private_folder(self._path.parent)
-        write_atomically(self._path, text.encode("ascii"), durable=False)
+    def _remove(self) -> None:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            self._path.unlink()
 
 
-def _this_process() -> str:
-    mark: str = vars(sys).setdefault(PROCESS_MARK, secrets.token_hex(8))
-    return mark
+def _pauses() -> dict[str, float]:
+    pauses: dict[str, float] = vars(sys).setdefault(PAUSES, {})
+    return pauses

@@ -4,10 +4,12 @@ What is chosen counts at once and is kept on this machine, never in the scene co
 that lists actions; where the environment sets such a list, the list is shown instead.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from clawcraft.actions.catalogue import ACTIONS, BY_NAME, Policy
+from clawcraft.authority.policy import ChosenPolicies
 from clawcraft.obs.script_ui import Choice, Info, Number, Row, ScriptSettings
 from clawcraft.panel import fields
 from clawcraft.panel.fields import environment_origin, rows_of
@@ -26,9 +28,8 @@ class Actions:
         self._service = service
         self._settings = settings
         self._writes = writes
-        # Version 0.1.0 kept its switches there. One that is off still counts; one that is on opens nothing.
-        old = [action for action in ACTIONS if raw.get(fields.old_switch_key(action)) is False]
-        self._choose({a.name: Policy.OFF for a in old if service.policies.get(a.name) is None})
+        self._unnoted: dict[str, str] = {}
+        self._take_over(raw)
         settings.erase(*map(fields.old_switch_key, ACTIONS))
 
     def changed(self, raw: Mapping[str, Any]) -> None:
@@ -39,6 +40,7 @@ class Actions:
         self._choose({action.name: Policy(text) for action, text in chosen.items()})
 
     def rows(self) -> Iterator[Row]:
+        self._note()
         policies = self._service.policies
         given = {} if self._service.settings is None else self._service.settings.given_policies
         yield Info("actions_off", "Switched off", environment_origin(fields.DISABLED))
@@ -68,8 +70,27 @@ class Actions:
             return ""
         return f"The Twitch login does not cover this yet: {', '.join(labels)}. Press Connect Twitch again."
 
+    def _take_over(self, raw: Mapping[str, Any]) -> None:
+        """What version 0.1.0 kept in the scene collection and is off still counts, until something is kept on this
+        machine: any later collection may be somebody else's. What is on opens nothing, and a stop is the safe
+        direction."""
+        if os.access(self._service.data_dir / ChosenPolicies.FILE_NAME, os.F_OK):  # which never raises
+            return
+        old = [each for each in ACTIONS if raw.get(fields.old_switch_key(each)) is False and not each.supersedes]
+        if old:
+            names = ", ".join(action.name for action in old)
+            self._service.obs.log(f"switched off, as the scene collection has it from version 0.1.0: {names}")
+            self._choose({action.name: Policy.OFF for action in old})
+
     def _choose(self, policies: Mapping[str, Policy]) -> None:
         if policies:
             self._service.policies.choose(policies)
             self._writes.submit(self._service.policies.save)
-            self._service.note("policies", **{name: str(each) for name, each in policies.items()})
+            self._unnoted |= {name: str(each) for name, each in policies.items()}
+            self._note()
+
+    def _note(self) -> None:
+        """What was chosen before there was an audit trail is noted at the next look at the panel."""
+        if self._unnoted and self._service.assembly is not None:
+            noted, self._unnoted = self._unnoted, {}
+            self._service.note("policies", **noted)

@@ -86,14 +86,23 @@ class Account:
     def _connect(self) -> None:
         twitch, settings = self._twitch, self._service.settings
         if twitch is None or settings is None:
-            self._note = "The service is just starting: press Connect once more."
+            self._note = self._why_not_yet("The service is just starting")
             return
         typed = self._settings.text(CLIENT_ID.key).strip()
         if environment_origin(CLIENT_ID) or typed == settings.twitch_client_id:
             self._note = ""
             self.login(twitch).start()
         else:
-            self._note = "The client id is just being taken over: press Connect once more."
+            self._note = self._why_not_yet("The client id is just being taken over")
+
+    def _why_not_yet(self, usual: str) -> str:
+        """While anything in the settings is wrong, the service keeps to the last ones without a mistake."""
+        assembly = self._service.assembly
+        trouble = "" if assembly is None else assembly.trouble  # the disk's, which keeps no setting from counting
+        wrong = [problem for problem in self._service.view.problems if problem != trouble]
+        if wrong:
+            return f"Correct this first, then press Connect once more: {'; '.join(wrong)}"
+        return f"{usual}: press Connect once more."
 
     def _cancel(self) -> None:
         if (twitch := self._twitch) is not None:

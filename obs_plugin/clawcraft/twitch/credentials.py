@@ -94,8 +94,9 @@ class CredentialStore:
         if not access and not refresh:
             return None
         client_id = client.reveal() if client else settings.twitch_client_id
-        # A secret belongs to its own application, which need not be the one the stored pair was made for.
-        secret = settings.twitch_client_secret if client_id == settings.twitch_client_id else None
+        # A secret belongs to its own application, which need not be the one the stored pair was made for. Where the
+        # settings name none, as in a scene collection that is new, it can only be the pair's.
+        secret = settings.twitch_client_secret if settings.twitch_client_id in ("", client_id) else None
         self.doubtful = asked is not None and asked == _digest(refresh)
         return Credentials(access, refresh, client_id, secret, stored=True, proved=PROVED in stored)
 
