@@ -8,6 +8,9 @@ const PROGRESS_POLL_S = 2;
 const RECONNECT_S = 5;
 const MIN_POLL_S = 0.25;
 
+/** Codes of a look at a job that fails each time anew. */
+export const FOR_GOOD = new Set(["job_not_found", "plugin_error"]);
+
 export const hasEnded = (job) => job.status === "done" || job.status === "failed";
 
 /** One look at a job, held by the service up to `waitS`. Gives {job} or {failure}. */
