@@ -61,11 +61,19 @@ export class JobWatcher {
     return this.#add(jobKey(jobId), { ...jobWatch(jobId), failureTold }, session);
   }
 
-  /** Follow the stream that a start put or found on air. Any other job is none of its business. */
+  /**
+   * Follow the stream that a start put or found on air, until a stop is done: whatever comes after that, a closed OBS
+   * too, is no news of it. Any other job is none of its business.
+   */
   watchStream(job, session) {
-    if (job?.status === "done" && job.action === "twitch.start_stream") {
+    if (job?.status !== "done") {
+      return;
+    }
+    if (job.action === "twitch.start_stream") {
       const untilMs = Date.now() + STREAM_MS;
       this.#add(`stream:${session.sessionKey}`, { since: job.created_at, untilMs }, session);
+    } else if (job.action === "twitch.stop_stream") {
+      this.#dropStreams(job.created_at);
     }
   }
 
@@ -100,6 +108,15 @@ export class JobWatcher {
   #drop(key) {
     this.#endFollower(key);
     this.#kept.delete(key);
+  }
+
+  // There is one stream, whichever session started it. One that was started after the stop is another.
+  #dropStreams(stoppedAt) {
+    for (const [key, { since }] of this.#kept.all) {
+      if (key.startsWith("stream:") && Date.parse(since) <= Date.parse(stoppedAt)) {
+        this.#drop(key);
+      }
+    }
   }
 
   #endFollower(key) {

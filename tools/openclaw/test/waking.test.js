@@ -258,6 +258,24 @@ test("looks that fail on are not told again, and are so seldom that nobody takes
   assert.match(events[0], /"job_status":"done"/);
 });
 
+for (const wait of [true, false]) {
+  test(`a stop with wait: ${wait} that is done ends the watch of the stream`, async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), "watches-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const stopped = { action: "twitch.stop_stream", result: { status: "stopped" }, created_at: "2026-01-01T13:00:00Z" };
+    const ends = [STARTED, job("done", stopped)];
+    const service = await Service.start(t, ({ method }) => (method === "POST" ? accepted() : ends.shift()));
+    const gateway = gatewayFor(t, service);
+    gateway.start(folder);
+    await gateway.call("twitch_start_stream");
+    assert.deepEqual(new Watches(folder).all.map(([key]) => key), [`stream:${SESSION.sessionKey}`]);
+    await gateway.call("twitch_stop_stream", { wait });
+    await (wait || gateway.woken());
+    await gateway.stop();
+    assert.deepEqual(new Watches(folder).all, []);
+  });
+}
+
 test("a job that the service does not know is told once and not watched", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "watches-"));
   t.after(() => rmSync(folder, { recursive: true }));
