@@ -8,8 +8,8 @@ const PROGRESS_POLL_S = 2;
 const RECONNECT_S = 5;
 const MIN_POLL_S = 0.25;
 
-/** Codes of a look at a job that fails each time anew. */
-export const FOR_GOOD = new Set(["job_not_found", "plugin_error"]);
+/** Whether a look at a job that failed so is the last: the service has no such job, for this token. */
+export const isGone = (failure) => failure.code === "job_not_found";
 
 export const hasEnded = (job) => job.status === "done" || job.status === "failed";
 

@@ -4,7 +4,7 @@
 import { askFirst } from "./approval.js";
 import * as failures from "./failures.js";
 import { agentId, requestId, textId } from "./ids.js";
-import { FOR_GOOD, followJob, hasEnded, readJob } from "./jobs.js";
+import { followJob, hasEnded, isGone, readJob } from "./jobs.js";
 import { judge } from "./precheck.js";
 import { approvalState, brief, failed, jobEnd, jobOutcome, progressUpdate, toolResult } from "./results.js";
 import { waitFor } from "./waits.js";
@@ -127,8 +127,8 @@ export class Tools {
   }
 
   // What comes after a look at a job that failed, which says nothing of the job.
-  #afterFailure(watcher, jobId, session, { code }) {
-    if (FOR_GOOD.has(code)) {
+  #afterFailure(watcher, jobId, session, failure) {
+    if (isGone(failure)) {
       watcher.release(jobId);
     } else if (watcher.watch(jobId, session, { failureTold: true })) {
       return "You will be told once the job's outcome is known.";

@@ -1,7 +1,7 @@
 // Follows jobs that no tool call waits for, and streams that are on air, and wakes the agent when there is news.
 
 import * as failures from "./failures.js";
-import { FOR_GOOD, followJob } from "./jobs.js";
+import { followJob, isGone } from "./jobs.js";
 import { failed, jobOutcome } from "./results.js";
 import { followStream } from "./streamwatch.js";
 import { isWaitedFor } from "./waits.js";
@@ -151,7 +151,7 @@ export class JobWatcher {
     if (signal.aborted) {
       return; // kept for the gateway's next life, or told by who ended it
     }
-    if (job || !watch.failureTold || FOR_GOOD.has(failure.code)) {
+    if (job || !watch.failureTold || isGone(failure)) {
       // A picture's bytes would fill the agent's memory as text.
       const { data: _picture, ...outcome } = job ? jobOutcome(job) : failed(failure, { job_id: jobId });
       const text = `The Twitch job you started has news; tell the user. ${JSON.stringify(outcome)}`;
@@ -166,7 +166,7 @@ export class JobWatcher {
     for (;;) {
       const limitS = Math.max(0, (untilMs - Date.now()) / 1000);
       const seen = await followJob(this.#client, jobId, { limitS, signal });
-      const isLast = seen.job || FOR_GOOD.has(seen.failure.code) || Date.now() >= untilMs;
+      const isLast = seen.job || isGone(seen.failure) || Date.now() >= untilMs;
       if (isLast || !failureTold || signal.aborted) {
         return seen;
       }

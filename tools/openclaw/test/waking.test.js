@@ -244,6 +244,18 @@ test("a look that fails while a call waits is told with the call, and the outcom
   assert.match(gateway.events[0].text, /"job_status":"done","status":"started"/);
 });
 
+test("a gateway that takes no progress any more is told the outcome", async (t) => {
+  const service = await Service.start(t, ({ method }) => (method === "POST" ? accepted() : STARTED));
+  const gateway = gatewayFor(t, service);
+  const onUpdate = () => {
+    throw new Error("the turn is over");
+  };
+  const result = await gateway.call("twitch_start_stream", {}, { onUpdate });
+  assert.deepEqual([result.code, result.job_id], ["plugin_error", "job-1"]);
+  await gateway.woken();
+  assert.match(gateway.events[0].text, /"job_status":"done","status":"started"/);
+});
+
 test("looks that fail on are not told again, and are so seldom that nobody takes them for an attack", async () => {
   const told = deferred();
   const [events, waits] = [[], []];
