@@ -397,7 +397,7 @@ class Superseded(ClawcraftError, status=409):
 
 
 class Interrupted(ClawcraftError, status=503):
-    """OBS or the service ended while the job was queued or running; it is not resumed by itself."""
+    """OBS or the service ended while the job was queued or running, or the action ran; nothing is resumed by itself."""
 
     default_hint = (
         "Check the state of the stream. Do it again, with a new request_id, only if the streamer still wants it."

@@ -9,7 +9,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from clawcraft.actions.catalogue import ACTIONS, Action, Kind
 from clawcraft.contract.openapi import ANYWHERE, AUTHENTICATED, JOB_ENDS, UNROUTED, openapi_document
-from clawcraft.errors import error_classes
+from clawcraft.errors import Interrupted, error_classes
 from clawcraft.http.query import MAX_LIMIT, MAX_WAIT_S
 from clawcraft.jobs.answer import REPLAYED
 from tests.support.http_service import CONTRACT, request
@@ -61,6 +61,18 @@ def test_every_error_is_where_it_can_happen(document: Any) -> None:
         assert error.code in codes(document, "/status", "get", error.status)
     for error in ANYWHERE:
         assert error.code in codes(document, "/health", "get", error.status)
+
+
+def test_only_execute_can_answer_that_a_crash_cut_the_action_off(document: Any) -> None:
+    answering = {
+        (path, method)
+        for path, methods in document["paths"].items()
+        for method in methods
+        if "interrupted" in codes(document, path, method, 503)
+    }
+    assert answering == {("/tools/execute", "post")}
+    for error in JOB_ENDS - {Interrupted}:
+        assert error.code not in codes(document, "/tools/execute", "post", error.status), error.code
 
 
 @pytest.mark.parametrize("action", CONTRACT.actions)

@@ -1,5 +1,6 @@
 """Two named agents of one service, over real sockets: neither reads, replays, supersedes, squats or starves."""
 
+import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +12,10 @@ import pytest
 from clawcraft.actions.catalogue import ACTIONS, Policy
 from clawcraft.authority.agent_file import AgentFile
 from clawcraft.jobs.store import MAX_ACTIVE_OF_AGENT
+from clawcraft.telemetry.log import FILE_NAME
 from tests.service.conftest import Studio
 from tests.support.agents import add_agent
+from tests.support.audit_tool import audit
 from tests.support.paths import data_folder
 from tests.support.responses import fits
 from tests.support.tool_client import ToolClient
@@ -82,6 +85,28 @@ def test_neither_replays_what_the_other_sent(twitch: TwitchSim, two: Two) -> Non
     assert ["Idempotent-Replayed" in answer.headers for answer in answers] == [False, False, True]
     two.b.agent_id = "alpha"
     assert code(two.b.post(START, "same")) == "agent_mismatch"
+
+
+def test_neither_is_refused_under_the_others_name(tmp_path: Path) -> None:
+    with Two(tmp_path) as two:
+        two.b.agent_id = "alpha"
+        answers = [two.b.post(START, "r"), two.b.post(TITLE, "r", title="")]
+        assert [code(answer) for answer in answers] == ["agent_mismatch", "invalid_request"]
+        assert [answer.json()["error"]["details"].get("agent_id") for answer in answers] == ["beta", None]
+        two.service.agent_id = "alpha"  # which may say any name
+        assert code(two.service.post(TITLE, "r", title="")) == "invalid_request"
+    counted = [entry for entry in audit(two.data) if entry["kind"] == "counted"]
+    names = ("agent_mismatch", "beta"), ("invalid_request", "beta"), ("invalid_request", "alpha")
+    assert sorted((entry["outcome"], entry["agent_id"]) for entry in counted) == sorted(names)
+    lines = [json.loads(line) for line in (two.data / FILE_NAME).read_text(encoding="ascii").splitlines()]
+    logged = [line for line in lines if line["event"] == "request" and line.get("code")]
+    told = [(line["code"], line["agent_id"], line.get("holder"), line.get("claimed_agent_id")) for line in logged]
+    # A request's line comes after its answer, and so perhaps after the next one's.
+    assert sorted(told, key=str) == [
+        ("agent_mismatch", "beta", "beta", "alpha"),
+        ("invalid_request", "alpha", None, None),
+        ("invalid_request", "beta", "beta", "alpha"),
+    ]
 
 
 def test_neither_supersedes_what_the_other_waits_for(connecting: Two) -> None:

@@ -39,7 +39,8 @@ JOB_ENDS: Final[ErrorSet] = frozenset(
         errors.Interrupted,
     }
 )
-"""How only a job can fail: its error, never an HTTP status."""
+"""How a job can fail: its error, not an HTTP status. Only ``Interrupted`` is an answer too, to a repeat of what a crash
+cut off."""
 
 _INTRODUCTION: Final = """\
 Lets an agent run a Twitch stream through OBS: a fixed set of actions, each checked against its schema.
@@ -52,7 +53,7 @@ again, and what to do.
 def openapi_document(contract: Contract, version: str) -> Json:
     """The document as JSON-safe values."""
     every = frozenset(errors.error_classes())
-    execute = every - JOB_ENDS - UNROUTED - {errors.JobNotFound}
+    execute = every - (JOB_ENDS - {errors.Interrupted}) - UNROUTED - {errors.JobNotFound}
     responses = {_component(name): _embedded(schema) for name, schema in contract.responses.items()}
     responses["ErrorObject"]["properties"]["code"]["enum"] = sorted({error.code for error in every})
     requests = {_component(action.name): _request(contract, action) for action in ACTIONS}

@@ -119,7 +119,7 @@ class Api:
         try:
             envelope = self.agents.claim(holder, self.contract.check(value))
         except ClawcraftError:
-            record.claims = self.contract.claims(value)
+            record.claims = _claims_of(holder, self.contract.claims(value))
             raise
         record.claims = envelope.claims()
         environ[wire.MAY_BLOCK]()
@@ -238,3 +238,12 @@ class Api:
                 if self.clock.monotonic() - begun_s < slice_s * 0.9:
                     break
         return job
+
+
+def _claims_of(holder: str, claims: dict[str, str]) -> dict[str, str]:
+    """``claims`` of a refused request as they are written down. A named agent's are its own, whatever name it says."""
+    if holder == SERVICE_HOLDER:
+        return claims
+    claimed = claims.get("agent_id", holder)
+    others = {} if claimed == holder else {"claimed_agent_id": claimed}
+    return {**claims, "agent_id": holder, "holder": holder, **others}

@@ -31,7 +31,8 @@ class RequestRecord:
     """What one request turned out to be about, for its log line, its metrics and its failure object."""
 
     claims: dict[str, str] = field(default_factory=dict)
-    """Envelope fields that are valid by themselves, even if the request as a whole is not."""
+    """Envelope fields that are valid by themselves, even if the request as a whole is not. With a named agent's token
+    ``agent_id`` is that agent's name, and ``claimed_agent_id`` the other name that the request says, if it does."""
     method: str | None = None
     """Of MCP, such as ``tools/call``."""
     job_id: str | None = None

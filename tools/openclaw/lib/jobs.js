@@ -8,6 +8,9 @@ const PROGRESS_POLL_S = 2;
 const RECONNECT_S = 5;
 const MIN_POLL_S = 0.25;
 
+/** Whether a look at a job that failed so is the last: the service has no such job, for this token. */
+export const isGone = (failure) => failure.code === "job_not_found";
+
 export const hasEnded = (job) => job.status === "done" || job.status === "failed";
 
 /** One look at a job, held by the service up to `waitS`. Gives {job} or {failure}. */

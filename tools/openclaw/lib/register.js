@@ -26,7 +26,7 @@ export function register(api) {
   const watcher = new JobWatcher(client, createWake(api));
   const calls = new Calls();
   const offer = new Offer(client);
-  const tools = new Tools(config, client, () => shared.watcher ?? watcher, calls, offer, entries);
+  const tools = new Tools(config, client, (last = watcher) => shared.watcher ?? last, calls, offer, entries);
 
   for (const entry of entries) {
     api.registerTool((session) => (offer.has(entry) ? tools.build(entry, session ?? {}) : null), { name: entry.name });

@@ -41,7 +41,7 @@ export async function followStream(client, since, { signal, untilMs, tell }) {
     const state = body?.obs.stream?.state;
     if (state === "offline") {
       const said = await end(client, since(), body, signal);
-      if (said) {
+      if (said && !signal.aborted) {
         tell(said);
       }
       return;

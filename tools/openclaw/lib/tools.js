@@ -4,9 +4,10 @@
 import { askFirst } from "./approval.js";
 import * as failures from "./failures.js";
 import { agentId, requestId, textId } from "./ids.js";
-import { followJob, hasEnded, readJob } from "./jobs.js";
+import { followJob, hasEnded, isGone, readJob } from "./jobs.js";
 import { judge } from "./precheck.js";
 import { approvalState, brief, failed, jobEnd, jobOutcome, progressUpdate, toolResult } from "./results.js";
+import { waitFor } from "./waits.js";
 
 // More would fill a model's memory; the next call goes on behind them.
 const EVENTS_AT_ONCE = 50;
@@ -15,7 +16,7 @@ export class Tools {
   /**
    * @param config       of readConfig
    * @param client       ServiceClient
-   * @param watcher      () => JobWatcher, the one that runs now
+   * @param watcher      (last) => JobWatcher, the one that runs now; if none does `last`, or this copy's own
    * @param calls        Calls: run ids and approvals by tool call id
    * @param offer        Offer: which tools are shown
    * @param entries      of tools.json
@@ -97,30 +98,47 @@ export class Tools {
   }
 
   async #outcome(jobId, session, { signal, onUpdate }) {
-    const { job, failure } = await followJob(this.client, jobId, {
-      limitS: this.config.jobWaitS,
-      signal,
-      onProgress: (now) => onUpdate?.(progressUpdate(now)),
-    });
+    const holder = this.watcher();
+    // The gateway may end before the job does, at any moment.
+    holder.hold(jobId, session);
+    const follow = () =>
+      followJob(this.client, jobId, {
+        limitS: this.config.jobWaitS,
+        signal,
+        onProgress: (now) => onUpdate?.(progressUpdate(now)),
+      }).catch((error) => ({ failure: failures.internal(error) }));
+    const { job, failure } = await waitFor(jobId, follow);
+    const watcher = this.watcher(holder); // the configuration may have changed, and with it who watches
     if (failure?.code === "cancelled") {
       // The turn is over, and the stream may still start: somebody has to be told.
-      const told = this.watcher().watch(jobId, session) ? "you are told when it ends" : "twitch_job_status tells its outcome";
+      const told = watcher.watch(jobId, session) ? "you are told when it ends" : "twitch_job_status tells its outcome";
       const hint = `The job goes on in OBS: ${told}, twitch_stop_stream ends the stream.`;
       return failed({ ...failure, hint }, { job_id: jobId });
     }
     if (failure) {
-      return failed(failure, { job_id: jobId });
+      return failed(failure, { job_id: jobId, note: this.#afterFailure(watcher, jobId, session, failure) });
     }
     if (!hasEnded(job)) {
-      return this.#later(jobOutcome(job), session);
+      return this.#later(jobOutcome(job), session, watcher);
     }
-    this.watcher().watchStream(job, session);
+    watcher.release(jobId);
+    watcher.watchStream(job, session);
     return jobEnd(job);
   }
 
+  // What comes after a look at a job that failed, which says nothing of the job.
+  #afterFailure(watcher, jobId, session, failure) {
+    if (isGone(failure)) {
+      watcher.release(jobId);
+    } else if (watcher.watch(jobId, session, { failureTold: true })) {
+      return "You will be told once the job's outcome is known.";
+    }
+    return "twitch_job_status tells the job's outcome, if it is to be had.";
+  }
+
   // The answer while a job goes on, with a promise to tell its end where that can be kept.
-  #later(payload, session) {
-    const woken = this.watcher().watch(payload.job_id, session);
+  #later(payload, session, watcher = this.watcher()) {
+    const woken = watcher.watch(payload.job_id, session);
     const state =
       payload.approval === "pending"
         ? "Nothing has been done: the streamer has to allow it in OBS first. Tell the user."

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { followStream } from "../lib/streamwatch.js";
-import { error } from "./service.js";
+import { JobWatcher } from "../lib/watcher.js";
+import { SESSION } from "./plugin.js";
+import { deferred, error } from "./service.js";
 
 const SINCE = "2026-01-01T12:00:00Z";
 
@@ -108,4 +110,61 @@ test("a stream that cannot be seen is looked at so seldom that nobody takes it f
   };
   await followStream(client, () => SINCE, { signal: stop.signal, untilMs: Infinity, tell: () => {} });
   assert.deepEqual(waits, [15, 15, 15, 60, 60, 60]);
+});
+
+test("a watch that ends while it asks why the stream is off air tells nothing", async () => {
+  const said = [];
+  const ending = new AbortController();
+  const client = {
+    sleep: async () => {},
+    get: async (path) => {
+      if (path === "/status") {
+        return { body: { obs: { stream: { state: "offline" } } }, answered: true };
+      }
+      ending.abort();
+      return { failure: error("cancelled") };
+    },
+  };
+  await followStream(client, () => SINCE, { signal: ending.signal, untilMs: Infinity, tell: (text) => said.push(text) });
+  assert.deepEqual(said, []);
+});
+
+const done = (action, created_at) => ({ status: "done", action, created_at });
+const OTHER = { ...SESSION, sessionKey: "agent:main:other" };
+
+/** How many follow a stream that was started at SINCE, after these jobs, [job, session] each, ended. */
+async function watchedAfter(jobs) {
+  const waits = new Map();
+  const client = {
+    sleep: (_seconds, signal) => {
+      const { promise, reject } = deferred();
+      waits.set(signal, promise);
+      signal.addEventListener("abort", () => waits.delete(signal) && reject(signal.reason));
+      return promise;
+    },
+  };
+  const watcher = new JobWatcher(client, () => assert.fail("nothing is told"));
+  watcher.watchStream(done("twitch.start_stream", SINCE), SESSION);
+  jobs.forEach(([job, session]) => watcher.watchStream(job, session));
+  const { size } = waits;
+  await watcher.stop();
+  return size;
+}
+
+test("a stream that an agent stopped is followed no more: an OBS that is closed after that is no news", async () => {
+  const later = "2026-01-01T13:00:00Z";
+  assert.equal(await watchedAfter([]), 1);
+  for (const session of [SESSION, OTHER]) {
+    assert.equal(await watchedAfter([[done("twitch.stop_stream", later), session]]), 0);
+  }
+  const again = done("twitch.start_stream", "2026-01-01T14:00:00Z");
+  assert.equal(await watchedAfter([[done("twitch.stop_stream", later), SESSION], [again, SESSION]]), 1);
+});
+
+test("a stop that failed, that came before the start, or another action ends no watch", async () => {
+  const failed = { ...done("twitch.stop_stream", "2026-01-01T13:00:00Z"), status: "failed" };
+  const before = done("twitch.stop_stream", "2026-01-01T11:00:00Z");
+  for (const job of [failed, before, done("twitch.set_title", "2026-01-01T13:00:00Z")]) {
+    assert.equal(await watchedAfter([[job, SESSION]]), 1);
+  }
 });

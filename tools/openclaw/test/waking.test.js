@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { JobWatcher } from "../lib/watcher.js";
 import { Watches } from "../lib/watches.js";
 import { gatewayFor, SESSION } from "./plugin.js";
-import { accepted, deferred, error, job, Service } from "./service.js";
+import { accepted, deferred, error, job, refusal, Service } from "./service.js";
 
 test("with wait: false the job id comes back and the agent is woken when the job ends", async (t) => {
   const end = deferred();
@@ -125,6 +125,207 @@ test("what is watched survives a restart of the gateway, and is let go once it i
   assert.equal(before.events.length, 0);
   assert.equal(after.events[0].sessionKey, SESSION.sessionKey);
   assert.deepEqual(new Watches(folder).all, []);
+});
+
+/** A start that a call waits for, in a gateway that keeps its watches in `folder`; `end` is what its job's polls answer. */
+async function waitedFor(t) {
+  const folder = mkdtempSync(join(tmpdir(), "watches-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const [polling, end, abort] = [deferred(), deferred(), new AbortController()];
+  const service = await Service.start(t, ({ method }) => {
+    if (method === "POST") {
+      return accepted();
+    }
+    polling.resolve();
+    return end.promise;
+  });
+  const gateway = gatewayFor(t, service);
+  gateway.start(folder);
+  const call = gateway.call("twitch_start_stream", {}, { signal: abort.signal });
+  await polling.promise;
+  return { folder, service, gateway, call, abort, end };
+}
+
+const jobsIn = (folder) => new Watches(folder).all.filter(([key]) => key.startsWith("job:"));
+const STARTED = job("done", { result: { status: "started" }, created_at: "2026-01-01T12:00:00Z" });
+
+test("a job that a call waits for is kept until its end is told, by nobody else", async (t) => {
+  const { folder, gateway, call, end } = await waitedFor(t);
+  assert.equal(jobsIn(folder).length, 1);
+  end.resolve(STARTED);
+  assert.equal((await call).status, "started");
+  await gateway.stop();
+  assert.deepEqual(jobsIn(folder), []);
+  assert.deepEqual(gateway.events, []);
+});
+
+test("a gateway that ends while a call waits leaves the job to the next one", async (t) => {
+  const { folder, service, gateway, call, abort, end } = await waitedFor(t);
+  await gateway.stop();
+  abort.abort();
+  assert.match((await call).hint, /you are told when it ends/);
+  const next = gatewayFor(t, service);
+  next.start(folder);
+  end.resolve(STARTED);
+  await next.woken();
+  await next.stop();
+  assert.deepEqual(gateway.events, []);
+  assert.equal(next.events.length, 1);
+  assert.match(next.events[0].text, /"job_id":"job-1","job_status":"done","status":"started"/);
+  assert.deepEqual(jobsIn(folder), []);
+});
+
+test("a job that a gateway heard of after its services ended is left to the next one", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "watches-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const [sent, answer] = [deferred(), deferred()];
+  const service = await Service.start(t, ({ method }) => {
+    sent.resolve();
+    return method === "POST" ? answer.promise : STARTED;
+  });
+  const gateway = gatewayFor(t, service);
+  gateway.start(folder);
+  const call = gateway.call("twitch_start_stream", { wait: false });
+  await sent.promise;
+  await gateway.stop();
+  answer.resolve(accepted());
+  assert.match((await call).note, /You will be told/);
+  assert.equal(jobsIn(folder).length, 1);
+  const next = gatewayFor(t, service);
+  next.start(folder);
+  await next.woken();
+  assert.deepEqual(gateway.events, []);
+});
+
+test("with no folder to keep it in, nobody is promised news by a gateway that has ended", async (t) => {
+  const service = await Service.start(t, () => accepted());
+  const gateway = gatewayFor(t, service);
+  await gateway.stop();
+  assert.match((await gateway.call("twitch_start_stream", { wait: false })).note, /Ask twitch_job_status/);
+});
+
+test("a plugin that is loaded anew while a call waits leaves the telling to the call", async (t) => {
+  const { folder, service, gateway, call, end } = await waitedFor(t);
+  await gateway.stop();
+  const next = gatewayFor(t, service);
+  next.start(folder);
+  end.resolve(STARTED);
+  assert.equal((await call).status, "started");
+  await next.stop();
+  assert.equal(service.requests.length, 2, "the call alone asked for the job");
+  assert.deepEqual([...gateway.events, ...next.events], []);
+  assert.deepEqual(jobsIn(folder), []);
+});
+
+test("a plugin that is loaded anew while a call waits follows the job once the turn is aborted", async (t) => {
+  const { folder, service, gateway, call, abort, end } = await waitedFor(t);
+  await gateway.stop();
+  const next = gatewayFor(t, service);
+  next.start(folder);
+  abort.abort();
+  await call;
+  end.resolve(STARTED);
+  await next.woken();
+  assert.deepEqual(gateway.events, []);
+});
+
+test("a look that fails while a call waits is told with the call, and the outcome later", async (t) => {
+  const end = deferred();
+  const polls = [refusal(401, "unauthorized"), end.promise];
+  const service = await Service.start(t, ({ method }) => (method === "POST" ? accepted() : polls.shift()));
+  const gateway = gatewayFor(t, service);
+  const result = await gateway.call("twitch_start_stream");
+  assert.deepEqual([result.ok, result.code, result.job_id], [false, "unauthorized", "job-1"]);
+  assert.match(result.note, /You will be told/);
+  end.resolve(STARTED);
+  await gateway.woken();
+  await gateway.stop();
+  assert.equal(gateway.events.length, 1);
+  assert.match(gateway.events[0].text, /"job_status":"done","status":"started"/);
+});
+
+test("a gateway that takes no progress any more is told the outcome", async (t) => {
+  const service = await Service.start(t, ({ method }) => (method === "POST" ? accepted() : STARTED));
+  const gateway = gatewayFor(t, service);
+  const onUpdate = () => {
+    throw new Error("the turn is over");
+  };
+  const result = await gateway.call("twitch_start_stream", {}, { onUpdate });
+  assert.deepEqual([result.code, result.job_id], ["plugin_error", "job-1"]);
+  await gateway.woken();
+  assert.match(gateway.events[0].text, /"job_status":"done","status":"started"/);
+});
+
+test("looks that fail on are not told again, and are so seldom that nobody takes them for an attack", async () => {
+  const told = deferred();
+  const [events, waits] = [[], []];
+  const looks = [...Array(3).fill({ failure: error("unauthorized"), answered: true }), STARTED];
+  const client = { sleep: async (seconds) => waits.push(seconds), get: async () => looks.shift() };
+  const watcher = new JobWatcher(client, (_session, text) => events.push(text) && told.resolve());
+  watcher.watch("job-1", SESSION, { failureTold: true });
+  await told.promise;
+  await watcher.stop();
+  assert.deepEqual(waits.slice(0, 3), [60, 60, 60]);
+  assert.equal(events.length, 1);
+  assert.match(events[0], /"job_status":"done"/);
+});
+
+for (const wait of [true, false]) {
+  test(`a stop with wait: ${wait} that is done ends the watch of the stream`, async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), "watches-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const stopped = { action: "twitch.stop_stream", result: { status: "stopped" }, created_at: "2026-01-01T13:00:00Z" };
+    const ends = [STARTED, job("done", stopped)];
+    const service = await Service.start(t, ({ method }) => (method === "POST" ? accepted() : ends.shift()));
+    const gateway = gatewayFor(t, service);
+    gateway.start(folder);
+    await gateway.call("twitch_start_stream");
+    assert.deepEqual(new Watches(folder).all.map(([key]) => key), [`stream:${SESSION.sessionKey}`]);
+    await gateway.call("twitch_stop_stream", { wait });
+    await (wait || gateway.woken());
+    await gateway.stop();
+    assert.deepEqual(new Watches(folder).all, []);
+  });
+}
+
+test("a job that the service does not know is told once and not watched", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "watches-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const service = await Service.start(t, ({ method }) => (method === "POST" ? accepted() : refusal(404, "job_not_found")));
+  const gateway = gatewayFor(t, service);
+  gateway.start(folder);
+  const result = await gateway.call("twitch_start_stream");
+  assert.equal(result.code, "job_not_found");
+  assert.doesNotMatch(result.note, /You will be told/);
+  await gateway.stop();
+  assert.deepEqual(gateway.events, []);
+  assert.deepEqual(new Watches(folder).all, []);
+});
+
+test("a call that arrives again tells its job's end, and nobody else", async (t) => {
+  const [end, abort] = [deferred(), new AbortController()];
+  const calls = [deferred(), deferred()]; // each resolves when a call polls; a watcher's polls are longer
+  const waiting = calls.map(({ promise }) => promise);
+  const service = await Service.start(t, ({ method, path }) => {
+    if (method === "POST") {
+      return accepted();
+    }
+    if (path.endsWith("?wait=2")) {
+      calls.shift().resolve();
+    }
+    return end.promise;
+  });
+  const gateway = gatewayFor(t, service);
+  const first = gateway.call("twitch_start_stream", {}, { signal: abort.signal });
+  await waiting[0];
+  abort.abort();
+  await first;
+  const again = gateway.call("twitch_start_stream");
+  await waiting[1];
+  end.resolve(STARTED);
+  assert.equal((await again).status, "started");
+  await gateway.stop();
+  assert.deepEqual(gateway.events, []);
 });
 
 test("a job whose gateway was away for long is looked at once and told, ended or not", async (t) => {
