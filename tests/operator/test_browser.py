@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Route, ViewportSize, expect
+from playwright.sync_api import Browser, Page, Request, Route, ViewportSize, expect
 
 from clawcraft.authority.audit_entries import FILE_NAME, INSERT, Kind, Row, dump
 from tests.operator.conftest import DOCK, Tab
@@ -35,6 +35,8 @@ OUTAGE = """
 """
 """``outage(true)`` cuts the page off from all that the service tells, not from what it is told; ``outage(false)`` ends
 that."""
+STANDING_CLOCK = "window.nowMs = 0; performance.now = () => window.nowMs;"
+"""The page's time stands, however busy the machine, until a test sets ``nowMs``."""
 
 
 def test_a_start_is_asked_about_allowed_counted_down_and_watched(
@@ -146,6 +148,54 @@ def test_pause_and_switches_count_at_once_and_show_what_others_do(streamer: Stre
     agents = json.loads((data_folder(streamer.folder) / "agents.json").read_text())["agents"]
     assert agents[0]["policy"][START] == "off"
     assert token.reveal() not in page.content()
+
+
+def test_a_press_lets_agents_go_on_only_once_the_button_has_said_so_for_a_moment(streamer: Streamer, tab: Tab) -> None:
+    tab.page.add_init_script(STANDING_CLOCK)
+    page = tab.paired(streamer.start()).page
+    button = page.locator("#pause")
+    expect(button).to_have_text("Pause agents")
+    asked: list[bool] = []
+    page.on("request", lambda request: asked.append(request.post_data_json["paused"]) if _is_pause(request) else None)
+    button.dblclick()
+    expect(button).to_have_text("Let agents go on")
+    button.click()
+    _pass_time(page, 699)
+    button.click()
+    _pass_time(page, 1)
+    button.evaluate("(button) => { button.click(); button.click(); }")
+    expect(button).to_have_text("Pause agents")
+    assert asked.count(False) == 1
+    # The hotkey and the button, one right after the other.
+    streamer.obs.press_hotkey("twitch_clawcraft.pause")
+    expect(button).to_have_text("Let agents go on")
+    button.click()
+    _pass_time(page, 700)
+    button.click()
+    expect(button).to_have_text("Pause agents")
+    button.click()  # a pause needs no moment
+    expect(button).to_have_text("Let agents go on")
+    assert asked.count(False) == 2
+
+
+def test_a_held_key_presses_a_button_once(streamer: Streamer, tab: Tab) -> None:
+    tab.page.add_init_script(STANDING_CLOCK)
+    page = tab.paired(streamer.start()).page
+    button = page.locator("#pause")
+    expect(button).to_have_text("Pause agents")
+    button.evaluate(
+        "(button) => { button.clicks = 0; button.addEventListener('click', () => { button.clicks += 1; }); }"
+    )
+    button.focus()
+    page.keyboard.down("Enter")
+    expect(button).to_have_text("Let agents go on")
+    _pass_time(page, 1000)
+    for _ in range(3):
+        page.keyboard.down("Enter")  # with ``repeat``, since it was not let go
+    assert button.evaluate("(button) => button.clicks") == 1
+    page.keyboard.up("Enter")
+    page.keyboard.press("Enter")
+    expect(button).to_have_text("Pause agents")
 
 
 def test_a_policy_that_was_taken_stays_chosen_until_the_next_state_comes(streamer: Streamer, tab: Tab) -> None:
@@ -356,6 +406,15 @@ def test_a_page_that_is_revoked_asks_for_a_code_and_another_profile_is_not_paire
     page.click("#pairing button")
     tab.says("#pairing-error", "6 digits")
     tab.complaints.clear()
+
+
+def _is_pause(request: Request) -> bool:
+    return request.url.endswith("/operator/pause")
+
+
+def _pass_time(page: Page, ms: int) -> None:
+    """With ``STANDING_CLOCK``."""
+    page.evaluate("(ms) => { window.nowMs += ms; }", ms)
 
 
 def _fill_trail(path: Path, count: int) -> None:
