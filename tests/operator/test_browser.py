@@ -1,6 +1,5 @@
 """The operator page in a real Chromium: what the streamer sees, presses and never has to reload."""
 
-import json
 import sqlite3
 import time
 from contextlib import closing
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Request, Route, ViewportSize, expect
 
+from clawcraft.actions.catalogue import Policy
 from clawcraft.authority.audit_entries import FILE_NAME, INSERT, Kind, Row, dump
 from tests.operator.conftest import DOCK, Tab
 from tests.panel.conftest import Streamer
@@ -145,8 +145,9 @@ def test_pause_and_switches_count_at_once_and_show_what_others_do(streamer: Stre
     page.select_option("#policy-for", "producer")
     page.click("text=Switch it off")
     tab.says("#policy-switch", "Let it act again")
-    agents = json.loads((data_folder(streamer.folder) / "agents.json").read_text())["agents"]
-    assert agents[0]["policy"][START] == "off"
+    expect(page.locator(f"[id='policy-{START}']")).to_have_value("off")
+    producer = streamer.client(token.reveal(), "producer")
+    assert {tool["policy"] for tool in producer.get("/tools").json()["tools"]} == {"off"}
     assert token.reveal() not in page.content()
 
 
@@ -176,6 +177,32 @@ def test_a_press_lets_agents_go_on_only_once_the_button_has_said_so_for_a_moment
     button.click()  # a pause needs no moment
     expect(button).to_have_text("Let agents go on")
     assert asked.count(False) == 2
+
+
+def test_an_agent_that_was_switched_off_acts_again_once_that_stood_there_and_may_do_no_more_than_before(
+    streamer: Streamer, tab: Tab
+) -> None:
+    policy = {START: Policy.OFF, "twitch.post_chat_message": Policy.ASK}
+    add_agent(data_folder(streamer.folder), "producer", policy=policy)
+    tab.page.add_init_script(STANDING_CLOCK)
+    page = tab.paired(streamer.start()).page
+    page.click("#policy summary")
+    page.select_option("#policy-for", "producer")
+    switch = page.locator("#policy-switch")
+    expect(switch).to_have_text("Switch it off")
+    asked: list[bool] = []
+    page.on("request", lambda request: asked.append(request.post_data_json["on"]) if _is_switch(request) else None)
+    switch.dblclick()
+    expect(switch).to_have_text("Let it act again")
+    expect(page.locator(f"[id='policy-{START}']")).to_be_disabled()
+    switch.click()
+    _pass_time(page, 700)
+    switch.evaluate("(button) => { button.click(); button.click(); }")
+    expect(switch).to_have_text("Switch it off")
+    assert asked.count(True) == 1
+    expect(page.locator(f"[id='policy-{START}']")).to_have_value("off")
+    expect(page.locator("[id='policy-twitch.post_chat_message']")).to_have_value("ask")
+    expect(page.locator("[id='policy-twitch.set_title']")).to_have_value("allow")
 
 
 def test_a_held_key_presses_a_button_once(streamer: Streamer, tab: Tab) -> None:
@@ -410,6 +437,10 @@ def test_a_page_that_is_revoked_asks_for_a_code_and_another_profile_is_not_paire
 
 def _is_pause(request: Request) -> bool:
     return request.url.endswith("/operator/pause")
+
+
+def _is_switch(request: Request) -> bool:
+    return request.url.endswith("/operator/agent")
 
 
 def _pass_time(page: Page, ms: int) -> None:

@@ -1,6 +1,7 @@
 // What agents may do: each action allowed, asked about or off, for all agents or narrower for one.
 
 import { $, at, capital, h, say } from "./dom.js";
+import { Standing } from "./notice.js";
 
 const CHOICES = [["allow", "Allow"], ["ask", "Ask first"], ["off", "Off"]];
 const ORDER = { allow: 0, ask: 1, off: 2 };
@@ -13,6 +14,7 @@ export class PolicyList {
   #agent = "";
   #listed = "";
   #last = Promise.resolve();
+  #label = new Standing(); // of the switch
 
   constructor(change) {
     this.#change = change;
@@ -20,12 +22,7 @@ export class PolicyList {
       this.#agent = event.target.value;
       this.#draw();
     });
-    $("policy-switch").addEventListener("click", async () => {
-      $("policy-switch").disabled = true;
-      const agent = this.#agent, on = this.#isOff();
-      await this.#inTurn(() => this.#change("agent", { agent, on }));
-      $("policy-switch").disabled = false;
-    });
+    $("policy-switch").addEventListener("click", () => this.#switch());
   }
 
   show(state) {
@@ -53,8 +50,20 @@ export class PolicyList {
     return this.#state.agents.find((agent) => agent.name === this.#agent);
   }
 
+  /** Also one that may nothing without having been switched off, as an older version left it. */
   #isOff() {
-    return Object.values(this.#named().policies).every((policy) => policy === "off");
+    const { off, policies } = this.#named();
+    return off || Object.values(policies).every((policy) => policy === "off");
+  }
+
+  /** Off always counts, at once. */
+  #switch() {
+    const agent = this.#agent, on = this.#isOff();
+    if (on && !this.#label.isNoticed) return;
+    this.#label.startAnew();
+    const ask = () => this.#change("agent", { agent, on });
+    if (on) this.#inTurn(ask);
+    else this.#last = Promise.all([this.#last, ask()]);
   }
 
   /** Two changes on their way at once may arrive in either order, and the streamer's last word has to count: arrow keys
@@ -84,7 +93,7 @@ export class PolicyList {
         option.disabled = Boolean(agent) && ORDER[option.value] < ORDER[action.policy];
       }
       const why = lacks ? "not among this agent's actions" : !agent && action.fixed_by ? `set by ${action.fixed_by}` : "";
-      select.disabled = Boolean(why);
+      select.disabled = Boolean(why || agent?.off);
       say(note, why);
     }
     $("policy-switch").hidden = !agent;
@@ -93,9 +102,12 @@ export class PolicyList {
       return;
     }
     say($("policy-switch"), this.#isOff() ? "Let it act again" : "Switch it off");
+    this.#label.shows(`${agent.name} ${agent.off} ${this.#isOff()}`);
     const seen = this.#seen[agent.name] ? `last seen ${at(this.#seen[agent.name])}` : "not seen since OBS started";
     const until = agent.ended ? "its time is over; " : agent.until ? `until ${at(agent.until)}; ` : "";
-    say($("policy-note"), `${until}${seen}. An agent's own rules only narrow what every agent may do.`);
+    const rules = agent.off ? "Switched off: what it may else do waits until you let it act again."
+      : "An agent's own rules only narrow what every agent may do.";
+    say($("policy-note"), `${until}${seen}. ${rules}`);
   }
 
   #make(action) {
