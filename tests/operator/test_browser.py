@@ -360,6 +360,7 @@ def test_the_keyboard_alone_is_enough(streamer: Streamer, tab: Tab, monkeypatch:
     page.keyboard.press("Tab")
     page.keyboard.press("Space")
     assert agent.ended(job_id)["error"]["code"] == "denied_by_operator"
+    expect(page.locator(".question")).to_have_count(0)
     page.focus(".row button[tabindex='0']")
     for _ in range(2):
         page.keyboard.press("ArrowDown")
@@ -368,6 +369,30 @@ def test_the_keyboard_alone_is_enough(streamer: Streamer, tab: Tab, monkeypatch:
     tab.says("#entry-title", "Start the stream")
     page.keyboard.press("Escape")
     expect(page.locator("#entry")).to_be_hidden()
+
+
+def test_a_key_pressed_once_more_when_the_question_has_gone_does_nothing(streamer: Streamer, tab: Tab) -> None:
+    page = tab.paired(streamer.start()).page
+    agent = tab.asks(streamer, START)
+    changes: list[str] = []
+    page.on("request", lambda request: changes.append(request.url) if request.method == "POST" else None)
+    for number, key in enumerate(("Enter", "Space")):
+        job_id = agent.accept(START, f"request-{number}")
+        tab.says(".question h2", "Start the stream?")
+        page.focus(".question .deny")
+        page.keyboard.press(key)
+        assert agent.ended(job_id)["error"]["code"] == "denied_by_operator"
+        expect(page.locator(".question")).to_have_count(0)
+        expect(page.locator("#questions")).to_be_focused()
+        page.keyboard.press(key)
+        assert page.evaluate("document.activeElement.id") == "questions"
+        assert tab.violations() == []
+    assert [url.rpartition("/")[2] for url in changes] == ["answer", "answer"]
+    # The next one is right behind it.
+    agent.accept(START, "request-3")
+    tab.says("#announcer", "test-agent wants to start the stream.")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Deny"
 
 
 def test_the_focus_stays_at_its_entry_when_something_new_comes(streamer: Streamer, tab: Tab) -> None:

@@ -40,8 +40,8 @@ export class Questions {
     });
     if (!questions.length) say($("announcer"), "");
     if (hadFocus && !region.contains(document.activeElement)) {
-      // Not onto a button: a key that was meant for the question before must not answer this one.
-      (region.querySelector("h2") ?? $("pause")).focus();
+      // Not onto a button: a key that was meant for the question before must do nothing here.
+      (region.querySelector("h2") ?? region).focus();
     }
     this.#tick();
   }
