@@ -265,6 +265,37 @@ def test_of_policies_chosen_one_after_the_other_the_last_counts_whatever_the_way
     expect(select).to_have_value("off")
 
 
+def test_an_agent_that_cannot_be_read_for_a_moment_stays_chosen_and_nothing_is_chosen_for_the_others(
+    streamer: Streamer, tab: Tab
+) -> None:
+    file = data_folder(streamer.folder) / "agents.json"
+    add_agent(file.parent, "producer", policy={"twitch.set_title": Policy.ASK})
+    page = tab.paired(streamer.start()).page
+    page.click("#policy summary")
+    page.select_option("#policy-for", "producer")
+    select = page.locator("[id='policy-twitch.set_title']")
+    expect(select).to_have_value("ask")
+    kept = file.read_text()
+    file.write_text("{")
+    streamer.obs.press_hotkey("twitch_clawcraft.pause")  # the page is told what is true now
+    tab.says("#policy-note", "This agent is not there.")
+    expect(select).to_be_disabled()
+    expect(page.locator("#policy-switch")).to_be_hidden()
+    expect(page.locator("#policy-for")).to_have_value("producer")
+    file.write_text(kept)
+    streamer.obs.press_hotkey("twitch_clawcraft.pause")
+    tab.says("#policy-note", "not seen since OBS started")
+    expect(select).to_be_enabled()
+    expect(select).to_have_value("ask")
+    file.unlink()
+    streamer.obs.press_hotkey("twitch_clawcraft.pause")
+    tab.says("#policy-note", "This agent is not there.")
+    page.select_option("#policy-for", "")
+    expect(select).to_have_value("allow")
+    expect(select).to_be_enabled()
+    expect(page.locator("#policy-agent")).to_be_hidden()
+
+
 def test_it_follows_a_reload_of_the_script_and_a_restart_of_obs_untouched(streamer: Streamer, tab: Tab) -> None:
     page = tab.paired(streamer.start()).page
     page.evaluate("window.untouched = true")

@@ -20,6 +20,7 @@ export class PolicyList {
     this.#change = change;
     $("policy-for").addEventListener("change", (event) => {
       this.#agent = event.target.value;
+      this.#list();
       this.#draw();
     });
     $("policy-switch").addEventListener("click", () => this.#switch());
@@ -27,15 +28,7 @@ export class PolicyList {
 
   show(state) {
     this.#state = state;
-    const names = state.agents.map((agent) => agent.name);
-    if (this.#agent && !names.includes(this.#agent)) this.#agent = "";
-    if (this.#listed !== names.join()) {
-      this.#listed = names.join();
-      $("policy-for").replaceChildren(h("option", { value: "" }, "Every agent"),
-        ...names.map((name) => h("option", { value: name }, name)));
-    }
-    $("policy-for").value = this.#agent;
-    $("policy-agent").hidden = !names.length;
+    this.#list();
     const count = (policy) => state.actions.filter((action) => action.policy === policy).length;
     const counts = [["allow", "allowed"], ["ask", "ask"], ["off", "off"]].filter(([policy]) => count(policy));
     say($("policy-summary"), counts.map(([policy, word]) => `${count(policy)} ${word}`).join(" · "));
@@ -44,6 +37,24 @@ export class PolicyList {
 
   figures(lastSeen) {
     this.#seen = lastSeen;
+  }
+
+  /** The chosen agent stays chosen while it is not there, as when its file cannot be read for a moment: what the streamer
+   * chooses next must not count for every agent instead. */
+  #list() {
+    const names = this.#state.agents.map((agent) => agent.name);
+    if (this.#isMissing()) names.push(this.#agent);
+    if (this.#listed !== names.join()) {
+      this.#listed = names.join();
+      $("policy-for").replaceChildren(h("option", { value: "" }, "Every agent"),
+        ...names.map((name) => h("option", { value: name }, name)));
+    }
+    $("policy-for").value = this.#agent;
+    $("policy-agent").hidden = !names.length;
+  }
+
+  #isMissing() {
+    return this.#agent !== "" && !this.#named();
   }
 
   #named() {
@@ -76,11 +87,18 @@ export class PolicyList {
   /** A policy that was taken counts here at once, not only when the next state comes. */
   #note({ action: name, policy, agent }) {
     const { actions, agents } = this.#state;
-    if (agent) agents.find((each) => each.name === agent).policies[name] = policy;
-    else actions.find((each) => each.name === name).policy = policy;
+    const named = agents.find((each) => each.name === agent);
+    if (!agent) actions.find((each) => each.name === name).policy = policy;
+    else if (named) named.policies[name] = policy;
   }
 
   #draw() {
+    if (this.#isMissing()) {
+      for (const { select } of this.#rows.values()) select.disabled = true;
+      $("policy-switch").hidden = true;
+      say($("policy-note"), "This agent is not there. Wait until it is back, or choose another.");
+      return;
+    }
     const agent = this.#named();
     for (const action of this.#state.actions) {
       const { select, note, waiting } = this.#rows.get(action.name) ?? this.#make(action);
