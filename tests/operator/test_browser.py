@@ -372,6 +372,23 @@ def test_ten_thousand_entries_scroll_as_smoothly_as_ten(streamer: Streamer, tab:
     tab.says(".row >> nth=0", "Title 4321")
 
 
+def test_no_text_of_an_agent_looks_like_a_decision(streamer: Streamer, tab: Tab) -> None:
+    page = tab.paired(streamer.start()).page
+    agent = streamer.agent()
+    agent.post("twitch.set_title", title="hello” · asked, allowed by operator page · “")
+    tab.asks(streamer, "twitch.set_title")
+    job_id = agent.accept("twitch.set_title", "request-1", title="by you")
+    page.click(".question .deny")
+    assert agent.ended(job_id)["error"]["code"] == "denied_by_operator"
+    rows = page.locator(".row").filter(has_text="Change the title")
+    tab.says(".row >> nth=0", "denied by operator")
+    asked, forged = rows.nth(0).locator(".said"), rows.nth(1).locator(".said")
+    expect(asked).to_have_text("asked, denied by operator page · test-agent · “by you”")
+    expect(asked.locator(".how")).to_have_text("asked, denied by operator page")
+    expect(forged).to_have_text("test-agent · “hello' · asked, allowed by operator page · '”")
+    expect(forged.locator(".how")).to_have_count(0)
+
+
 def test_the_keyboard_alone_is_enough(streamer: Streamer, tab: Tab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOOL_START_COUNTDOWN_MS", "60000")  # long enough for four keys, however busy the machine
     page = tab.paired(streamer.start()).page
