@@ -1,5 +1,6 @@
 """The operator page in a real Chromium: what the streamer sees, presses and never has to reload."""
 
+import json
 import sqlite3
 import time
 from contextlib import closing
@@ -156,8 +157,7 @@ def test_a_press_lets_agents_go_on_only_once_the_button_has_said_so_for_a_moment
     page = tab.paired(streamer.start()).page
     button = page.locator("#pause")
     expect(button).to_have_text("Pause agents")
-    asked: list[bool] = []
-    page.on("request", lambda request: asked.append(request.post_data_json["paused"]) if _is_pause(request) else None)
+    asked = _asked(page, "pause", "paused")
     button.dblclick()
     expect(button).to_have_text("Let agents go on")
     button.click()
@@ -190,8 +190,7 @@ def test_an_agent_that_was_switched_off_acts_again_once_that_stood_there_and_may
     page.select_option("#policy-for", "producer")
     switch = page.locator("#policy-switch")
     expect(switch).to_have_text("Switch it off")
-    asked: list[bool] = []
-    page.on("request", lambda request: asked.append(request.post_data_json["on"]) if _is_switch(request) else None)
+    asked = _asked(page, "agent", "on")
     switch.dblclick()
     expect(switch).to_have_text("Let it act again")
     expect(page.locator(f"[id='policy-{START}']")).to_be_disabled()
@@ -508,12 +507,16 @@ def test_a_page_that_is_revoked_asks_for_a_code_and_another_profile_is_not_paire
     tab.complaints.clear()
 
 
-def _is_pause(request: Request) -> bool:
-    return request.url.endswith("/operator/pause")
+def _asked(page: Page, path: str, name: str) -> list[bool]:
+    """What ``name`` is in each change that the page asks for at ``path`` from now on."""
+    asked: list[bool] = []
 
+    def heard(request: Request) -> None:
+        if request.url.endswith(f"/operator/{path}"):
+            asked.append(json.loads(request.post_data or "{}")[name])
 
-def _is_switch(request: Request) -> bool:
-    return request.url.endswith("/operator/agent")
+    page.on("request", heard)
+    return asked
 
 
 def _pass_time(page: Page, ms: int) -> None:

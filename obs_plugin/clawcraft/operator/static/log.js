@@ -183,7 +183,8 @@ export class AuditLog {
     const button = h("button", { type: "button", tabindex: place === this.#focus ? "0" : "-1",
       onclick: () => this.#open(entry), onfocus: () => this.#focused(place) },
     h("span", { class: "at" }, at(entry.time)), h("span", { class: "what" }, what),
-    h("span", { class: `came ${outcomeClass(entry)}` }, came), h("span", { class: "said" }, how && h("b", { class: "how" }, how), how && " · ", said));
+    h("span", { class: `came ${outcomeClass(entry)}` }, came),
+    h("span", { class: "said" }, how && h("b", { class: "how" }, how), how && " · ", said));
     const row = h("div", { class: "row", role: "listitem", "aria-posinset": String(place + 1),
       "aria-setsize": this.#more ? "-1" : String(this.#entries.length) }, button);
     row.style.transform = `translateY(${place * ROW_PX}px)`;
