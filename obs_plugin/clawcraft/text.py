@@ -6,6 +6,7 @@ character, and a joiner between two pictures; there they are fine.
 """
 
 import itertools
+import re
 import unicodedata
 from typing import Final
 
@@ -21,6 +22,7 @@ _BLANK: Final = frozenset(
     )
 )
 """What Unicode tells to show as nothing, and what looks like nothing, in other categories."""
+_QUOTATION_MARKS: Final = re.compile('["\u201c-\u201f\u2033\u2036\u301d-\u301f\uff02]')
 _JOINER: Final = "\u200d"
 _SELECTORS: Final = frozenset("\ufe0e\ufe0f")
 _SKIN_TONES: Final = frozenset(map(chr, range(0x1F3FB, 0x1F400)))
@@ -44,6 +46,13 @@ def cleaned(value: object, limit: int) -> str:
         letter if _fits(text, index) else " " if letter.isspace() else "" for index, letter in enumerate(text)
     )
     return kept if len(kept) <= limit else f"{kept[: limit - 1].rstrip(_JOINER)}…"
+
+
+def quoted(value: object, limit: int) -> str:
+    """As ``cleaned``, between “ and ”, beside words of ours. No quotation mark in it ends the quotation: it is shown as
+    an apostrophe."""
+    inside = _QUOTATION_MARKS.sub("'", cleaned(value, limit))
+    return f"“{inside}”"
 
 
 def _fits(text: str, index: int) -> bool:

@@ -96,6 +96,8 @@ def spoiled(**changes: Any) -> str:
         spoiled(policy={TITLE: "perhaps"}),
         spoiled(limits={TITLE: 0}),
         spoiled(only=7),
+        spoiled(off=1),
+        spoiled(off=True),
         spoiled(former=[{"token_sha256": "short", "until": "2026-12-31"}]),
         spoiled(former=[{"token_sha256": "0" * 64}]),
         '{"agents": [], "service": [{}]}',
@@ -268,6 +270,38 @@ def test_an_agents_own_policy_only_narrows(tmp_path: Path, agents: Agents) -> No
     # Also an action that does not exist yet: the list says what there is for this agent.
     assert agents.policy(Policy.ALLOW, "twitch.of_the_future", "titles-only") is Policy.OFF
     assert agents.policy(Policy.ASK, TITLE, SERVICE_HOLDER) is Policy.ASK
+
+
+def test_an_agent_that_is_switched_off_may_do_what_it_could_once_it_is_on_again(tmp_path: Path, agents: Agents) -> None:
+    policy = {TITLE: Policy.OFF, CLIP: Policy.ASK}
+    add_agent(tmp_path, "producer", policy=policy)
+    add_agent(tmp_path, "titles-only", only=frozenset({TITLE}))
+    file = AgentFile(tmp_path)
+    before = file.read().agents
+    for name in before:
+        for _ in range(2):
+            file.switch(name, on=False)
+        for action in (*BY_NAME, "twitch.of_the_future"):
+            assert agents.policy(Policy.ALLOW, action, name) is Policy.OFF
+        assert agents.named(name).described().startswith("switched off; ")
+    # What an older version reads: nothing for either.
+    assert [row["only"] for row in json.loads(file.path.read_text())["agents"]] == [[], []]
+    file.set_policies("producer", {CLIP: Policy.ASK})
+    file.renew("producer", new_token(), 0.0)
+    assert agents.policy(Policy.ALLOW, CLIP, "producer") is Policy.OFF
+    for name, agent in before.items():
+        for _ in range(2):
+            file.switch(name, on=True)
+        found = agents.named(name)
+        assert (found.off, found.only, found.policy) == (False, agent.only, agent.policy)
+
+
+def test_an_agent_whose_policies_an_older_version_switched_off_is_let_act_again(tmp_path: Path, agents: Agents) -> None:
+    add_agent(tmp_path, "producer", policy=dict.fromkeys(BY_NAME, Policy.OFF))
+    old = json.loads((tmp_path / "agents.json").read_text())
+    assert "off" not in old["agents"][0]
+    AgentFile(tmp_path).switch("producer", on=True)
+    assert agents.policy(Policy.ALLOW, TITLE, "producer") is Policy.ALLOW
 
 
 def test_an_agents_own_limit_only_narrows(tmp_path: Path, agents: Agents) -> None:

@@ -7,8 +7,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Route, ViewportSize, expect
+from playwright.sync_api import Browser, Page, Request, Route, ViewportSize, expect
 
+from clawcraft.actions.catalogue import Policy
 from clawcraft.authority.audit_entries import FILE_NAME, INSERT, Kind, Row, dump
 from tests.operator.conftest import DOCK, Tab
 from tests.panel.conftest import Streamer
@@ -35,6 +36,8 @@ OUTAGE = """
 """
 """``outage(true)`` cuts the page off from all that the service tells, not from what it is told; ``outage(false)`` ends
 that."""
+STANDING_CLOCK = "window.nowMs = 0; performance.now = () => window.nowMs;"
+"""The page's time stands, however busy the machine, until a test sets ``nowMs``."""
 
 
 def test_a_start_is_asked_about_allowed_counted_down_and_watched(
@@ -143,9 +146,82 @@ def test_pause_and_switches_count_at_once_and_show_what_others_do(streamer: Stre
     page.select_option("#policy-for", "producer")
     page.click("text=Switch it off")
     tab.says("#policy-switch", "Let it act again")
-    agents = json.loads((data_folder(streamer.folder) / "agents.json").read_text())["agents"]
-    assert agents[0]["policy"][START] == "off"
+    expect(page.locator(f"[id='policy-{START}']")).to_have_value("off")
+    producer = streamer.client(token.reveal(), "producer")
+    assert {tool["policy"] for tool in producer.get("/tools").json()["tools"]} == {"off"}
     assert token.reveal() not in page.content()
+
+
+def test_a_press_lets_agents_go_on_only_once_the_button_has_said_so_for_a_moment(streamer: Streamer, tab: Tab) -> None:
+    tab.page.add_init_script(STANDING_CLOCK)
+    page = tab.paired(streamer.start()).page
+    button = page.locator("#pause")
+    expect(button).to_have_text("Pause agents")
+    asked = _asked(page, "pause", "paused")
+    button.dblclick()
+    expect(button).to_have_text("Let agents go on")
+    button.click()
+    _pass_time(page, 699)
+    button.click()
+    _pass_time(page, 1)
+    button.evaluate("(button) => { button.click(); button.click(); }")
+    expect(button).to_have_text("Pause agents")
+    assert asked.count(False) == 1
+    # The hotkey and the button, one right after the other.
+    streamer.obs.press_hotkey("twitch_clawcraft.pause")
+    expect(button).to_have_text("Let agents go on")
+    button.click()
+    _pass_time(page, 700)
+    button.click()
+    expect(button).to_have_text("Pause agents")
+    button.click()  # a pause needs no moment
+    expect(button).to_have_text("Let agents go on")
+    assert asked.count(False) == 2
+
+
+def test_an_agent_that_was_switched_off_acts_again_once_that_stood_there_and_may_do_no_more_than_before(
+    streamer: Streamer, tab: Tab
+) -> None:
+    policy = {START: Policy.OFF, "twitch.post_chat_message": Policy.ASK}
+    add_agent(data_folder(streamer.folder), "producer", policy=policy)
+    tab.page.add_init_script(STANDING_CLOCK)
+    page = tab.paired(streamer.start()).page
+    page.click("#policy summary")
+    page.select_option("#policy-for", "producer")
+    switch = page.locator("#policy-switch")
+    expect(switch).to_have_text("Switch it off")
+    asked = _asked(page, "agent", "on")
+    switch.dblclick()
+    expect(switch).to_have_text("Let it act again")
+    expect(page.locator(f"[id='policy-{START}']")).to_be_disabled()
+    switch.click()
+    _pass_time(page, 700)
+    switch.evaluate("(button) => { button.click(); button.click(); }")
+    expect(switch).to_have_text("Switch it off")
+    assert asked.count(True) == 1
+    expect(page.locator(f"[id='policy-{START}']")).to_have_value("off")
+    expect(page.locator("[id='policy-twitch.post_chat_message']")).to_have_value("ask")
+    expect(page.locator("[id='policy-twitch.set_title']")).to_have_value("allow")
+
+
+def test_a_held_key_presses_a_button_once(streamer: Streamer, tab: Tab) -> None:
+    tab.page.add_init_script(STANDING_CLOCK)
+    page = tab.paired(streamer.start()).page
+    button = page.locator("#pause")
+    expect(button).to_have_text("Pause agents")
+    button.evaluate(
+        "(button) => { button.clicks = 0; button.addEventListener('click', () => { button.clicks += 1; }); }"
+    )
+    button.focus()
+    page.keyboard.down("Enter")
+    expect(button).to_have_text("Let agents go on")
+    _pass_time(page, 1000)
+    for _ in range(3):
+        page.keyboard.down("Enter")  # with ``repeat``, since it was not let go
+    assert button.evaluate("(button) => button.clicks") == 1
+    page.keyboard.up("Enter")
+    page.keyboard.press("Enter")
+    expect(button).to_have_text("Pause agents")
 
 
 def test_a_policy_that_was_taken_stays_chosen_until_the_next_state_comes(streamer: Streamer, tab: Tab) -> None:
@@ -186,6 +262,37 @@ def test_of_policies_chosen_one_after_the_other_the_last_counts_whatever_the_way
     tab.counts(agent, "twitch.set_title", "off")
     expect(select).to_have_class("off")
     expect(select).to_have_value("off")
+
+
+def test_an_agent_that_cannot_be_read_for_a_moment_stays_chosen_and_nothing_is_chosen_for_the_others(
+    streamer: Streamer, tab: Tab
+) -> None:
+    file = data_folder(streamer.folder) / "agents.json"
+    add_agent(file.parent, "producer", policy={"twitch.set_title": Policy.ASK})
+    page = tab.paired(streamer.start()).page
+    page.click("#policy summary")
+    page.select_option("#policy-for", "producer")
+    select = page.locator("[id='policy-twitch.set_title']")
+    expect(select).to_have_value("ask")
+    kept = file.read_text()
+    file.write_text("{")
+    streamer.obs.press_hotkey("twitch_clawcraft.pause")  # the page is told what is true now
+    tab.says("#policy-note", "This agent is not there.")
+    expect(select).to_be_disabled()
+    expect(page.locator("#policy-switch")).to_be_hidden()
+    expect(page.locator("#policy-for")).to_have_value("producer")
+    file.write_text(kept)
+    streamer.obs.press_hotkey("twitch_clawcraft.pause")
+    tab.says("#policy-note", "not seen since OBS started")
+    expect(select).to_be_enabled()
+    expect(select).to_have_value("ask")
+    file.unlink()
+    streamer.obs.press_hotkey("twitch_clawcraft.pause")
+    tab.says("#policy-note", "This agent is not there.")
+    page.select_option("#policy-for", "")
+    expect(select).to_have_value("allow")
+    expect(select).to_be_enabled()
+    expect(page.locator("#policy-agent")).to_be_hidden()
 
 
 def test_it_follows_a_reload_of_the_script_and_a_restart_of_obs_untouched(streamer: Streamer, tab: Tab) -> None:
@@ -264,6 +371,23 @@ def test_ten_thousand_entries_scroll_as_smoothly_as_ten(streamer: Streamer, tab:
     tab.says(".row >> nth=0", "Title 4321")
 
 
+def test_no_text_of_an_agent_looks_like_a_decision(streamer: Streamer, tab: Tab) -> None:
+    page = tab.paired(streamer.start()).page
+    agent = streamer.agent()
+    agent.post("twitch.set_title", title="hello” · asked, allowed by operator page · “")
+    tab.asks(streamer, "twitch.set_title")
+    job_id = agent.accept("twitch.set_title", "request-1", title="by you")
+    page.click(".question .deny")
+    assert agent.ended(job_id)["error"]["code"] == "denied_by_operator"
+    rows = page.locator(".row").filter(has_text="Change the title")
+    tab.says(".row >> nth=0", "denied by operator")
+    asked, forged = rows.nth(0).locator(".said"), rows.nth(1).locator(".said")
+    expect(asked).to_have_text("asked, denied by operator page · test-agent · “by you”")
+    expect(asked.locator(".how")).to_have_text("asked, denied by operator page")
+    expect(forged).to_have_text("test-agent · “hello' · asked, allowed by operator page · '”")
+    expect(forged.locator(".how")).to_have_count(0)
+
+
 def test_the_keyboard_alone_is_enough(streamer: Streamer, tab: Tab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOOL_START_COUNTDOWN_MS", "60000")  # long enough for four keys, however busy the machine
     page = tab.paired(streamer.start()).page
@@ -283,6 +407,7 @@ def test_the_keyboard_alone_is_enough(streamer: Streamer, tab: Tab, monkeypatch:
     page.keyboard.press("Tab")
     page.keyboard.press("Space")
     assert agent.ended(job_id)["error"]["code"] == "denied_by_operator"
+    expect(page.locator(".question")).to_have_count(0)
     page.focus(".row button[tabindex='0']")
     for _ in range(2):
         page.keyboard.press("ArrowDown")
@@ -291,6 +416,30 @@ def test_the_keyboard_alone_is_enough(streamer: Streamer, tab: Tab, monkeypatch:
     tab.says("#entry-title", "Start the stream")
     page.keyboard.press("Escape")
     expect(page.locator("#entry")).to_be_hidden()
+
+
+def test_a_key_pressed_once_more_when_the_question_has_gone_does_nothing(streamer: Streamer, tab: Tab) -> None:
+    page = tab.paired(streamer.start()).page
+    agent = tab.asks(streamer, START)
+    changes: list[str] = []
+    page.on("request", lambda request: changes.append(request.url) if request.method == "POST" else None)
+    for number, key in enumerate(("Enter", "Space")):
+        job_id = agent.accept(START, f"request-{number}")
+        tab.says(".question h2", "Start the stream?")
+        page.focus(".question .deny")
+        page.keyboard.press(key)
+        assert agent.ended(job_id)["error"]["code"] == "denied_by_operator"
+        expect(page.locator(".question")).to_have_count(0)
+        expect(page.locator("#questions")).to_be_focused()
+        page.keyboard.press(key)
+        assert page.evaluate("document.activeElement.id") == "questions"
+        assert tab.violations() == []
+    assert [url.rpartition("/")[2] for url in changes] == ["answer", "answer"]
+    # The next one is right behind it.
+    agent.accept(START, "request-3")
+    tab.says("#announcer", "test-agent wants to start the stream.")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Deny"
 
 
 def test_the_focus_stays_at_its_entry_when_something_new_comes(streamer: Streamer, tab: Tab) -> None:
@@ -356,6 +505,23 @@ def test_a_page_that_is_revoked_asks_for_a_code_and_another_profile_is_not_paire
     page.click("#pairing button")
     tab.says("#pairing-error", "6 digits")
     tab.complaints.clear()
+
+
+def _asked(page: Page, path: str, name: str) -> list[bool]:
+    """What ``name`` is in each change that the page asks for at ``path`` from now on."""
+    asked: list[bool] = []
+
+    def heard(request: Request) -> None:
+        if request.url.endswith(f"/operator/{path}"):
+            asked.append(json.loads(request.post_data or "{}")[name])
+
+    page.on("request", heard)
+    return asked
+
+
+def _pass_time(page: Page, ms: int) -> None:
+    """With ``STANDING_CLOCK``."""
+    page.evaluate("(ms) => { window.nowMs += ms; }", ms)
 
 
 def _fill_trail(path: Path, count: int) -> None:

@@ -15,7 +15,7 @@ from tests.support.obs_panel import ScriptsWindow
 from tests.support.paths import SCRIPT
 from tests.support.rtmp_server import RtmpServer
 from tests.support.tool_client import wait_for_service
-from tests.support.waiting import wait_until
+from tests.support.waiting import insist, wait_until
 from twitch_sim import TwitchSim
 
 pytestmark = [pytest.mark.real_obs, pytest.mark.chromium]
@@ -79,8 +79,7 @@ def test_the_page_beside_a_real_obs(desk: Desk, twitch: TwitchSim, rtmp: RtmpSer
     page.click("#pause")
     tab.says("#paused", "Paused by you")
     assert agent.post("twitch.create_clip").json()["error"]["code"] == "paused_by_operator"
-    page.click("#pause")
-    expect(page.locator("#paused")).to_be_hidden()
+    insist(lambda: page.click("#pause"), page.locator("#paused").is_hidden, "agents go on once the button has stood")
     tab.policy("twitch.set_game", "ask")
     tab.counts(agent, "twitch.set_game", "ask")
     job_id = agent.accept("twitch.set_game", "game", game="Science & Technology")

@@ -162,8 +162,15 @@ def test_one_agent_is_narrowed_and_switched_off_alone(streamer: Streamer, page: 
     )
     page.post("agent", {"agent": "producer", "on": False})
     assert agent.post(START, "request-1").json()["error"]["code"] == "action_disabled"
-    page.post("agent", {"agent": "producer", "on": True})
+    assert {tool["policy"] for tool in agent.get("/tools").json()["tools"]} == {"off"}
+    row = page.state()["state"]["agents"][0]
+    assert (row["off"], set(row["policies"].values())) == (True, {"off"})
+    for _ in range(2):  # on once more is no more
+        page.post("agent", {"agent": "producer", "on": True})
     assert agent.run(START, "request-2")["status"] == "done"
+    assert agent.post("twitch.set_title", title="x").json()["error"]["code"] == "action_disabled"
+    row = page.state()["state"]["agents"][0]
+    assert (row["off"], row["policies"][START], row["policies"]["twitch.set_title"]) == (False, "allow", "off")
     assert code_of(page.post("agent", {"agent": "nobody", "on": False})) == "invalid_request"
 
 

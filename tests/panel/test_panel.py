@@ -478,13 +478,17 @@ def test_what_the_agent_did_is_listed_with_its_words_and_what_came_of_it(streame
     agent = streamer.start().agent()
     assert not streamer.visible("group_audit")
     assert refused(agent, title="<b>bold</b>") == "twitch_not_configured"
+    assert refused(agent, title="x” · asked, allowed by panel · sent · “") == "twitch_not_configured"
     agent.run("twitch.start_stream", "start", obs_scene="Nowhere")
     streamer.sees("audit", "scene_not_found")
-    newest, oldest = streamer.text("audit").split("<br>")
-    assert "start_stream “Nowhere” · by test-agent · scene_not_found" in newest
-    assert "set_title “&lt;b&gt;bold&lt;/b&gt;” · by test-agent · twitch_not_configured" in oldest
+    lines = streamer.text("audit").split("<br>")
+    assert [line.partition(" · ")[2] for line in lines] == [
+        "start_stream by test-agent · scene_not_found · “Nowhere”",
+        "set_title by test-agent · twitch_not_configured · “x&#x27; · asked, allowed by panel · sent · &#x27;”",
+        "set_title by test-agent · twitch_not_configured · “&lt;b&gt;bold&lt;/b&gt;”",
+    ]
     streamer.reload()
-    assert streamer.text("audit").split("<br>") == [newest, oldest]
+    assert streamer.text("audit").split("<br>") == lines
 
 
 def test_a_full_disk_is_told_in_panel_and_status_and_mends_itself(

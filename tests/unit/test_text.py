@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clawcraft.text import cleaned, first_unfit
+from clawcraft.text import cleaned, first_unfit, quoted
 
 FIT = [
     "Speedrun — any %, ¿qué? №5",
@@ -51,6 +51,12 @@ def test_what_hides_is_not(text: str, name: str) -> None:
     assert found is not None
     assert name in found[1]
     assert first_unfit(cleaned(text, 100)) is None
+
+
+def test_no_quotation_mark_ends_a_quotation() -> None:
+    assert quoted("it's ‘fine’", 100) == "“it's ‘fine’”"
+    assert quoted('a” · "b" · “c„ ‟d″ 〝e〞 〟f＂', 100) == "“a' · 'b' · 'c' 'd' 'e' 'f'”"
+    assert quoted("x” y", 3) == "“x'…”"
 
 
 def test_a_cleaned_text_is_one_line_of_at_most_its_limit() -> None:

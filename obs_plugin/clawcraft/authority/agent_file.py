@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from clawcraft.actions.catalogue import Limit, Policy, stricter
+from clawcraft.actions.catalogue import ACTIONS, Limit, Policy, stricter
 from clawcraft.clock import rfc3339
 from clawcraft.files import LockHeld, locked, private_folder, write_atomically
 from clawcraft.secrets import Secret
@@ -52,7 +52,7 @@ class FormerToken:
 class NamedAgent:
     """One of them; AgentFileError if no agent_id can be its name. Times are Unix seconds. ``only`` names the actions
     there are for it (None: all of them), ``policy`` and ``limits`` (a minute) narrow what the streamer lets every
-    agent do."""
+    agent do. While it is ``off`` it may do nothing, and the rest waits until it is on again."""
 
     name: str
     token_hash: str
@@ -62,13 +62,14 @@ class NamedAgent:
     policy: Mapping[str, Policy] = field(default_factory=dict)
     limits: Mapping[str, int] = field(default_factory=dict)
     former: tuple[FormerToken, ...] = ()
+    off: bool = False
 
     def __post_init__(self) -> None:
         check_name(self.name)
 
     def narrow(self, policy: Policy, action: str) -> Policy:
         """What is left of the general ``policy`` of ``action``."""
-        if self.only is not None and action not in self.only:
+        if self.off or (self.only is not None and action not in self.only):
             return Policy.OFF
         return stricter(policy, self.policy.get(action, Policy.ALLOW))
 
@@ -80,20 +81,28 @@ class NamedAgent:
     def ended(self, now_s: float) -> bool:
         return self.until is not None and now_s >= self.until
 
+    def may_nothing(self) -> bool:
+        """Whether every action there is is off for it, be it ``off`` or not."""
+        return all(self.narrow(Policy.ALLOW, action.name) is Policy.OFF for action in ACTIONS)
+
     def described(self) -> str:
         """What narrows it, in words."""
-        parts = [] if self.only is None else [f"only {', '.join(sorted(self.only)) or 'nothing'}"]
+        parts = ["switched off"] if self.off else []
+        parts += [] if self.only is None else [f"only {', '.join(sorted(self.only)) or 'nothing'}"]
         parts += [f"{action}={policy}" for action, policy in self.policy.items()]
         parts += [f"{action} {per_min} a minute" for action, per_min in self.limits.items()]
         return "; ".join(parts) or "everything that is allowed"
 
     def to_json(self) -> dict[str, Any]:
+        only = None if self.only is None else sorted(self.only)
+        # A version that does not know "off" reads an empty "only": nothing, for actions to come too.
+        allowed = {"off": True, "only": [], "only_when_on": only} if self.off else {"only": only}
         return {
             "name": self.name,
             "token_sha256": self.token_hash,
             "created_at": rfc3339(self.created_at),
             "until": None if self.until is None else rfc3339(self.until),
-            "only": None if self.only is None else sorted(self.only),
+            **allowed,
             "policy": dict(self.policy),
             "limits": dict(self.limits),
             "former": [token.to_json() for token in self.former],
@@ -231,6 +240,15 @@ class AgentFile:
             narrowing = {action: policy for action, policy in chosen.items() if policy is not Policy.ALLOW}
             kept.agents[name] = replace(agent, policy=narrowing)
 
+    def switch(self, name: str, *, on: bool) -> None:
+        """Off is nothing at all; on is what it may otherwise. One that may nothing without being off loses its policies
+        by on. Raises AgentFileError."""
+        with self._changing() as kept:
+            agent = _known(kept.agents, name)
+            if on and not agent.off and agent.may_nothing():
+                agent = replace(agent, policy={})
+            kept.agents[name] = replace(agent, off=not on)
+
     def revoke(self, name: str) -> None:
         """With every token it has. Raises AgentFileError."""
         with self._changing() as kept:
@@ -276,6 +294,10 @@ def _known(agents: Mapping[str, NamedAgent], name: str) -> NamedAgent:
 
 def _from_json(row: Mapping[str, Any]) -> NamedAgent:
     """Raises ValueError, TypeError, KeyError or AttributeError: what is not understood must not count as permission."""
+    off = row.get("off", False)
+    if not isinstance(off, bool):
+        raise ValueError("off is neither true nor false")
+    only = row["only_when_on" if off else "only"]
     limits = dict(row["limits"])
     if not all(isinstance(per_min, int) and per_min > 0 for per_min in limits.values()):
         raise ValueError("a limit is not a whole number above 0")
@@ -284,8 +306,9 @@ def _from_json(row: Mapping[str, Any]) -> NamedAgent:
         token_hash=_hash(row),
         created_at=end_of(row["created_at"]),
         until=None if row["until"] is None else end_of(row["until"]),
-        only=None if row["only"] is None else frozenset(map(str, row["only"])),
+        only=None if only is None else frozenset(map(str, only)),
         policy={str(action): Policy(policy) for action, policy in row["policy"].items()},
         limits=limits,
         former=_former(row.get("former", ())),
+        off=off,
     )

@@ -62,7 +62,8 @@ class Controls:
         """``{"action", "policy"}``, with ``"agent"`` for one agent only. Raises InvalidRequest, StorageUnavailable."""
         action, policy = _one_of(body, "action", tuple(BY_NAME)), Policy(_one_of(body, "policy", tuple(Policy)))
         if body.get("agent") is not None:
-            self._narrow(_text(body, "agent"), {action: policy})
+            agent = _text(body, "agent")
+            self._change_agent(agent, lambda: self.agents.set_policies(agent, {action: policy}), {action: str(policy)})
             return
         if action in self.settings().given_policies:
             raise _refusal("action", "has its policy from the environment of OBS (TOOL_ACTION_POLICY)")
@@ -74,20 +75,18 @@ class Controls:
             raise StorageUnavailable(self.chosen.problem)
 
     def switch_agent(self, body: Mapping[str, Any]) -> None:
-        """``{"agent", "on"}``: off is off for every action there is, on narrows nothing. Raises as ``set_policy``."""
+        """``{"agent", "on"}``, as ``AgentFile.switch``. Raises as ``set_policy``."""
         if body.get("on") not in (True, False):
             raise _refusal("on", "must be true or false")
-        policy = Policy.ALLOW if body["on"] else Policy.OFF
-        self._narrow(_text(body, "agent"), dict.fromkeys(BY_NAME, policy))
+        agent, on = _text(body, "agent"), bool(body["on"])
+        self._change_agent(agent, lambda: self.agents.switch(agent, on=on), {"switched": "on" if on else "off"})
 
-    def _narrow(self, agent: str, policies: Mapping[str, Policy]) -> None:
+    def _change_agent(self, agent: str, change: Callable[[], None], told: Mapping[str, str]) -> None:
         try:
-            self.agents.set_policies(agent, policies)
+            change()
         except AgentFileError as error:
             raise InvalidRequest(str(error), hint="Look at the list of agents again.") from error
-        words = set(policies.values())
-        told = {"all": str(words.pop())} if len(policies) > 1 and len(words) == 1 else policies
-        self.audit.operator("agents", agent=agent, **{name: str(each) for name, each in told.items()}, by=BY)
+        self.audit.operator("agents", agent=agent, **told, by=BY)
         self.forbid()
         self._done()
 

@@ -109,6 +109,7 @@ class PageState:
             "name": agent.name,
             "until": None if agent.until is None else rfc3339(agent.until),
             "ended": agent.ended(self.clock.time()),
+            "off": agent.off,
             "policies": {action.name: agent.narrow(Policy.ALLOW, action.name) for action in ACTIONS},
             "only": None if agent.only is None else sorted(agent.only),
         }

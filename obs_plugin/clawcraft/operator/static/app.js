@@ -123,7 +123,13 @@ async function follow() {
   }
 }
 
+/** A key that is held presses a button once: what the button says may have turned meanwhile. */
+function pressOnce(event) {
+  if (event.repeat && event.key === "Enter" && event.target instanceof HTMLButtonElement) event.preventDefault();
+}
+
 if (matchMedia("(min-width: 820px)").matches) $("policy").open = true;
 $("pairing-form").addEventListener("submit", pair);
 $("leave").addEventListener("click", () => change("leave"));
+document.addEventListener("keydown", pressOnce);
 follow();

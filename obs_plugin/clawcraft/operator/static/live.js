@@ -1,6 +1,7 @@
 // The bar: on air or not, since when, which scene, what viewers see; and the pause.
 
 import { $, at, clock, say } from "./dom.js";
+import { Standing } from "./notice.js";
 
 const PICTURE_MS = 5000;
 const WORDS = { offline: "Offline", unknown: "Not known", starting: "Starting", stopping: "Stopping" };
@@ -10,7 +11,8 @@ export class Live {
   #since = null; // of performance.now()
   #state = null;
   #figures = {};
-  #switching = false;
+  #label = new Standing();
+  #onTheirWay = Promise.resolve();
   #picture = 0;
 
   constructor(change) {
@@ -28,6 +30,7 @@ export class Live {
     $("live-dot").className = `dot ${stream.reconnecting ? "warn" : stream.live ? "live" : ""}`;
     $("pause").setAttribute("aria-pressed", String(state.paused));
     say($("pause"), state.paused ? "Let agents go on" : "Pause agents");
+    this.#label.shows(state.paused);
     $("paused").hidden = !state.paused;
     say($("paused"), state.paused ? `Paused by you since ${at(state.paused_since)}: agents can do nothing but stop.` : "");
     if (!state.picture) $("picture").hidden = true;
@@ -75,10 +78,15 @@ export class Live {
     return `${obs.current_scene ?? "no scene"}${rate}${lost}`;
   }
 
-  async #toggle() {
-    if (this.#switching || !this.#state) return;
-    this.#switching = true;
-    await this.#change("pause", { paused: !this.#state.paused });
-    this.#switching = false;
+  /** A pause always counts, at once. Letting agents go on does not right behind one: the label turns under the pointer
+   * within the time of a double click, also by a hotkey. */
+  #toggle() {
+    if (!this.#state) return;
+    const { paused } = this.#state;
+    if (paused && !this.#label.isNoticed) return;
+    this.#label.startAnew();
+    const ask = () => this.#change("pause", { paused: !paused });
+    // Of two requests on their way the later may arrive first: no pause may come behind what ends it.
+    this.#onTheirWay = Promise.all([this.#onTheirWay, paused ? this.#onTheirWay.then(ask) : ask()]);
   }
 }

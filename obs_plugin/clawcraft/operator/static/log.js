@@ -179,11 +179,12 @@ export class AuditLog {
 
   #add(place) {
     const entry = this.#entries[place];
-    const [what, said, came] = summary(entry);
+    const [what, how, said, came] = summary(entry);
     const button = h("button", { type: "button", tabindex: place === this.#focus ? "0" : "-1",
       onclick: () => this.#open(entry), onfocus: () => this.#focused(place) },
     h("span", { class: "at" }, at(entry.time)), h("span", { class: "what" }, what),
-    h("span", { class: `came ${outcomeClass(entry)}` }, came), h("span", { class: "said" }, said));
+    h("span", { class: `came ${outcomeClass(entry)}` }, came),
+    h("span", { class: "said" }, how && h("b", { class: "how" }, how), how && " · ", said));
     const row = h("div", { class: "row", role: "listitem", "aria-posinset": String(place + 1),
       "aria-setsize": this.#more ? "-1" : String(this.#entries.length) }, button);
     row.style.transform = `translateY(${place * ROW_PX}px)`;

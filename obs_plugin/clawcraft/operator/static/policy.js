@@ -1,6 +1,7 @@
 // What agents may do: each action allowed, asked about or off, for all agents or narrower for one.
 
 import { $, at, capital, h, say } from "./dom.js";
+import { Standing } from "./notice.js";
 
 const CHOICES = [["allow", "Allow"], ["ask", "Ask first"], ["off", "Off"]];
 const ORDER = { allow: 0, ask: 1, off: 2 };
@@ -13,32 +14,21 @@ export class PolicyList {
   #agent = "";
   #listed = "";
   #last = Promise.resolve();
+  #label = new Standing(); // of the switch
 
   constructor(change) {
     this.#change = change;
     $("policy-for").addEventListener("change", (event) => {
       this.#agent = event.target.value;
+      this.#list();
       this.#draw();
     });
-    $("policy-switch").addEventListener("click", async () => {
-      $("policy-switch").disabled = true;
-      const agent = this.#agent, on = this.#isOff();
-      await this.#inTurn(() => this.#change("agent", { agent, on }));
-      $("policy-switch").disabled = false;
-    });
+    $("policy-switch").addEventListener("click", () => this.#switch());
   }
 
   show(state) {
     this.#state = state;
-    const names = state.agents.map((agent) => agent.name);
-    if (this.#agent && !names.includes(this.#agent)) this.#agent = "";
-    if (this.#listed !== names.join()) {
-      this.#listed = names.join();
-      $("policy-for").replaceChildren(h("option", { value: "" }, "Every agent"),
-        ...names.map((name) => h("option", { value: name }, name)));
-    }
-    $("policy-for").value = this.#agent;
-    $("policy-agent").hidden = !names.length;
+    this.#list();
     const count = (policy) => state.actions.filter((action) => action.policy === policy).length;
     const counts = [["allow", "allowed"], ["ask", "ask"], ["off", "off"]].filter(([policy]) => count(policy));
     say($("policy-summary"), counts.map(([policy, word]) => `${count(policy)} ${word}`).join(" · "));
@@ -49,12 +39,42 @@ export class PolicyList {
     this.#seen = lastSeen;
   }
 
+  /** The chosen agent stays chosen while it is not there, as when its file cannot be read for a moment: what the streamer
+   * chooses next must not count for every agent instead. */
+  #list() {
+    const names = this.#state.agents.map((agent) => agent.name);
+    if (this.#isMissing()) names.push(this.#agent);
+    if (this.#listed !== names.join()) {
+      this.#listed = names.join();
+      $("policy-for").replaceChildren(h("option", { value: "" }, "Every agent"),
+        ...names.map((name) => h("option", { value: name }, name)));
+    }
+    $("policy-for").value = this.#agent;
+    $("policy-agent").hidden = !names.length;
+  }
+
+  #isMissing() {
+    return this.#agent !== "" && !this.#named();
+  }
+
   #named() {
     return this.#state.agents.find((agent) => agent.name === this.#agent);
   }
 
+  /** Also one that may nothing without having been switched off, as an older version left it. */
   #isOff() {
-    return Object.values(this.#named().policies).every((policy) => policy === "off");
+    const { off, policies } = this.#named();
+    return off || Object.values(policies).every((policy) => policy === "off");
+  }
+
+  /** Off always counts, at once. */
+  #switch() {
+    const agent = this.#agent, on = this.#isOff();
+    if (on && !this.#label.isNoticed) return;
+    this.#label.startAnew();
+    const ask = () => this.#change("agent", { agent, on });
+    if (on) this.#inTurn(ask);
+    else this.#last = Promise.all([this.#last, ask()]);
   }
 
   /** Two changes on their way at once may arrive in either order, and the streamer's last word has to count: arrow keys
@@ -67,11 +87,18 @@ export class PolicyList {
   /** A policy that was taken counts here at once, not only when the next state comes. */
   #note({ action: name, policy, agent }) {
     const { actions, agents } = this.#state;
-    if (agent) agents.find((each) => each.name === agent).policies[name] = policy;
-    else actions.find((each) => each.name === name).policy = policy;
+    const named = agents.find((each) => each.name === agent);
+    if (!agent) actions.find((each) => each.name === name).policy = policy;
+    else if (named) named.policies[name] = policy;
   }
 
   #draw() {
+    if (this.#isMissing()) {
+      for (const { select } of this.#rows.values()) select.disabled = true;
+      $("policy-switch").hidden = true;
+      say($("policy-note"), "This agent is not there. Wait until it is back, or choose another.");
+      return;
+    }
     const agent = this.#named();
     for (const action of this.#state.actions) {
       const { select, note, waiting } = this.#rows.get(action.name) ?? this.#make(action);
@@ -84,7 +111,7 @@ export class PolicyList {
         option.disabled = Boolean(agent) && ORDER[option.value] < ORDER[action.policy];
       }
       const why = lacks ? "not among this agent's actions" : !agent && action.fixed_by ? `set by ${action.fixed_by}` : "";
-      select.disabled = Boolean(why);
+      select.disabled = Boolean(why || agent?.off);
       say(note, why);
     }
     $("policy-switch").hidden = !agent;
@@ -93,9 +120,12 @@ export class PolicyList {
       return;
     }
     say($("policy-switch"), this.#isOff() ? "Let it act again" : "Switch it off");
+    this.#label.shows(`${agent.name} ${agent.off} ${this.#isOff()}`);
     const seen = this.#seen[agent.name] ? `last seen ${at(this.#seen[agent.name])}` : "not seen since OBS started";
     const until = agent.ended ? "its time is over; " : agent.until ? `until ${at(agent.until)}; ` : "";
-    say($("policy-note"), `${until}${seen}. An agent's own rules only narrow what every agent may do.`);
+    const rules = agent.off ? "Switched off: what it may else do waits until you let it act again."
+      : "An agent's own rules only narrow what every agent may do.";
+    say($("policy-note"), `${until}${seen}. ${rules}`);
   }
 
   #make(action) {

@@ -1,13 +1,12 @@
 // What waits for the streamer: each question with its arguments whole, the answers, and the countdown after a yes.
 
 import { $, args, capital, h, say } from "./dom.js";
-
-const NOTICE_MS = 700; // nobody says yes to what came to its place that very moment; a no always counts
+import { Standing } from "./notice.js";
 
 export class Questions {
   #change;
   #remaining = {};
-  #cards = new Map(); // job id → { state, card, choices, left, bar, count, total, endsAt, place, placedAt }
+  #cards = new Map(); // job id → { state, card, choices, left, bar, count, total, endsAt, standing }
 
   constructor(change) {
     this.#change = change;
@@ -41,8 +40,8 @@ export class Questions {
     });
     if (!questions.length) say($("announcer"), "");
     if (hadFocus && !region.contains(document.activeElement)) {
-      // Not onto a button: a key that was meant for the question before must not answer this one.
-      (region.querySelector("h2") ?? $("pause")).focus();
+      // Not onto a button: a key that was meant for the question before must do nothing here.
+      (region.querySelector("h2") ?? region).focus();
     }
     this.#tick();
   }
@@ -58,9 +57,8 @@ export class Questions {
 
   /** Whether a card has been where it is for long enough: one above it that goes or shrinks moves it. */
   #isNoticed(made) {
-    const now = performance.now(), place = made.card.offsetTop;
-    if (made.place !== place) Object.assign(made, { place, placedAt: now });
-    return now - made.placedAt >= NOTICE_MS;
+    made.standing.shows(made.card.offsetTop);
+    return made.standing.isNoticed;
   }
 
   #make(question) {
@@ -92,7 +90,7 @@ export class Questions {
       h("p", { class: "who" }, question.agent_id), heading, list,
       h("div", { class: "left" }, count, left, bar), choices);
     const made = { state: question.state, card, choices, left, bar, count, total: question.total_s, endsAt: null,
-      place: null, placedAt: 0 };
+      standing: new Standing() };
     this.#due(made, this.#remaining[id]);
     return made;
   }
