@@ -389,7 +389,7 @@ class ApprovalExpired(ClawcraftError, status=504):
 
 
 class Superseded(ClawcraftError, status=409):
-    """A later stop_stream took this start's place."""
+    """A later stop took this start's place: an agent's ``stop_stream``, or the streamer's own in OBS."""
 
     default_hint = (
         "A stop was asked for after this start. Start again, with a new request_id, only if the streamer asks for it."
