@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from clawcraft.errors import ClawcraftError
+from clawcraft.twitch.transport import NOT_KNOWN
 from tests.support.clock import ManualClock
 from tests.support.twitch_rig import Rig
 from twitch_sim.faults import HTML_502
@@ -156,6 +157,19 @@ def test_what_the_agent_sees_and_what_was_sent(rig: Rig, row: Row) -> None:
     assert sent.count(row.endpoint) == row.sent
     assert effects(rig, row.run[0]) == row.effects
     assert {endpoint: sent.count(endpoint) for endpoint in row.also} == row.also
+
+
+@pytest.mark.parametrize("body", ["<html>", {"data": []}, "[" * 100_000], ids=["no JSON", "no row", "deep"])
+@pytest.mark.parametrize("run", [CHAT, CLIP], ids=lambda run: run[0])
+def test_what_took_effect_behind_an_answer_that_cannot_be_read_is_not_to_be_sent_again(
+    rig: Rig, run: tuple[str, dict[str, Any]], body: Any
+) -> None:
+    rig.sim.world.go_live()
+    rig.sim.fault(EFFECT[run[0]], status=200, body=body, applies=True)
+    with pytest.raises(ClawcraftError) as raised:
+        rig.start().run(*run)
+    assert effects(rig, run[0]) == 1
+    assert (raised.value.code, raised.value.retryable, raised.value.hint) == ("twitch_unavailable", False, NOT_KNOWN)
 
 
 def test_a_429_waits_for_the_reset_that_twitch_names_and_not_much_longer(rig: Rig) -> None:

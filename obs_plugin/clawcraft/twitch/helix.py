@@ -279,7 +279,8 @@ def _rows_of(reply: Reply, *, repeatable: bool) -> list[Row]:
     rows = reply.data.get("data")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows) or not (rows or repeatable):
         said = f"Twitch's answer to {reply.endpoint} cannot be read"
-        raise TwitchUnavailable(said, details=reply.evidence, retryable=repeatable)
+        hint = None if repeatable else NOT_KNOWN
+        raise TwitchUnavailable(said, details=reply.evidence, retryable=repeatable, hint=hint)
     return rows
 
 
