@@ -12,6 +12,7 @@ import pytest
 from clawcraft.errors import TwitchUnavailable
 from clawcraft.heard import KINDS_BY_NAME, event_scopes
 from clawcraft.secrets import Secret
+from clawcraft.twitch.bot import BOT_SCOPES
 from clawcraft.twitch.channel_sections import ADS_SCOPE
 from clawcraft.twitch.event_socket import MAX_MESSAGE_BYTES
 from clawcraft.twitch.eventsub import FIRST_BACKOFF_S, LOCAL_RETRY_S, MAX_BACKOFF_S
@@ -152,6 +153,15 @@ def test_a_heard_message_can_be_answered(listening: Rig, sim: TwitchSim, eventsu
     assert sim.world.chat[-1]["reply_parent_message_id"] == question["message_id"]
     answer = listening.hears(2)[1]
     assert (answer["own"], answer["text"], answer["reply_to"]) == (True, "soon", question["message_id"])
+
+
+def test_what_the_bot_says_is_the_services_own(rig: Rig, sim: TwitchSim, eventsub: EventSub) -> None:
+    bot = sim.world.issue("1002", scopes=BOT_SCOPES)
+    rig.change(twitch_bot_oauth_token=Secret(bot.access), twitch_bot_refresh_token=Secret(bot.refresh))
+    rig.start().listens(TOPICS).run("post_chat_message", {"message": "hello"})
+    for user_id in ("1001", "1002", "2001", ""):
+        eventsub.chat("hello", user_id=user_id)
+    assert [entry["own"] for entry in rig.hears(5)] == [True, True, True, False, False]
 
 
 def test_what_twitch_delivers_twice_is_heard_once(listening: Rig, eventsub: EventSub) -> None:

@@ -95,7 +95,9 @@ class Twitch:
         self._tokens = TokenKeeper(CredentialStore(store, settings), self._oauth, clock, log)
         self._broadcasters = Broadcasters(settings)
         self._shoutouts = ShoutoutTimes(clock)
-        account = Account(self._helix_within, self._own_channel, lambda: self._tokens.identity)
+        account = Account(
+            self._helix_within, self._own_channel, lambda: self._tokens.identity, lambda: self._bot.identity
+        )
         self.hearing = Hearing(settings, account, clock, wait, log, on_heard)
         self.login = PanelLogin(self._oauth, self._tokens, settings, clock, wait, log, self._login_scopes)
         self.page = ChannelPage(

@@ -47,11 +47,13 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What EventSub needs of the rest of Twitch's side. ``helix`` takes the seconds of its calls in all."""
+    """What EventSub needs of the rest of Twitch's side. ``helix`` takes the seconds of its calls in all; ``identity``
+    is the streamer's, ``bot`` that of the account that speaks in chat."""
 
     helix: Callable[[float], Helix]
     channel: Callable[[Helix], Broadcaster]
     identity: Callable[[], Identity | None]
+    bot: Callable[[], Identity | None]
 
 
 @dataclass
@@ -180,6 +182,10 @@ class EventSub:
         now = self._account.identity()
         return now is not None and (now.user_id, now.scopes) != (identity.user_id, identity.scopes)
 
+    def _own_ids(self, streamer_id: str) -> list[str]:
+        bot = self._account.bot()
+        return [each for each in (streamer_id, bot.user_id if bot is not None else "") if each]
+
     def _take(self, message: Message, own_id: str) -> None:
         seen = self._heard.seen
         if message.id in seen:
@@ -192,7 +198,7 @@ class EventSub:
             self._log.event("events_revoked", topic=message.topic, status=message.status)
             self.subscriptions.revoke(message.topic, message.status)
             return
-        found = notifications.entry(message.topic, message.event, own_id) if message.kind else None
+        found = notifications.entry(message.topic, message.event, self._own_ids(own_id)) if message.kind else None
         if found is None:
             now_s = self._clock.time()
             said = "Twitch sent what cannot be read"
