@@ -30,6 +30,8 @@ WISHED: Final = frozenset(
 """How a job ends that somebody wanted to end so."""
 REPEAT_S: Final = 600.0
 """The same failure of the same action is told again after that long, with how often it came meanwhile."""
+AGAIN_S: Final = 180.0
+"""What could not be told, because the receiver did not answer, is told after that long if it is still so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,8 @@ WATCHED: Final = {
 
 @dataclass(slots=True)
 class _Condition:
-    """``since_s``: when the check began to say otherwise than what was told last, None while it says the same."""
+    """``since_s``: when the check began to say otherwise than what was told last, None while it says the same; to come
+    after what could not be told."""
 
     told: bool = False
     since_s: float | None = None
@@ -120,6 +123,13 @@ class Conditions:
                 yield Alert(name, State.RECOVERED, watched.right, at_s)
             else:
                 yield Alert(name, State.RAISED, watched.wrong, at_s, check["fix"], check["message"])
+
+    def not_told(self, event: str, now_s: float) -> None:
+        """That ``event`` is wrong could not be told: it is told in AGAIN_S if it still is. If it is not, its end is not
+        told either."""
+        condition = self._conditions.get(event)
+        if condition is not None and condition.told:
+            condition.told, condition.since_s = False, now_s + AGAIN_S
 
     def job_ended(self, job: EndedJob, now_s: float, at_s: float) -> Alert | None:
         """What the end of a job makes worth telling."""
