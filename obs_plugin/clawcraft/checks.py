@@ -68,17 +68,21 @@ def run(status: Mapping[str, Any], settings: Settings, policies: Mapping[str, Po
 def watched(
     status: Mapping[str, Any], settings: Settings, policies: Mapping[str, Policy], dropped: bool
 ) -> list[dict[str, str]]:
-    """What the alerts look at: as ``run``, without Twitch where nobody is connected, and with ``stream_dropped``."""
+    """What the alerts look at: as ``run``, without Twitch where nobody is connected, and with ``stream_dropped``, which
+    is ok while a stream is up and missing otherwise."""
     found = run(status, settings, policies)
     if status["twitch"]["state"] == "not_configured":
         found = [check for check in found if check["name"] != "twitch"]
-    return [*found, _dropped().to_json()] if dropped else found
+    return [*found, *(check.to_json() for check in _dropped(status["obs"]["stream"], dropped))]
 
 
-def _dropped() -> Check:
-    """After a stream that ended by itself, until one is up again."""
-    fix = "Look at the connection to the streaming server, then start the stream again."
-    return failed("stream_dropped", "OBS lost the streaming server and gave up", fix)
+def _dropped(stream: Mapping[str, Any], dropped: bool) -> Iterator[Check]:
+    """``dropped``: after a stream that ended by itself, until one is up again or somebody makes a stop."""
+    if dropped:
+        fix = "Look at the connection to the streaming server, then start the stream again."
+        yield failed("stream_dropped", "OBS lost the streaming server and gave up", fix)
+    elif stream["live"] or stream["reconnecting"]:
+        yield ok("stream_dropped", "a stream is up")
 
 
 def _obs(obs: Mapping[str, Any]) -> Check:

@@ -124,6 +124,25 @@ def test_the_alerts_look_at_a_login_only_where_somebody_is_connected(tmp_path: P
     assert watched(dropped=True) == {"stream_dropped"}
 
 
+@pytest.mark.parametrize(
+    ("stream", "dropped", "outcome"),
+    [
+        ({"live": True}, False, ["ok"]),
+        ({"live": False, "reconnecting": True}, False, ["ok"]),
+        ({"live": False}, False, []),
+        ({"live": False}, True, ["failed"]),
+    ],
+)
+def test_a_stream_is_put_right_by_one_that_is_up_and_by_nothing_else(
+    tmp_path: Path, stream: dict[str, bool], dropped: bool, outcome: list[str]
+) -> None:
+    status = copy.deepcopy(WELL)
+    status["obs"]["stream"].update(stream)
+    policies = {action.name: action.policy for action in ACTIONS}
+    found = checks.watched(status, settings(tmp_path), policies, dropped)
+    assert [check["outcome"] for check in found if check["name"] == "stream_dropped"] == outcome
+
+
 @pytest.mark.parametrize("setting", [{"TWITCH_BROADCASTER_ID": "1002"}, {"TWITCH_BROADCASTER_LOGIN": "somebody"}])
 def test_a_token_of_another_account_than_the_channels_is_told(tmp_path: Path, setting: dict[str, str]) -> None:
     known = settings(tmp_path, **setting)

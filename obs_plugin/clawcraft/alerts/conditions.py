@@ -39,7 +39,8 @@ class Watched:
     """A check whose ``outcome`` is told once it has lasted ``lasts_s``; its end too, once that has.
 
     Whatever is not that outcome is its end, unless it is about a ``login``: then only an ok is, and where the check of
-    that name is missing nobody is connected, so that nothing is told any more.
+    that name is missing nobody is connected, so that nothing is told any more. ``right`` is said where the check is ok,
+    ``over`` where it is only not wrong any more; empty for the same.
     """
 
     outcome: Outcome
@@ -47,11 +48,13 @@ class Watched:
     wrong: str
     right: str
     login: str = ""
+    over: str = ""
 
 
 WATCHED: Final = {
     "stream_dropped": Watched(
-        Outcome.FAILED, 0.0, "The stream ended, and nobody stopped it", "The stream has been started again"
+        *(Outcome.FAILED, 0.0, "The stream ended, and nobody stopped it", "The stream has been started again"),
+        over="Somebody has started or stopped the stream since it ended by itself",
     ),
     "obs": Watched(Outcome.FAILED, 10.0, "OBS does not answer", "OBS answers again"),
     "storage": Watched(
@@ -120,7 +123,8 @@ class Conditions:
                 continue
             condition.told, condition.since_s = check is not None, None
             if check is None:
-                yield Alert(name, State.RECOVERED, watched.right, at_s)
+                summary = watched.right if name in right else watched.over or watched.right
+                yield Alert(name, State.RECOVERED, summary, at_s)
             else:
                 yield Alert(name, State.RAISED, watched.wrong, at_s, check["fix"], check["message"])
 
