@@ -449,6 +449,23 @@ def test_another_login_is_heard_as_itself(listening: Rig, sim: TwitchSim, events
     assert listening.hears(1)[0]["message"] == "the Twitch login changed"
 
 
+def test_who_disconnects_is_not_heard_any_more_even_if_twitch_does_not_take_the_token_back(
+    sim: TwitchSim, eventsub: EventSub, clock: ManualClock, tmp_path: Path
+) -> None:
+    sim.world.eventsub.keepalive_s = 600
+    rig = connected(sim, tmp_path, clock, twitch_events=ALL, twitch_oauth_token=None, twitch_refresh_token=None)
+    pair = sim.world.issue()
+    rig.store.update({"TWITCH_OAUTH_TOKEN": Secret(pair.access), "TWITCH_REFRESH_TOKEN": Secret(pair.refresh)})
+    try:
+        rig.start().listens(TOPICS)
+        sim.fault("POST /oauth2/revoke", times=9, status=500)
+        rig.twitch.login.disconnect()
+        eventsub.wait_for(lambda: not eventsub.sessions, HANG_S)
+        wait_until(lambda: not rig.twitch.hearing.connected, "the service knows that it does not hear")
+    finally:
+        rig.close()
+
+
 @pytest.mark.parametrize(
     ("status", "message", "said"),
     [

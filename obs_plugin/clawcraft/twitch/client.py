@@ -96,7 +96,11 @@ class Twitch:
         self._broadcasters = Broadcasters(settings)
         self._shoutouts = ShoutoutTimes(clock)
         account = Account(
-            self._helix_within, self._own_channel, lambda: self._tokens.identity, lambda: self._bot.identity
+            self._helix_within,
+            self._own_channel,
+            lambda: self._tokens.connected,
+            lambda: self._tokens.identity,
+            lambda: self._bot.identity,
         )
         self.hearing = Hearing(settings, account, clock, wait, log, on_heard)
         self.login = PanelLogin(self._oauth, self._tokens, settings, clock, wait, log, self._login_scopes)

@@ -47,11 +47,13 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What EventSub needs of the rest of Twitch's side. ``helix`` takes the seconds of its calls in all; ``identity``
-    is the streamer's, ``bot`` that of the account that speaks in chat."""
+    """What EventSub needs of the rest of Twitch's side. ``helix`` takes the seconds of its calls in all; ``connected``
+    tells whether there is a pair of tokens; ``identity`` is the streamer's, ``bot`` that of the account that speaks in
+    chat."""
 
     helix: Callable[[float], Helix]
     channel: Callable[[Helix], Broadcaster]
+    connected: Callable[[], bool]
     identity: Callable[[], Identity | None]
     bot: Callable[[], Identity | None]
 
@@ -168,6 +170,8 @@ class EventSub:
                 self._take(message, identity.user_id)
             if not self.subscriptions.active:  # all revoked: what comes next is another login's to hear
                 raise SocketLost(self.subscriptions.problem)
+            if not self._account.connected():
+                raise SocketLost("Twitch is not connected any more")
             if self._renewed(identity):
                 raise SocketLost("the Twitch login changed")
             if self.subscriptions.due:

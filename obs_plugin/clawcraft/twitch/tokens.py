@@ -103,6 +103,11 @@ class TokenKeeper:
         return self._token.identity
 
     @property
+    def connected(self) -> bool:
+        """Whether there was a pair at the last look; no waiting."""
+        return self._token.credentials is not None
+
+    @property
     def configured(self) -> bool:
         """Whether there is a pair, now."""
         with self._changed:
