@@ -165,6 +165,7 @@ def _hearing(events: Mapping[str, Any]) -> Iterator[Check]:
 _TROUBLES: Final = {
     health.RENEWAL_REFUSED: "twitch_token",
     health.TOKEN_ENDS: "twitch_token",
+    health.NOT_STORED: "twitch_token",
     health.MISSING_SCOPE: "twitch_scopes",
     health.NOT_THE_OWNER: "twitch_channel",
 }
@@ -192,6 +193,8 @@ def _twitch(twitch: Mapping[str, Any], settings: Settings) -> Iterator[Check]:
             yield warning(name, trouble.message, trouble.fix)
     if twitch["identity"] and not twitch["scopes_missing"]:
         yield ok("twitch_scopes", "the token has every scope")
+    if health.NOT_STORED in by_code:
+        return
     if twitch.get("renewal") == "proven":
         yield ok("twitch_token", "the token is renewed by itself")
     elif twitch.get("renewal") == "untried" and twitch["expires_at"]:
@@ -217,3 +220,5 @@ def _bot(bot: Mapping[str, Any]) -> Iterator[Check]:
         yield ok("twitch_bot", f"{bot['identity']['login']} speaks in chat")
         if bot["expires_at"] and not bot["refreshable"]:
             yield warning("twitch_bot", f"the bot's token ends at {bot['expires_at']} and cannot be renewed", connect)
+        if error.get("code") == health.SECRET_STORE:
+            yield warning("twitch_bot", f"the bot for chat: {error['message']}", error["hint"])

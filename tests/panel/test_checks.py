@@ -37,6 +37,9 @@ WELL: dict[str, Any] = {
 }
 
 
+NOT_STORED = {"code": "secret_store", "message": "it could not be stored", "hint": "Look at the disk."}
+
+
 def run(status: dict[str, Any], known: Settings) -> list[dict[str, str]]:
     policies = {action.name: action.policy for action in ACTIONS}
     return checks.run(status, known, {**policies, **known.given_policies})
@@ -87,6 +90,8 @@ def test_where_all_is_well_every_check_is_ok_and_has_nothing_to_fix(tmp_path: Pa
             twitch(refreshable=False, renewal="refused", last_error={"code": "x", "message": "no secret", "hint": "y"}),
             {"twitch_token": "warning"},
         ),
+        (twitch(last_error=NOT_STORED), {"twitch_token": "warning"}),
+        (twitch(bot={**WELL["twitch"], "last_error": NOT_STORED}), {"twitch_bot": "warning"}),
         (twitch(bot={"state": "revoked"}), {"twitch_bot": "failed"}),
         (twitch(bot={"state": "unreachable", "last_error": {"message": "no answer"}}), {"twitch_bot": "warning"}),
         (twitch(bot={**WELL["twitch"], "scopes_missing": [{"scope": "user:write:chat"}]}), {"twitch_bot": "failed"}),

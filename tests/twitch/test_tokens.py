@@ -12,6 +12,7 @@ from clawcraft.secrets import Secret, SecretStore, SecretStoreError
 from clawcraft.twitch import tokens
 from clawcraft.twitch.credentials import CredentialStore
 from tests.support.twitch_rig import EFFECTS, Rig
+from tests.support.waiting import wait_until
 from twitch_sim.world import ALL_SCOPES, CLIENT_ID, CLIENT_SECRET, TOKEN_LIFE_S
 
 TITLE = {"title": "x"}
@@ -294,10 +295,12 @@ def test_a_pair_that_cannot_be_stored_is_used_and_stored_as_soon_as_possible(
             assert rig.run("set_title", TITLE)["verified"] is True
         assert rig.log.names().count("twitch_token_not_stored") <= 2
         assert "could not be stored" in rig.twitch.status()["last_error"]["message"]
+        assert [each["code"] for each in rig.twitch.status()["troubles"]] == ["token_not_stored"]
         assert rig.stored() is None
     rig.clock.advance(tokens.RETRY_AFTER_S)
     rig.run("set_title", TITLE)
     rig.log.wait_for("twitch_token_stored", 1)
+    wait_until(lambda: rig.twitch.status()["troubles"] == [], "nothing is wrong any more")
     assert rig.stored() == rig.sim.world.tokens[-1].refresh
 
 

@@ -29,6 +29,7 @@ from clawcraft.twitch.credentials import Credentials, CredentialStore
 from clawcraft.twitch.oauth import Grant, GrantRefused, Identity, OAuth
 from clawcraft.twitch.renewal import CALL_TIMEOUT_S, Renewal, refusal
 from clawcraft.twitch.token_state import TokenState
+from clawcraft.twitch_health import SECRET_STORE
 
 LOOK_EVERY_S: Final = 15.0
 """How soon a login made by another process, or a due refresh, is noticed."""
@@ -209,7 +210,7 @@ class TokenKeeper:
         unsaved = "the new Twitch token is in use but could not be stored" if self._store.unsaved else ""
         if trouble := self._store.trouble or unsaved:
             hint = "Look at the disk and the permissions of OBS's configuration folder."
-            self._status["last_error"] = {"code": "secret_store", "message": trouble, "hint": hint}
+            self._status["last_error"] = {"code": SECRET_STORE, "message": trouble, "hint": hint}
 
     # --- the thread ------------------------------------------------------------------------------------------------
 
