@@ -235,6 +235,23 @@ def test_a_401_in_unknown_words_is_refreshed_when_validation_confirms_it(rig: Ri
     assert rig.sim.world.count("POST /oauth2/token") == 1
 
 
+def test_a_check_that_was_asked_for_in_vain_is_made_again_soon(rig: Rig) -> None:
+    rig.start().run("set_title", TITLE)
+    rig.change(twitch_retries=0)
+    checks = rig.sim.world.count("GET /oauth2/validate")
+    rig.sim.fault("POST /chat/messages", status=401, body={"status": 401, "message": "Something new in Twitch's words"})
+    rig.sim.fault("GET /oauth2/validate", status=503)
+    with pytest.raises(TwitchRejected):
+        rig.run("post_chat_message", {"message": "x"})
+    assert [each["code"] for each in rig.twitch.status()["troubles"]] == ["twitch_unreachable"]
+    rig.run("set_title", TITLE)
+    assert rig.sim.world.count("GET /oauth2/validate") == checks + 1
+    rig.clock.advance(tokens.RETRY_AFTER_S)
+    rig.run("set_title", TITLE)
+    wait_until(lambda: rig.twitch.status()["troubles"] == [], "Twitch is reached again")
+    assert rig.sim.world.count("GET /oauth2/validate") == checks + 2
+
+
 def test_a_refresh_whose_answer_is_lost_is_tried_again_later_not_at_once(rig: Rig) -> None:
     rig.expired()
     rig.sim.fault("POST /oauth2/token", status=503, body="<html>")

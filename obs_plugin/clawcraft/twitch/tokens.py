@@ -249,7 +249,8 @@ class TokenKeeper:
         if token.revoked is not None:
             return token.access is not None and not token.expires_within(0) and token.check_due()
         renewable = token.refreshable and token.refresh_due()
-        return self._store.unsaved or token.check_due() or renewable or token.expires_within(0)
+        checked = not self._check_wanted and not token.check_due()
+        return self._store.unsaved or not checked or renewable or token.expires_within(0)
 
     def _round(self) -> None:
         with self._changed:
@@ -258,8 +259,8 @@ class TokenKeeper:
                 self._token.credentials = self._save(self._token.credentials)
             token = self._token
             doubted = token.revoked is None and token.access == token.refused
-            check = self._check_wanted or token.check_due() or doubted
-            self._check_wanted = False
+            asked, self._check_wanted = self._check_wanted, False
+            check = asked or token.check_due() or doubted
             refresh = token.revoked is None and token.refreshable and token.refresh_due()
             over = token.access is None or token.expires_within(0)
             if over and not refresh:
@@ -271,10 +272,19 @@ class TokenKeeper:
                 self._refresh()
             except ClawcraftError:
                 if check and not over:
-                    self._validate()  # the access token is not worse for it
+                    self._check(asked=asked)  # the access token is not worse for it
                 raise
         elif check:
+            self._check(asked=asked)
+
+    def _check(self, *, asked: bool) -> None:
+        """``asked``: somebody did, and it stays so until there is an answer."""
+        try:
             self._validate()
+        except ClawcraftError:
+            with self._changed:
+                self._check_wanted = self._check_wanted or asked
+            raise
 
     def _validate(self) -> None:
         token = self._token
