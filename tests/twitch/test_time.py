@@ -13,10 +13,11 @@ import pytest
 from clawcraft.clock import SystemClock
 from clawcraft.errors import ClawcraftError, Interrupted, Stopping, Timeout, TwitchUnavailable
 from clawcraft.twitch import connection
-from clawcraft.twitch.call import Deadline
+from clawcraft.twitch.call import Call, Deadline
 from clawcraft.twitch.transport import Request, Transport
 from tests.support.settings import make_settings
 from tests.support.twitch_rig import Rig
+from tests.support.waiting import HANG_S
 from tests.twitch.conftest import Silent
 
 CHAT = ("post_chat_message", {"message": "x"})
@@ -258,6 +259,38 @@ def test_a_connection_that_is_never_accepted_is_given_up_at_the_deadline(transpo
         assert 0.39 <= fails(call, Timeout, retryable=True) < 3
         for filler in fillers:
             filler.close()
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_an_address_that_is_silent_keeps_no_other_from_being_tried_unless_the_call_is_cut(
+    monkeypatch: pytest.MonkeyPatch, cut: bool
+) -> None:
+    call = Call(within(HANG_S), set(), repeatable=True)
+    connect, asked, until = connection._connect, socket.getaddrinfo, time.monotonic() + HANG_S
+    given_s: list[float] = []
+
+    def silent_at_first(sock: socket.socket, address: Any, of: Call, share: float) -> None:
+        given_s.append(until - share)
+        if len(given_s) > 1:
+            connect(sock, address, of, share)
+            return
+        if cut:
+            call.cut("closing")
+        raise TimeoutError
+
+    def two(host: str, port: int, **how: Any) -> Any:
+        return asked("127.0.0.1", port, **how) * 2
+
+    monkeypatch.setattr(connection, "_connect", silent_at_first)
+    monkeypatch.setattr(socket, "getaddrinfo", two)
+    with socket.create_server(("127.0.0.1", 0)) as server, call:
+        if cut:
+            with pytest.raises(TimeoutError):
+                connection.connected("twitch.invalid", port_of(server), call, until)
+        else:
+            connection.connected("twitch.invalid", port_of(server), call, until).close()
+    assert len(given_s) == (1 if cut else 2)
+    assert 0 < given_s[0] <= HANG_S / 2
 
 
 def test_a_resolver_that_hangs_is_given_up_at_the_deadline(
