@@ -234,3 +234,13 @@ def test_a_title_goes_through_although_its_game_is_not_found(rig: Rig) -> None:
     assert raised.value.code == "game_not_found"
     assert raised.value.details["applied"]["current"]["title"] == "x"
     assert rig.sim.world.channels["1001"].title == "x"
+
+
+def test_a_title_goes_through_although_twitch_does_not_tell_of_its_game(rig: Rig) -> None:
+    rig.sim.fault("GET /games", times=9, status=500)
+    rig.start()
+    with pytest.raises(ClawcraftError) as raised:
+        rig.twitch.apply_metadata({"title": "x", "game": "Minecraft"}, rig.may)
+    assert (raised.value.code, raised.value.retryable) == ("twitch_unavailable", True)
+    assert raised.value.details["applied"]["current"]["title"] == "x"
+    assert rig.sim.world.channels["1001"].title == "x"

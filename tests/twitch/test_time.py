@@ -15,6 +15,7 @@ from clawcraft.errors import ClawcraftError, Interrupted, Stopping, Timeout, Twi
 from clawcraft.twitch import connection
 from clawcraft.twitch.call import Call, Deadline
 from clawcraft.twitch.transport import Request, Transport
+from tests.support.examples import EXAMPLES
 from tests.support.settings import make_settings
 from tests.support.twitch_rig import Rig
 from tests.support.waiting import HANG_S
@@ -92,6 +93,23 @@ def test_a_channel_that_cannot_be_read_is_changed_all_the_same(real: Rig) -> Non
     result = real.run("set_title", {"title": "Unread"})
     assert (result["status"], result["verified"], result["previous"]) == ("updated", False, None)
     assert real.sim.world.channels["1001"].title == "Unread"
+
+
+@pytest.mark.parametrize(("action", "name"), [("set_tags", "tags"), ("set_labels", "labels")])
+def test_a_channel_whose_tags_cannot_be_read_gets_them_all_the_same(real: Rig, action: str, name: str) -> None:
+    real.change(action_timeout_s=4.0)
+    real.sim.fault("GET /channels", hang=True, times=99)
+    result = real.run(action, EXAMPLES[f"twitch.{action}"])
+    assert (result["status"], result["verified"], result[f"previous_{name}"]) == ("updated", False, None)
+    assert real.sim.world.count("PATCH /channels") == 1
+
+
+def test_a_title_is_set_although_twitch_hangs_over_its_game(real: Rig) -> None:
+    real.change(action_timeout_s=6.0)
+    real.sim.fault("GET /games", hang=True, times=99)
+    with pytest.raises(Timeout) as raised:
+        real.twitch.apply_metadata({"title": "Unread", "game": "Rust"}, real.may)
+    assert raised.value.details["applied"]["current"]["title"] == "Unread"
 
 
 @over_both

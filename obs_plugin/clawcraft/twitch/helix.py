@@ -111,13 +111,15 @@ class Helix:
     def modify_channel(self, broadcaster_id: str, changes: Mapping[str, str]) -> None:
         self._send("PATCH", "channels", params={"broadcaster_id": broadcaster_id}, body=changes)
 
-    def games(self, *, name: str = "", game_id: str = "") -> list[Game]:
-        """The category with exactly this name or id."""
-        return _games(self._rows("GET", "games", params={"name": name} if name else {"id": game_id}))
+    def games(self, *, name: str = "", game_id: str = "", within_s: float | None = None) -> list[Game]:
+        """The category with exactly this name or id. ``within_s`` as for ``channel``."""
+        params = {"name": name} if name else {"id": game_id}
+        return _games(self._rows("GET", "games", params=params, within_s=within_s))
 
-    def search_categories(self, query: str) -> list[Game]:
-        """Categories that resemble ``query``, in no useful order."""
-        return _games(self._rows("GET", "search/categories", params={"query": query, "first": "50"}))
+    def search_categories(self, query: str, *, within_s: float | None = None) -> list[Game]:
+        """Categories that resemble ``query``, in no useful order. ``within_s`` as for ``channel``."""
+        params = {"query": query, "first": "50"}
+        return _games(self._rows("GET", "search/categories", params=params, within_s=within_s))
 
     def send_chat_message(self, broadcaster_id: str, message: str, reply_to: str | None) -> Row:
         """``{"message_id", "is_sent", "drop_reason"}``; a dropped message is no error here."""

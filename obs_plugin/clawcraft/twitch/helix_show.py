@@ -20,9 +20,10 @@ class ShowHelix(Helix):
 
     # --- tags and labels: PATCH /channels, which may be repeated ----------------------------------------------------
 
-    def channel_row(self, broadcaster_id: str) -> Row:
-        """``{"tags": [...], "content_classification_labels": [...], …}``; empty where Twitch knows no such channel."""
-        rows = self._rows("GET", "channels", params={"broadcaster_id": broadcaster_id})
+    def channel_row(self, broadcaster_id: str, *, within_s: float | None = None) -> Row:
+        """``{"tags": [...], "content_classification_labels": [...], …}``; empty where Twitch knows no such channel.
+        ``within_s`` as for ``channel``."""
+        rows = self._rows("GET", "channels", params={"broadcaster_id": broadcaster_id}, within_s=within_s)
         return rows[0] if rows else {}
 
     def set_tags(self, broadcaster_id: str, tags: Sequence[str]) -> None:
