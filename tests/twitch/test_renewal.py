@@ -214,6 +214,15 @@ def test_a_page_in_place_of_json_ends_no_login_whatever_its_status(rig: Rig) -> 
     assert rig.run("set_title", TITLE)["verified"] is True
 
 
+def test_a_page_with_which_twitch_used_the_token_up_is_an_answer_that_was_lost(rig: Rig) -> None:
+    rig.expired()
+    rig.sim.fault(TOKEN, status=200, body="<html>", applies=True)
+    with pytest.raises(TwitchUnavailable, match="cannot be read"):
+        rig.run("set_title", TITLE)
+    with pytest.raises(TwitchTokenInvalid, match="answer to the refresh before was lost"):
+        rig.run("set_title", TITLE)
+
+
 def test_a_refusal_in_words_nobody_knows_is_tried_again_half_a_minute_later(rig: Rig) -> None:
     rig.expired()
     rig.sim.fault(TOKEN, status=400, body={"status": 400, "message": "try harder"})
