@@ -16,6 +16,7 @@ from clawcraft.errors import ClawcraftError, TwitchTokenInvalid, TwitchUnavailab
 from clawcraft.secrets import Secret
 from clawcraft.twitch import client
 from clawcraft.twitch.credentials import CredentialStore
+from clawcraft.twitch.oauth import Grant
 from tests.support.paths import OBS_PLUGIN, ROOT, TOOLS
 from tests.support.twitch_rig import Rig
 from tests.support.waiting import HANG_S, wait_until
@@ -197,6 +198,35 @@ def test_two_processes_that_renew_at_once_send_the_token_once(rig: Rig) -> None:
         wait_until(lambda: rig.stored() == rig.sim.world.tokens[-1].refresh, "the pair is stored")
     assert rig.run("set_title", TITLE)["verified"] is True
     assert rig.sim.world.count(TOKEN) == 1
+
+
+def pair_of(rig: Rig) -> Grant:
+    token = rig.sim.world.issue("1002")
+    return Grant(Secret(token.access), Secret(token.refresh), TOKEN_LIFE_S, None)
+
+
+def test_a_login_waits_for_a_refresh_under_way_which_would_store_its_own_pair_over_it(rig: Rig) -> None:
+    pair, stores = pair_of(rig), CredentialStore(rig.store, lambda: rig.settings)
+    with ThreadPoolExecutor(1) as pool:
+        with stores.alone() as mine:
+            assert mine
+            login = pool.submit(rig.twitch._tokens.adopt, pair, CLIENT_ID)
+            with contextlib.suppress(TimeoutError):
+                login.result(0.3)
+            stores.write(Secret(rig.token.access), Secret(rig.token.refresh), CLIENT_ID, proved=True)
+        login.result(HANG_S)
+    assert pair.refresh is not None
+    assert rig.stored() == pair.refresh.reveal()
+
+
+def test_a_login_is_stored_although_the_service_stops_meanwhile(rig: Rig) -> None:
+    pair, stores = pair_of(rig), CredentialStore(rig.store, lambda: rig.settings)
+    with stores.alone() as mine:
+        assert mine
+        rig.twitch._tokens.stop()
+        rig.twitch._tokens.adopt(pair, CLIENT_ID)
+    assert pair.refresh is not None
+    assert rig.stored() == pair.refresh.reveal()
 
 
 # --- what the token endpoint answers ----------------------------------------------------------------------------------

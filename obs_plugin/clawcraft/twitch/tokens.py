@@ -151,9 +151,11 @@ class TokenKeeper:
         return self.lease(deadline)
 
     def adopt(self, grant: Grant, client_id: str) -> None:
-        """Store a pair that a login gave, and check it. Raises SecretStoreError."""
-        self._store.write(grant.access, grant.refresh, client_id)
-        with self._changed:
+        """Store a pair that a login gave, and check it. Waits for a refresh under way, which would store its own pair
+        over it. Raises SecretStoreError, TwitchUnavailable."""
+        # Also where the service stops and the turn is nobody's: the tokens exist nowhere else.
+        with self._renewal.turn(), self._changed:
+            self._store.write(grant.access, grant.refresh, client_id)
             self._wanted = True
             self._changed.notify_all()
 
