@@ -574,6 +574,25 @@ def test_another_choice_counts_at_once_and_what_was_off_meanwhile_is_a_gap(
     assert len(events_threads()) == 1
 
 
+def test_what_ends_late_loses_nothing_of_what_is_heard_in_its_place(
+    rig: Rig, sim: TwitchSim, eventsub: EventSub, clock: ManualClock
+) -> None:
+    rig.change(twitch_events=("chat", "stream"), twitch_retries=0, twitch_timeout_s=3.0)
+    sim.fault(POST, status=500, body={"status": 500, "message": ""})
+    rig.start().listens(2)
+    asked = sim.world.count(POST)
+    sim.fault(POST, hang=True)
+    clock.advance(601)
+    sim.world.wait_for(POST, asked + 1)
+    rig.change(twitch_events=("stream",)).twitch.hearing.apply()
+    rig.listens(2)
+    wait_until(lambda: len(events_threads()) == 1, "the one before has ended")
+    assert [gap["reason"] for gap in gaps(rig)] == ["switched_off"]
+    eventsub.cut()
+    wait_until(lambda: len(gaps(rig)) == 2, "the loss is told")
+    assert [gap["reason"] for gap in gaps(rig)] == ["switched_off", "connection_lost"]
+
+
 def hang_in_the_connection(rig: Rig, silent: Silent, scheme: str = "ws") -> Callable[[], object]:
     rig.change(twitch_eventsub_url=f"{scheme}://{silent.address}/ws")
     return silent.first_byte

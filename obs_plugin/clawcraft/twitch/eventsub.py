@@ -103,6 +103,10 @@ class EventSub:
         self._stop.set()
         self._session.cut()
 
+    def leave(self) -> None:
+        """Any thread. It did not end in time: what it still does touches nothing of what its successor hears."""
+        self.subscriptions.leave("switched_off", _STOPS, self._session.heard_at_s)
+
     @property
     def threads(self) -> list[threading.Thread]:
         """What runs: to be joined after ``begin_stop``."""
