@@ -252,6 +252,14 @@ def test_a_check_that_was_asked_for_in_vain_is_made_again_soon(rig: Rig) -> None
     assert rig.sim.world.count("GET /oauth2/validate") == checks + 2
 
 
+def test_a_check_that_twitch_puts_off_is_made_as_late_as_it_asks_for(rig: Rig) -> None:
+    rig.change(twitch_retries=0)
+    rig.sim.fault("GET /oauth2/validate", status=429, headers={"Retry-After": "300"})
+    rig.start()
+    rig.log.wait_for("twitch_token_check_failed", 1)
+    assert rig.twitch._tokens._next_try_at - rig.clock.monotonic() == pytest.approx(300)
+
+
 def test_a_refresh_whose_answer_is_lost_is_tried_again_later_not_at_once(rig: Rig) -> None:
     rig.expired()
     rig.sim.fault("POST /oauth2/token", status=503, body="<html>")

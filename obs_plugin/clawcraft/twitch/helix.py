@@ -200,7 +200,9 @@ class Helix:
         body: Mapping[str, Any] | None = None,
         repeatable: bool = True,
         within_s: float | None = None,
+        fine: int | None = None,
     ) -> Reply:
+        """``fine``: a status that is no refusal either."""
         lease = self._lease()
         left_s = self.deadline.remaining_s
         deadline = self.deadline if within_s is None else self._transport.deadline(min(within_s, left_s))
@@ -226,7 +228,7 @@ class Helix:
             renewed = self._after_unauthorized(lease, reply)
             if renewed.access != lease.access:
                 reply = once(renewed, doubtful=reply.doubtful)
-        if 200 <= reply.status < 300:
+        if 200 <= reply.status < 300 or reply.status == fine:
             return reply
         raise self._refusal(reply, harmless=repeatable)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from clawcraft.twitch.helix import Helix, Row
+from clawcraft.twitch.transport import Reply
 
 LABELS: Final = (
     *("DebatedSocialIssuesAndPolitics", "DrugsIntoxication", "Gambling"),
@@ -74,9 +75,9 @@ class ShowHelix(Helix):
         params = {"from_broadcaster_id": broadcaster_id, "to_broadcaster_id": target_id}
         return self._rows("POST", "raids", params=params, repeatable=False)[0]
 
-    def cancel_raid(self, broadcaster_id: str) -> None:
-        """404: no raid is pending."""
-        self._send("DELETE", "raids", params={"broadcaster_id": broadcaster_id})
+    def cancel_raid(self, broadcaster_id: str) -> Reply:
+        """404: no raid is pending; where that is ``doubtful``, an earlier try may have cancelled it."""
+        return self._send("DELETE", "raids", params={"broadcaster_id": broadcaster_id}, fine=404)
 
     # --- polls ------------------------------------------------------------------------------------------------------
 

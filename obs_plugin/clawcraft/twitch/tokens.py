@@ -236,7 +236,8 @@ class TokenKeeper:
                 self._failure = failure
                 self.refreshing = False
                 if failure is not None:
-                    self._next_try_at = self._clock.monotonic() + RETRY_AFTER_S
+                    wait_s = max(RETRY_AFTER_S, failure.retry_after_s or 0.0)
+                    self._next_try_at = self._clock.monotonic() + wait_s
                     self._log.event("twitch_token_check_failed", code=failure.code, reason=failure.message)
                 self._done = self._begun
                 self._publish()
