@@ -175,6 +175,9 @@ class Twitch:
         missing = missing_bot_scopes(status["scopes"]) if status["identity"] else []
         code, fix = health.MISSING_SCOPE, "Connect it again."
         found = [health.Trouble(code, f"its token lacks {each['scope']}", fix).to_json() for each in missing]
+        error = status["last_error"] or {}
+        if error.get("code") == health.SECRET_STORE:
+            found.append(health.Trouble(health.NOT_STORED, error["message"], error["hint"]).to_json())
         return {**status, "scopes_missing": missing, "login": self.bot_login.status(), "troubles": found}
 
     # --- sync actions ---------------------------------------------------------------------------------------------
