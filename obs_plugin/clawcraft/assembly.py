@@ -331,7 +331,9 @@ class Assembly:
 
     def _watched(self) -> list[dict[str, str]]:
         """What the alerts look at. The alerts' thread."""
-        return checks.watched(self.status(), self._settings, self.policies.all(), self._stream.dropped())
+        # Before the status: a stream that comes up in between would be neither lost nor up.
+        dropped = self._stream.dropped()
+        return checks.watched(self.status(), self._settings, self.policies.all(), dropped)
 
     def _pause_switched(self, paused: bool) -> None:
         if paused:

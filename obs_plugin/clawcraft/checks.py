@@ -68,17 +68,21 @@ def run(status: Mapping[str, Any], settings: Settings, policies: Mapping[str, Po
 def watched(
     status: Mapping[str, Any], settings: Settings, policies: Mapping[str, Policy], dropped: bool
 ) -> list[dict[str, str]]:
-    """What the alerts look at: as ``run``, without Twitch where nobody is connected, and with ``stream_dropped``."""
+    """What the alerts look at: as ``run``, without Twitch where nobody is connected, and with ``stream_dropped``, which
+    is ok while a stream is up and missing otherwise."""
     found = run(status, settings, policies)
     if status["twitch"]["state"] == "not_configured":
         found = [check for check in found if check["name"] != "twitch"]
-    return [*found, _dropped().to_json()] if dropped else found
+    return [*found, *(check.to_json() for check in _dropped(status["obs"]["stream"], dropped))]
 
 
-def _dropped() -> Check:
-    """After a stream that ended by itself, until one is up again."""
-    fix = "Look at the connection to the streaming server, then start the stream again."
-    return failed("stream_dropped", "OBS lost the streaming server and gave up", fix)
+def _dropped(stream: Mapping[str, Any], dropped: bool) -> Iterator[Check]:
+    """``dropped``: after a stream that ended by itself, until one is up again or somebody makes a stop."""
+    if dropped:
+        fix = "Look at the connection to the streaming server, then start the stream again."
+        yield failed("stream_dropped", "OBS lost the streaming server and gave up", fix)
+    elif stream["live"] or stream["reconnecting"]:
+        yield ok("stream_dropped", "a stream is up")
 
 
 def _obs(obs: Mapping[str, Any]) -> Check:
@@ -161,6 +165,7 @@ def _hearing(events: Mapping[str, Any]) -> Iterator[Check]:
 _TROUBLES: Final = {
     health.RENEWAL_REFUSED: "twitch_token",
     health.TOKEN_ENDS: "twitch_token",
+    health.NOT_STORED: "twitch_token",
     health.MISSING_SCOPE: "twitch_scopes",
     health.NOT_THE_OWNER: "twitch_channel",
 }
@@ -188,6 +193,8 @@ def _twitch(twitch: Mapping[str, Any], settings: Settings) -> Iterator[Check]:
             yield warning(name, trouble.message, trouble.fix)
     if twitch["identity"] and not twitch["scopes_missing"]:
         yield ok("twitch_scopes", "the token has every scope")
+    if health.NOT_STORED in by_code:
+        return
     if twitch.get("renewal") == "proven":
         yield ok("twitch_token", "the token is renewed by itself")
     elif twitch.get("renewal") == "untried" and twitch["expires_at"]:
@@ -213,3 +220,5 @@ def _bot(bot: Mapping[str, Any]) -> Iterator[Check]:
         yield ok("twitch_bot", f"{bot['identity']['login']} speaks in chat")
         if bot["expires_at"] and not bot["refreshable"]:
             yield warning("twitch_bot", f"the bot's token ends at {bot['expires_at']} and cannot be renewed", connect)
+        if error.get("code") == health.SECRET_STORE:
+            yield warning("twitch_bot", f"the bot for chat: {error['message']}", error["hint"])

@@ -12,10 +12,13 @@ from clawcraft.settings import Settings
 REVOKED: Final = "token_revoked"
 RENEWAL_REFUSED: Final = "renewal_refused"
 TOKEN_ENDS: Final = "token_ends"
+NOT_STORED: Final = "token_not_stored"
 UNREACHABLE: Final = "twitch_unreachable"
 MISSING_SCOPE: Final = "missing_scope"
 NOT_THE_OWNER: Final = "not_the_owner"
-CODES: Final = (REVOKED, RENEWAL_REFUSED, TOKEN_ENDS, UNREACHABLE, MISSING_SCOPE, NOT_THE_OWNER)
+CODES: Final = (REVOKED, RENEWAL_REFUSED, TOKEN_ENDS, NOT_STORED, UNREACHABLE, MISSING_SCOPE, NOT_THE_OWNER)
+SECRET_STORE: Final = "secret_store"
+"""The code of a ``last_error`` that says that the pair of tokens cannot be read or written."""
 CONNECT: Final = "Connect Twitch in the panel, or run tools/twitch_login.py."
 
 
@@ -46,6 +49,8 @@ def _found(twitch: Mapping[str, Any], settings: Settings) -> Iterator[Trouble]:
         yield Trouble(RENEWAL_REFUSED, f"{message}{until}", hint)
     elif ends and not twitch["refreshable"]:
         yield Trouble(TOKEN_ENDS, f"the token ends at {ends} and cannot be renewed", CONNECT)
+    elif error.get("code") == SECRET_STORE:
+        yield Trouble(NOT_STORED, message, hint)
     elif twitch["state"] == "unreachable" or error.get("code") in ("twitch_unavailable", "timeout"):
         yield Trouble(UNREACHABLE, message, error.get("hint") or "Wait a moment and check again.")
     for missing in twitch["scopes_missing"]:

@@ -10,6 +10,7 @@ import pytest
 
 from clawcraft.alerts.alert import EndedJob
 from clawcraft.alerts.alerts import FIRST_BACKOFF_S, FLUSH_S, LOOK_S, MAX_TRIES, MAX_WAITING, SEND_TIMEOUT_S, Alerts
+from clawcraft.alerts.conditions import AGAIN_S
 from clawcraft.alerts.webhook import Outcome, Try, Webhook
 from clawcraft.clock import SystemClock
 from clawcraft.secrets import Secret
@@ -110,6 +111,64 @@ def test_a_receiver_that_fails_is_asked_again_after_longer_and_longer_and_then_g
     rig.fails("stream_start_timeout")
     rig.step(60)
     assert b'"lost_before": 1' in rig.webhook.sent[-1]
+
+
+def given_up(rig: Rig) -> None:
+    """All tries of the alert that waits, one after the other."""
+    before = rig.status["given_up"]
+    while rig.status["given_up"] == before:
+        rig.step(rig.step())
+
+
+def test_what_is_still_wrong_after_a_receiver_was_away_is_told_then(rig: Rig) -> None:
+    rig.webhook.tries = [GONE] * MAX_TRIES * 2
+    rig.checks = [DROPPED]
+    given_up(rig)
+    rig.step(AGAIN_S - LOOK_S)
+    assert len(rig.webhook.sent) == MAX_TRIES
+    given_up(rig)
+    assert len(rig.webhook.sent) == 2 * MAX_TRIES
+    rig.step(AGAIN_S)
+    assert (b"raised" in rig.webhook.sent[-1], rig.status["sent"]) == (True, 1)
+    for _ in range(100):
+        rig.step(LOOK_S)
+    assert len(rig.webhook.sent) == 2 * MAX_TRIES + 1
+    assert rig.status["open"] == ["stream_dropped"]
+
+
+def test_what_was_over_before_a_receiver_was_back_is_told_no_more(rig: Rig) -> None:
+    rig.webhook.tries = [GONE] * MAX_TRIES
+    rig.checks = [DROPPED]
+    given_up(rig)
+    rig.checks = []
+    rig.step(LOOK_S)
+    rig.step(AGAIN_S)
+    assert len(rig.webhook.sent) == MAX_TRIES
+    rig.checks = [DROPPED]
+    rig.step(LOOK_S)
+    assert (len(rig.webhook.sent), rig.status["sent"]) == (MAX_TRIES + 1, 1)
+
+
+def test_what_is_wrong_and_waits_to_be_told_a_second_time_is_not_told_a_third(rig: Rig) -> None:
+    rig.webhook.tries = [GONE] * MAX_TRIES
+    rig.checks = [DROPPED]
+    rig.step()
+    rig.checks = []
+    rig.alerts._look(rig.clock.now_s)
+    rig.checks = [DROPPED]
+    rig.alerts._look(rig.clock.now_s)
+    given_up(rig)
+    for _ in range(100):
+        rig.step(LOOK_S)
+    assert (len(rig.webhook.sent), rig.status["sent"]) == (MAX_TRIES + 2, 2)
+
+
+def test_what_is_wrong_and_refused_is_not_told_again(rig: Rig) -> None:
+    rig.webhook.tries = [Try(Outcome.REFUSED, "it answered 404: there is no such webhook")]
+    rig.checks = [DROPPED]
+    for _ in range(100):
+        rig.step(LOOK_S)
+    assert (len(rig.webhook.sent), rig.status["given_up"]) == (1, 1)
 
 
 def test_retry_after_is_waited_for_and_holds_for_those_behind(rig: Rig) -> None:

@@ -48,6 +48,18 @@ def test_what_is_wrong_is_told_once_and_its_end_as_well() -> None:
     assert conditions.open == []
 
 
+def test_a_stream_was_started_again_only_where_one_is_up() -> None:
+    conditions = Conditions()
+
+    def summary(*now: dict[str, str]) -> str:
+        looks(conditions, "stream_dropped")
+        (alert,) = conditions.look(now, 0.0, 1_780_000_000.0)
+        return alert.summary
+
+    assert summary(right("stream_dropped")) == "The stream has been started again"
+    assert "started or stopped" in summary()
+
+
 def test_a_login_is_fine_again_only_when_its_check_says_so() -> None:
     conditions = Conditions()
     assert looks_at(conditions, right("twitch"), wrong("twitch_token")) == [("twitch_token", State.RAISED)]

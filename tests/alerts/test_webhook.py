@@ -2,12 +2,14 @@
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from clawcraft.alerts.webhook import MAX_TOLD_S, Outcome, Webhook
 from clawcraft.clock import SystemClock
 from clawcraft.secrets import Secret
+from clawcraft.telemetry.log import ServiceLog
 from tests.support.ports import free_port
 from tests.support.receiver import Receiver
 from tests.support.waiting import HANG_S
@@ -49,6 +51,21 @@ def test_retry_after_is_understood_as_seconds_and_as_a_date(
 ) -> None:
     receiver.answers = [(429, {"Retry-After": header})]
     assert webhook.post(Secret(receiver.url), b"{}", HANG_S).told_s == told_s
+
+
+def test_a_receivers_broken_header_writes_no_address_to_the_log(
+    receiver: Receiver, webhook: Webhook, tmp_path: Path
+) -> None:
+    log = ServiceLog(tmp_path, lambda _line: None, SystemClock())
+    receiver.answers = [(204, {"no name": "x"})]
+    try:
+        assert webhook.post(Secret(receiver.url), b"{}", HANG_S).outcome is Outcome.SENT
+    finally:
+        log.close()
+    text = log.path.read_text("ascii")
+    assert "Failed to parse headers" in text
+    assert f"{receiver.address}/***" in text
+    assert "the-key" not in text
 
 
 def test_a_redirect_is_not_followed(receiver: Receiver, webhook: Webhook) -> None:

@@ -73,6 +73,7 @@ class Prometheus:
         config = (FOLDER / "prometheus.yml").read_text("utf-8")
         config = config.replace("127.0.0.1:3040", f"127.0.0.1:{service_port}").replace("15s", "1s")
         rules = re.sub(r"\b(for: )\w+", r"\g<1>0s", RULES.read_text("utf-8"))
+        rules = re.sub(r"time\(\) - \d+", "time() - 30", rules)  # a busy machine may scrape late
         (folder / "alerts.yml").write_text(re.sub(r"(?<=[\[ ])\d+m\b", "5s", rules), "utf-8")
         (folder / "prometheus.yml").write_text(config, "utf-8")
         self.trust("none yet")

@@ -37,6 +37,9 @@ WELL: dict[str, Any] = {
 }
 
 
+NOT_STORED = {"code": "secret_store", "message": "it could not be stored", "hint": "Look at the disk."}
+
+
 def run(status: dict[str, Any], known: Settings) -> list[dict[str, str]]:
     policies = {action.name: action.policy for action in ACTIONS}
     return checks.run(status, known, {**policies, **known.given_policies})
@@ -87,6 +90,8 @@ def test_where_all_is_well_every_check_is_ok_and_has_nothing_to_fix(tmp_path: Pa
             twitch(refreshable=False, renewal="refused", last_error={"code": "x", "message": "no secret", "hint": "y"}),
             {"twitch_token": "warning"},
         ),
+        (twitch(last_error=NOT_STORED), {"twitch_token": "warning"}),
+        (twitch(bot={**WELL["twitch"], "last_error": NOT_STORED}), {"twitch_bot": "warning"}),
         (twitch(bot={"state": "revoked"}), {"twitch_bot": "failed"}),
         (twitch(bot={"state": "unreachable", "last_error": {"message": "no answer"}}), {"twitch_bot": "warning"}),
         (twitch(bot={**WELL["twitch"], "scopes_missing": [{"scope": "user:write:chat"}]}), {"twitch_bot": "failed"}),
@@ -122,6 +127,25 @@ def test_the_alerts_look_at_a_login_only_where_somebody_is_connected(tmp_path: P
     assert watched() == {"twitch"}
     twitch(state="not_configured")(status)
     assert watched(dropped=True) == {"stream_dropped"}
+
+
+@pytest.mark.parametrize(
+    ("stream", "dropped", "outcome"),
+    [
+        ({"live": True}, False, ["ok"]),
+        ({"live": False, "reconnecting": True}, False, ["ok"]),
+        ({"live": False}, False, []),
+        ({"live": False}, True, ["failed"]),
+    ],
+)
+def test_a_stream_is_put_right_by_one_that_is_up_and_by_nothing_else(
+    tmp_path: Path, stream: dict[str, bool], dropped: bool, outcome: list[str]
+) -> None:
+    status = copy.deepcopy(WELL)
+    status["obs"]["stream"].update(stream)
+    policies = {action.name: action.policy for action in ACTIONS}
+    found = checks.watched(status, settings(tmp_path), policies, dropped)
+    assert [check["outcome"] for check in found if check["name"] == "stream_dropped"] == outcome
 
 
 @pytest.mark.parametrize("setting", [{"TWITCH_BROADCASTER_ID": "1002"}, {"TWITCH_BROADCASTER_LOGIN": "somebody"}])

@@ -34,6 +34,7 @@ def test_a_failed_start_a_dropped_stream_and_their_ends_are_told(receiver: Recei
         assert client.run("twitch.start_stream", "again")["status"] == "done"
         recovered = receiver.got(4)[3]
         assert (recovered["event"], recovered["state"]) == ("stream_dropped", "recovered")
+        assert recovered["summary"] == "The stream has been started again"
         # It is counted once the receiver's answer is there.
         wait_until(lambda: client.status()["alerts"]["sent"] == 4, "all four are counted")
         status = client.get("/status", check=1).json()

@@ -7,7 +7,7 @@ import pytest
 
 from clawcraft.authority.known_secrets import KnownSecrets
 from clawcraft.errors import ClawcraftError, PausedByOperator, TwitchMissingScope, TwitchRejected, TwitchTokenInvalid
-from clawcraft.secrets import Secret, SecretStore
+from clawcraft.secrets import Secret, SecretStore, SecretStoreError
 from clawcraft.twitch.bot import BOT_SCOPES, BotSecrets, bot_settings
 from clawcraft.twitch.credentials import CredentialStore
 from tests.support.clock import ManualClock
@@ -80,6 +80,19 @@ def test_the_bot_is_renewed_while_the_streamers_pair_is(rig: Rig) -> None:
         assert (first, second) == (True, True)
         with streamers.alone() as again, bots.alone() as also_again:
             assert (again, also_again) == (False, False)
+
+
+def test_a_bots_pair_that_cannot_be_stored_is_told(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise SecretStoreError("no space left")
+
+    with_bot(rig)
+    rig.start().run("post_chat_message", HELLO)
+    rig.clock.advance(TOKEN_LIFE_S)
+    monkeypatch.setattr(rig.store, "update", refuse)
+    rig.run("post_chat_message", HELLO)
+    found = wait_until(lambda: rig.twitch.status()["bot"]["troubles"], "it is told")
+    assert [each["code"] for each in found] == ["token_not_stored"]
 
 
 def test_nobody_speaks_in_the_place_of_a_bot_that_was_cut_off(rig: Rig) -> None:

@@ -12,6 +12,7 @@ import pytest
 from clawcraft.errors import TwitchUnavailable
 from clawcraft.heard import KINDS_BY_NAME, event_scopes
 from clawcraft.secrets import Secret
+from clawcraft.twitch.bot import BOT_SCOPES
 from clawcraft.twitch.channel_sections import ADS_SCOPE
 from clawcraft.twitch.event_socket import MAX_MESSAGE_BYTES
 from clawcraft.twitch.eventsub import FIRST_BACKOFF_S, LOCAL_RETRY_S, MAX_BACKOFF_S
@@ -152,6 +153,15 @@ def test_a_heard_message_can_be_answered(listening: Rig, sim: TwitchSim, eventsu
     assert sim.world.chat[-1]["reply_parent_message_id"] == question["message_id"]
     answer = listening.hears(2)[1]
     assert (answer["own"], answer["text"], answer["reply_to"]) == (True, "soon", question["message_id"])
+
+
+def test_what_the_bot_says_is_the_services_own(rig: Rig, sim: TwitchSim, eventsub: EventSub) -> None:
+    bot = sim.world.issue("1002", scopes=BOT_SCOPES)
+    rig.change(twitch_bot_oauth_token=Secret(bot.access), twitch_bot_refresh_token=Secret(bot.refresh))
+    rig.start().listens(TOPICS).run("post_chat_message", {"message": "hello"})
+    for user_id in ("1001", "1002", "2001", ""):
+        eventsub.chat("hello", user_id=user_id)
+    assert [entry["own"] for entry in rig.hears(5)] == [True, True, True, False, False]
 
 
 def test_what_twitch_delivers_twice_is_heard_once(listening: Rig, eventsub: EventSub) -> None:
@@ -439,6 +449,23 @@ def test_another_login_is_heard_as_itself(listening: Rig, sim: TwitchSim, events
     assert listening.hears(1)[0]["message"] == "the Twitch login changed"
 
 
+def test_who_disconnects_is_not_heard_any_more_even_if_twitch_does_not_take_the_token_back(
+    sim: TwitchSim, eventsub: EventSub, clock: ManualClock, tmp_path: Path
+) -> None:
+    sim.world.eventsub.keepalive_s = 600
+    rig = connected(sim, tmp_path, clock, twitch_events=ALL, twitch_oauth_token=None, twitch_refresh_token=None)
+    pair = sim.world.issue()
+    rig.store.update({"TWITCH_OAUTH_TOKEN": Secret(pair.access), "TWITCH_REFRESH_TOKEN": Secret(pair.refresh)})
+    try:
+        rig.start().listens(TOPICS)
+        sim.fault("POST /oauth2/revoke", times=9, status=500)
+        rig.twitch.login.disconnect()
+        eventsub.wait_for(lambda: not eventsub.sessions, HANG_S)
+        wait_until(lambda: not rig.twitch.hearing.connected, "the service knows that it does not hear")
+    finally:
+        rig.close()
+
+
 @pytest.mark.parametrize(
     ("status", "message", "said"),
     [
@@ -545,6 +572,25 @@ def test_another_choice_counts_at_once_and_what_was_off_meanwhile_is_a_gap(
     assert {kind for gap in gaps(listening) for kind in gap["kinds"]} == {"chat", "raids"}
     listening.twitch.hearing.apply()
     assert len(events_threads()) == 1
+
+
+def test_what_ends_late_loses_nothing_of_what_is_heard_in_its_place(
+    rig: Rig, sim: TwitchSim, eventsub: EventSub, clock: ManualClock
+) -> None:
+    rig.change(twitch_events=("chat", "stream"), twitch_retries=0, twitch_timeout_s=3.0)
+    sim.fault(POST, status=500, body={"status": 500, "message": ""})
+    rig.start().listens(2)
+    asked = sim.world.count(POST)
+    sim.fault(POST, hang=True)
+    clock.advance(601)
+    sim.world.wait_for(POST, asked + 1)
+    rig.change(twitch_events=("stream",)).twitch.hearing.apply()
+    rig.listens(2)
+    wait_until(lambda: len(events_threads()) == 1, "the one before has ended")
+    assert [gap["reason"] for gap in gaps(rig)] == ["switched_off"]
+    eventsub.cut()
+    wait_until(lambda: len(gaps(rig)) == 2, "the loss is told")
+    assert [gap["reason"] for gap in gaps(rig)] == ["switched_off", "connection_lost"]
 
 
 def hang_in_the_connection(rig: Rig, silent: Silent, scheme: str = "ws") -> Callable[[], object]:

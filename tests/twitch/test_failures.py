@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from clawcraft.errors import ClawcraftError
+from clawcraft.twitch.transport import NOT_KNOWN
 from tests.support.clock import ManualClock
 from tests.support.twitch_rig import Rig
 from twitch_sim.faults import HTML_502
@@ -84,6 +85,9 @@ ROWS = [
     Row("title: 429 for ever", TITLE, times(9, S429_AFTER), "twitch_unavailable", 429, True, sent=3),
     Row("title: answer lost once", TITLE, {"drop": True}, None, sent=2, effects=1),
     Row("title: answer lost for ever", TITLE, {"drop": True, "times": 9}, "twitch_unavailable", None, True, sent=3),
+    Row("title: answer breaks off once", TITLE, {"breaks": True}, None, sent=2, effects=1),
+    Row("title: reading breaks off, before and after", TITLE, times(9, {"breaks": True}), None, sent=6, effects=1,
+        at="GET /channels"),
     Row("title: redirected", TITLE, {"status": 302, "headers": {"Location": "https://example.invalid/"}},
         "twitch_unavailable", 302, True),
     Row("title: category unreadable", GAME, {"status": 200, "body": "<html>"}, "twitch_unavailable", 200, True,
@@ -98,6 +102,8 @@ ROWS = [
     Row("chat: 502 after it was sent", CHAT, {**HTML, "applies": True}, "twitch_unavailable", 502, effects=1),
     Row("chat: 503", CHAT, S503, "twitch_unavailable", 503),
     Row("chat: answer lost", CHAT, {"drop": True}, "twitch_unavailable"),
+    Row("chat: answer breaks off after it was sent", CHAT, {"breaks": True, "applies": True}, "twitch_unavailable",
+        effects=1),
     Row("chat: answer lost after it was sent", CHAT, {"drop": True, "applies": True}, "twitch_unavailable", effects=1),
     Row("chat: unreadable 200", CHAT, {"status": 200, "body": "<html>"}, "twitch_unavailable", 200),
     Row("chat: empty data", CHAT, {"status": 200, "body": {"data": []}}, "twitch_unavailable", 200),
@@ -156,6 +162,19 @@ def test_what_the_agent_sees_and_what_was_sent(rig: Rig, row: Row) -> None:
     assert sent.count(row.endpoint) == row.sent
     assert effects(rig, row.run[0]) == row.effects
     assert {endpoint: sent.count(endpoint) for endpoint in row.also} == row.also
+
+
+@pytest.mark.parametrize("body", ["<html>", {"data": []}, "[" * 100_000], ids=["no JSON", "no row", "deep"])
+@pytest.mark.parametrize("run", [CHAT, CLIP], ids=lambda run: run[0])
+def test_what_took_effect_behind_an_answer_that_cannot_be_read_is_not_to_be_sent_again(
+    rig: Rig, run: tuple[str, dict[str, Any]], body: Any
+) -> None:
+    rig.sim.world.go_live()
+    rig.sim.fault(EFFECT[run[0]], status=200, body=body, applies=True)
+    with pytest.raises(ClawcraftError) as raised:
+        rig.start().run(*run)
+    assert effects(rig, run[0]) == 1
+    assert (raised.value.code, raised.value.retryable, raised.value.hint) == ("twitch_unavailable", False, NOT_KNOWN)
 
 
 def test_a_429_waits_for_the_reset_that_twitch_names_and_not_much_longer(rig: Rig) -> None:
@@ -218,5 +237,15 @@ def test_a_title_goes_through_although_its_game_is_not_found(rig: Rig) -> None:
     with pytest.raises(ClawcraftError) as raised:
         rig.twitch.apply_metadata({"title": "x", "game": "No Such Game"}, rig.may)
     assert raised.value.code == "game_not_found"
+    assert raised.value.details["applied"]["current"]["title"] == "x"
+    assert rig.sim.world.channels["1001"].title == "x"
+
+
+def test_a_title_goes_through_although_twitch_does_not_tell_of_its_game(rig: Rig) -> None:
+    rig.sim.fault("GET /games", times=9, status=500)
+    rig.start()
+    with pytest.raises(ClawcraftError) as raised:
+        rig.twitch.apply_metadata({"title": "x", "game": "Minecraft"}, rig.may)
+    assert (raised.value.code, raised.value.retryable) == ("twitch_unavailable", True)
     assert raised.value.details["applied"]["current"]["title"] == "x"
     assert rig.sim.world.channels["1001"].title == "x"

@@ -16,6 +16,7 @@ from clawcraft.errors import ClawcraftError, TwitchTokenInvalid, TwitchUnavailab
 from clawcraft.secrets import Secret
 from clawcraft.twitch import client
 from clawcraft.twitch.credentials import CredentialStore
+from clawcraft.twitch.oauth import Grant
 from tests.support.paths import OBS_PLUGIN, ROOT, TOOLS
 from tests.support.twitch_rig import Rig
 from tests.support.waiting import HANG_S, wait_until
@@ -199,6 +200,35 @@ def test_two_processes_that_renew_at_once_send_the_token_once(rig: Rig) -> None:
     assert rig.sim.world.count(TOKEN) == 1
 
 
+def pair_of(rig: Rig) -> Grant:
+    token = rig.sim.world.issue("1002")
+    return Grant(Secret(token.access), Secret(token.refresh), TOKEN_LIFE_S, None)
+
+
+def test_a_login_waits_for_a_refresh_under_way_which_would_store_its_own_pair_over_it(rig: Rig) -> None:
+    pair, stores = pair_of(rig), CredentialStore(rig.store, lambda: rig.settings)
+    with ThreadPoolExecutor(1) as pool:
+        with stores.alone() as mine:
+            assert mine
+            login = pool.submit(rig.twitch._tokens.adopt, pair, CLIENT_ID)
+            with contextlib.suppress(TimeoutError):
+                login.result(0.3)
+            stores.write(Secret(rig.token.access), Secret(rig.token.refresh), CLIENT_ID, proved=True)
+        login.result(HANG_S)
+    assert pair.refresh is not None
+    assert rig.stored() == pair.refresh.reveal()
+
+
+def test_a_login_is_stored_although_the_service_stops_meanwhile(rig: Rig) -> None:
+    pair, stores = pair_of(rig), CredentialStore(rig.store, lambda: rig.settings)
+    with stores.alone() as mine:
+        assert mine
+        rig.twitch._tokens.stop()
+        rig.twitch._tokens.adopt(pair, CLIENT_ID)
+    assert pair.refresh is not None
+    assert rig.stored() == pair.refresh.reveal()
+
+
 # --- what the token endpoint answers ----------------------------------------------------------------------------------
 
 
@@ -212,6 +242,15 @@ def test_a_page_in_place_of_json_ends_no_login_whatever_its_status(rig: Rig) -> 
         codes.append((raised.value.code, raised.value.retryable, raised.value.details["twitch_status"]))
     assert codes == [("twitch_unavailable", True, status) for status in (502, 500, 400, 403)]
     assert rig.run("set_title", TITLE)["verified"] is True
+
+
+def test_a_page_with_which_twitch_used_the_token_up_is_an_answer_that_was_lost(rig: Rig) -> None:
+    rig.expired()
+    rig.sim.fault(TOKEN, status=200, body="<html>", applies=True)
+    with pytest.raises(TwitchUnavailable, match="cannot be read"):
+        rig.run("set_title", TITLE)
+    with pytest.raises(TwitchTokenInvalid, match="answer to the refresh before was lost"):
+        rig.run("set_title", TITLE)
 
 
 def test_a_refusal_in_words_nobody_knows_is_tried_again_half_a_minute_later(rig: Rig) -> None:

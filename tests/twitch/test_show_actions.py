@@ -146,6 +146,15 @@ def test_a_raid_is_pending_and_can_be_cancelled_until_it_goes(live: Rig) -> None
     assert [raid["cancelled"] for raid in live.sim.world.show.raids] == [True, False]
 
 
+@pytest.mark.parametrize("lost", [{"drop": True}, {"status": 502}], ids=["no answer", "502"])
+def test_a_raid_whose_cancellation_was_not_answered_is_cancelled(live: Rig, lost: dict[str, Any]) -> None:
+    live.run("raid", {"target": "friendlyneighbour"})
+    live.sim.fault("DELETE /raids", applies=True, **lost)
+    result = live.run("cancel_raid")
+    assert (result["status"], "was lost" in result["warning"]) == ("cancelled", True)
+    assert live.sim.world.count("DELETE /raids") == 2
+
+
 def test_an_ad_tells_its_length_and_when_the_next_may_be(live: Rig) -> None:
     assert live.run("run_ad", {"length": 90}) == {
         "status": "started",

@@ -13,10 +13,12 @@ import pytest
 from clawcraft.clock import SystemClock
 from clawcraft.errors import ClawcraftError, Interrupted, Stopping, Timeout, TwitchUnavailable
 from clawcraft.twitch import connection
-from clawcraft.twitch.call import Deadline
+from clawcraft.twitch.call import Call, Deadline
 from clawcraft.twitch.transport import Request, Transport
+from tests.support.examples import EXAMPLES
 from tests.support.settings import make_settings
 from tests.support.twitch_rig import Rig
+from tests.support.waiting import HANG_S
 from tests.twitch.conftest import Silent
 
 CHAT = ("post_chat_message", {"message": "x"})
@@ -91,6 +93,23 @@ def test_a_channel_that_cannot_be_read_is_changed_all_the_same(real: Rig) -> Non
     result = real.run("set_title", {"title": "Unread"})
     assert (result["status"], result["verified"], result["previous"]) == ("updated", False, None)
     assert real.sim.world.channels["1001"].title == "Unread"
+
+
+@pytest.mark.parametrize(("action", "name"), [("set_tags", "tags"), ("set_labels", "labels")])
+def test_a_channel_whose_tags_cannot_be_read_gets_them_all_the_same(real: Rig, action: str, name: str) -> None:
+    real.change(action_timeout_s=4.0)
+    real.sim.fault("GET /channels", hang=True, times=99)
+    result = real.run(action, EXAMPLES[f"twitch.{action}"])
+    assert (result["status"], result["verified"], result[f"previous_{name}"]) == ("updated", False, None)
+    assert real.sim.world.count("PATCH /channels") == 1
+
+
+def test_a_title_is_set_although_twitch_hangs_over_its_game(real: Rig) -> None:
+    real.change(action_timeout_s=6.0)
+    real.sim.fault("GET /games", hang=True, times=99)
+    with pytest.raises(Timeout) as raised:
+        real.twitch.apply_metadata({"title": "Unread", "game": "Rust"}, real.may)
+    assert raised.value.details["applied"]["current"]["title"] == "Unread"
 
 
 @over_both
@@ -258,6 +277,38 @@ def test_a_connection_that_is_never_accepted_is_given_up_at_the_deadline(transpo
         assert 0.39 <= fails(call, Timeout, retryable=True) < 3
         for filler in fillers:
             filler.close()
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_an_address_that_is_silent_keeps_no_other_from_being_tried_unless_the_call_is_cut(
+    monkeypatch: pytest.MonkeyPatch, cut: bool
+) -> None:
+    call = Call(within(HANG_S), set(), repeatable=True)
+    connect, asked, until = connection._connect, socket.getaddrinfo, time.monotonic() + HANG_S
+    given_s: list[float] = []
+
+    def silent_at_first(sock: socket.socket, address: Any, of: Call, share: float) -> None:
+        given_s.append(until - share)
+        if len(given_s) > 1:
+            connect(sock, address, of, share)
+            return
+        if cut:
+            call.cut("closing")
+        raise TimeoutError
+
+    def two(host: str, port: int, **how: Any) -> Any:
+        return asked("127.0.0.1", port, **how) * 2
+
+    monkeypatch.setattr(connection, "_connect", silent_at_first)
+    monkeypatch.setattr(socket, "getaddrinfo", two)
+    with socket.create_server(("127.0.0.1", 0)) as server, call:
+        if cut:
+            with pytest.raises(TimeoutError):
+                connection.connected("twitch.invalid", port_of(server), call, until)
+        else:
+            connection.connected("twitch.invalid", port_of(server), call, until).close()
+    assert len(given_s) == (1 if cut else 2)
+    assert 0 < given_s[0] <= HANG_S / 2
 
 
 def test_a_resolver_that_hangs_is_given_up_at_the_deadline(

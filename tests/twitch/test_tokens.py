@@ -12,6 +12,7 @@ from clawcraft.secrets import Secret, SecretStore, SecretStoreError
 from clawcraft.twitch import tokens
 from clawcraft.twitch.credentials import CredentialStore
 from tests.support.twitch_rig import EFFECTS, Rig
+from tests.support.waiting import wait_until
 from twitch_sim.world import ALL_SCOPES, CLIENT_ID, CLIENT_SECRET, TOKEN_LIFE_S
 
 TITLE = {"title": "x"}
@@ -234,6 +235,31 @@ def test_a_401_in_unknown_words_is_refreshed_when_validation_confirms_it(rig: Ri
     assert rig.sim.world.count("POST /oauth2/token") == 1
 
 
+def test_a_check_that_was_asked_for_in_vain_is_made_again_soon(rig: Rig) -> None:
+    rig.start().run("set_title", TITLE)
+    rig.change(twitch_retries=0)
+    checks = rig.sim.world.count("GET /oauth2/validate")
+    rig.sim.fault("POST /chat/messages", status=401, body={"status": 401, "message": "Something new in Twitch's words"})
+    rig.sim.fault("GET /oauth2/validate", status=503)
+    with pytest.raises(TwitchRejected):
+        rig.run("post_chat_message", {"message": "x"})
+    assert [each["code"] for each in rig.twitch.status()["troubles"]] == ["twitch_unreachable"]
+    rig.run("set_title", TITLE)
+    assert rig.sim.world.count("GET /oauth2/validate") == checks + 1
+    rig.clock.advance(tokens.RETRY_AFTER_S)
+    rig.run("set_title", TITLE)
+    wait_until(lambda: rig.twitch.status()["troubles"] == [], "Twitch is reached again")
+    assert rig.sim.world.count("GET /oauth2/validate") == checks + 2
+
+
+def test_a_check_that_twitch_puts_off_is_made_as_late_as_it_asks_for(rig: Rig) -> None:
+    rig.change(twitch_retries=0)
+    rig.sim.fault("GET /oauth2/validate", status=429, headers={"Retry-After": "300"})
+    rig.start()
+    rig.log.wait_for("twitch_token_check_failed", 1)
+    assert rig.twitch._tokens._next_try_at - rig.clock.monotonic() == pytest.approx(300)
+
+
 def test_a_refresh_whose_answer_is_lost_is_tried_again_later_not_at_once(rig: Rig) -> None:
     rig.expired()
     rig.sim.fault("POST /oauth2/token", status=503, body="<html>")
@@ -294,10 +320,12 @@ def test_a_pair_that_cannot_be_stored_is_used_and_stored_as_soon_as_possible(
             assert rig.run("set_title", TITLE)["verified"] is True
         assert rig.log.names().count("twitch_token_not_stored") <= 2
         assert "could not be stored" in rig.twitch.status()["last_error"]["message"]
+        assert [each["code"] for each in rig.twitch.status()["troubles"]] == ["token_not_stored"]
         assert rig.stored() is None
     rig.clock.advance(tokens.RETRY_AFTER_S)
     rig.run("set_title", TITLE)
     rig.log.wait_for("twitch_token_stored", 1)
+    wait_until(lambda: rig.twitch.status()["troubles"] == [], "nothing is wrong any more")
     assert rig.stored() == rig.sim.world.tokens[-1].refresh
 
 

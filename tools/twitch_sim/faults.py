@@ -15,7 +15,8 @@ class Fault:
     ``status`` with ``body`` (a mapping becomes JSON, text is sent as HTML) and ``headers`` answers instead of the
     real handler; ``applies`` runs the handler first, so that the effect is there and only the answer is lost.
     ``hang`` accepts and never answers; ``drop`` closes the connection without a word; ``trickle`` sends the head of
-    the answer byte by byte, for ever; ``delay_s`` answers properly, late, in real time.
+    the answer byte by byte, for ever; ``breaks`` sends a whole head and breaks off inside the body; ``delay_s`` answers
+    properly, late, in real time.
     """
 
     endpoint: str
@@ -27,6 +28,7 @@ class Fault:
     hang: bool = False
     drop: bool = False
     trickle: bool = False
+    breaks: bool = False
     delay_s: float = 0.0
 
 

@@ -188,7 +188,7 @@ class _Handler(BaseHTTPRequestHandler):
             if fault is None or fault.applies or fault.delay_s:
                 real = self._real(sim.world, asked)
             shown = Answer(fault.status, fault.body, fault.headers) if fault is not None and fault.status else real
-            silent = fault is not None and (fault.hang or fault.drop or fault.trickle)
+            silent = fault is not None and (fault.hang or fault.drop or fault.trickle or fault.breaks)
             status = 0 if silent or shown is None else shown.status
             sim.world.record(Received(record.method, record.path, record.query, record.body, record.headers, status))
         if fault is not None and silent:
@@ -220,6 +220,8 @@ class _Handler(BaseHTTPRequestHandler):
             if fault.hang:
                 # Until the client gives up or the simulator closes: both end this read.
                 self.connection.recv(1)
+            elif fault.breaks:
+                self.wfile.write(b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{"data": [')
             elif fault.trickle:
                 self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
                 self.wfile.flush()

@@ -11,8 +11,9 @@ from clawcraft.actions.refusals import explained
 from clawcraft.errors import ClawcraftError, Stopping
 from clawcraft.twitch.client import HelixSession
 from clawcraft.twitch.foreign import foreign_texts
+from clawcraft.twitch.helix import Row
 from clawcraft.twitch.helix_show import LABELS, ShowHelix
-from clawcraft.twitch.metadata import READ_BACK_PAUSES_S
+from clawcraft.twitch.metadata import READ_BACK_PAUSES_S, READ_S
 
 _MAX_LISTED: Final = 20
 _TAG_HINTS: Final = {400: "Read details.twitch_message: Twitch refuses one of the tags. Take it out, or word it anew."}
@@ -51,13 +52,18 @@ def _set(context: ActionContext, name: str, hints: Mapping[int, str], read: _Rea
 
 
 def _tags(session: HelixSession) -> list[str]:
-    return foreign_texts(session.helix.channel_row(session.broadcaster.id), "tags", "tag", _MAX_LISTED)
+    return foreign_texts(_row(session), "tags", "tag", _MAX_LISTED)
 
 
 def _labels(session: HelixSession) -> list[str]:
-    row = session.helix.channel_row(session.broadcaster.id)
-    shown = foreign_texts(row, "content_classification_labels", "code", _MAX_LISTED)
+    shown = foreign_texts(_row(session), "content_classification_labels", "code", _MAX_LISTED)
     return [label for label in shown if label in LABELS]
+
+
+def _row(session: HelixSession) -> Row:
+    # Before the change, half of the action's time is left for it.
+    within_s = min(READ_S, session.helix.deadline.remaining_s / 2)
+    return session.helix.channel_row(session.broadcaster.id, within_s=within_s)
 
 
 def _read_once(session: HelixSession, read: _Read) -> list[str] | None:

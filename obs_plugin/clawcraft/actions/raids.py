@@ -8,7 +8,6 @@ from typing import Final
 from clawcraft.actions.handlers import ActionContext, Result
 from clawcraft.actions.refusals import explained
 from clawcraft.actions.targets import find_target
-from clawcraft.errors import TwitchRejected
 from clawcraft.twitch.foreign import foreign
 
 GOES_AFTER_S: Final = 90
@@ -39,14 +38,13 @@ def raid(context: ActionContext) -> Result:
 
 def cancel_raid(context: ActionContext) -> Result:
     """Gives ``{"status": "cancelled" | "no_raid_pending", "channel"}``; safe to repeat. The latter also says nothing of
-    whether a raid has gone already."""
+    whether a raid has gone already. Cancelled is also a raid that is not pending after an answer that was lost."""
     with context.session() as session, explained({}, limit=_LIMIT, limit_s=_LIMIT_S):
         result: Result = {"status": "cancelled", "channel": session.broadcaster.login}
-        try:
-            session.helix.cancel_raid(session.broadcaster.id)
-        except TwitchRejected as error:
-            if error.details.get("twitch_status") != 404:
-                raise
+        reply = session.helix.cancel_raid(session.broadcaster.id)
+        if reply.status == 404 and reply.doubtful:
+            result["warning"] = "Twitch's first answer was lost; no raid is pending now"
+        elif reply.status == 404:
             result["status"] = "no_raid_pending"
             result["warning"] = "no raid is pending now; one that was may have gone already"
         return result

@@ -202,6 +202,9 @@ class Alerts:
                 self._lost += 1
                 self._log.event("alert_not_sent", alert=alert.event, tries=self._tries, reason=tried.problem)
                 self._take("given_up")
+                # What a receiver refuses it would refuse again; one that was not reached can be by then.
+                if tried.outcome is Outcome.AGAIN and alert.state is State.RAISED:
+                    self._raise_again(alert.event, now_s)
 
     # --- under the lock -------------------------------------------------------------------------------------------
 
@@ -212,6 +215,10 @@ class Alerts:
             self._lost += 1
             self._log.event("alert_not_sent", alert=alert.event, reason=f"{MAX_WAITING} wait already")
             self._note_outcome("dropped")
+
+    def _raise_again(self, event: str, now_s: float) -> None:
+        if all(each.event != event for each in self._waiting):
+            self._conditions.not_told(event, now_s)
 
     def _take(self, outcome: str) -> None:
         self._waiting.popleft()  # only this thread takes from the queue

@@ -30,6 +30,8 @@ WISHED: Final = frozenset(
 """How a job ends that somebody wanted to end so."""
 REPEAT_S: Final = 600.0
 """The same failure of the same action is told again after that long, with how often it came meanwhile."""
+AGAIN_S: Final = 180.0
+"""What could not be told, because the receiver did not answer, is told after that long if it is still so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,8 @@ class Watched:
     """A check whose ``outcome`` is told once it has lasted ``lasts_s``; its end too, once that has.
 
     Whatever is not that outcome is its end, unless it is about a ``login``: then only an ok is, and where the check of
-    that name is missing nobody is connected, so that nothing is told any more.
+    that name is missing nobody is connected, so that nothing is told any more. ``right`` is said where the check is ok,
+    ``over`` where it is only not wrong any more; empty for the same.
     """
 
     outcome: Outcome
@@ -45,11 +48,13 @@ class Watched:
     wrong: str
     right: str
     login: str = ""
+    over: str = ""
 
 
 WATCHED: Final = {
     "stream_dropped": Watched(
-        Outcome.FAILED, 0.0, "The stream ended, and nobody stopped it", "The stream has been started again"
+        *(Outcome.FAILED, 0.0, "The stream ended, and nobody stopped it", "The stream has been started again"),
+        over="Somebody has started or stopped the stream since it ended by itself",
     ),
     "obs": Watched(Outcome.FAILED, 10.0, "OBS does not answer", "OBS answers again"),
     "storage": Watched(
@@ -69,7 +74,8 @@ WATCHED: Final = {
 
 @dataclass(slots=True)
 class _Condition:
-    """``since_s``: when the check began to say otherwise than what was told last, None while it says the same."""
+    """``since_s``: when the check began to say otherwise than what was told last, None while it says the same; to come
+    after what could not be told."""
 
     told: bool = False
     since_s: float | None = None
@@ -117,9 +123,17 @@ class Conditions:
                 continue
             condition.told, condition.since_s = check is not None, None
             if check is None:
-                yield Alert(name, State.RECOVERED, watched.right, at_s)
+                summary = watched.right if name in right else watched.over or watched.right
+                yield Alert(name, State.RECOVERED, summary, at_s)
             else:
                 yield Alert(name, State.RAISED, watched.wrong, at_s, check["fix"], check["message"])
+
+    def not_told(self, event: str, now_s: float) -> None:
+        """That ``event`` is wrong could not be told: it is told in AGAIN_S if it still is. If it is not, its end is not
+        told either."""
+        condition = self._conditions.get(event)
+        if condition is not None and condition.told:
+            condition.told, condition.since_s = False, now_s + AGAIN_S
 
     def job_ended(self, job: EndedJob, now_s: float, at_s: float) -> Alert | None:
         """What the end of a job makes worth telling."""

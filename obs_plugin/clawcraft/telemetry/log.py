@@ -46,6 +46,7 @@ _CREDENTIAL: Final = re.compile(
     r"""|(?:token|secret|device_code)(?:["']\s*:\s*|\s?=\s?)["']?)"""
     r"""[^\s"'&,;}]+"""
 )
+_PATH: Final = re.compile(r"(https?://[^\s/?#)'\"]+)[/?#][^\s)'\"]*")
 
 
 class _Event(NamedTuple):
@@ -219,6 +220,8 @@ class _Takeover(logging.Handler):
                 trace = logging.Formatter().formatException(record.exc_info)
         except Exception:  # noqa: BLE001 - logging would print it to stderr
             message, trace = str(record.msg), None
+        if record.name.startswith("urllib3"):  # it names what was called, and the path of a webhook is its key
+            message, trace = _without_paths(message), _without_paths(trace) if trace else None
         self._log.event("library", logger=record.name, level=record.levelname, message=message, traceback=trace)
 
     def restore(self) -> None:
@@ -234,6 +237,10 @@ def scrubbed(text: str) -> str:
     if not any(word in lowered for word in _TELLTALES):  # most texts, and the pattern takes three times as long
         return text
     return _CREDENTIAL.sub(r"\1***", text)
+
+
+def _without_paths(text: str) -> str:
+    return _PATH.sub(r"\1/***", text)
 
 
 def _worded(event: _Event) -> tuple[str, str | None]:

@@ -95,7 +95,13 @@ class Twitch:
         self._tokens = TokenKeeper(CredentialStore(store, settings), self._oauth, clock, log)
         self._broadcasters = Broadcasters(settings)
         self._shoutouts = ShoutoutTimes(clock)
-        account = Account(self._helix_within, self._own_channel, lambda: self._tokens.identity)
+        account = Account(
+            self._helix_within,
+            self._own_channel,
+            lambda: self._tokens.connected,
+            lambda: self._tokens.identity,
+            lambda: self._bot.identity,
+        )
         self.hearing = Hearing(settings, account, clock, wait, log, on_heard)
         self.login = PanelLogin(self._oauth, self._tokens, settings, clock, wait, log, self._login_scopes)
         self.page = ChannelPage(
@@ -169,6 +175,9 @@ class Twitch:
         missing = missing_bot_scopes(status["scopes"]) if status["identity"] else []
         code, fix = health.MISSING_SCOPE, "Connect it again."
         found = [health.Trouble(code, f"its token lacks {each['scope']}", fix).to_json() for each in missing]
+        error = status["last_error"] or {}
+        if error.get("code") == health.SECRET_STORE:
+            found.append(health.Trouble(health.NOT_STORED, error["message"], error["hint"]).to_json())
         return {**status, "scopes_missing": missing, "login": self.bot_login.status(), "troubles": found}
 
     # --- sync actions ---------------------------------------------------------------------------------------------

@@ -93,21 +93,23 @@ def call_session(headers: Mapping[str, str]) -> requests.Session:
 
 
 def connected(host: str, port: int, call: Call, until: float) -> socket.socket:
-    """A connection to the host's first address that takes one, by ``until`` on the monotonic clock. Raises OSError:
-    TimeoutError, gaierror or the last one."""
+    """A connection to the host's first address that takes one, by ``until`` on the monotonic clock. One that is silent
+    uses up its share of the time, and the next is tried. Raises OSError: TimeoutError, gaierror or the last one."""
     failure = OSError("no address")
-    for family, kind, protocol, _, address in _addresses(host, port, call, until):
+    addresses = _addresses(host, port, call, until)
+    for tried, (family, kind, protocol, _, address) in enumerate(addresses):
+        now = time.monotonic()
+        share_s = (until - now) / (len(addresses) - tried)
         sock = socket.socket(family, kind, protocol)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             call.watch(sock)
-            _connect(sock, address, call, until)
+            _connect(sock, address, call, now + share_s)
             return sock
-        except TimeoutError:
-            sock.close()
-            raise
         except OSError as error:
             sock.close()
+            if call.cut_by is not None:
+                raise
             failure = error
     raise failure
 

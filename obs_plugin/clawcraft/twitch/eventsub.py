@@ -47,11 +47,15 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What EventSub needs of the rest of Twitch's side. ``helix`` takes the seconds of its calls in all."""
+    """What EventSub needs of the rest of Twitch's side. ``helix`` takes the seconds of its calls in all; ``connected``
+    tells whether there is a pair of tokens; ``identity`` is the streamer's, ``bot`` that of the account that speaks in
+    chat."""
 
     helix: Callable[[float], Helix]
     channel: Callable[[Helix], Broadcaster]
+    connected: Callable[[], bool]
     identity: Callable[[], Identity | None]
+    bot: Callable[[], Identity | None]
 
 
 @dataclass
@@ -98,6 +102,10 @@ class EventSub:
         """Any thread. End whatever it does, at once; its calls to Helix are the transport's to cut."""
         self._stop.set()
         self._session.cut()
+
+    def leave(self) -> None:
+        """Any thread. It did not end in time: what it still does touches nothing of what its successor hears."""
+        self.subscriptions.leave("switched_off", _STOPS, self._session.heard_at_s)
 
     @property
     def threads(self) -> list[threading.Thread]:
@@ -166,6 +174,8 @@ class EventSub:
                 self._take(message, identity.user_id)
             if not self.subscriptions.active:  # all revoked: what comes next is another login's to hear
                 raise SocketLost(self.subscriptions.problem)
+            if not self._account.connected():
+                raise SocketLost("Twitch is not connected any more")
             if self._renewed(identity):
                 raise SocketLost("the Twitch login changed")
             if self.subscriptions.due:
@@ -180,6 +190,10 @@ class EventSub:
         now = self._account.identity()
         return now is not None and (now.user_id, now.scopes) != (identity.user_id, identity.scopes)
 
+    def _own_ids(self, streamer_id: str) -> list[str]:
+        bot = self._account.bot()
+        return [each for each in (streamer_id, bot.user_id if bot is not None else "") if each]
+
     def _take(self, message: Message, own_id: str) -> None:
         seen = self._heard.seen
         if message.id in seen:
@@ -192,7 +206,7 @@ class EventSub:
             self._log.event("events_revoked", topic=message.topic, status=message.status)
             self.subscriptions.revoke(message.topic, message.status)
             return
-        found = notifications.entry(message.topic, message.event, own_id) if message.kind else None
+        found = notifications.entry(message.topic, message.event, self._own_ids(own_id)) if message.kind else None
         if found is None:
             now_s = self._clock.time()
             said = "Twitch sent what cannot be read"

@@ -56,6 +56,7 @@ class Hearing:
             until_s = time.monotonic() + _JOIN_S
             for thread in running.threads:
                 thread.join(max(0.0, until_s - time.monotonic()))
+            running.leave()
             self._ending = [thread for thread in (*self._ending, *running.threads) if thread.is_alive()]
         self._running = None
         if choice is not None:

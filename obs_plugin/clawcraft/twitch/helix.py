@@ -111,13 +111,15 @@ class Helix:
     def modify_channel(self, broadcaster_id: str, changes: Mapping[str, str]) -> None:
         self._send("PATCH", "channels", params={"broadcaster_id": broadcaster_id}, body=changes)
 
-    def games(self, *, name: str = "", game_id: str = "") -> list[Game]:
-        """The category with exactly this name or id."""
-        return _games(self._rows("GET", "games", params={"name": name} if name else {"id": game_id}))
+    def games(self, *, name: str = "", game_id: str = "", within_s: float | None = None) -> list[Game]:
+        """The category with exactly this name or id. ``within_s`` as for ``channel``."""
+        params = {"name": name} if name else {"id": game_id}
+        return _games(self._rows("GET", "games", params=params, within_s=within_s))
 
-    def search_categories(self, query: str) -> list[Game]:
-        """Categories that resemble ``query``, in no useful order."""
-        return _games(self._rows("GET", "search/categories", params={"query": query, "first": "50"}))
+    def search_categories(self, query: str, *, within_s: float | None = None) -> list[Game]:
+        """Categories that resemble ``query``, in no useful order. ``within_s`` as for ``channel``."""
+        params = {"query": query, "first": "50"}
+        return _games(self._rows("GET", "search/categories", params=params, within_s=within_s))
 
     def send_chat_message(self, broadcaster_id: str, message: str, reply_to: str | None) -> Row:
         """``{"message_id", "is_sent", "drop_reason"}``; a dropped message is no error here."""
@@ -198,7 +200,9 @@ class Helix:
         body: Mapping[str, Any] | None = None,
         repeatable: bool = True,
         within_s: float | None = None,
+        fine: int | None = None,
     ) -> Reply:
+        """``fine``: a status that is no refusal either."""
         lease = self._lease()
         left_s = self.deadline.remaining_s
         deadline = self.deadline if within_s is None else self._transport.deadline(min(within_s, left_s))
@@ -224,7 +228,7 @@ class Helix:
             renewed = self._after_unauthorized(lease, reply)
             if renewed.access != lease.access:
                 reply = once(renewed, doubtful=reply.doubtful)
-        if 200 <= reply.status < 300:
+        if 200 <= reply.status < 300 or reply.status == fine:
             return reply
         raise self._refusal(reply, harmless=repeatable)
 
@@ -279,7 +283,8 @@ def _rows_of(reply: Reply, *, repeatable: bool) -> list[Row]:
     rows = reply.data.get("data")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows) or not (rows or repeatable):
         said = f"Twitch's answer to {reply.endpoint} cannot be read"
-        raise TwitchUnavailable(said, details=reply.evidence, retryable=repeatable)
+        hint = None if repeatable else NOT_KNOWN
+        raise TwitchUnavailable(said, details=reply.evidence, retryable=repeatable, hint=hint)
     return rows
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from clawcraft.twitch.helix import Helix, Row
+from clawcraft.twitch.transport import Reply
 
 LABELS: Final = (
     *("DebatedSocialIssuesAndPolitics", "DrugsIntoxication", "Gambling"),
@@ -20,9 +21,10 @@ class ShowHelix(Helix):
 
     # --- tags and labels: PATCH /channels, which may be repeated ----------------------------------------------------
 
-    def channel_row(self, broadcaster_id: str) -> Row:
-        """``{"tags": [...], "content_classification_labels": [...], …}``; empty where Twitch knows no such channel."""
-        rows = self._rows("GET", "channels", params={"broadcaster_id": broadcaster_id})
+    def channel_row(self, broadcaster_id: str, *, within_s: float | None = None) -> Row:
+        """``{"tags": [...], "content_classification_labels": [...], …}``; empty where Twitch knows no such channel.
+        ``within_s`` as for ``channel``."""
+        rows = self._rows("GET", "channels", params={"broadcaster_id": broadcaster_id}, within_s=within_s)
         return rows[0] if rows else {}
 
     def set_tags(self, broadcaster_id: str, tags: Sequence[str]) -> None:
@@ -73,9 +75,9 @@ class ShowHelix(Helix):
         params = {"from_broadcaster_id": broadcaster_id, "to_broadcaster_id": target_id}
         return self._rows("POST", "raids", params=params, repeatable=False)[0]
 
-    def cancel_raid(self, broadcaster_id: str) -> None:
-        """404: no raid is pending."""
-        self._send("DELETE", "raids", params={"broadcaster_id": broadcaster_id})
+    def cancel_raid(self, broadcaster_id: str) -> Reply:
+        """404: no raid is pending; where that is ``doubtful``, an earlier try may have cancelled it."""
+        return self._send("DELETE", "raids", params={"broadcaster_id": broadcaster_id}, fine=404)
 
     # --- polls ------------------------------------------------------------------------------------------------------
 

@@ -24,17 +24,17 @@ def change_metadata(
     Gives ``{"status": "updated", "channel", "broadcaster_id", "previous", "current", "verified"}``; ``verified``
     tells whether Helix shows the new values, ``previous`` is None if Helix did not say. Title and game go through
     each by itself if the other one is not found, refused or forbidden meanwhile, and ``details.applied`` of that error
-    says so. Raises GameNotFound and what Helix raises.
+    says so; the title also if Twitch does not say which game is meant. Raises GameNotFound and what Helix raises.
     """
     changes: dict[str, str] = {}
     if "title" in args:
         changes["title"] = args["title"]
-    not_found: GameNotFound | None = None
+    not_found: ClawcraftError | None = None
     try:
-        game = find_game(helix, args)
+        game = find_game(helix, args, within_s=helix.deadline.remaining_s / 3 if changes else None)
         if game is not None:
             changes["game_id"] = game.id
-    except GameNotFound as error:
+    except (GameNotFound, TwitchUnavailable, Timeout) as error:
         if not changes:
             raise
         not_found = error
@@ -110,8 +110,9 @@ def _read_before(helix: Helix, broadcaster_id: str) -> Channel | None:
         return None
 
 
-def find_game(helix: Helix, args: Mapping[str, Any]) -> Game | None:
-    """The category of ``args``: by id, by its exact name, or by its name in other case; never a guess.
+def find_game(helix: Helix, args: Mapping[str, Any], *, within_s: float | None = None) -> Game | None:
+    """The category of ``args``: by id, by its exact name, or by its name in other case; never a guess. ``within_s``
+    bounds each of its two calls.
 
     None if ``args`` names none. Raises GameNotFound with ``details.suggestions``.
     """
@@ -119,7 +120,7 @@ def find_game(helix: Helix, args: Mapping[str, Any]) -> Game | None:
         game_id = args["game_id"]
         if not game_id.strip("0"):
             return Game("0", "")
-        found = helix.games(game_id=game_id)
+        found = helix.games(game_id=game_id, within_s=within_s)
         if not found:
             message, hint = f"Twitch has no category with the id {game_id}", "Ask for the category by its exact name."
             raise GameNotFound(message, details={"suggestions": []}, hint=hint)
@@ -127,10 +128,10 @@ def find_game(helix: Helix, args: Mapping[str, Any]) -> Game | None:
     name = args.get("game")
     if name is None:
         return None
-    exact = helix.games(name=name)
+    exact = helix.games(name=name, within_s=within_s)
     if exact:
         return exact[0]
-    near = helix.search_categories(name)
+    near = helix.search_categories(name, within_s=within_s)
     same = {game.id: game for game in near if _folded(game.name) == _folded(name)}
     if len(same) == 1:
         return next(iter(same.values()))

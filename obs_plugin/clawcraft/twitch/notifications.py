@@ -1,6 +1,6 @@
 """What EventSub notifies, as an agent gets it: few fields, cleaned and cut, whatever was sent. No state."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from clawcraft.twitch.foreign import foreign, foreign_row
@@ -14,13 +14,14 @@ _MAX_BADGES: Final = 50
 Row = Mapping[str, Any]
 
 
-def entry(topic: str, event: Row, own_id: str) -> dict[str, Any] | None:
-    """The entry for one notification; None for a type nobody subscribed to. ``own_id`` is the token's account."""
+def entry(topic: str, event: Row, own_ids: Collection[str]) -> dict[str, Any] | None:
+    """The entry for one notification; None for a type nobody subscribed to. ``own_ids`` are those of the
+    service's own accounts."""
     read = _READERS.get(topic)
-    return None if read is None else read(event, own_id)
+    return None if read is None else read(event, own_ids)
 
 
-def _chat(event: Row, own_id: str) -> dict[str, Any]:
+def _chat(event: Row, own_ids: Collection[str]) -> dict[str, Any]:
     reply = foreign_row(event, "reply")
     user = _user(event, "chatter_user")
     return {
@@ -28,47 +29,47 @@ def _chat(event: Row, own_id: str) -> dict[str, Any]:
         "message_id": foreign(event, "message_id", "id"),
         "user": user,
         "roles": _roles(event.get("badges")),
-        "own": bool(own_id) and user["id"] == own_id,
+        "own": user["id"] in own_ids,
         "text": foreign(foreign_row(event, "message"), "text", "chat"),
         "reply_to": foreign(reply, "parent_message_id", "id") or None,
     }
 
 
-def _online(event: Row, _own_id: str) -> dict[str, Any]:
+def _online(event: Row, _own_ids: Collection[str]) -> dict[str, Any]:
     started = foreign(event, "started_at", "time")
     return {"type": "stream_online", "stream_id": foreign(event, "id", "id"), "started_at": started}
 
 
-def _offline(_event: Row, _own_id: str) -> dict[str, Any]:
+def _offline(_event: Row, _own_ids: Collection[str]) -> dict[str, Any]:
     return {"type": "stream_offline"}
 
 
-def _follow(event: Row, _own_id: str) -> dict[str, Any]:
+def _follow(event: Row, _own_ids: Collection[str]) -> dict[str, Any]:
     return {"type": "follow", "user": _user(event, "user")}
 
 
-def _subscribe(event: Row, _own_id: str) -> dict[str, Any]:
+def _subscribe(event: Row, _own_ids: Collection[str]) -> dict[str, Any]:
     gifted = event.get("is_gift") is True
     return {"type": "subscription", "how": "gifted" if gifted else "new", **_subscriber(event)}
 
 
-def _gift(event: Row, _own_id: str) -> dict[str, Any]:
+def _gift(event: Row, _own_ids: Collection[str]) -> dict[str, Any]:
     anonymous = event.get("is_anonymous") is True
     found = {"type": "subscription", "how": "gift", **_subscriber(event), "count": _count(event, "total")}
     return {**found, "user": None} if anonymous else found
 
 
-def _resubscribe(event: Row, _own_id: str) -> dict[str, Any]:
+def _resubscribe(event: Row, _own_ids: Collection[str]) -> dict[str, Any]:
     text = foreign(foreign_row(event, "message"), "text", "chat")
     months = _count(event, "cumulative_months")
     return {"type": "subscription", "how": "again", **_subscriber(event), "months": months, "text": text}
 
 
-def _raid(event: Row, _own_id: str) -> dict[str, Any]:
+def _raid(event: Row, _own_ids: Collection[str]) -> dict[str, Any]:
     return {"type": "raid", "user": _user(event, "from_broadcaster_user"), "viewers": _count(event, "viewers")}
 
 
-_READERS: Final[Mapping[str, Callable[[Row, str], dict[str, Any]]]] = {
+_READERS: Final[Mapping[str, Callable[[Row, Collection[str]], dict[str, Any]]]] = {
     "channel.chat.message": _chat,
     "stream.online": _online,
     "stream.offline": _offline,

@@ -147,7 +147,7 @@ def _grant(reply: Reply, *, previous: Secret | None, refused: bool) -> Grant:
     data = reply.data
     access, refresh = data.get("access_token"), data.get("refresh_token")
     if not access:
-        raise _unreadable(reply)
+        raise _unreadable(reply, retryable=False)  # a 200: what was sent works once, and is used up
     return Grant(
         access=Secret(str(access)),
         refresh=Secret(str(refresh)) if refresh else previous,
@@ -164,8 +164,9 @@ def _expect_ok(reply: Reply) -> Reply:
     raise TwitchRejected(reply.sentence, details=reply.evidence)
 
 
-def _unreadable(reply: Reply) -> TwitchUnavailable:
-    return TwitchUnavailable(f"Twitch's answer to {reply.endpoint} cannot be read", details=reply.evidence)
+def _unreadable(reply: Reply, *, retryable: bool = True) -> TwitchUnavailable:
+    said = f"Twitch's answer to {reply.endpoint} cannot be read"
+    return TwitchUnavailable(said, details=reply.evidence, retryable=retryable)
 
 
 def _lifetime(value: object) -> float | None:

@@ -19,6 +19,8 @@ import requests
 
 from clawcraft.twitch.call import Call
 
+_BROKEN: Final = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+"""The last is an answer that breaks off inside its body."""
 _SERVER_TROUBLE: Final = frozenset({500, 502, 503, 504})
 _FIRST_BACKOFF_S: Final = 0.25
 _MAX_BACKOFF_S: Final = 4.0
@@ -33,7 +35,7 @@ def again_after_answer(call: Call, statuses: list[int]) -> bool:
 
 def again_after_error(call: Call, error: Exception) -> bool:
     """Whether a try that got no answer is worth another one."""
-    broken = isinstance(error, (requests.ConnectionError, requests.Timeout))
+    broken = isinstance(error, _BROKEN)
     return broken and call.harmless and call.cut_by is None and not isinstance(error, requests.exceptions.SSLError)
 
 

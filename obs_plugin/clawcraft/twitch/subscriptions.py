@@ -105,6 +105,11 @@ class Subscriptions:
                 each.active = False
                 self._lost.setdefault(each.topic.type, (since_s, reason, message))
 
+    def leave(self, reason: str, message: str, since_s: float) -> None:
+        """Any thread. As ``lose``; what these do from now on is nobody's: others hear in their place."""
+        self.lose(reason, message, since_s)
+        self._lost = {}
+
     def revoke(self, topic: str, status: str) -> None:
         """Twitch ended one subscription. Said at once, since nobody knows for how long."""
         now_s = self._clock.time()

@@ -29,6 +29,7 @@ from clawcraft.twitch.credentials import Credentials, CredentialStore
 from clawcraft.twitch.oauth import Grant, GrantRefused, Identity, OAuth
 from clawcraft.twitch.renewal import CALL_TIMEOUT_S, Renewal, refusal
 from clawcraft.twitch.token_state import TokenState
+from clawcraft.twitch_health import SECRET_STORE
 
 LOOK_EVERY_S: Final = 15.0
 """How soon a login made by another process, or a due refresh, is noticed."""
@@ -103,6 +104,11 @@ class TokenKeeper:
         return self._token.identity
 
     @property
+    def connected(self) -> bool:
+        """Whether there was a pair at the last look; no waiting."""
+        return self._token.credentials is not None
+
+    @property
     def configured(self) -> bool:
         """Whether there is a pair, now."""
         with self._changed:
@@ -145,9 +151,11 @@ class TokenKeeper:
         return self.lease(deadline)
 
     def adopt(self, grant: Grant, client_id: str) -> None:
-        """Store a pair that a login gave, and check it. Raises SecretStoreError."""
-        self._store.write(grant.access, grant.refresh, client_id)
-        with self._changed:
+        """Store a pair that a login gave, and check it. Waits for a refresh under way, which would store its own pair
+        over it. Raises SecretStoreError, TwitchUnavailable."""
+        # Also where the service stops and the turn is nobody's: the tokens exist nowhere else.
+        with self._renewal.turn(), self._changed:
+            self._store.write(grant.access, grant.refresh, client_id)
             self._wanted = True
             self._changed.notify_all()
 
@@ -204,7 +212,7 @@ class TokenKeeper:
         unsaved = "the new Twitch token is in use but could not be stored" if self._store.unsaved else ""
         if trouble := self._store.trouble or unsaved:
             hint = "Look at the disk and the permissions of OBS's configuration folder."
-            self._status["last_error"] = {"code": "secret_store", "message": trouble, "hint": hint}
+            self._status["last_error"] = {"code": SECRET_STORE, "message": trouble, "hint": hint}
 
     # --- the thread ------------------------------------------------------------------------------------------------
 
@@ -228,7 +236,8 @@ class TokenKeeper:
                 self._failure = failure
                 self.refreshing = False
                 if failure is not None:
-                    self._next_try_at = self._clock.monotonic() + RETRY_AFTER_S
+                    wait_s = max(RETRY_AFTER_S, failure.retry_after_s or 0.0)
+                    self._next_try_at = self._clock.monotonic() + wait_s
                     self._log.event("twitch_token_check_failed", code=failure.code, reason=failure.message)
                 self._done = self._begun
                 self._publish()
@@ -243,7 +252,8 @@ class TokenKeeper:
         if token.revoked is not None:
             return token.access is not None and not token.expires_within(0) and token.check_due()
         renewable = token.refreshable and token.refresh_due()
-        return self._store.unsaved or token.check_due() or renewable or token.expires_within(0)
+        checked = not self._check_wanted and not token.check_due()
+        return self._store.unsaved or not checked or renewable or token.expires_within(0)
 
     def _round(self) -> None:
         with self._changed:
@@ -252,8 +262,8 @@ class TokenKeeper:
                 self._token.credentials = self._save(self._token.credentials)
             token = self._token
             doubted = token.revoked is None and token.access == token.refused
-            check = self._check_wanted or token.check_due() or doubted
-            self._check_wanted = False
+            asked, self._check_wanted = self._check_wanted, False
+            check = asked or token.check_due() or doubted
             refresh = token.revoked is None and token.refreshable and token.refresh_due()
             over = token.access is None or token.expires_within(0)
             if over and not refresh:
@@ -265,10 +275,19 @@ class TokenKeeper:
                 self._refresh()
             except ClawcraftError:
                 if check and not over:
-                    self._validate()  # the access token is not worse for it
+                    self._check(asked=asked)  # the access token is not worse for it
                 raise
         elif check:
+            self._check(asked=asked)
+
+    def _check(self, *, asked: bool) -> None:
+        """``asked``: somebody did, and it stays so until there is an answer."""
+        try:
             self._validate()
+        except ClawcraftError:
+            with self._changed:
+                self._check_wanted = self._check_wanted or asked
+            raise
 
     def _validate(self) -> None:
         token = self._token

@@ -231,7 +231,7 @@ def _json_object(body: bytes) -> Mapping[str, Any]:
     # A 5xx can be a proxy's HTML page: no JSON is an answer too.
     try:
         value = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 
