@@ -31,7 +31,7 @@ def test_the_defaults_are_those_of_the_contract(store: SecretStore) -> None:
     assert (settings.stream_operation_timeout_s, settings.obs_retries) == (20.0, 2)
     assert (settings.twitch_timeout_s, settings.twitch_retries) == (10.0, 2)
     assert settings.limit(BY_NAME["twitch.set_title"]) == Limit(60, 60)
-    assert settings.limit(BY_NAME["twitch.post_chat_message"]) == Limit(20, 10)
+    assert settings.limit(BY_NAME["twitch.post_chat_message"]) == Limit(40, 20)
     assert settings.given_policies == {}
     assert [str(network) for network in settings.allowed_clients] == ["127.0.0.0/8", "::1/128"]
 

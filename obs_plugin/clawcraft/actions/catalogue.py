@@ -97,8 +97,8 @@ class Action:
 
 
 _BROADCAST: Final = "channel:manage:broadcast"
-_CHAT: Final = Limit(per_min=20, burst=10)
-"""Twitch's own limit for a channel's chat is 20 messages per 30 s: as many at once, with what comes back in 30 s."""
+_CHAT: Final = Limit(per_min=40, burst=20)
+"""Twitch's own limit for a channel's chat, 20 messages per 30 s."""
 _ONE_A_MINUTE: Final = Limit(per_min=1, burst=1)
 """What viewers cannot overlook; Twitch takes 10 raids in 10 minutes, and an ad every 8."""
 _PICTURES: Final = Limit(per_min=12, burst=4)
