@@ -56,7 +56,14 @@ def test_a_first_session(desk: Desk, window: ScriptsWindow) -> None:
     insist(lambda: window.press("pause"), lambda: refused(""), "it goes on")
 
     # The token to copy, and a signing secret, typed and stored.
-    window.press("token_show")
+    token = desk.secrets.get("TOOL_SERVICE_TOKEN")
+    assert token is not None
+
+    def is_shown() -> bool:
+        window.copy("token_show")  # where the token stands, once it does
+        return desk.obs.display.clipboard() == token.reveal()
+
+    insist(lambda: window.press("token_show"), is_shown, "the token is shown")
     window.appeared(["shown_token"], before="token_show")
     window.screenshot("token-shown", at="token_new")
 
@@ -68,13 +75,15 @@ def test_a_first_session(desk: Desk, window: ScriptsWindow) -> None:
     # Only the settings in force show whether there is a secret to remove; the store is a moment ahead of them.
     insist(store_the_token_for_signing, lambda: refused("invalid_signature"), "signatures are asked for")
     assert desk.secrets.get("TOOL_SERVICE_SIGNATURE_SECRET") == desk.secrets.get("TOOL_SERVICE_TOKEN")
-    window.press("token_show")
     window.appeared(["signing_remove"], before="access_store")
-    window.vanished("shown_token")
-    window.type("signing", SIGNING)
-    window.press("access_store")
+
+    def store_another() -> None:
+        window.type("signing", SIGNING)
+        window.press("access_store")
+
     # Unsigned requests are refused already, by the secret before.
-    wait_until(lambda: desk.secrets.get("TOOL_SERVICE_SIGNATURE_SECRET") == Secret(SIGNING), "the secret is stored")
+    stored = Secret(SIGNING)
+    insist(store_another, lambda: desk.secrets.get("TOOL_SERVICE_SIGNATURE_SECRET") == stored, "the secret is stored")
     is_refused("invalid_signature")
     window.press("refresh")
 

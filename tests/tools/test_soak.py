@@ -1,6 +1,7 @@
 """The soak: what it takes for growth, and a short one in a real OBS."""
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,20 @@ def test_a_leak_of_memory_or_threads_is_found() -> None:
     assert broken(measured(mb_per_10_min=1.1)) == ["memory grows by 1.10 MB in 10 min more than OBS alone"]
     assert broken(measured(mb_per_10_min=2.6, alone_mb_per_10_min=1.5)) != []
     assert broken(measured(threads_added=1)) == ["threads have grown from 30 to 31"]
+
+
+@pytest.mark.parametrize(
+    ("threads", "has_grown"),
+    [
+        ((31, 32, 37, 32, 32), False),  # as many HTTP workers as there were requests at that moment
+        ((31, 31, 31, 31, 32), False),
+        ((31, 32, 33, 34, 35), True),  # one a start
+        ((31, 31, 32, 32, 32), True),
+    ],
+)
+def test_in_a_short_one_what_was_in_use_for_a_moment_is_no_leak(threads: tuple[int, ...], has_grown: bool) -> None:
+    short = [replace(each, threads=count) for each, count in zip(measured()[1:6], threads, strict=True)]
+    assert bool(broken(short, 120.0)) is has_grown
 
 
 def test_a_short_one_looks_at_what_was_added() -> None:
