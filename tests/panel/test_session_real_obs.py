@@ -75,6 +75,7 @@ def test_a_first_session(desk: Desk, window: ScriptsWindow) -> None:
     # Only the settings in force show whether there is a secret to remove; the store is a moment ahead of them.
     insist(store_the_token_for_signing, lambda: refused("invalid_signature"), "signatures are asked for")
     assert desk.secrets.get("TOOL_SERVICE_SIGNATURE_SECRET") == desk.secrets.get("TOOL_SERVICE_TOKEN")
+    window.press("refresh")
     window.appeared(["signing_remove"], before="access_store")
 
     def store_another() -> None:
