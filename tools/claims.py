@@ -14,7 +14,7 @@ from typing import Any, Final
 State = dict[str, Any]
 EDGE_S: Final = 2.0
 """Within it, a read counts as made before or after: the service notes when the answer came."""
-UNKNOWN: Final = frozenset({"timeout", "twitch_unavailable"})
+UNKNOWN: Final = frozenset({"interrupted", "timeout", "twitch_unavailable"})
 """With these the service says that it does not know what took effect."""
 
 

@@ -14,13 +14,14 @@ from mission_agent import CheckFailed, MissionAgent, check
 from service_client import NoAnswer
 
 TRIES: Final = 3
+NO_GAME: Final = "0"
+"""The id with which the tool API and Twitch take a category away."""
 LONGEST_WAIT_S: Final = 60.0
 """Where a limit asks for more, it is told in place of waiting."""
 
 
 def _game(result: Mapping[str, Any]) -> dict[str, Any]:
-    game_id = result["previous"]["game_id"]
-    return {"game_id": game_id} if game_id else {}
+    return {"game_id": result["previous"]["game_id"] or NO_GAME}
 
 
 _ARGS: Final[Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
@@ -38,7 +39,7 @@ class Before:
     def __init__(self, agent: MissionAgent) -> None:
         self._agent = agent
         self._args: dict[str, dict[str, Any] | None] = {}
-        """By action. None until it is answered, empty where what was there is not known, or was none."""
+        """By action. None until it is answered, empty where what was there is not known."""
 
     @property
     def changed(self) -> bool:
@@ -46,8 +47,10 @@ class Before:
 
     def ask(self, action: str) -> None:
         """``action`` is about to be asked for, and may take effect whatever is answered."""
-        if action in _ARGS:
-            self._args.setdefault(action, None)
+        if action in _ARGS and action not in self._args:
+            self._args[action] = None
+        elif action in self._args and self._args[action] is None:
+            self._args[action] = {}  # the one before was never heard of: what is told now may be its doing
 
     def hear(self, action: str, result: object, error: Mapping[str, Any]) -> None:
         """``result`` or ``error`` of the action. After one that may have taken effect and does not tell what was there
@@ -80,7 +83,7 @@ class Before:
         return "; ".join(done)
 
     def _set(self, action: str, args: Mapping[str, Any]) -> None:
-        check(args, "what was there before is not known, or was none")
+        check(args, "what was there before is not known")
         for number in range(1, TRIES + 1):
             answer = self._agent.answered(action, f"before-{action}-{number}", **args)
             if answer.result is not None:

@@ -33,7 +33,6 @@ def main() -> int:
     sys.path.insert(0, str(PLUGIN))
     from clawcraft.secrets import SecretStore, SecretStoreError
     from clawcraft.settings import SettingsError, load_settings
-    from installer import Problem
 
     folder = data_folder.find(options.data_dir)
     given = {"TWITCH_CLIENT_ID": options.client_id, "TWITCH_AUTH_BASE_URL": options.auth_url}
@@ -47,7 +46,7 @@ def main() -> int:
         return _log_in(settings, store, bot=options.bot)
     except SettingsError as error:
         return _failed(str(error), 2)
-    except (SecretStoreError, Problem) as error:
+    except SecretStoreError as error:
         return _failed(str(error), 1)
     except KeyboardInterrupt:
         print("\nNot connected.")
@@ -56,7 +55,7 @@ def main() -> int:
 
 def _panel(folder: Path) -> Panel:
     """What counts of the panel of the OBS whose folder for the service ``folder`` is; nothing where it is no OBS's. A
-    note on stderr says where it is not known. Raises Problem."""
+    note on stderr says where it is not known."""
     from clawcraft.checks import Outcome
     from clawcraft.confirmed import Confirmed
     from clawcraft.panel.fields import service_values

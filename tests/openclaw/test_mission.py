@@ -302,7 +302,7 @@ def test_what_cannot_be_put_back_fails_a_check_that_names_it(tmp_path: Path) -> 
         assert done.returncode == 1
         (seen,) = [check["seen"] for check in json.loads(done.stdout)["checks"] if check["name"] == PUT_BACK]
         assert seen == (
-            "not put back: title (what was there before is not known, or was none); "
+            "not put back: title (what was there before is not known); "
             "tags ['English'] (twitch_rejected: Twitch refuses a tag)"
         )
         assert shown(studio)[1::2] == (game_id, labels)

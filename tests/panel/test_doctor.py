@@ -105,6 +105,20 @@ def test_a_collection_without_the_script_and_a_broken_one_are_told(patient: Pati
     assert "Other.json cannot be read" in done.stdout
 
 
+def test_the_collection_in_use_counts_also_where_its_panel_was_never_touched(patient: Patient) -> None:
+    patient.add_collection("As installed", [{"path": str(SCRIPT), "settings": {}}])
+    (patient.folder / "global.ini").write_text("[Basic]\nSceneCollection=As installed\n")
+    assert "nothing answers on http://127.0.0.1:3040" in patient.doctor().stdout
+
+
+def test_settings_of_obs_that_cannot_be_read_are_told_among_the_rest(patient: Patient) -> None:
+    (patient.folder / "global.ini").write_bytes(b"[Basic]\nSceneCollection=Caf\xe9\n")
+    done = patient.doctor()
+    assert done.stderr == ""
+    assert "global.ini" in done.stdout
+    assert "[ok]" in done.stdout or "ok" in done.stdout
+
+
 def test_a_wrong_setting_is_named_and_nothing_more_is_asked(patient: Patient) -> None:
     outcomes = patient.outcomes(PORT="many")
     assert outcomes["settings"] == "failed"

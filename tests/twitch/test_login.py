@@ -329,13 +329,19 @@ def test_the_environment_comes_before_the_panel_in_the_tool(local: TwitchSim, ob
     assert "user:read:chat" not in device.scopes
 
 
-def test_the_tool_says_where_it_does_not_know_what_the_panel_says(local: TwitchSim, obs_home: homes.ObsHome) -> None:
-    for path in obs_home.collection_files():
-        path.unlink()
+@pytest.mark.parametrize("why", ["no scene collection lists", "global.ini"])
+def test_the_tool_says_where_it_does_not_know_what_the_panel_says(
+    local: TwitchSim, obs_home: homes.ObsHome, why: str
+) -> None:
+    if why == "global.ini":
+        obs_home.global_ini.write_bytes(b"[Basic]\nSceneCollection=Caf\xe9\n")
+    else:
+        for path in obs_home.collection_files():
+            path.unlink()
     tool = Tool(obs_home.own_folder, "--client-id", CLIENT_ID, "--auth-url", local.auth_url)
     status, _, err = tool.approved(local)
     assert status == 0
-    assert "no scene collection lists" in err
+    assert why in err
 
 
 def test_the_tool_says_at_once_that_an_application_cannot_renew_its_token(local: TwitchSim, tmp_path: Path) -> None:

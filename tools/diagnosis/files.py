@@ -92,12 +92,16 @@ def _obs(home: homes.ObsHome, others: list[homes.ObsHome]) -> Check:
 
 def listing(home: homes.ObsHome) -> tuple[Check, dict[str, Any]]:
     """Whether the scene collections list the script; and the panel's settings in the one in use, else in another that
-    lists it. Raises Problem where OBS's own settings cannot be read."""
-    panel: dict[str, Any] = {}
+    lists it."""
+    try:
+        paths, in_use = home.collection_files(), home.setting("Basic", "SceneCollection")
+    except Problem as problem:
+        return failed("script_listed", str(problem), "Correct that file, or restore it, while OBS is closed."), {}
+    panel: dict[str, Any] | None = None
     lacking: list[str] = []
     having: list[str] = []
     broken: list[str] = []
-    for path in home.collection_files():
+    for path in paths:
         try:
             found = Collection.read(path)
         except (OSError, BrokenCollection) as error:
@@ -108,17 +112,21 @@ def listing(home: homes.ObsHome) -> tuple[Check, dict[str, Any]]:
             lacking.append(found.name)
             continue
         having.append(found.name)
-        if not panel or found.name == home.setting("Basic", "SceneCollection"):
+        if panel is None or found.name == in_use:
             panel = entry.get("settings") or {}
+    return _script_listed(having, lacking, broken), panel or {}
+
+
+def _script_listed(having: list[str], lacking: list[str], broken: list[str]) -> Check:
     if broken:
-        return failed("script_listed", broken[0], "Restore it from the .bak beside it."), panel
+        return failed("script_listed", broken[0], "Restore it from the .bak beside it.")
     if not having:
-        return failed("script_listed", f"no scene collection lists {SCRIPT}", install_advice()), panel
+        return failed("script_listed", f"no scene collection lists {SCRIPT}", install_advice())
     if lacking:
         names = ", ".join(lacking)
         message = f"{names} does not list the script: OBS ends the service when it switches there"
-        return warning("script_listed", message, f"{install_advice()} (or press the panel's button)"), panel
-    return ok("script_listed", f"every scene collection lists the script ({len(having)})"), panel
+        return warning("script_listed", message, f"{install_advice()} (or press the panel's button)")
+    return ok("script_listed", f"every scene collection lists the script ({len(having)})")
 
 
 def _packages(home: homes.ObsHome) -> Iterator[Check]:

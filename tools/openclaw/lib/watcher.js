@@ -146,32 +146,39 @@ export class JobWatcher {
   }
 
   async #followJob(key, watch, signal) {
-    const { jobId, session } = watch;
-    const { job, failure } = await this.#outcome(watch, signal);
+    const { job, failure } = await this.#outcome(key, watch, signal);
     if (signal.aborted) {
       return; // kept for the gateway's next life, or told by who ended it
     }
-    if (job || !watch.failureTold || isGone(failure)) {
-      // A picture's bytes would fill the agent's memory as text.
-      const { data: _picture, ...outcome } = job ? jobOutcome(job) : failed(failure, { job_id: jobId });
-      const text = `The Twitch job you started has news; tell the user. ${JSON.stringify(outcome)}`;
-      this.#wake(session, text, `twitch-clawcraft:${key}`);
+    if (job || isGone(failure) || !this.#watches.get(key).failureTold) {
+      this.#tellOfJob(key, watch, job ? jobOutcome(job) : failed(failure, { job_id: watch.jobId }));
     }
     this.#drop(key);
-    this.watchStream(job, session);
+    this.watchStream(job, watch.session);
   }
 
-  // {job} or {failure}, as of followJob. Failed looks are waited out where one was told before.
-  async #outcome({ jobId, untilMs, failureTold }, signal) {
+  // {job} or {failure}, as of followJob. A look that failed says nothing of the job: it is told once, and the end still
+  // to come.
+  async #outcome(key, watch, signal) {
     for (;;) {
-      const limitS = Math.max(0, (untilMs - Date.now()) / 1000);
-      const seen = await followJob(this.#client, jobId, { limitS, signal });
-      const isLast = seen.job || isGone(seen.failure) || Date.now() >= untilMs;
-      if (isLast || !failureTold || signal.aborted) {
-        return seen;
+      const limitS = Math.max(0, (watch.untilMs - Date.now()) / 1000);
+      const { job, failure } = await followJob(this.#client, watch.jobId, { limitS, signal });
+      if (job || isGone(failure) || Date.now() >= watch.untilMs || signal.aborted) {
+        return { job, failure };
+      }
+      if (!this.#watches.get(key).failureTold) {
+        this.#watches.put(key, { ...watch, failureTold: true });
+        const note = "You will be told once the job's outcome is known.";
+        this.#tellOfJob(key, watch, failed(failure, { job_id: watch.jobId, note }));
       }
       await this.#client.sleep(FAILED_LOOK_S, signal).catch(() => {});
     }
+  }
+
+  // A picture's bytes would fill the agent's memory as text.
+  #tellOfJob(key, { session }, { data: _picture, ...outcome }) {
+    const text = `The Twitch job you started has news; tell the user. ${JSON.stringify(outcome)}`;
+    this.#wake(session, text, `twitch-clawcraft:${key}`);
   }
 
   async #followStream(key, { session, untilMs }, signal) {
