@@ -151,7 +151,7 @@ class Assembly:
                 stream.close,
                 self.log,
             )
-            stream.streamer_stopped = self.worker.stand_down
+            stream.streamer_stopped = self._streamer_stopped
             chosen.tell(self._forbid)
             pause.tell(self._pause_switched)
             self._slots = Slots(MAX_WAITING, self._is_shared)
@@ -345,6 +345,10 @@ class Assembly:
         self.approvals.forbid()  # first: what begins meanwhile goes from here to the worker
         self.worker.forbid()
         self._changes.touch()
+
+    def _streamer_stopped(self, own: bool) -> None:
+        self.approvals.stand_down()  # first, as above
+        self.worker.stand_down(own)
 
     def _is_shared(self) -> bool:
         """Whether there is more than one agent to think of."""

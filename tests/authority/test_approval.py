@@ -223,6 +223,30 @@ def test_a_stop_supersedes_a_start_that_waits_for_the_streamer_or_counts_down(ri
     assert "start None" not in rig.stream.calls
 
 
+def test_the_streamers_own_stop_ends_a_start_that_waits_for_them_or_counts_down(
+    rig: JobRig, clock: ManualClock
+) -> None:
+    pending, counting, other = rig.accept(start("s1")), rig.accept(start("s2")), rig.accept(title())
+    allowed(rig, counting)
+    rig.approvals.stand_down()
+    assert [code(rig.ended(job_id)) for job_id in (pending, counting)] == ["superseded"] * 2
+    assert rig.store.get(other).is_pending
+    pass_time(rig, clock, 10)
+    assert "start None" not in rig.stream.calls
+
+
+def test_a_yes_of_a_moment_before_does_not_outlive_the_streamers_own_stop(
+    rig: JobRig, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = rig.accept(start("s"))
+    with disk_held(rig, monkeypatch):
+        allow(rig, job_id)
+        rig.approvals.stand_down()
+        clock.advance(6.0)
+    assert code(rig.ended(job_id)) == "superseded"
+    assert "start None" not in rig.stream.calls
+
+
 def test_a_stop_that_had_to_be_allowed_supersedes_once_it_is(rig: JobRig) -> None:
     rig.chosen.choose({"twitch.stop_stream": Policy.ASK})
     waiting, stopping = rig.accept(start("s")), rig.accept(stop("stop"))

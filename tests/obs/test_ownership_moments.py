@@ -18,6 +18,7 @@ from clawcraft.errors import (
 )
 from clawcraft.obs.stream import FIRST_RETRY_S
 from obs_mock import Scenario
+from obs_mock.constants import EVENTS
 from obs_mock.stream import State
 from tests.support.obs_life import Call, Evening, evening
 
@@ -575,6 +576,19 @@ def test_between_its_attempts_a_start_does_not_follow_the_streamers_own_stop(
     failed(call, Superseded)
     assert state(now) is State.IDLE
     assert set(stopped) == {False}
+
+
+def test_a_start_that_the_streamer_stopped_is_not_tried_again(open_evening: Callable[..., Evening]) -> None:
+    """With a stream delay OBS can be stopped before it has connected, and may fail to connect behind that."""
+    now = open_evening("29.0.2", obs_retries=3)
+    now.obs.meet(GOOD.but(stop_code=-2, window_visible=False), GOOD)
+    call = start(now)
+    now.time.pass_time(0.01)
+    assert state(now) is State.CONNECTING
+    now.lives.stream.hear_event(EVENTS["STREAMING_STOPPING"])
+    now.time.pass_time(60)
+    failed(call, StreamConnectFailed)
+    assert now.obs.stream.starts == 1
 
 
 def test_a_stop_of_the_streamers_is_told_once_and_one_of_the_service_is_not(now: Evening) -> None:

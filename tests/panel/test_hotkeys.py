@@ -76,6 +76,16 @@ def test_a_file_that_cannot_be_read_is_told_and_stays_until_a_key_is_set(streame
     streamer.sees("hotkeys_problem", "")
 
 
+def test_what_another_obs_with_the_same_folder_has_set_since_stays(streamer: Streamer) -> None:
+    path = data_folder(streamer.folder) / FILE_NAME
+    streamer.start()
+    wait_until(path.exists, "there is a file")
+    path.write_text(json.dumps({"pause_hotkey": F8}))
+    streamer.obs.bind_hotkey(ALLOW, F8)
+    wait_until(lambda: kept(streamer).get("allow_hotkey") == F8, "the key is kept")
+    assert kept(streamer)["pause_hotkey"] == F8
+
+
 def test_a_disk_that_refuses_is_told(streamer: Streamer) -> None:
     path = data_folder(streamer.folder) / FILE_NAME
     streamer.start()

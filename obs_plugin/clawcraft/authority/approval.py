@@ -18,7 +18,7 @@ from clawcraft.clock import Clock
 from clawcraft.errors import ApprovalExpired, ClawcraftError, DeniedByOperator, Interrupted, QueueFull
 from clawcraft.jobs.model import Envelope, IllegalTransition, Job
 from clawcraft.jobs.store import QUEUE_FULL_RETRY_S, JobStore
-from clawcraft.jobs.worker import STARTS, superseded_by, supersedes, withdrawn
+from clawcraft.jobs.worker import STARTS, stopped_by_streamer, superseded_by, supersedes, withdrawn
 from clawcraft.settings import Settings
 from clawcraft.telemetry.events import EventLog, incident
 
@@ -129,6 +129,14 @@ class Approvals:
             except ClawcraftError as error:
                 with self._answering:
                     self._answer(_Answer(question.job.id, "", no=error))
+
+    def stand_down(self) -> None:
+        """Any thread, returns at once: the streamer has OBS stop. The starts that wait here end, as at an agent's stop,
+        whether they were allowed or not."""
+        with self._answering:
+            for question in self._questions:
+                if question.job.action in STARTS:
+                    self._answer(_Answer(question.job.id, "", no=stopped_by_streamer()))
 
     def begin_stop(self) -> None:
         self._stopping = True
@@ -273,7 +281,13 @@ class Approvals:
         # What is due now begins in the same look.
 
     def _begin(self, question: Question) -> None:
+        # A start in one step, so that a stop of the streamer's meets it here or at the worker: it supersedes nothing,
+        # so that takes no disk.
+        is_start = question.job.action in STARTS
         with self._lock:
+            if is_start:
+                self._is_over(question, self._submit)
+                return
             if not self._is_over(question):
                 return
             superseded = self._drop(lambda other: supersedes(question.job, other.job))
@@ -287,13 +301,16 @@ class Approvals:
         waited_s = self._settings().approval_timeout_s
         self._end(question, ApprovalExpired(f"the streamer did not answer within {waited_s:g} s"), None)
 
-    def _is_over(self, question: Question) -> bool:
-        """Under the lock: drop a question whose time is up. False where an answer has come meanwhile, which a disk that
-        took its time may have kept from being heard: it counts in the next look."""
+    def _is_over(self, question: Question, then: Callable[[Job], object] = lambda _job: None) -> bool:
+        """Under the lock: drop a question whose time is up, and hand its job to ``then``. False where an answer has
+        come meanwhile, which a disk that took its time may have kept from being heard: it counts in the next look."""
         with self._answering:
             if any(answer.job_id == question.job.id for answer in self._answers):
                 return False
-            return bool(self._drop(lambda other: other is question))
+            if not self._drop(lambda other: other is question):
+                return False
+            then(question.job)
+            return True
 
     def _end_superseded(self, questions: list[Question], by: Job) -> None:
         if questions:

@@ -127,11 +127,10 @@ class StreamWorker:
     def stand_down(self, own: bool) -> None:
         """Any thread, returns at once: the streamer has OBS stop. The starts that were accepted before end, as at an
         agent's stop; but one that is up for its job has had its turn, and one whose ``own`` stream that is fails."""
-        error = Superseded("the streamer stopped the stream in OBS after this start was accepted")
         with self._changed:
             current = None if own else self._starts.current
             starts = [*([] if current is None else [current]), *self._starts.queue]
-            self._forbid([(accepted, error) for accepted in starts])
+            self._forbid([(accepted, stopped_by_streamer()) for accepted in starts])
 
     def begin_stop(self) -> None:
         """Any thread, returns at once: from here on no job begins, and the one that runs is told to end. Comes before
@@ -314,6 +313,11 @@ _SERVICE_ENDED: Final = "the service stopped before this job ended"
 def superseded_by(by: Job) -> Superseded:
     """Why a start that waits ends when the stop ``by`` is accepted."""
     return Superseded("a stop was accepted after this start", details={"stop_job_id": by.id})
+
+
+def stopped_by_streamer() -> Superseded:
+    """Why a start that was accepted before ends when the streamer has OBS stop."""
+    return Superseded("the streamer stopped the stream in OBS after this start was accepted")
 
 
 def withdrawn() -> Superseded:

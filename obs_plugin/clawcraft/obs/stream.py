@@ -51,12 +51,13 @@ DEACTIVATION_S: Final = 0.01
 
 @dataclass(slots=True)
 class _Waiting:
-    """The start that runs, why it is to end, the scene that was shown when OBS was told, and the attempt that is under
-    way in OBS."""
+    """The start that runs, why it is to end, the scene that was shown when OBS was told, the attempt that is under way
+    in OBS, and whether somebody else than the service had OBS stop it."""
 
     ends: ClawcraftError | None = None
     scene: str | None = None
     order: Order | None = None
+    is_stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,10 @@ class StreamController:
     def _tell_of_a_stop(self) -> None:
         running = self._running
         order = None if running is None else running.order
-        self.streamer_stopped(order is not None and order.number == self._state.snapshot().number)
+        is_own = order is not None and order.number == self._state.snapshot().number
+        if running is not None and is_own:
+            running.is_stopped = True
+        self.streamer_stopped(is_own)
 
     def carry(self) -> dict[str, Any]:
         """For the next life, which sees to everything from here on."""
@@ -282,7 +286,7 @@ class StreamController:
                 return self._attempt(start, scene, settings.stream_operation_timeout_s, progress, may), attempts
             except StreamStartFailed as error:
                 error.details["attempts"] = attempts
-                if not isinstance(error, StreamConnectFailed) or attempts > settings.obs_retries:
+                if not isinstance(error, StreamConnectFailed) or attempts > settings.obs_retries or start.is_stopped:
                     raise
             scene = None  # what the streamer shows meanwhile stays
             delay_s = FIRST_RETRY_S * 2 ** (attempts - 1)

@@ -45,12 +45,13 @@ class Hotkeys:
         self._writes = writes
         self._problem = ""
         self._kept: dict[str, Keys] = {key: [] for key in HOTKEYS}
-        self._on_disk: dict[str, Keys] | None = dict(self._kept)
+        self._stored = dict(self._kept)
+        """As this life of the script read or wrote it."""
         try:
             self._kept |= self._read()
-            self._on_disk = dict(self._kept)
+            self._stored = dict(self._kept)
         except FileNotFoundError:
-            self._on_disk = None
+            self._stored = {}
             if (folder / JOB_TABLE).exists():
                 self._kept[PAUSE_HOTKEY] = _keys(raw.get(PAUSE_HOTKEY))
         except (OSError, ValueError) as error:
@@ -75,16 +76,20 @@ class Hotkeys:
         return Info("hotkeys_problem", "", text=coloured(AMBER, self._problem))
 
     def _store(self) -> None:
-        if self._kept != self._on_disk:
-            kept = self._kept
-            self._writes.submit(lambda: self._write(kept))
+        kept = self._kept
+        if changed := {key: keys for key, keys in kept.items() if keys != self._stored.get(key)}:
+            self._writes.submit(lambda: self._write(changed, kept))
 
-    def _write(self, kept: dict[str, Keys]) -> None:
-        """Not on OBS's UI thread."""
+    def _write(self, changed: dict[str, Keys], kept: dict[str, Keys]) -> None:
+        """Not on OBS's UI thread. What another OBS with this folder has set since stays."""
+        try:
+            others = self._read()
+        except (OSError, ValueError):
+            others = kept
         try:
             private_folder(self._path.parent)
-            write_atomically(self._path, json.dumps(kept).encode(), durable=False)
-            self._on_disk, self._problem = kept, ""
+            write_atomically(self._path, json.dumps(others | changed).encode(), durable=False)
+            self._stored, self._problem = self._stored | changed, ""
         except OSError as error:
             self._problem = f"The hotkeys hold until OBS ends, and could not be kept: {error.strerror or error}"
 
