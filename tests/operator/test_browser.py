@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, Route, ViewportSize, expect
+from playwright.sync_api import Browser, Page, Request, ViewportSize, expect
 
 from clawcraft.actions.catalogue import Policy
 from clawcraft.authority.audit_entries import FILE_NAME, INSERT, Kind, Row, dump
@@ -36,6 +36,20 @@ OUTAGE = """
 """
 """``outage(true)`` cuts the page off from all that the service tells, not from what it is told; ``outage(false)`` ends
 that."""
+SLOW_WAY = """
+    const sends = window.fetch, held = [];
+    window.holds = 0;
+    window.letGo = () => {
+        window.holds = 0;
+        while (held.length) held.pop()();
+    };
+    window.fetch = (path, options) => {
+        if (!path.endsWith("/policy") || window.holds === 0) return sends(path, options);
+        window.holds -= 1;
+        return new Promise((resolve) => { held.push(() => resolve(sends(path, options))); });
+    };
+"""
+"""The next ``holds`` policies that are chosen are under way until ``letGo()``, which lets the newest arrive first."""
 STANDING_CLOCK = "window.nowMs = 0; performance.now = () => window.nowMs;"
 """The page's time stands, however busy the machine, until a test sets ``nowMs``."""
 
@@ -186,7 +200,7 @@ def test_an_agent_that_was_switched_off_acts_again_once_that_stood_there_and_may
     add_agent(data_folder(streamer.folder), "producer", policy=policy)
     tab.page.add_init_script(STANDING_CLOCK)
     page = tab.paired(streamer.start()).page
-    page.click("#policy summary")
+    page.press("#policy summary", "Enter")
     page.select_option("#policy-for", "producer")
     switch = page.locator("#policy-switch")
     expect(switch).to_have_text("Switch it off")
@@ -229,7 +243,7 @@ def test_a_policy_that_was_taken_stays_chosen_until_the_next_state_comes(streame
     tab.page.add_init_script(OUTAGE)
     page = tab.paired(streamer.start()).page
     tab.says(".row >> nth=0", "You: page paired")
-    page.click("#policy summary")
+    page.press("#policy summary", "Enter")
     page.evaluate("outage(true)")
     select = page.locator("[id='policy-twitch.set_title']")
     select.select_option("ask")
@@ -245,23 +259,69 @@ def test_a_policy_that_was_taken_stays_chosen_until_the_next_state_comes(streame
 def test_of_policies_chosen_one_after_the_other_the_last_counts_whatever_the_way_does_to_them(
     streamer: Streamer, tab: Tab
 ) -> None:
+    tab.page.add_init_script(SLOW_WAY)
     page = tab.paired(streamer.start()).page
     agent = tab.asks(streamer, "twitch.set_title")
-    on_their_way: list[Route] = []
-    page.route("**/operator/policy", lambda route: on_their_way.append(route))
+    page.evaluate("holds = 10")
     select = page.locator("[id='policy-twitch.set_title']")
-    with page.expect_request("**/operator/policy"):
-        select.select_option("allow")
+    select.select_option("allow")
     select.select_option("off")
     expect(select).to_have_value("off")
     page.wait_for_timeout(300)  # for one that does not wait for the other
-    # Of all that are under way the newest first.
-    for route in reversed(on_their_way.copy()):
-        route.continue_()
-    page.unroute("**/operator/policy")
+    page.evaluate("letGo()")
     tab.counts(agent, "twitch.set_title", "off")
     expect(select).to_have_class("off")
     expect(select).to_have_value("off")
+
+
+def test_an_off_counts_at_once_whatever_is_still_under_way(streamer: Streamer, tab: Tab) -> None:
+    tab.page.add_init_script(SLOW_WAY)
+    page = tab.paired(streamer.start()).page
+    agent = tab.asks(streamer, "twitch.set_title")
+    page.evaluate("holds = 1")
+    select = page.locator("[id='policy-twitch.set_title']")
+    select.select_option("allow")
+    select.select_option("off")
+    tab.counts(agent, "twitch.set_title", "off")
+    page.evaluate("letGo()")
+    tab.says(".row >> nth=0", "twitch.set_title off")
+    tab.says(".row >> nth=1", "twitch.set_title allow")
+    expect(select).to_have_class("off")
+    tab.counts(agent, "twitch.set_title", "off")
+
+
+def test_an_allow_that_had_to_wait_for_long_is_not_sent_any_more(streamer: Streamer, tab: Tab) -> None:
+    tab.page.add_init_script(STANDING_CLOCK + SLOW_WAY)
+    page = tab.paired(streamer.start()).page
+    tab.asks(streamer, "twitch.set_title")
+    asked = _asked(page, "policy", "policy")
+    select = page.locator("[id='policy-twitch.set_title']")
+    page.evaluate("holds = 1")
+    select.select_option("off")
+    select.select_option("allow")
+    expect(select).to_have_value("allow")
+    _pass_time(page, 2001)
+    page.evaluate("letGo()")
+    expect(select).to_have_value("off")
+    expect(select).to_have_class("off")
+    assert asked == ["off"]
+
+
+def test_what_is_under_way_for_one_agent_is_not_shown_as_another_ones(streamer: Streamer, tab: Tab) -> None:
+    add_agent(data_folder(streamer.folder), "producer")
+    tab.page.add_init_script(SLOW_WAY)
+    page = tab.paired(streamer.start()).page
+    page.press("#policy summary", "Enter")
+    page.select_option("#policy-for", "producer")
+    select = page.locator("[id='policy-twitch.set_title']")
+    page.evaluate("holds = 1")
+    select.select_option("off")
+    page.select_option("#policy-for", "")
+    expect(select).to_have_value("allow")
+    page.select_option("#policy-for", "producer")
+    expect(select).to_have_value("off")
+    page.evaluate("letGo()")
+    expect(select).to_have_class("off")
 
 
 def test_an_agent_that_cannot_be_read_for_a_moment_stays_chosen_and_nothing_is_chosen_for_the_others(
@@ -270,7 +330,7 @@ def test_an_agent_that_cannot_be_read_for_a_moment_stays_chosen_and_nothing_is_c
     file = data_folder(streamer.folder) / "agents.json"
     add_agent(file.parent, "producer", policy={"twitch.set_title": Policy.ASK})
     page = tab.paired(streamer.start()).page
-    page.click("#policy summary")
+    page.press("#policy summary", "Enter")
     page.select_option("#policy-for", "producer")
     select = page.locator("[id='policy-twitch.set_title']")
     expect(select).to_have_value("ask")
@@ -507,9 +567,9 @@ def test_a_page_that_is_revoked_asks_for_a_code_and_another_profile_is_not_paire
     tab.complaints.clear()
 
 
-def _asked(page: Page, path: str, name: str) -> list[bool]:
+def _asked(page: Page, path: str, name: str) -> list[object]:
     """What ``name`` is in each change that the page asks for at ``path`` from now on."""
-    asked: list[bool] = []
+    asked: list[object] = []
 
     def heard(request: Request) -> None:
         if request.url.endswith(f"/operator/{path}"):

@@ -2,18 +2,21 @@
 
 import { $, at, capital, h, say } from "./dom.js";
 import { Standing } from "./notice.js";
+import { Wishes } from "./wishes.js";
 
 const CHOICES = [["allow", "Allow"], ["ask", "Ask first"], ["off", "Off"]];
 const ORDER = { allow: 0, ask: 1, off: 2 };
 
+const keyOf = (agent, action) => `${agent} ${action.name}`;
+
 export class PolicyList {
   #change;
-  #rows = new Map(); // action → { select, note, waiting }
+  #rows = new Map(); // action → { select, note }
   #state = null;
   #seen = {};
   #agent = "";
   #listed = "";
-  #last = Promise.resolve();
+  #wishes = new Wishes();
   #label = new Standing(); // of the switch
 
   constructor(change) {
@@ -72,16 +75,13 @@ export class PolicyList {
     const agent = this.#agent, on = this.#isOff();
     if (on && !this.#label.isNoticed) return;
     this.#label.startAnew();
-    const ask = () => this.#change("agent", { agent, on });
-    if (on) this.#inTurn(ask);
-    else this.#last = Promise.all([this.#last, ask()]);
+    this.#wishes.send(agent, { agent, on }, on, (body) => this.#change("agent", body));
   }
 
-  /** Two changes on their way at once may arrive in either order, and the streamer's last word has to count: arrow keys
-   * in a list choose one after the other. */
-  #inTurn(ask) {
-    this.#last = this.#last.then(ask);
-    return this.#last;
+  async #choose(body) {
+    const before = this.#state;
+    const taken = await this.#change("policy", body);
+    if (taken && this.#state === before) this.#note(body); // else the service has told it, or something newer
   }
 
   /** A policy that was taken counts here at once, not only when the next state comes. */
@@ -101,11 +101,11 @@ export class PolicyList {
     }
     const agent = this.#named();
     for (const action of this.#state.actions) {
-      const { select, note, waiting } = this.#rows.get(action.name) ?? this.#make(action);
+      const { select, note } = this.#rows.get(action.name) ?? this.#make(action);
       const lacks = agent?.only && !agent.only.includes(action.name);
       const own = agent ? agent.policies[action.name] : action.policy;
       const chosen = agent && ORDER[action.policy] > ORDER[own] ? action.policy : own;
-      if (!waiting) select.value = chosen;
+      select.value = this.#wishes.of(keyOf(this.#agent, action))?.policy ?? chosen;
       select.className = chosen;
       for (const option of select.options) {
         option.disabled = Boolean(agent) && ORDER[option.value] < ORDER[action.policy];
@@ -132,17 +132,11 @@ export class PolicyList {
     const id = `policy-${action.name}`;
     const note = h("small", {});
     const select = h("select", { id }, ...CHOICES.map(([value, label]) => h("option", { value }, label)));
-    const row = { select, note, waiting: 0 };
+    const row = { select, note };
     select.addEventListener("change", async () => {
       const body = { action: action.name, policy: select.value };
       if (this.#agent) body.agent = this.#agent;
-      row.waiting += 1;
-      await this.#inTurn(async () => {
-        const before = this.#state;
-        const taken = await this.#change("policy", body);
-        if (taken && this.#state === before) this.#note(body); // else the service has told it, or something newer
-      });
-      row.waiting -= 1;
+      await this.#wishes.send(keyOf(this.#agent, action), body, body.policy === "allow", (wish) => this.#choose(wish));
       this.#draw();
     });
     $("policy-list").append(h("li", {}, h("label", { for: id }, capital(action.label), note), select));
