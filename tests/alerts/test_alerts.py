@@ -130,23 +130,28 @@ def test_what_is_still_wrong_after_a_receiver_was_away_is_told_then(rig: Rig) ->
     assert len(rig.webhook.sent) == 2 * MAX_TRIES
     rig.step(AGAIN_S)
     assert (b"raised" in rig.webhook.sent[-1], rig.status["sent"]) == (True, 1)
+    assert b'"lost_before": 0' in rig.webhook.sent[-1]
     for _ in range(100):
         rig.step(LOOK_S)
     assert len(rig.webhook.sent) == 2 * MAX_TRIES + 1
     assert rig.status["open"] == ["stream_dropped"]
 
 
-def test_what_was_over_before_a_receiver_was_back_is_told_no_more(rig: Rig) -> None:
+def test_of_what_was_over_before_a_receiver_was_back_the_end_is_told(rig: Rig) -> None:
+    """A try that was not answered may have arrived: nobody is left with a stream that is down for ever."""
     rig.webhook.tries = [GONE] * MAX_TRIES
     rig.checks = [DROPPED]
     given_up(rig)
     rig.checks = []
     rig.step(LOOK_S)
     rig.step(AGAIN_S)
-    assert len(rig.webhook.sent) == MAX_TRIES
+    assert (len(rig.webhook.sent), rig.status["sent"]) == (MAX_TRIES + 1, 1)
+    assert b"recovered" in rig.webhook.sent[-1]
     rig.checks = [DROPPED]
     rig.step(LOOK_S)
-    assert (len(rig.webhook.sent), rig.status["sent"]) == (MAX_TRIES + 1, 1)
+    assert b"raised" in rig.webhook.sent[-1]
+    rig.step(AGAIN_S)
+    assert (len(rig.webhook.sent), rig.status["sent"]) == (MAX_TRIES + 2, 2)
 
 
 def test_what_is_wrong_and_waits_to_be_told_a_second_time_is_not_told_a_third(rig: Rig) -> None:

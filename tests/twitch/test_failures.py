@@ -220,9 +220,10 @@ def test_retries_are_those_of_the_settings(rig: Rig) -> None:
 
 
 def test_waits_between_tries_grow_and_differ(rig: Rig) -> None:
+    """Of a change, which has the whole action's time: four of them may take longer than a look is given."""
     rig.change(twitch_retries=4).start().run(*CHAT)
     rig.clock.waits.clear()
-    rig.sim.fault("GET /channels", **times(4, HTML))
+    rig.sim.fault("PATCH /channels", **times(4, HTML))
     rig.run(*TITLE)
     first, second, third, fourth = rig.clock.waits
     assert 0.125 <= first <= 0.375

@@ -14,7 +14,7 @@ import pytest
 
 from clawcraft.errors import ClawcraftError, TwitchTokenInvalid, TwitchUnavailable
 from clawcraft.secrets import Secret
-from clawcraft.twitch import client
+from clawcraft.twitch import client, renewal
 from clawcraft.twitch.credentials import CredentialStore
 from clawcraft.twitch.oauth import Grant
 from tests.support.paths import OBS_PLUGIN, ROOT, TOOLS
@@ -224,6 +224,18 @@ def test_a_login_is_stored_although_the_service_stops_meanwhile(rig: Rig) -> Non
     with stores.alone() as mine:
         assert mine
         rig.twitch._tokens.stop()
+        rig.twitch._tokens.adopt(pair, CLIENT_ID)
+    assert pair.refresh is not None
+    assert rig.stored() == pair.refresh.reveal()
+
+
+def test_a_login_is_stored_although_another_program_does_not_end_its_renewal(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renewal, "_TURNS", 2)
+    pair, stores = pair_of(rig), CredentialStore(rig.store, lambda: rig.settings)
+    with stores.alone() as mine:
+        assert mine
         rig.twitch._tokens.adopt(pair, CLIENT_ID)
     assert pair.refresh is not None
     assert rig.stored() == pair.refresh.reveal()

@@ -311,6 +311,29 @@ def test_an_address_that_is_silent_keeps_no_other_from_being_tried_unless_the_ca
     assert 0 < given_s[0] <= HANG_S / 2
 
 
+def test_of_many_addresses_the_first_tries_are_long_enough_for_a_slow_network_and_of_both_families(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried: list[tuple[str, float]] = []
+    began = time.monotonic()
+
+    def silent(_sock: socket.socket, address: Any, _of: Call, until: float) -> None:
+        tried.append((address[0], until - began))
+        raise TimeoutError
+
+    def six_and_four(_host: str, port: int, **_how: Any) -> Any:
+        six = [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", (f"::{n}", port, 0, 0)) for n in range(1, 5)]
+        return [*six, *((socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{n}", port)) for n in range(1, 3))]
+
+    monkeypatch.setattr(connection, "_connect", silent)
+    monkeypatch.setattr(socket, "getaddrinfo", six_and_four)
+    with Call(within(HANG_S), set(), repeatable=True) as call, pytest.raises(TimeoutError):
+        connection.connected("twitch.invalid", 443, call, began + 5.0)
+    assert [address for address, _ in tried] == ["::1", "127.0.0.1", "::2", "127.0.0.2", "::3", "::4"]
+    assert tried[0][1] == pytest.approx(2.5, rel=0.5)
+    assert tried[-1][1] == pytest.approx(5.0)
+
+
 def test_a_resolver_that_hangs_is_given_up_at_the_deadline(
     transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,14 +37,13 @@ def raid(context: ActionContext) -> Result:
 
 
 def cancel_raid(context: ActionContext) -> Result:
-    """Gives ``{"status": "cancelled" | "no_raid_pending", "channel"}``; safe to repeat. The latter also says nothing of
-    whether a raid has gone already. Cancelled is also a raid that is not pending after an answer that was lost."""
+    """Gives ``{"status": "cancelled" | "no_raid_pending", "channel"}``; safe to repeat. The latter says nothing of
+    whether a raid was cancelled or has gone already."""
     with context.session() as session, explained({}, limit=_LIMIT, limit_s=_LIMIT_S):
         result: Result = {"status": "cancelled", "channel": session.broadcaster.login}
         reply = session.helix.cancel_raid(session.broadcaster.id)
-        if reply.status == 404 and reply.doubtful:
-            result["warning"] = "Twitch's first answer was lost; no raid is pending now"
-        elif reply.status == 404:
+        if reply.status == 404:
             result["status"] = "no_raid_pending"
-            result["warning"] = "no raid is pending now; one that was may have gone already"
+            before = "this may have cancelled one, or it may" if reply.doubtful else "one that was may"
+            result["warning"] = f"no raid is pending now; {before} have gone already"
         return result

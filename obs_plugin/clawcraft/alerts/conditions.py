@@ -3,6 +3,7 @@
 What is wrong is decided elsewhere: by ``checks.py`` and by the jobs' errors. No lock: ``Alerts`` has one around it.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -62,7 +63,8 @@ WATCHED: Final = {
     ),
     "twitch": Watched(Outcome.FAILED, 0.0, "The Twitch login is over", "Twitch is connected again", "twitch"),
     "twitch_token": Watched(
-        *(Outcome.WARNING, 0.0, "The Twitch login will be over before long", "The Twitch login is fine again", "twitch")
+        *(Outcome.WARNING, 60.0, "The Twitch login will be over before long"),
+        *("The Twitch login is fine again", "twitch"),
     ),
     "twitch_bot": Watched(
         *(Outcome.FAILED, 0.0, "The bot's Twitch login is over: nobody speaks in chat"),
@@ -74,11 +76,12 @@ WATCHED: Final = {
 
 @dataclass(slots=True)
 class _Condition:
-    """``since_s``: when the check began to say otherwise than what was told last, None while it says the same; to come
-    after what could not be told."""
+    """``since_s``: when the check began to say otherwise than what was told last, None while it says the same.
+    ``again_s``: when what is wrong is told once more."""
 
     told: bool = False
     since_s: float | None = None
+    again_s: float = math.inf
 
 
 @dataclass(slots=True)
@@ -111,29 +114,32 @@ class Conditions:
         for name, watched in WATCHED.items():
             condition, check = self._conditions[name], said.get(name)
             if watched.login and watched.login not in there:
-                condition.told, condition.since_s = False, None
+                self._conditions[name] = _Condition()
                 continue
             in_doubt = check is None and watched.login and name not in right
-            if in_doubt or (check is not None) == condition.told:
+            is_again = check is not None and now_s >= condition.again_s
+            if in_doubt or ((check is not None) == condition.told and not is_again):
                 condition.since_s = None
                 continue
             if condition.since_s is None:
                 condition.since_s = now_s
-            if now_s - condition.since_s < watched.lasts_s:
+            if now_s - condition.since_s < watched.lasts_s and not is_again:
                 continue
-            condition.told, condition.since_s = check is not None, None
+            self._conditions[name] = _Condition(told=check is not None)
             if check is None:
                 summary = watched.right if name in right else watched.over or watched.right
                 yield Alert(name, State.RECOVERED, summary, at_s)
             else:
                 yield Alert(name, State.RAISED, watched.wrong, at_s, check["fix"], check["message"])
 
-    def not_told(self, event: str, now_s: float) -> None:
-        """That ``event`` is wrong could not be told: it is told in AGAIN_S if it still is. If it is not, its end is not
-        told either."""
+    def not_told(self, event: str, now_s: float) -> bool:
+        """Nobody knows whether it was heard that ``event`` is wrong. True if it is to be told once more, in AGAIN_S if
+        it still is so by then; its end is told anyway."""
         condition = self._conditions.get(event)
-        if condition is not None and condition.told:
-            condition.told, condition.since_s = False, now_s + AGAIN_S
+        if condition is None or not condition.told:
+            return False
+        condition.again_s = now_s + AGAIN_S
+        return True
 
     def job_ended(self, job: EndedJob, now_s: float, at_s: float) -> Alert | None:
         """What the end of a job makes worth telling."""

@@ -5,6 +5,7 @@ without any, so that one dead resolver would outlast every deadline.
 """
 
 import errno
+import itertools
 import os
 import selectors
 import socket
@@ -94,12 +95,14 @@ def call_session(headers: Mapping[str, str]) -> requests.Session:
 
 def connected(host: str, port: int, call: Call, until: float) -> socket.socket:
     """A connection to the host's first address that takes one, by ``until`` on the monotonic clock. One that is silent
-    uses up its share of the time, and the next is tried. Raises OSError: TimeoutError, gaierror or the last one."""
+    uses up half of the time that is left, and the next is tried. Raises OSError: TimeoutError, gaierror, or that of the
+    last one."""
     failure = OSError("no address")
     addresses = _addresses(host, port, call, until)
     for tried, (family, kind, protocol, _, address) in enumerate(addresses):
         now = time.monotonic()
-        share_s = (until - now) / (len(addresses) - tried)
+        # Half, not an even share: where the network is only slow, of many short tries none would do.
+        share_s = (until - now) / min(2, len(addresses) - tried)
         sock = socket.socket(family, kind, protocol)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -115,7 +118,8 @@ def connected(host: str, port: int, call: Call, until: float) -> socket.socket:
 
 
 def _addresses(host: str, port: int, call: Call, until: float) -> list[Any]:
-    """The host's addresses. A resolver that hangs cannot be cut: its thread ends with it, and touches nothing."""
+    """The host's addresses, of IPv6 and IPv4 by turns: where one of the two is broken, all of its addresses are. A
+    resolver that hangs cannot be cut: its thread ends with it, and touches nothing."""
     found: list[Any] = []
     failures: list[Exception] = []
 
@@ -135,7 +139,8 @@ def _addresses(host: str, port: int, call: Call, until: float) -> list[Any]:
         resolver.join(_slice_s(call, until))
     if failures:
         raise socket.gaierror(str(failures[0]))
-    return found
+    families = [[each for each in found if each[0] == family] for family in dict.fromkeys(each[0] for each in found)]
+    return [address for turn in itertools.zip_longest(*families) for address in turn if address is not None]
 
 
 def _connect(sock: socket.socket, address: Any, call: Call, until: float) -> None:

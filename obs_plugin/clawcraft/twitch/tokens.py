@@ -7,6 +7,7 @@ that nobody waits for any more would be a lost login. Actions call ``lease`` and
 How a refresh itself is made safe against crashes, reloads and other processes: ``renewal.py``.
 """
 
+import contextlib
 import copy
 import threading
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ from clawcraft.twitch_health import SECRET_STORE
 LOOK_EVERY_S: Final = 15.0
 """How soon a login made by another process, or a due refresh, is noticed."""
 RETRY_AFTER_S: Final = 30.0
+MAX_RETRY_AFTER_S: Final = 600.0
+"""Whatever Twitch asks for: until then nothing is stored either that the disk refused."""
 _NOTICE_S: Final = 0.1
 
 
@@ -152,12 +155,15 @@ class TokenKeeper:
 
     def adopt(self, grant: Grant, client_id: str) -> None:
         """Store a pair that a login gave, and check it. Waits for a refresh under way, which would store its own pair
-        over it. Raises SecretStoreError, TwitchUnavailable."""
-        # Also where the service stops and the turn is nobody's: the tokens exist nowhere else.
-        with self._renewal.turn(), self._changed:
-            self._store.write(grant.access, grant.refresh, client_id)
-            self._wanted = True
-            self._changed.notify_all()
+        over it. Raises SecretStoreError."""
+        with contextlib.ExitStack() as held:
+            # Also where the turn does not come, or the service stops: the tokens exist nowhere else.
+            with contextlib.suppress(TwitchUnavailable):
+                held.enter_context(self._renewal.turn())
+            with self._changed:
+                self._store.write(grant.access, grant.refresh, client_id)
+                self._wanted = True
+                self._changed.notify_all()
 
     def forget(self) -> tuple[Secret, str] | None:
         """Remove the stored pair; gives the access token that was in use, with its client id. Raises
@@ -236,7 +242,7 @@ class TokenKeeper:
                 self._failure = failure
                 self.refreshing = False
                 if failure is not None:
-                    wait_s = max(RETRY_AFTER_S, failure.retry_after_s or 0.0)
+                    wait_s = min(max(RETRY_AFTER_S, failure.retry_after_s or 0.0), MAX_RETRY_AFTER_S)
                     self._next_try_at = self._clock.monotonic() + wait_s
                     self._log.event("twitch_token_check_failed", code=failure.code, reason=failure.message)
                 self._done = self._begun
