@@ -189,11 +189,11 @@ def _raiding(claim: Claim, before: State, after: State) -> str:
     return _unlike(target=(claim.says["target"], row.get("target")), cancelled=(False, row.get("cancelled")))
 
 
-def _raid_cancelled(claim: Claim, before: State, after: State) -> str:
-    raids, earlier = after["show"]["raids"], before["show"]["raids"]
+def _raid_cancelled(claim: Claim, _before: State, after: State) -> str:
+    raids = after["show"]["raids"]
     if claim.says["status"] == "cancelled":
         return "" if raids and raids[-1]["cancelled"] else "no raid was cancelled"
-    pending = [raid for raid in earlier if not raid["cancelled"] and raid["at_s"] + 90 > claim.at_s]
+    pending = [raid for raid in raids if not raid["cancelled"] and raid["at_s"] + 90 > claim.at_s]
     return "one is pending" if pending else ""
 
 

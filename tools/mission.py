@@ -152,7 +152,8 @@ class Mission:
         return f"{job['seen']}, result {job['result']['status']}"
 
     def _set_title(self, again: bool = False) -> str:
-        self._show.before.ask("twitch.set_title")
+        if not again:  # the same request, which is told as the first was
+            self._show.before.ask("twitch.set_title")
         reply = self._agent.execute("twitch.set_title", "title", title=self._title)
         self._show.before.hear("twitch.set_title", reply.body.get("result"), reply.error)
         if not self._with_twitch:

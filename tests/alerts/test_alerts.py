@@ -147,6 +147,7 @@ def test_of_what_was_over_before_a_receiver_was_back_the_end_is_told(rig: Rig) -
     rig.step(AGAIN_S)
     assert (len(rig.webhook.sent), rig.status["sent"]) == (MAX_TRIES + 1, 1)
     assert b"recovered" in rig.webhook.sent[-1]
+    assert b'"lost_before": 1' in rig.webhook.sent[-1]
     rig.checks = [DROPPED]
     rig.step(LOOK_S)
     assert b"raised" in rig.webhook.sent[-1]

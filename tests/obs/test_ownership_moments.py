@@ -587,7 +587,7 @@ def test_a_start_that_the_streamer_stopped_is_not_tried_again(open_evening: Call
     assert state(now) is State.CONNECTING
     now.lives.stream.hear_event(EVENTS["STREAMING_STOPPING"])
     now.time.pass_time(60)
-    failed(call, StreamConnectFailed)
+    assert "pressed Stop" in failed(call, StreamConnectFailed).hint
     assert now.obs.stream.starts == 1
 
 

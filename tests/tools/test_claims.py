@@ -136,3 +136,15 @@ def test_a_message_that_was_missed_without_a_gap_is_seen(world: World) -> None:
     said, args = {"heard": ["a"]}, {"written": ["a", "b"]}
     assert judged(Claim("nothing missed", 0, 0, said, args), now, now)
     assert judged(Claim("nothing missed", 0, 0, {"heard": ["b", "a"]}, args), now, now) == ""
+
+
+def test_that_no_raid_is_pending_is_true_also_where_it_was_cancelled_by_a_call_that_got_no_answer(
+    world: World, clock: ManualClock
+) -> None:
+    raid = {"target": "friendlyneighbour", "at_s": clock.time(), "cancelled": False}
+    world.show.raids.append(raid)
+    pending = state(world)
+    says = {"status": "no_raid_pending"}
+    assert otherwise(world, "cancel_raid", says, pending) == "one is pending"
+    raid["cancelled"] = True
+    assert otherwise(world, "cancel_raid", says, pending) == ""

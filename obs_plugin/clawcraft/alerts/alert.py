@@ -18,7 +18,7 @@ class State(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Alert:
     """``summary`` and ``fix`` are our own words; ``said`` and ``ids`` can hold those of agents and of Twitch.
-    ``repeats``: how often the same came since it was told last."""
+    ``repeats``: how often the same came since it was told last. ``again``: it was told before, in vain."""
 
     event: str
     state: State
@@ -28,6 +28,7 @@ class Alert:
     said: str = ""
     ids: Mapping[str, str] = field(default_factory=dict)
     repeats: int = 0
+    again: bool = False
     id: str = field(default_factory=lambda: f"alert_{secrets.token_hex(8)}")
     """The same in each try: a receiver that got it twice can tell."""
 

@@ -182,6 +182,8 @@ class Alerts:
         at_s = self._clock.time()
         with self._changed:
             for alert in self._conditions.look(checks, now_s, at_s):
+                if alert.again:  # not lost after all
+                    self._lost = max(0, self._lost - 1)
                 self._put(alert)
 
     def _note(self, alert: Alert, tried: Try, told_lost: int = 0) -> None:
@@ -199,12 +201,12 @@ class Alerts:
             if tried.outcome is Outcome.AGAIN:
                 self._send_at_s = now_s + max(backoff_s, tried.told_s or 0.0)
             if tried.outcome is Outcome.REFUSED or self._tries >= MAX_TRIES or flush:
+                self._lost += 1
                 self._log.event("alert_not_sent", alert=alert.event, tries=self._tries, reason=tried.problem)
                 self._take("given_up")
                 # What a receiver refuses it would refuse again; one that was not reached can be by then.
-                is_worth_it = tried.outcome is Outcome.AGAIN and alert.state is State.RAISED
-                if not (is_worth_it and self._raise_again(alert.event, now_s)):
-                    self._lost += 1
+                if tried.outcome is Outcome.AGAIN and alert.state is State.RAISED:
+                    self._raise_again(alert.event, now_s)
 
     # --- under the lock -------------------------------------------------------------------------------------------
 
@@ -216,9 +218,9 @@ class Alerts:
             self._log.event("alert_not_sent", alert=alert.event, reason=f"{MAX_WAITING} wait already")
             self._note_outcome("dropped")
 
-    def _raise_again(self, event: str, now_s: float) -> bool:
-        is_last_word = all(each.event != event for each in self._waiting)
-        return is_last_word and self._conditions.not_told(event, now_s)
+    def _raise_again(self, event: str, now_s: float) -> None:
+        if all(each.event != event for each in self._waiting):
+            self._conditions.not_told(event, now_s)
 
     def _take(self, outcome: str) -> None:
         self._waiting.popleft()  # only this thread takes from the queue

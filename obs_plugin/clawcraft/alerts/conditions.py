@@ -130,16 +130,14 @@ class Conditions:
                 summary = watched.right if name in right else watched.over or watched.right
                 yield Alert(name, State.RECOVERED, summary, at_s)
             else:
-                yield Alert(name, State.RAISED, watched.wrong, at_s, check["fix"], check["message"])
+                yield Alert(name, State.RAISED, watched.wrong, at_s, check["fix"], check["message"], again=is_again)
 
-    def not_told(self, event: str, now_s: float) -> bool:
-        """Nobody knows whether it was heard that ``event`` is wrong. True if it is to be told once more, in AGAIN_S if
-        it still is so by then; its end is told anyway."""
+    def not_told(self, event: str, now_s: float) -> None:
+        """Nobody knows whether it was heard that ``event`` is wrong: it is told once more in AGAIN_S if it still is so
+        by then. Its end is told anyway."""
         condition = self._conditions.get(event)
-        if condition is None or not condition.told:
-            return False
-        condition.again_s = now_s + AGAIN_S
-        return True
+        if condition is not None and condition.told:
+            condition.again_s = now_s + AGAIN_S
 
     def job_ended(self, job: EndedJob, now_s: float, at_s: float) -> Alert | None:
         """What the end of a job makes worth telling."""

@@ -286,7 +286,8 @@ class Approvals:
         is_start = question.job.action in STARTS
         with self._lock:
             if is_start:
-                self._is_over(question, self._submit)
+                if not self._stopping:  # else it ends with the rest
+                    self._is_over(question, self._submit)
                 return
             if not self._is_over(question):
                 return

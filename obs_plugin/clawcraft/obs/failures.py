@@ -13,6 +13,8 @@ from clawcraft.errors import (
     StreamStartFailed,
 )
 
+STOPPED_HINT: Final = "Somebody pressed Stop in OBS. Start again only if the streamer asks for it."
+
 _KINDS: Final[Mapping[int, tuple[type[StreamStartFailed], str, str]]] = {
     0: (StreamStartFailed, "stopped", "The stream was stopped before it was up."),
     -1: (StreamStartFailed, "bad path", "OBS cannot use the server address or the key it is set to."),
@@ -42,5 +44,5 @@ def start_failure(refused: bool, code: int | None, obs_error: str | None) -> Str
         )
     unknown = (StreamStartFailed, "unknown", f"OBS ended the stream before it was up, with code {code}.")
     kind, reason, sentence = _KINDS.get(code, unknown)
-    hint = "Somebody pressed Stop in OBS. Start again only if the streamer asks for it." if code == 0 else None
+    hint = STOPPED_HINT if code == 0 else None
     return kind(sentence, details={"obs_code": code, "obs_reason": reason, **details}, hint=hint)

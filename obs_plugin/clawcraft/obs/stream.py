@@ -29,7 +29,7 @@ from clawcraft.errors import (
     StreamStopTimeout,
     Superseded,
 )
-from clawcraft.obs.failures import start_failure
+from clawcraft.obs.failures import STOPPED_HINT, start_failure
 from clawcraft.obs.jpeg import Picture
 from clawcraft.obs.libobs import Libobs, LibobsMissing
 from clawcraft.obs.observer import Observer
@@ -286,7 +286,10 @@ class StreamController:
                 return self._attempt(start, scene, settings.stream_operation_timeout_s, progress, may), attempts
             except StreamStartFailed as error:
                 error.details["attempts"] = attempts
-                if not isinstance(error, StreamConnectFailed) or attempts > settings.obs_retries or start.is_stopped:
+                if start.is_stopped:
+                    error.hint = STOPPED_HINT
+                    raise
+                if not isinstance(error, StreamConnectFailed) or attempts > settings.obs_retries:
                     raise
             scene = None  # what the streamer shows meanwhile stays
             delay_s = FIRST_RETRY_S * 2 ** (attempts - 1)

@@ -260,11 +260,11 @@ test("a look that fails while no call waits is told once, and the outcome all th
   const folder = mkdtempSync(join(tmpdir(), "watches-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const [failureTold, endTold] = [deferred(), deferred()];
-  const looks = [{ failure: error("unauthorized"), answered: true }, { failure: error("unexpected_answer") }];
+  const failed = { failure: error("unauthorized"), answered: true };
   const asleep = deferred();
   const events = [];
   const wake = (_session, text) => (events.push(text) === 1 ? failureTold : endTold).resolve();
-  const before = new JobWatcher({ sleep: () => asleep.promise, get: async () => looks.shift() }, wake);
+  const before = new JobWatcher({ sleep: () => asleep.promise, get: async () => failed }, wake);
   before.open(folder);
   before.watch("job-1", SESSION);
   await failureTold.promise;
@@ -273,7 +273,8 @@ test("a look that fails while no call waits is told once, and the outcome all th
   asleep.resolve();
   await stopped;
   const stoppedJob = job("done", { action: "twitch.stop_stream", result: { status: "stopped" } });
-  const after = new JobWatcher({ sleep: async () => {}, get: async () => looks.shift() ?? stoppedJob }, wake);
+  const looks = [failed, failed, stoppedJob];
+  const after = new JobWatcher({ sleep: async () => {}, get: async () => looks.shift() }, wake);
   after.open(folder);
   await endTold.promise;
   await after.stop();

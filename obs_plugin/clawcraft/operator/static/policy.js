@@ -75,7 +75,7 @@ export class PolicyList {
     const agent = this.#agent, on = this.#isOff();
     if (on && !this.#label.isNoticed) return;
     this.#label.startAnew();
-    this.#wishes.send(agent, { agent, on }, on, (body) => this.#change("agent", body));
+    this.#wishes.send(agent, { agent, on }, on ? 0 : 1, (body) => this.#change("agent", body));
   }
 
   async #choose(body) {
@@ -136,7 +136,7 @@ export class PolicyList {
     select.addEventListener("change", async () => {
       const body = { action: action.name, policy: select.value };
       if (this.#agent) body.agent = this.#agent;
-      await this.#wishes.send(keyOf(this.#agent, action), body, body.policy === "allow", (wish) => this.#choose(wish));
+      await this.#wishes.send(keyOf(this.#agent, action), body, ORDER[body.policy], (wish) => this.#choose(wish));
       this.#draw();
     });
     $("policy-list").append(h("li", {}, h("label", { for: id }, capital(action.label), note), select));
