@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from clawcraft.actions.catalogue import Policy
 from tests.support.display import Display
 from tests.support.obs_desk import Desk
 from tests.support.obs_panel import ScriptsWindow
@@ -43,13 +44,6 @@ def press(desk: Desk, key: str, counted: Callable[[], Any]) -> None:
         desk.obs.display.xdotool("keyup", key)
 
 
-def ask_about_starts(window: ScriptsWindow, agent: ToolClient) -> None:
-    def asked() -> bool:
-        return bool(agent.get("/tools").json()["tools"][0]["policy"] == "ask")
-
-    insist(lambda: window.choose("policy_start_stream", 1), asked, "a start is asked about")
-
-
 def answered(desk: Desk, agent: ToolClient, job_id: str, key: str) -> dict[str, Any]:
     """Press a key until it counted; the job then. A key is nothing before a question can have been seen."""
     press(desk, key, lambda: agent.job(job_id)["approval"]["state"] != "pending")
@@ -66,7 +60,7 @@ def test_a_start_is_asked_shown_allowed_counted_down_and_then_live(
     desk: Desk, window: ScriptsWindow, rtmp: RtmpServer
 ) -> None:
     agent = desk.agent()
-    ask_about_starts(window, agent)
+    window.choose_policy(agent, "twitch.start_stream", Policy.ASK)
     window.press("refresh")
     window.screenshot("ask-me-first", at="policy_create_clip")
 
@@ -91,7 +85,7 @@ def test_a_start_is_asked_shown_allowed_counted_down_and_then_live(
 
 def test_denied_expired_paused_and_closed_are_never_live(desk: Desk, window: ScriptsWindow, rtmp: RtmpServer) -> None:
     agent = desk.agent()
-    ask_about_starts(window, agent)
+    window.choose_policy(agent, "twitch.start_stream", Policy.ASK)
 
     denied = agent.accept("twitch.start_stream", "denied")
     assert refused(desk, agent, denied, DENY) == "denied_by_operator"

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from clawcraft.actions.catalogue import Policy
 from clawcraft.kept_rails import KeptRails
 from clawcraft.secrets import Secret
 from tests.support.obs_desk import OWN_TOKEN, SIGNING, Desk
@@ -12,8 +13,6 @@ from tests.support.waiting import insist, wait_until
 from twitch_sim.world import CLIENT_ID
 
 pytestmark = pytest.mark.real_obs
-ALLOW, OFF = 0, 2
-"""Where they stand in the list of policies."""
 
 
 @pytest.mark.core
@@ -44,9 +43,11 @@ def test_a_first_session(desk: Desk, window: ScriptsWindow) -> None:
         wait_until(lambda: refused(code), f"set_title: {code!r}")
 
     # An action switched off.
-    insist(lambda: window.choose("policy_set_title", OFF), lambda: refused("action_disabled", "Again"), "it is off")
+    window.choose_policy(agent, "twitch.set_title", Policy.OFF)
+    is_refused("action_disabled")
     window.screenshot("action-off", at="policy_create_clip")
-    insist(lambda: window.choose("policy_set_title", ALLOW), lambda: refused(""), "it is on")
+    window.choose_policy(agent, "twitch.set_title", Policy.ALLOW)
+    is_refused("")
 
     # Pause: polling goes on.
     insist(lambda: window.press("pause"), lambda: refused("paused_by_operator"), "it is paused")

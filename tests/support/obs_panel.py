@@ -6,10 +6,11 @@ import subprocess
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from clawcraft.actions.catalogue import ACTIONS
+from clawcraft.actions.catalogue import ACTIONS, BY_NAME, Policy
 from clawcraft.heard import KINDS
 from clawcraft.panel.fields import hear_key, limit_key, policy_key
 from tests.support.real_obs import RealObs
+from tests.support.tool_client import ToolClient
 from tests.support.waiting import TRY_AGAIN_S, insist, wait_until
 
 # What can have the focus, in the order of the Tab key; a password field has its Show button behind it.
@@ -29,6 +30,11 @@ PANEL = (
     *("port", "bind", "clients"),
     *("webhook", "webhook_show", "alerts_store"),
 )
+
+
+def policies(agent: ToolClient) -> dict[str, Policy]:
+    """By action."""
+    return {tool["name"]: Policy(tool["policy"]) for tool in agent.get("/tools").json()["tools"]}
 
 
 class ScriptsWindow:
@@ -170,7 +176,19 @@ class ScriptsWindow:
 
         insist(lambda: self._display.xdotool("key", "space"), listens, "the script is reloaded")
 
-    def choose(self, name: str, index: int) -> None:
+    def choose_policy(self, agent: ToolClient, action: str, policy: Policy) -> None:
+        """What agents may do with ``action``, until it and nothing else is so: a key that goes astray hits the action
+        beside it."""
+        wanted = {**policies(agent), action: policy}
+
+        def choose() -> None:
+            for name, now in policies(agent).items():
+                if now != wanted[name]:
+                    self._choose(policy_key(BY_NAME[name]), list(Policy).index(wanted[name]))
+
+        insist(choose, lambda: policies(agent) == wanted, f"{policy} counts for {action}, and only for that")
+
+    def _choose(self, name: str, index: int) -> None:
         """An entry of a list, counted from the first one, 0."""
         self.focus(name)
         self._display.xdotool("key", "--delay", "30", "Home", *["Down"] * index)
