@@ -189,11 +189,13 @@ def _raiding(claim: Claim, before: State, after: State) -> str:
     return _unlike(target=(claim.says["target"], row.get("target")), cancelled=(False, row.get("cancelled")))
 
 
-def _raid_cancelled(claim: Claim, _before: State, after: State) -> str:
-    raids = after["show"]["raids"]
+def _raid_cancelled(claim: Claim, before: State, after: State) -> str:
+    raids, earlier = after["show"]["raids"], before["show"]["raids"]
     if claim.says["status"] == "cancelled":
         return "" if raids and raids[-1]["cancelled"] else "no raid was cancelled"
-    pending = [raid for raid in raids if not raid["cancelled"] and raid["at_s"] + 90 > claim.at_s]
+    # Behind a lost answer the service cannot know what its own first try did, and says so.
+    shown = raids if "may have cancelled" in claim.says.get("warning", "") else earlier
+    pending = [raid for raid in shown if not raid["cancelled"] and raid["at_s"] + 90 > claim.at_s]
     return "one is pending" if pending else ""
 
 
