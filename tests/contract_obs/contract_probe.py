@@ -394,7 +394,17 @@ def picture(width: int, height: int, encoder: str) -> dict[str, Any]:
     return found
 
 
+def force_stop() -> str:
+    """The output's kind."""
+    output = native(ctypes.c_void_p, "obs_frontend_get_streaming_output")
+    kind: bytes = native(ctypes.c_char_p, "obs_output_get_id", output)
+    native(None, "obs_output_force_stop", output)
+    native(None, "obs_output_release", output)
+    return kind.decode()
+
+
 STEPS: dict[str, Callable[..., Any]] = {
+    "ui.force_stop": force_stop,
     "start": lambda: obs.obs_frontend_streaming_start(),
     "stop": lambda: obs.obs_frontend_streaming_stop(),
     "ui.native_start": native_start,

@@ -178,11 +178,26 @@ def test_a_stop_while_reconnecting_ends_it_at_once_on_the_ui_thread(obs: ObsHost
     obs.server("dead")
     obs.disconnect()
     obs.records.wait_signal("reconnect", mark)
+    # Not behind the first: OBS tells it before the thread that lost the connection is through, and never tells the end
+    # of a stop in between.
+    obs.records.wait_signal("reconnect", obs.records.mark())
     stopped = stop(obs)
     records = [r for r in obs.records.since(stopped) if r["kind"] in ("event", "signal")]
     assert told(records) == [STOPPING, "stopping", STOPPED, ("stop", 0)]
     assert {r["thread"] for r in records} == {obs.records.ask("ui.ident")}
     obs.server("good")
+
+
+def test_a_forced_stop_of_an_idle_output_tells_an_end_and_no_more(obs: ObsHost) -> None:
+    """What ends a stop whose end OBS owes."""
+    go_live(obs)
+    stop(obs)
+    mark = obs.records.mark()
+    assert obs.records.ask("ui.force_stop") == "rtmp_output"
+    wait_end(obs, mark)
+    assert told(obs.records.since(mark)) == [STOPPING, "stopping", STOPPED, ("stop", 0)]
+    go_live(obs)
+    stop(obs)
 
 
 def test_the_bytes_of_a_stream_grow(obs: ObsHost) -> None:

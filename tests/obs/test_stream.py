@@ -56,6 +56,33 @@ def test_a_start_while_obs_reconnects_is_already_running_and_a_stop_stops(rig: R
     assert rig.stop() == {"status": "stopped"}
 
 
+def test_a_stop_right_behind_the_disconnect_ends_though_obs_owes_its_end(rig: Rig) -> None:
+    """What OBS 29 to 32 do with it: see Observer.end_stop. The mock holds a start that follows for a hang."""
+    lose_the_connection(rig)
+    stop = rig.begin_stop()
+    rig.wait(lambda: rig.told()[-1] == "STOPPING")
+    assert rig.outlast(stop).result() == {"status": "stopped"}
+    assert rig.told()[2:] == ["STOPPING", "STOPPED"]
+    assert rig.start()["status"] == "started"
+
+
+def test_the_streamers_stop_right_behind_the_disconnect_hangs_no_start(rig: Rig) -> None:
+    """Nobody waits for it: its end is told when the next start begins, before OBS could wait for it."""
+    lose_the_connection(rig)
+    rig.obs.press_stream_button()
+    rig.wait(lambda: rig.state() == "offline")
+    assert rig.told()[-1] == "STOPPING"
+    assert rig.start()["status"] == "started"
+    assert rig.told()[2:] == ["STOPPING", "STARTING", "STOPPED", "STARTED"]
+
+
+def lose_the_connection(rig: Rig) -> None:
+    rig.obs.scenario = Scenario("gone", live_s=0.0, retries_fail=99, lingers=True)
+    rig.start()
+    rig.wait_state("reconnecting")
+    rig.obs.scenario = Scenario("back", lingers=True)
+
+
 def test_a_stop_while_offline_is_already_stopped(rig: Rig) -> None:
     assert rig.stop() == {"status": "already_stopped"}
     assert rig.told() == []

@@ -19,7 +19,7 @@ from obs_mock.clipboard import Clipboard
 from obs_mock.constants import OBS_TASK_UI
 from obs_mock.frontend import Events
 from obs_mock.loops import Loop
-from obs_mock.output import Boxes
+from obs_mock.output import Boxes, Output
 from obs_mock.pictures import Pictures
 from obs_mock.scenarios import Scenario
 from obs_mock.scripting import NativeCallback
@@ -92,10 +92,15 @@ class Native:
             "obs_frontend_get_streaming_output": lambda: self._stream.output,
             "obs_output_get_signal_handler": lambda output: output.signals,
             "obs_output_release": self._release_output,
+            "obs_output_get_id": lambda output: output.kind.encode(),
+            "obs_output_force_stop": self._own_doing(self._stream.force_stop),
             "signal_handler_connect": self._signal_handler_connect,
             "signal_handler_disconnect": self._signal_handler_disconnect,
             "calldata_get_data": self._calldata_get_data,
-            **self._pictures.functions(),
+            **(pictures := self._pictures.functions()),
+            "obs_output_active": lambda output: (
+                output.active if isinstance(output, Output) else pictures["obs_output_active"](output)
+            ),
             **self._clipboard.functions(),
             **dict.fromkeys(QT_CURRENT_THREAD, lambda: 1),
             **dict.fromkeys(QT_LOOP_LEVEL, lambda _thread: self._ui.level),
@@ -159,10 +164,10 @@ class Native:
         buffer.value = value
         return len(value)
 
-    def _own_doing(self, fn: Callable[[], None]) -> Callable[[], None]:
-        def run() -> None:
+    def _own_doing(self, fn: Callable[..., None]) -> Callable[..., None]:
+        def run(*arguments: Any) -> None:
             with self._budget.suspended():
-                fn()
+                fn(*arguments)
 
         return run
 

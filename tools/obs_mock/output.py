@@ -16,10 +16,13 @@ class Output:
 
     c_type: ClassVar[str] = "obs_output_t *"
     name = "simple_stream"
+    kind = "rtmp_output"
 
     def __init__(self, signals: SignalHandler) -> None:
         self.signals = signals
         self.active = False
+        self.owes_end = False
+        """It was told to stop while the thread that lost the connection was not through yet: it never tells the end."""
         self.last_error: str | None = None
         self.dropped_frames = 0
         self.congestion = 0.0

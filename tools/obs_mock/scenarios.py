@@ -43,6 +43,7 @@ class Scenario:
         delay_s: the streamer's stream delay: OBS connects, and ends, that much later.
         live_s: the server goes away this long after the start; None never.
         retries_fail: how many reconnects fail before one succeeds; None gives up with DISCONNECTED.
+        lingers: the thread that loses the connection is not through when the next stop comes: OBS never tells its end.
         user_starts: the user presses Start just before the script's next start or UI task gets its turn.
         user_stops: the user presses Stop as soon as the stream is live.
         ui_delay_s: the UI thread is this late with each task.
@@ -72,6 +73,7 @@ class Scenario:
     delay_s: int = 0
     live_s: float | None = None
     retries_fail: int | None = 0
+    lingers: bool = False
     user_starts: bool = False
     user_stops: bool = False
     ui_delay_s: float = 0.0

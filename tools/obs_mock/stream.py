@@ -201,6 +201,8 @@ class Stream:
             self.state = State.IDLE
             self._boxes.show("Failed to start streaming")
             return
+        if self.output.owes_end:
+            raise self._recorder.violation("a start behind a stop whose end OBS owes: it hangs for ever")
         self.output.signals.emitting = True
         self.output.signals.emit("starting")
         if scenario.silent:
@@ -257,14 +259,29 @@ class Stream:
             self.stopped_by_script.append((self.owner, self.starts))
             self._recorder.note(f"stop by script of {self.owner.name.lower()}")
         reconnecting = self.state is State.RECONNECTING
+        output.owes_end = reconnecting and self._retries == 1 and self.scenario.lingers
         self.state = State.STOPPING
         self._emit_event(EVENTS["STREAMING_STOPPING"])
         output.signals.emit("stopping")
         if reconnecting:
             output.active = False
-            self._ended(0)
+            if not output.owes_end:
+                self._ended(0)
         else:
             self._outputs.post(self._stopped_output, self._timings.stop_s + self.scenario.delay_s)
+
+    def force_stop(self, output: Output) -> None:
+        """``obs_output_force_stop`` of an output that is idle: it tells an end."""
+        if output.active:
+            raise self._recorder.violation("a forced stop of an output that is active cuts off the stream's end")
+        before, self.state = self.state, State.STOPPING
+        if not output.owes_end:
+            self._emit_event(EVENTS["STREAMING_STOPPING"])
+            output.signals.emit("stopping")
+        output.owes_end = False
+        self._ended(0)
+        if before is not State.STOPPING:
+            self.state = before
 
     def _stopped_output(self) -> None:
         output = self._existing()

@@ -5,6 +5,7 @@ A ctypes call releases the GIL, an obspython call does not. The libraries are th
 nothing is ever loaded from disk. Called once, at script_load, on the UI thread.
 """
 
+import contextlib
 import ctypes
 import os
 import sys
@@ -22,6 +23,7 @@ SIGNAL: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
 OUTPUT_SIGNALS: Final = ("starting", "start", "stopping", "stop", "reconnect", "reconnect_success")
 
 LIBOBS: Final = "libobs"
+_RTMP: Final = b"rtmp_output"
 _FRONTEND: Final = "OBS's frontend API"
 QT: Final = "Qt"
 _FILES: Final = {
@@ -77,6 +79,9 @@ class Libobs:
         self._streaming_output = function(_FRONTEND, "obs_frontend_get_streaming_output", void_p)
         self._signal_handler = function(LIBOBS, "obs_output_get_signal_handler", void_p, void_p)
         self._release = function(LIBOBS, "obs_output_release", no, void_p)
+        self._output_id = function(LIBOBS, "obs_output_get_id", char_p, void_p)
+        self._active = function(LIBOBS, "obs_output_active", ctypes.c_bool, void_p)
+        self._force_stop = function(LIBOBS, "obs_output_force_stop", no, void_p)
         self._connect = function(LIBOBS, "signal_handler_connect", no, void_p, char_p, SIGNAL, void_p)
         self._disconnect = function(LIBOBS, "signal_handler_disconnect", no, void_p, char_p, SIGNAL, void_p)
         self._get_data = function(LIBOBS, "calldata_get_data", ctypes.c_bool, void_p, char_p, void_p, ctypes.c_size_t)
@@ -126,16 +131,29 @@ class Libobs:
     def disconnect_output(self, callback: Any) -> None:
         self._with_output(self._disconnect, callback)
 
+    def end_stop(self) -> None:
+        """Have an RTMP output that has stopped tell so, if it is idle: see Observer.end_stop. Another kind of output
+        may not answer, and would then keep the next start waiting."""
+        with self._output() as output:
+            if output and self._output_id(output) == _RTMP and not self._active(output):
+                self._force_stop(output)
+
     def _with_output(self, call: Callable[..., None], callback: Any) -> None:
+        with self._output() as output:
+            if output:
+                handler = self._signal_handler(output)
+                for index, name in enumerate(OUTPUT_SIGNALS):
+                    call(handler, name.encode(), callback, index)
+
+    @contextlib.contextmanager
+    def _output(self) -> Iterator[Any]:
+        """The streaming output there is, None before the first start."""
         output = self._streaming_output()
-        if not output:
-            return
         try:
-            handler = self._signal_handler(output)
-            for index, name in enumerate(OUTPUT_SIGNALS):
-                call(handler, name.encode(), callback, index)
+            yield output
         finally:
-            self._release(output)
+            if output:
+                self._release(output)
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,15 @@ class Orders:
 
         return self._call(settle, timeout_s)
 
+    def end_stop(self, end: Callable[[], object], timeout_s: float) -> None:
+        """``end`` has OBS tell the end that it owes, if it does; then as ``settle``."""
+
+        def end_and_settle() -> None:
+            end()
+            self.settle_now()
+
+        self._call(end_and_settle, timeout_s)
+
     def settle_now(self, seen: StreamSnapshot | None = None) -> Window:
         """UI thread, inside a task."""
         window = self._obs.window()

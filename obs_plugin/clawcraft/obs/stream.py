@@ -44,7 +44,7 @@ from clawcraft.settings import Settings
 FIRST_RETRY_S: Final = 1.0
 """The second retry follows after twice that, and so on."""
 LOOK_S: Final = 1.0
-"""How often OBS is looked at while it prepares."""
+"""How often OBS is looked at while it prepares, or stops."""
 DEACTIVATION_S: Final = 0.01
 """An output is active for a moment longer than its signal "stop" says; no signal comes behind that."""
 
@@ -259,7 +259,7 @@ class StreamController:
             # Another one in the place of a start that was beginning may be that very start: OBS showed a box meanwhile.
             return _is_over(now, order.number) and (order.found is not Found.STARTING or now.phase is Phase.ENDED)
 
-        if self._wait(is_over, deadline_s):
+        if self._wait_over(is_over, deadline_s):
             return {"status": "stopped"}
         phase = self._state.snapshot().phase
         raise StreamStopTimeout(
@@ -308,7 +308,7 @@ class StreamController:
             may()
 
         while (order := self._orders.start(scene, still_wanted, timeout_s)).found is Found.STOPPING:
-            if self._wait(functools.partial(_is_over, number=order.number), deadline_s, start):
+            if self._wait_over(functools.partial(_is_over, number=order.number), deadline_s, start):
                 self._state.pause(DEACTIVATION_S)
             if self._clock.monotonic() >= deadline_s:
                 raise StreamStartTimeout(f"The stream before did not end within {timeout_s:g} s.")
@@ -391,6 +391,19 @@ class StreamController:
             if self._state.snapshot().phase is Phase.PREPARING:
                 with contextlib.suppress(ObsUnresponsive):
                     self._orders.settle(LOOK_S)
+
+    def _wait_over(self, is_over: Callable[[Start], bool], deadline_s: float, start: _Waiting | None = None) -> bool:
+        """As ``_wait``, for the end of a stop; OBS may owe it (see Observer.end_stop)."""
+        over, observer = False, self.observer
+        while not over and (now_s := self._clock.monotonic()) < deadline_s:
+            over = self._wait(is_over, min(deadline_s, now_s + LOOK_S), start)
+            if observer is not None and observer.owes_end:
+                if over:  # so OBS's output says itself; its word may be on its way
+                    until_s = min(deadline_s, self._clock.monotonic() + LOOK_S)
+                    self._wait(lambda _now: not observer.owes_end, until_s)
+                with contextlib.suppress(ObsUnresponsive):
+                    self._orders.end_stop(observer.end_stop, LOOK_S)
+        return over or is_over(self._state.snapshot())
 
     # --- helpers --------------------------------------------------------------------------------------------------
 
