@@ -386,11 +386,11 @@ def picture(width: int, height: int, encoder: str) -> dict[str, Any]:
             with contextlib.suppress(TimeoutError):  # a second without a frame: it is paused
                 while connection.recv(1 << 16):
                     pass
-            native(None, "obs_output_stop", output)
+            native(None, "obs_output_end_data_capture", output)
             while native(ctypes.c_bool, "obs_output_active", output):
                 pass
+            native(None, "obs_output_release", output)
             found["at_end"] = len(connection.recv(1 << 16))
-        native(None, "obs_output_release", output)
     return found
 
 

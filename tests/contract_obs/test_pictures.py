@@ -3,7 +3,7 @@
 from tests.support.obs_hosts import ObsHost
 
 
-def test_an_output_sends_jpegs_until_it_is_paused_and_closes_when_it_is_stopped(obs: ObsHost) -> None:
+def test_an_output_sends_jpegs_until_it_is_paused_and_closes_when_it_is_released(obs: ObsHost) -> None:
     expected = {
         "started": True,
         "head": ["--between", "Content-type: image/jpeg", "Content-length"],

@@ -40,7 +40,7 @@ class Rig:
         return self._functions[name](*arguments)
 
     def end(self) -> None:
-        self.call("obs_output_stop", self.output)
+        self.call("obs_output_end_data_capture", self.output)
         wait_until(lambda: not self.call("obs_output_active", self.output), "the output has ended")
 
 
@@ -57,9 +57,17 @@ def rig() -> Iterator[Rig]:
     assert errors == []
 
 
-def test_a_stop_while_a_frame_is_on_its_way_is_a_crash(rig: Rig) -> None:
+def test_a_stop_is_a_crash(rig: Rig) -> None:
+    rig.call("obs_output_stop", rig.output)
     rig.end()
-    assert "stopped while a frame is on its way" in rig.recorder.violations()[0]
+    rig.pictures.release(rig.output)
+    assert "frees what the next frame uses" in rig.recorder.violations()[0]
+
+
+def test_a_release_while_a_frame_is_on_its_way_is_a_hang(rig: Rig) -> None:
+    rig.end()
+    rig.pictures.release(rig.output)
+    assert "released while a frame is on its way" in rig.recorder.violations()[0]
 
 
 def test_a_release_before_the_end_is_a_hang(rig: Rig) -> None:
@@ -67,7 +75,7 @@ def test_a_release_before_the_end_is_a_hang(rig: Rig) -> None:
     assert "released before it had ended" in rig.recorder.violations()[0]
 
 
-def test_paused_drained_stopped_ended_and_released_is_right(rig: Rig) -> None:
+def test_paused_drained_ended_and_released_is_right(rig: Rig) -> None:
     assert rig.call("obs_output_pause", rig.output, True)
     before = rig.call("video_output_get_total_frames", None)
     wait_until(lambda: rig.call("video_output_get_total_frames", None) > before + 5, "the frames have passed")

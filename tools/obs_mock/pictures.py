@@ -1,7 +1,7 @@
 """OBS's "ffmpeg_output" as far as it sends JPEGs of the program to a socket, in parts, reached with ctypes.
 
 Frames come on the output loop. A real one frees at its stop what its video thread may still use, and does not wait for
-that: whoever stops it has to pause it first, and let the frames pass that are on their way.
+that: whoever has one pauses it, lets the frames pass that are on their way, and ends its capture before the release.
 """
 
 import contextlib
@@ -85,6 +85,7 @@ class Pictures:
             "obs_output_active": lambda output: self._get(output).active,
             "obs_output_pause": self._pause,
             "obs_output_stop": self._stop,
+            "obs_output_end_data_capture": self._end,
             "obs_output_get_last_error": lambda output: self._get(output).last_error,
         }
 
@@ -93,7 +94,9 @@ class Pictures:
         output = self._get(handle)
         if output.active:
             self._recorder.violation("an output was released before it had ended: its end may never come, a hang")
-            self._outputs.post(lambda: self._close(output))
+        elif output.connection is not None and output.frames_left != 0:
+            self._recorder.violation("an output was released while a frame is on its way: a hang")
+        self._outputs.post(lambda: self._close(output))
         self._ledger.release(handle, PictureOutput)
 
     def _get(self, output: Handle) -> PictureOutput:
@@ -123,10 +126,13 @@ class Pictures:
         return output.active
 
     def _stop(self, handle: Handle) -> None:
+        if self._get(handle).active:
+            self._recorder.violation("an output of raw video was stopped: OBS frees what the next frame uses, a crash")
+
+    def _end(self, handle: Handle) -> None:
+        """``obs_output_end_data_capture``."""
         output = self._get(handle)
-        if output.active and output.frames_left != 0:
-            self._recorder.violation("an output of raw video was stopped while a frame is on its way: crash")
-        self._outputs.post(lambda: self._close(output), 1 / FRAMES_PER_S)
+        self._outputs.post(lambda: self._ended(output), 1 / FRAMES_PER_S)
 
     # --- the output loop ------------------------------------------------------------------------------------------
 
@@ -151,7 +157,7 @@ class Pictures:
         self._outputs.post(lambda: self._frame(output), 1 / FRAMES_PER_S)
 
     def _frame(self, output: PictureOutput) -> None:
-        if output.connection is None:
+        if output.connection is None or not output.active:
             return
         self._outputs.post(lambda: self._frame(output), 1 / FRAMES_PER_S)
         self._total_frames += 1
@@ -164,8 +170,11 @@ class Pictures:
         detail = self._scenario().picture_bytes * width * height * 4 // (1280 * 720 * quantizer)
         output.send(part(jpeg(width, height, detail)) + output.opening)
 
-    def _close(self, output: PictureOutput) -> None:
+    def _ended(self, output: PictureOutput) -> None:
         output.active = False
+
+    def _close(self, output: PictureOutput) -> None:
+        self._ended(output)
         if self._intruder is not None:
             self._intruder.close()
             self._intruder = None

@@ -129,8 +129,7 @@ def _received(connection: socket.socket) -> bytes:
 
 
 def _drain(connection: socket.socket, output: "_Output", frames: Callable[[], int]) -> None:
-    """Until no frame is on its way: OBS frees what its threads use if it is stopped in the middle of one, and hangs if
-    it is stopped while it waits for us to read."""
+    """Until no frame is on its way: OBS hangs if the output goes while it waits for us to read."""
     quiet_since, deadline_s = frames(), time.monotonic() + PATIENCE_S
     while output.active() and frames() - quiet_since < QUIET_FRAMES and time.monotonic() < deadline_s:
         with contextlib.suppress(TimeoutError):
@@ -161,7 +160,7 @@ class _Native:
         self.start = function(LIBOBS, "obs_output_start", flag, void_p)
         self.active = function(LIBOBS, "obs_output_active", flag, void_p)
         self.pause = function(LIBOBS, "obs_output_pause", flag, void_p, flag)
-        self.stop = function(LIBOBS, "obs_output_stop", no, void_p)
+        self.end = function(LIBOBS, "obs_output_end_data_capture", no, void_p)
         self.release = function(LIBOBS, "obs_output_release", no, void_p)
         self.last_error = function(LIBOBS, "obs_output_get_last_error", char_p, void_p)
 
@@ -175,7 +174,7 @@ class _Native:
 
     @contextlib.contextmanager
     def output(self, port: int, boundary: str, width: int, height: int, quantizer: int) -> Iterator["_Output"]:
-        """One that runs, and sends to ``port``; stopped and released at the end."""
+        """One that runs, and sends to ``port``; ended and released at the end."""
         texts = {
             # Microseconds: a write of OBS's must not wait for ever.
             "url": f"tcp://127.0.0.1:{port}?timeout=2000000",
@@ -203,7 +202,7 @@ class _Native:
                 raise ObsUnavailable(f"OBS gives no picture: {output.last_error() or 'without a reason'}.")
             yield output
         finally:
-            if output.stop():
+            if output.end():
                 self.release(address)
 
 
@@ -220,10 +219,12 @@ class _Output:
     def active(self) -> bool:
         return bool(self._native.active(self._address))
 
-    def stop(self) -> bool:
-        """Whether it has ended. A release while it does would wait for ever for an end that has been told already: one
-        output less is better than a thread less."""
-        self._native.stop(self._address)
+    def end(self) -> bool:
+        """Whether it has ended: no thread of OBS is in it any more, and a release may free what they use. A stop would
+        free it at once, right behind the end of the pause: where the machine is busy, in the middle of the next frame,
+        which crashes OBS. A release before the end would wait for it for ever: one output less is better than a thread
+        less."""
+        self._native.end(self._address)
         deadline_s = time.monotonic() + PATIENCE_S
         while self.active():
             if time.monotonic() > deadline_s:
