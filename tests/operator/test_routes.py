@@ -11,7 +11,7 @@ from tests.operator.conftest import code
 from tests.panel.conftest import Streamer
 from tests.support.agents import add_agent
 from tests.support.operator_page import PageClient, code_of
-from tests.support.paths import data_folder
+from tests.support.paths import data_folder, service_log
 from tests.support.tool_client import ToolClient
 from tests.support.waiting import wait_until
 
@@ -258,8 +258,8 @@ def test_a_page_that_waits_ends_with_the_service(streamer: Streamer, page: PageC
 def test_the_log_is_not_filled_by_a_page_that_waits(streamer: Streamer, page: PageClient) -> None:
     page.state()
     page.get("state", tag="wrong")
-    log = data_folder(streamer.folder) / "service.log"
-    wait_until(lambda: "invalid_request" in log.read_text(), "the refusal is logged")
-    lines = [line for line in log.read_text().splitlines() if '"/operator/state"' in line]
+    data = data_folder(streamer.folder)
+    wait_until(lambda: "invalid_request" in service_log(data), "the refusal is logged")
+    lines = [line for line in service_log(data).splitlines() if '"/operator/state"' in line]
     assert len(lines) == 1
     code(streamer)

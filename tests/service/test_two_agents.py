@@ -16,7 +16,7 @@ from clawcraft.telemetry.log import FILE_NAME
 from tests.service.conftest import Studio
 from tests.support.agents import add_agent
 from tests.support.audit_tool import audit
-from tests.support.paths import data_folder
+from tests.support.paths import data_folder, service_log
 from tests.support.responses import fits
 from tests.support.tool_client import ToolClient
 from tests.support.waiting import wait_until
@@ -201,8 +201,7 @@ def test_a_file_of_agents_that_is_damaged_leaves_the_services_token_alone(two: T
     (two.data / "agents.json").write_text("{")
     assert code(two.a.get("/status")) == "unauthorized"
     assert two.service.run(STOP, "r")["status"] == "done"
-    log = two.data / "service.log"
-    wait_until(lambda: '"agents_unreadable"' in log.read_text("utf-8"), "the log says so")
+    wait_until(lambda: '"agents_unreadable"' in service_log(two.data), "the log says so")
 
 
 def test_an_agent_sees_what_it_may_and_how_often(two: Two) -> None:

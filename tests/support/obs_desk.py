@@ -15,7 +15,7 @@ from clawcraft.settings import SECRET_NAMES
 from tests.support.display import Display
 from tests.support.obs_home import COLLECTION, ObsHome
 from tests.support.obs_panel import ScriptsWindow
-from tests.support.paths import SCRIPT, data_folder
+from tests.support.paths import SCRIPT, data_folder, service_log
 from tests.support.ports import free_port
 from tests.support.real_obs import RealObs
 from tests.support.tool_client import ToolClient, answers
@@ -124,7 +124,7 @@ class Desk:
         wait_until(lambda: self.collection.stat().st_mtime_ns != before, "OBS saves the scene collection")
 
     def logged(self, event: str) -> list[dict[str, Any]]:
-        lines = (self.data_dir / "service.log").read_text().splitlines()
+        lines = service_log(self.data_dir).splitlines()
         return [entry for entry in map(json.loads, lines) if entry["event"] == event]
 
     def leaked(self) -> list[str]:
