@@ -377,7 +377,7 @@ class StreamStopTimeout(ClawcraftError, status=504):
 
 
 class DeniedByOperator(ClawcraftError, status=403):
-    """The streamer was asked, and said no."""
+    """The streamer was asked, and said no; or wants to be asked by now about what was about to act unasked."""
 
     default_hint = "The streamer does not want this now. Do not ask again unless the streamer tells you to."
 

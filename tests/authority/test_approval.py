@@ -256,16 +256,43 @@ def test_a_stop_that_had_to_be_allowed_supersedes_once_it_is(rig: JobRig) -> Non
     assert code(rig.ended(waiting)) == "superseded"
 
 
+def test_a_yes_to_a_stop_leaves_the_question_of_a_start_that_was_asked_for_later(
+    rig: JobRig, clock: ManualClock
+) -> None:
+    rig.chosen.choose({"twitch.stop_stream": Policy.ASK})
+    stopping = rig.accept(stop("stop"))
+    clock.advance(1.0)
+    later = rig.accept(start("s"))
+    allow(rig, stopping)
+    assert rig.ended(stopping).status is JobStatus.DONE
+    assert rig.store.get(later).is_pending
+
+
 def test_a_start_that_was_queued_unasked_becomes_a_question(rig: JobRig) -> None:
     rig.chosen.choose({"twitch.start_stream": Policy.ALLOW})
     first, hold = rig.at_twitch(start("first", args={"title": "a"}))
     second = rig.accept(start("second"))
     rig.chosen.choose({"twitch.start_stream": Policy.ASK})
     hold.let_go()
-    rig.ended(first)  # it had begun
+    assert code(rig.ended(first)) == "denied_by_operator"  # it had begun, so it can be no question any more
     wait_until(lambda: rig.store.get(second).is_pending, "the streamer is asked")
     assert rig.approvals.deny("panel", second)
     assert code(rig.ended(second)) == "denied_by_operator"
+    assert "start None" not in rig.stream.calls
+
+
+def test_a_start_that_the_streamer_allowed_goes_on_whatever_they_want_to_be_asked_then(
+    rig: JobRig, clock: ManualClock
+) -> None:
+    rig.twitch.before_return = hold = Hold()
+    job_id = rig.accept(start("s", args={"title": "a"}))
+    allowed(rig, job_id)
+    pass_time(rig, clock, 5)
+    hold.until_reached()
+    for policy in (Policy.ALLOW, Policy.ASK):
+        rig.chosen.choose({"twitch.start_stream": policy})
+    hold.let_go()
+    assert rig.ended(job_id).status is JobStatus.DONE
 
 
 def test_a_yes_for_the_show_ends_with_it_and_is_one_agents(rig: JobRig) -> None:
@@ -276,6 +303,29 @@ def test_a_yes_for_the_show_ends_with_it_and_is_one_agents(rig: JobRig) -> None:
     assert rig.execute(title("three", agent_id="other")).status == 202
     rig.show = 2
     assert rig.execute(title("four")).status == 202
+
+
+@pytest.mark.parametrize("other", [Policy.OFF, Policy.ALLOW])
+def test_a_yes_for_the_show_ends_with_the_policy_that_asked_for_it(rig: JobRig, other: Policy) -> None:
+    job_id = rig.accept(title("one"))
+    allow(rig, job_id, for_show=True)
+    rig.ended(job_id)
+    rig.chosen.choose({"twitch.announce": other})
+    assert rig.execute(title("two")).status == 200
+    rig.chosen.choose({TITLE: other})
+    rig.chosen.choose({TITLE: Policy.ASK})
+    assert rig.execute(title("three")).status == 202
+
+
+def test_a_yes_for_the_show_that_comes_late_is_none(rig: JobRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    message = "twitch.post_chat_message"
+    job_id = rig.accept(envelope(message, "one", args={"message": "hi"}))
+    with disk_held(rig, monkeypatch):
+        allow(rig, job_id, for_show=True)
+        rig.chosen.choose({message: Policy.OFF})
+    assert code(rig.ended(job_id)) == "action_disabled"
+    rig.chosen.choose({message: Policy.ASK})
+    assert rig.execute(envelope(message, "two", args={"message": "hi"})).status == 202
 
 
 def test_a_yes_to_a_start_is_for_one_start(rig: JobRig) -> None:

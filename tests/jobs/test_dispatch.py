@@ -180,6 +180,14 @@ def test_which_requests_of_a_mission_are_one_job(rig: JobRig, requests: list[Env
     assert [distinct.index(job_id) for job_id in ids] == jobs
 
 
+def test_a_sync_action_that_the_streamer_was_asked_about_comes_between_no_two_equal_starts(rig: JobRig) -> None:
+    first = rig.run(M)
+    rig.chosen.choose({"twitch.set_title": Policy.ASK})
+    asked = rig.execute(title(mission_id="m"))
+    assert asked.status == 202
+    assert rig.accept(M) == first.id
+
+
 def test_with_other_args_the_mission_conflicts_only_while_its_job_is_active(rig: JobRig) -> None:
     first = rig.connecting(start(mission_id="m", args={"title": "a"}))
     with pytest.raises(IdempotencyConflict) as conflict:
@@ -314,7 +322,7 @@ def test_a_failure_is_replayed_only_if_the_action_may_have_taken_effect(rig: Job
         assert (second.status, second.headers, len(rig.sync.runs)) == (200, {}, 2)
 
 
-@pytest.mark.parametrize("how", ["pause", "off", "revoked"])
+@pytest.mark.parametrize("how", ["pause", "off", "ask", "revoked"])
 def test_a_sync_action_that_waits_is_refused_once_it_is_forbidden_and_its_request_id_is_free(
     rig: JobRig, tmp_path: Path, how: str
 ) -> None:
@@ -326,13 +334,14 @@ def test_a_sync_action_that_waits_is_refused_once_it_is_forbidden_and_its_reques
         assert rig.sync.entered.acquire(timeout=HANG_S)
         if how == "pause":
             rig.pause.pause(survive_restart=False)
-        elif how == "off":
-            rig.chosen.choose({"twitch.set_title": Policy.OFF})
+        elif how in ("off", "ask"):
+            rig.chosen.choose({"twitch.set_title": Policy(how)})
         else:
             AgentFile(tmp_path).revoke("alpha")
         rig.sync.gate.set()
         error = answer.result(HANG_S).body["error"]
-    assert error["code"] == ("paused_by_operator" if how == "pause" else "action_disabled")
+    codes = {"pause": "paused_by_operator", "ask": "denied_by_operator"}
+    assert error["code"] == codes.get(how, "action_disabled")
     rig.pause.resume()
     rig.chosen.choose({"twitch.set_title": Policy.ALLOW})
     if how != "revoked":

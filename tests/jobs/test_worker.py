@@ -37,6 +37,24 @@ def test_sixteen_different_requests_at_once_run_in_the_order_of_the_table(rig: J
     assert [job.id for job in rig.transitions if job.status is JobStatus.RUNNING] == table
 
 
+def test_of_two_jobs_of_an_action_the_later_one_acts_last_whatever_the_first_waits_behind(rig: JobRig) -> None:
+    message = "twitch.post_chat_message"
+    first, second = (rig.store.create(envelope(f"twitch.set_{what}", what), "f") for what in ("title", "game"))
+    rig.sync.gate.clear()
+    for job in (first, second):
+        rig.worker.submit(job)
+        assert rig.sync.entered.acquire(timeout=HANG_S)
+    same = [rig.store.create(envelope(message, f"m{n}", args={"message": str(n)}), "f") for n in range(3)]
+    for job in same:
+        rig.worker.submit(job)
+    lanes = [lane for lane in rig.worker._actions if lane.has(message)]
+    assert [[accepted.job.id for accepted in lane.queue] for lane in lanes] == [[job.id for job in same]]
+    rig.sync.gate.set()
+    for job in (first, second, *same):
+        assert rig.ended(job.id).status is JobStatus.DONE
+    assert [args["message"] for args in rig.sync.runs if "message" in args] == ["0", "1", "2"]
+
+
 def test_an_enqueued_job_begins_at_the_wake_and_supersedes_before(rig: JobRig) -> None:
     waiting, job = (rig.store.create(request, "f") for request in (start("r"), stop("s")))
     rig.worker.enqueue(waiting)

@@ -122,7 +122,9 @@ class Approvals:
 
     def forbid(self) -> None:
         """The streamer may have forbidden something. What is forbidden now is a no, also if it is allowed again at
-        once."""
+        once; and a yes for the show ends with the policy that asked for it."""
+        for key in self._granted.copy():
+            self._keep_grant(*key)
         for question in self._questions:
             try:
                 self._may(question.job)
@@ -153,6 +155,16 @@ class Approvals:
         if self._policies.of(envelope.action, envelope.holder) is not Policy.ASK:
             return False
         return self._granted.get((envelope.holder, envelope.agent_id, envelope.action)) != self._show()
+
+    def check_unasked(self, request: Envelope | Job) -> None:
+        """Of what is running, before it changes anything. Raises DeniedByOperator for what nobody was asked about,
+        though the streamer wants that by now."""
+        asked = isinstance(request, Job) and request.approval is not None
+        if not asked and self.must_ask(request):
+            raise DeniedByOperator(
+                f"the streamer wants to be asked about {request.action} by now, and was not asked about this one",
+                hint="Tell the streamer. Asked for again with a new request_id, it becomes a question to them.",
+            )
 
     def ask_until(self, holder: str) -> float:
         """Until when (Unix seconds) a question asked now waits. Raises QueueFull: a streamer cannot read more."""
@@ -215,6 +227,16 @@ class Approvals:
         self._log.event("question", job_id=job.id, action=job.action, agent_id=job.agent_id)
         self._wake.set()
 
+    def _keep_grant(self, holder: str, agent_id: str, action: str) -> None:
+        """Any thread: let go of a yes for the show where the streamer does not want to be asked any more, or the agent
+        may not at all."""
+        try:
+            kept = self._policies.of(action, holder) is Policy.ASK
+        except ClawcraftError:
+            kept = False
+        if not kept:
+            self._granted.pop((holder, agent_id, action), None)
+
     def _drop(self, which: Callable[[Question], bool]) -> list[Question]:
         dropped = [question for question in self._questions if which(question)]
         if dropped:
@@ -276,6 +298,7 @@ class Approvals:
                 return
             if answer.for_show:
                 self._granted[job.holder, job.agent_id, job.action] = self._show()
+                self._keep_grant(job.holder, job.agent_id, job.action)  # in this order: see forbid
             allowed = replace(question, job=job, begins_s=self._clock.monotonic() + countdown_s)
             self._replace(tuple(allowed if other is question else other for other in self._questions))
         # What is due now begins in the same look.
@@ -291,7 +314,11 @@ class Approvals:
                 return
             if not self._is_over(question):
                 return
-            superseded = self._drop(lambda other: supersedes(question.job, other.job))
+            # A start that was asked for after this stop begins after it, if the streamer says yes to that too.
+            before_s = question.job.created_at
+            superseded = self._drop(
+                lambda other: supersedes(question.job, other.job) and other.job.created_at <= before_s
+            )
             self._submit(question.job)
         self._end_superseded(superseded, question.job)
 

@@ -12,7 +12,14 @@ from typing import Final
 
 from clawcraft.actions.catalogue import BY_NAME, Action, Kind, Needs
 from clawcraft.actions.handlers import Handlers, no_progress
-from clawcraft.errors import ActionDisabled, Busy, ClawcraftError, PausedByOperator, RefusedByGuardRail
+from clawcraft.errors import (
+    ActionDisabled,
+    Busy,
+    ClawcraftError,
+    DeniedByOperator,
+    PausedByOperator,
+    RefusedByGuardRail,
+)
 from clawcraft.jobs.answer import Answer, failed, succeeded
 from clawcraft.jobs.idempotency import BUSY_RETRY_S, Idempotency, Run, kept
 from clawcraft.jobs.model import Envelope, Job
@@ -28,8 +35,9 @@ class Dispatcher:
     """See the module.
 
     Parameters: ``hand_over`` takes each new job at once, in the order of their storing; ``admit`` raises what keeps a
-    request of a holder that is not a repeat from running; ``may`` raises what forbids one by now; ``must_ask`` tells
-    whether the streamer has to allow this one, and ``ask_until`` until when (Unix seconds; raises QueueFull where too
+    request of a holder that is not a repeat from running; ``may`` raises what forbids one by now, ``check_unasked``
+    what nobody was asked about; ``must_ask`` tells whether the streamer has to allow this one, and ``ask_until`` until
+    when (Unix seconds; raises QueueFull where too
     much of the holder waits already); ``twitch_slots`` are the places for sync actions that are at Twitch, at most half
     of the HTTP workers, so that a hung Twitch never stops polling; ``asked`` (the envelope, how it was decided, the id
     of its job) has an entry of the audit trail on disk before anything happens, and ``ended`` adds to it what a sync
@@ -41,6 +49,7 @@ class Dispatcher:
     _hand_over: Callable[[Job], None]
     _admit: Callable[[Action, str], None]
     _may: Callable[[Envelope], None]
+    _check_unasked: Callable[[Envelope], None]
     _must_ask: Callable[[Envelope], bool]
     _ask_until: Callable[[str], float]
     _twitch_slots: Slots
@@ -86,10 +95,15 @@ class Dispatcher:
         envelope = run.envelope
         entry = self._asked(envelope, ALLOWED, None)
         keep = True
+
+        def may() -> None:
+            self._may(envelope)
+            self._check_unasked(envelope)
+
         try:
-            result = self._handlers.run(action, envelope.args, None, no_progress, lambda: self._may(envelope))
+            result = self._handlers.run(action, envelope.args, None, no_progress, may)
             answer = succeeded(envelope, result)
-        except (PausedByOperator, ActionDisabled, RefusedByGuardRail) as refusal:
+        except (PausedByOperator, ActionDisabled, RefusedByGuardRail, DeniedByOperator) as refusal:
             # As at the door: nothing took effect, and the request_id is free once the streamer allows it again.
             answer, keep = failed(envelope, refusal), False
         except ClawcraftError as error:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from clawcraft.actions.catalogue import BY_NAME
+from clawcraft.actions.catalogue import ACTIONS, BY_NAME, Kind
 from clawcraft.clock import Clock
 from clawcraft.database import Database
 from clawcraft.errors import (
@@ -54,6 +54,8 @@ SIGNATURE_SWEEP_BATCH: Final = 16
 _ANY_USE: Final = "SELECT " + " OR ".join(
     f"EXISTS (SELECT 1 FROM {table} WHERE holder = ? AND request_id = ?)" for table in ("jobs", "answers")
 )
+
+_ASYNC: Final = ", ".join(f"'{action.name}'" for action in ACTIONS if action.kind is Kind.ASYNC)
 
 Jobs = list[Job]
 _TOLD: Final = ("action", "agent_id", "request_id", "mission_id", "correlation_id")
@@ -181,12 +183,13 @@ class JobStore:
         )
 
     def other_action_since(self, seq: int, envelope: Envelope) -> bool:
-        """Whether the envelope's agent got a different action accepted after ``seq`` in the same mission (the same
-        correlation, where no mission is named)."""
+        """Whether the envelope's agent got a different async action accepted after ``seq`` in the same mission (the
+        same correlation, where no mission is named). A sync one is a job only because the streamer was asked."""
         scope, key = _scope(envelope)
         with self._database.reading() as connection:
             row = connection.execute(
-                f"SELECT 1 FROM jobs WHERE {scope} AND seq > ? AND agent_id = ? AND holder = ? AND action <> ? LIMIT 1",
+                f"SELECT 1 FROM jobs WHERE {scope} AND seq > ? AND agent_id = ? AND holder = ? AND action <> ?"
+                f" AND action IN ({_ASYNC}) LIMIT 1",
                 (key, seq, envelope.agent_id, envelope.holder, envelope.action),
             ).fetchone()
         return row is not None

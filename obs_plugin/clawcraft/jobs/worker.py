@@ -42,6 +42,11 @@ class _Lane:
     def is_idle(self) -> bool:
         return not self.queue and self.current is None
 
+    def has(self, action: str) -> bool:
+        """Whether a job of ``action`` is here."""
+        here = self.queue if self.current is None else (self.current, *self.queue)
+        return any(accepted.job.action == action for accepted in here)
+
     def take(self) -> "_Accepted":
         """The next job: the oldest, unless its holder had the last turn and another one waits."""
         waiting = (accepted for accepted in self.queue if accepted.job.holder != self._last_holder)
@@ -54,13 +59,15 @@ class _Lane:
 @dataclass(eq=False)
 class StreamWorker:
     """Its threads wait in memory, and never poll. ``may`` raises what forbids a job now; ``asks`` takes
-    a job back that the streamer wants to be asked about by now, and says so. ``end_start`` ends what a start may be
-    blocked in, with an error for its job; ``interrupt`` ends everything, for good."""
+    a job back that the streamer wants to be asked about by now, and says so; ``check_unasked`` raises for one that
+    has begun. ``end_start`` ends what a start may be blocked in, with an error for its job; ``interrupt`` ends
+    everything, for good."""
 
     _store: JobStore
     _handlers: Handlers
     _may: Callable[[Job], None]
     _asks: Callable[[Job, Callable[[], None]], bool]
+    _check_unasked: Callable[[Job], None]
     _end_start: Callable[[ClawcraftError], None]
     _interrupt: Callable[[], None]
     _log: EventLog
@@ -167,7 +174,11 @@ class StreamWorker:
             return self._stops
         if job.action in STARTS:
             return self._starts
-        return min(self._actions, key=lambda lane: len(lane.queue) + (lane.current is not None))
+        # Behind the others of its action, whatever that waits for: of two scenes the later one is to stay.
+        return next(
+            (lane for lane in self._actions if lane.has(job.action)),
+            min(self._actions, key=lambda lane: len(lane.queue) + (lane.current is not None)),
+        )
 
     def _forbid(self, forbidden: Sequence[tuple["_Accepted", ClawcraftError]]) -> None:
         """Under the lock."""
@@ -245,7 +256,12 @@ class StreamWorker:
             if self._asks(job, running.may):
                 return
             self._store.start(job.id)
-            result = self._handlers.run(BY_NAME[job.action], job.args, job.id, running.progress, running.may)
+
+            def may() -> None:
+                running.may()
+                self._check_unasked(job)
+
+            result = self._handlers.run(BY_NAME[job.action], job.args, job.id, running.progress, may)
         except ClawcraftError as error:
             self._end(job, error)
         except Exception as error:  # noqa: BLE001 - a defect of a handler ends its job, not the worker
