@@ -11,6 +11,7 @@ from tests.support.chromium import chromium_missing
 from tests.support.clock import ManualClock
 from tests.support.display import Display
 from tests.support.events import RecordedEvents
+from tests.support.evidence import Evidence
 from tests.support.obs_program import obs_program
 from tests.support.real_obs import obs_missing, obs_required
 from tests.support.receiver import Receiver
@@ -26,6 +27,7 @@ SETTINGS = ("TOOL_", "TWITCH_", "OBS_", "PORT")
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(ThreadGuard())
+    config.pluginmanager.register(Evidence())
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -26,7 +26,6 @@ def test_twenty_reloads_leave_no_thread_and_no_leak(tmp_path: Path, artefacts: P
     with Show(tmp_path) as show:
         window = ScriptsWindow(show.obs, artefacts)
         window.open()
-        window.focus("reload")
         window.reload()
         threads = show.obs.thread_count()
         for _ in range(20):
@@ -41,7 +40,6 @@ def test_fifty_reloads_leave_nothing_behind(tmp_path: Path, artefacts: Path) -> 
     with Show(tmp_path) as show:
         window = ScriptsWindow(show.obs, artefacts)
         window.open()
-        window.focus("reload")
         threads, memory_mb = 0, []
         for reload in range(WARM_UP + RELOADS):
             window.reload()

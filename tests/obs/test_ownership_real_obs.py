@@ -111,13 +111,9 @@ class NormalEvening:
 
     def _reload(self) -> None:
         before = self._desk.control.call("life")
-        insist(self._press_reload, lambda: self._life() not in (None, before), "the script is loaded again")
+        insist(self._window.press_reload, lambda: self._life() not in (None, before), "the script is loaded again")
         self.reloads += 1
         self._ask("status")
-
-    def _press_reload(self) -> None:
-        self._window.focus("reload")
-        self._desk.obs.display.xdotool("key", "space")
 
     def _life(self) -> Any:
         try:

@@ -41,7 +41,6 @@ def test_the_page_beside_a_real_obs(desk: Desk, twitch: TwitchSim, rtmp: RtmpSer
     window.open()
     # The page was paired in an earlier life: a test cannot read the code that OBS draws in the panel.
     token = PairedPages(desk.secrets, SystemClock()).add("Chrome on Linux").reveal()
-    window.focus("reload")
     window.reload()
     wait_for_service(desk.port)
     name = f"clawcraft_operator_{desk.port}"
@@ -97,7 +96,6 @@ def test_the_page_beside_a_real_obs(desk: Desk, twitch: TwitchSim, rtmp: RtmpSer
 
     # The script reloaded, and OBS restarted, without a touch of the page.
     page.evaluate("window.untouched = true")
-    window.focus("reload")
     window.reload()
     wait_for_service(desk.port)
     agent.post("twitch.post_chat_message", "after-reload", message="Still here")

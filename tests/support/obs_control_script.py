@@ -24,6 +24,13 @@ import obspython as obs
 ProgressSink = Callable[[int, str], None]
 
 
+class Server(socketserver.ThreadingTCPServer):
+    """The next life listens on the same port, while a thread of this one may not have closed its connection yet."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+
 class Driver:
     """The OBS side of the service, and what OBS told it."""
 
@@ -44,8 +51,7 @@ class Driver:
         )
         self._starts, self._stops = threading.Lock(), threading.Lock()  # one at a time, as in the service
         self.events: list[str] = []
-        self.server = socketserver.ThreadingTCPServer(("127.0.0.1", settings["port"]), self._handler())
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", settings["port"]), self._handler())
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), name="control", daemon=True)
 
     def on_event(self, code: int) -> None:

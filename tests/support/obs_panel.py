@@ -14,6 +14,9 @@ from tests.support.tool_client import ToolClient
 from tests.support.waiting import TRY_AGAIN_S, insist, wait_until
 
 # What can have the focus, in the order of the Tab key; a password field has its Show button behind it.
+ADD_BUTTON, CLOSE_BUTTON = (37, 687), (1225, 740)
+"""In pixels from the window's left and top edge: the same in every OBS."""
+RELOAD_BUTTON, RELOAD_BUTTON_SINCE_31 = (113, 687), (167, 687)
 BEFORE = ("list", "add", "remove", "reload", "defaults", "edit", "log", "close", "scroll area")
 PANEL = (
     *("refresh", "pause", "keep_paused"),
@@ -71,13 +74,16 @@ class ScriptsWindow:
     def reopen(self) -> None:
         """Now and then it has the focus, and no key reaches it for as long as it is open: some go to OBS's main
         window."""
-        self._display.press(self.window, "alt+F4")  # which the window manager takes
-        wait_until(lambda: not self._display.windows("^Scripts$"), "the Scripts window closes")
+        self.close()
         self.open()
 
     def close(self) -> None:
-        self._display.press(self.window, "Escape")
-        wait_until(lambda: not self._display.windows("^Scripts$"), "the Scripts window closes")
+        def click() -> None:
+            with contextlib.suppress(RuntimeError):  # it was slow only, and is gone
+                self._display.activate(self.window)
+                self._click(*CLOSE_BUTTON)
+
+        insist(click, lambda: not self._display.windows("^Scripts$"), "the Scripts window closes")
 
     def add_script(self, path: Path | str, look: Callable[[str], object] = lambda _dialog: None) -> None:
         """The + button, and the path typed into the file dialog, at which ``look`` looks first."""
@@ -168,13 +174,19 @@ class ScriptsWindow:
         self._display.activate(self.window)
 
     def reload(self) -> None:
-        """Press "Reload scripts", which has the focus, until the service listens anew."""
+        """Press "Reload scripts" until the service listens anew."""
         mark = self._obs.process.mark()
 
         def listens() -> bool:
             return any("listening http" in line for line in self._obs.process.lines()[mark:])
 
-        insist(lambda: self._display.xdotool("key", "space"), listens, "the script is reloaded")
+        insist(self.press_reload, listens, "the script is reloaded")
+
+    def press_reload(self) -> None:
+        """By mouse, for the first script of the list: a Tab too many or too few, and the key hits a button beside,
+        which takes the script's settings, or removes it, without a question."""
+        self._to_list()
+        self._click(*(RELOAD_BUTTON if self._obs.major_version() < 31 else RELOAD_BUTTON_SINCE_31))
 
     def choose_policy(self, agent: ToolClient, action: str, policy: Policy) -> None:
         """What agents may do with ``action``, until it and nothing else is so: a key that goes astray hits the action
@@ -240,7 +252,7 @@ class ScriptsWindow:
 
     def _open_dialog(self) -> str:
         """The + button."""
-        return str(insist(lambda: self._click(37, 687), self._dialogs, "the + button opens the file dialog")[0])
+        return str(insist(lambda: self._click(*ADD_BUTTON), self._dialogs, "the + button opens the file dialog")[0])
 
     def _dismiss_dialog(self) -> bool:
         """Where a key was lost while it was still drawing itself: with its complaint, its list of names and what was

@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from tests.support.paths import OBS_PLUGIN, ROOT
 from tests.support.waiting import HANG_S
@@ -35,6 +37,8 @@ def killed_after(folder: Path, program: str, lines: int) -> list[str]:
 class Process:
     """A program whose output is followed line by line, so that a test can wait for a line instead of sleeping."""
 
+    _all: ClassVar["weakref.WeakSet[Process]"] = weakref.WeakSet()
+
     def __init__(
         self,
         command: Sequence[str],
@@ -54,8 +58,33 @@ class Process:
         self._lines: list[str] = []
         self._news = threading.Condition()
         self._ended = False
+        self._killed_in = ""
         self._reader = threading.Thread(target=self._read, name=f"output of {command[0]}")
         self._reader.start()
+        self._name = f"{Path(command[0]).name} ({self.pid})"
+        self._all.add(self)
+
+    @classmethod
+    def forget_ended(cls) -> None:
+        """``evidence`` is of those that run now, and of those to come."""
+        for process in [process for process in cls._all if not process.running]:
+            cls._all.discard(process)
+
+    @classmethod
+    def evidence(cls, lines: int) -> Iterator[tuple[str, str]]:
+        """Of each: its name, and what it said last. For the report of a test that failed."""
+        for process in list(cls._all):
+            yield process._name, "\n".join([*process.lines()[-lines:], process._killed_in or process._state()])
+
+    def _state(self) -> str:
+        """Whether it runs, and what its first thread waits for."""
+        if not self.running:
+            return f"(it ended: {self._popen.returncode})"
+        with contextlib.suppress(OSError):
+            of_thread = Path(f"/proc/{self.pid}/task/{self.pid}")
+            state = (of_thread / "stat").read_text().rpartition(")")[2].split()[0]
+            return f"(it runs; its first thread: {state} {(of_thread / 'wchan').read_text()})"
+        return "(it runs)"
 
     def _read(self) -> None:
         assert self._popen.stdout is not None
@@ -110,5 +139,6 @@ class Process:
 
     def kill(self) -> None:
         """SIGKILL to it and its children."""
+        self._killed_in = self._killed_in or self._state()
         self.signal_group(signal.SIGKILL)
         self.wait()
