@@ -353,7 +353,7 @@ def native(result: Any, name: str, *arguments: Any) -> Any:
 def picture(width: int, height: int, encoder: str) -> dict[str, Any]:
     """What an output of OBS's own sends that codes the program as JPEGs in parts, and how it ends."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(3)
+        listener.settimeout(0.1)
         data = native(ctypes.c_void_p, "obs_data_create")
         url = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
         texts = {"url": url, "format_name": "mpjpeg", "video_encoder": encoder}
@@ -365,14 +365,14 @@ def picture(width: int, height: int, encoder: str) -> dict[str, Any]:
         output = native(ctypes.c_void_p, "obs_output_create", b"ffmpeg_output", b"contract picture", data, None)
         native(None, "obs_data_release", data)
         found: dict[str, Any] = {"started": native(ctypes.c_bool, "obs_output_start", output)}
-        try:
-            connection, _address = listener.accept()
-        except TimeoutError:
-            error = native(ctypes.c_char_p, "obs_output_get_last_error", output)
-            native(None, "obs_output_release", output)
-            return {**found, "error": bool(error)}
+        connection = None
+        while connection is None:
+            with contextlib.suppress(TimeoutError):
+                connection, _address = listener.accept()
+            if connection is None and native(ctypes.c_char_p, "obs_output_get_last_error", output):
+                native(None, "obs_output_release", output)
+                return {**found, "error": True}
         with connection:
-            connection.settimeout(1)
             received = bytearray()
             while received.count(b"--between\r\n") < 2 and (more := connection.recv(1 << 16)):
                 received += more
@@ -383,15 +383,25 @@ def picture(width: int, height: int, encoder: str) -> dict[str, Any]:
             found |= {"head": [opening, kind, name], "jpeg": (jpeg[:2] + jpeg[-2:]).hex()}
             found["then"] = rest[int(count) :][:13].decode()
             found["paused"] = native(ctypes.c_bool, "obs_output_pause", output, True)
-            with contextlib.suppress(TimeoutError):  # a second without a frame: it is paused
-                while connection.recv(1 << 16):
-                    pass
+            drain(connection)
             native(None, "obs_output_end_data_capture", output)
             while native(ctypes.c_bool, "obs_output_active", output):
                 pass
             native(None, "obs_output_release", output)
             found["at_end"] = len(connection.recv(1 << 16))
     return found
+
+
+def drain(connection: socket.socket) -> None:
+    """What a paused output sends still, until a second's frames have gone by without one."""
+    video = native(ctypes.c_void_p, "obs_get_video")
+    connection.settimeout(0.1)
+    quiet_since = native(ctypes.c_uint32, "video_output_get_total_frames", video)
+    while native(ctypes.c_uint32, "video_output_get_total_frames", video) - quiet_since < 30:
+        with contextlib.suppress(TimeoutError):
+            if connection.recv(1 << 16):
+                quiet_since = native(ctypes.c_uint32, "video_output_get_total_frames", video)
+    connection.settimeout(None)
 
 
 def force_stop() -> str:

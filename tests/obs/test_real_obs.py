@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.support.display import Display
-from tests.support.obs_control import OTHER_SCRIPT, SCRIPT, ObsControl
+from tests.support.obs_control import OTHER_SCRIPT, SCRIPT, ObsControl, Pending
 from tests.support.obs_home import ObsHome
 from tests.support.real_obs import ERROR_BOX, RealObs
 from tests.support.rtmp_server import RtmpServer
@@ -17,6 +17,10 @@ from tests.support.tcp_gate import TcpGate
 from tests.support.waiting import insist, wait_until
 
 pytestmark = pytest.mark.real_obs
+AT_WORK = {50, 55, 60}
+"""Percents."""
+DELAY_S = 6
+LONGER_THAN_A_START_MAY_TAKE_S = 600.0
 
 
 class Stage(NamedTuple):
@@ -35,6 +39,19 @@ class Stage(NamedTuple):
 
     def count(self, event: str) -> int:
         return int(self.control.call("events").count(event))
+
+    def begin(self, do: str) -> Pending:
+        """A start or stop, once OBS has its order and is at work on it."""
+        self.control.call("forget_progress")
+        pending = self.control.begin(do)
+        wait_until(lambda: AT_WORK & set(self.control.call("progress")), f"OBS is at work: {do}")
+        return pending
+
+    def begin_timed_out(self) -> Pending:
+        """A start that waits for its server, when its time is over."""
+        start = self.begin("start")
+        self.control.call("skip", seconds=LONGER_THAN_A_START_MAY_TAKE_S)
+        return start
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +88,7 @@ def test_200_scene_switches_while_another_script_listens_to_events(stage: Stage)
     mark = stage.obs.process.mark()
     assert stage.control.call("switch_scenes", names=["BRB", "Main"], times=200) == 200
     assert stage.control.call("status")["current_scene"] == "Main"
-    assert any("obs_other_script.py] heard event" in line for line in stage.obs.process.lines()[mark:])
+    stage.obs.process.wait_for_line(r"obs_other_script.py\] heard event", mark)
 
 
 def test_a_server_that_comes_back_is_reached_by_a_retry(stage: Stage) -> None:
@@ -88,10 +105,8 @@ def test_a_server_that_comes_back_is_reached_by_a_retry(stage: Stage) -> None:
 
 def test_a_silent_server_times_out_and_never_goes_live_by_surprise(stage: Stage) -> None:
     stage.gate.silent()
-    stage.control.call("configure", stream_operation_timeout_s=0.5)
     starts, stops = stage.count("STREAMING_STARTED"), stage.count("STREAMING_STOPPED")
-    outcome = stage.control.outcome("start")
-    assert outcome.code == "stream_start_timeout"
+    assert stage.begin_timed_out().result().code == "stream_start_timeout"
     stage.gate.release(stage.rtmp.port)
     wait_until(lambda: stage.count("STREAMING_STOPPED") > stops, "what connected late was stopped")
     assert stage.count("STREAMING_STARTED") == starts + 1
@@ -99,11 +114,9 @@ def test_a_silent_server_times_out_and_never_goes_live_by_surprise(stage: Stage)
 
 def test_a_start_after_a_timeout_adopts_the_attempt_that_still_connects(stage: Stage) -> None:
     stage.gate.silent()
-    stage.control.call("configure", stream_operation_timeout_s=0.5)
-    assert stage.control.outcome("start").code == "stream_start_timeout"
-    stage.control.call("configure")
+    assert stage.begin_timed_out().result().code == "stream_start_timeout"
     starts = stage.count("STREAMING_STARTING")
-    start = stage.control.begin("start")
+    start = stage.begin("start")
     stage.gate.release(stage.rtmp.port)
     assert start.result().value["status"] == "started"
     assert stage.count("STREAMING_STARTING") == starts
@@ -116,15 +129,18 @@ def test_a_stop_while_connecting_takes_effect_once_obs_can_obey(stage: Stage) ->
     stage.wait_state("starting")
     stage.control.call("supersede")
     assert start.result().code == "superseded"
-    stop = stage.control.begin("stop")
+    stop = stage.begin("stop")
     stage.gate.release(stage.rtmp.port)
     assert stop.result().value == {"status": "stopped"}
     wait_until(lambda: not stage.rtmp.publishers(), "no publisher is left")
 
 
 def test_the_streamers_own_start_at_the_same_time_is_adopted(stage: Stage) -> None:
+    stage.gate.silent()
     starts = stage.count("STREAMING_STARTING")
-    result = stage.control.call("start_at_the_same_time")
+    start = stage.begin("start_at_the_same_time")
+    stage.gate.release(stage.rtmp.port)
+    result = start.result().value
     assert result["status"] == "started"
     assert result["adopted"] is True
     assert stage.count("STREAMING_STARTING") == starts + 1
@@ -136,6 +152,7 @@ def test_the_streamer_clicks_start_while_the_agent_starts(stage: Stage) -> None:
         start = stage.control.begin("start")
         stage.obs.click("stream")
         assert start.result().value["status"] in {"started", "already_running"}
+        stage.obs.wait_clicks_taken()
         # The click met a button that said Start, Connecting or Stop; OBS lives and started once.
         assert stage.count("STREAMING_STARTING") == starts + 1
         stage.control.call("stop")
@@ -151,9 +168,10 @@ def test_the_streamer_stops_while_the_agent_stops(stage: Stage) -> None:
 def test_a_blocked_ui_thread_is_named_and_a_given_up_start_never_happens(stage: Stage) -> None:
     stage.control.call("configure", stream_operation_timeout_s=0.3)
     starts = stage.count("STREAMING_STARTING")
-    block = stage.control.begin("block_ui_thread", seconds=2.0)
+    block = stage.control.begin("block_ui_thread")
     wait_until(lambda: not stage.control.call("status")["responsive"], "the UI thread is blocked")
     assert stage.control.outcome("start").code == "obs_unresponsive"
+    stage.control.call("release_ui_thread")
     block.result()
     stage.control.call("pass_ui_queue")
     assert stage.count("STREAMING_STARTING") == starts
@@ -172,7 +190,7 @@ def test_a_clean_exit_leaks_nothing_and_warns_of_nothing(open_stage: Stage) -> N
 def test_an_encoder_that_cannot_start_then_a_delayed_stream_and_a_queue_full_of_tasks_at_exit(tmp_path: Path) -> None:
     control = ObsControl()
     with Display(tmp_path / "display") as display, RtmpServer(tmp_path / "rtmp") as rtmp:
-        ObsHome(server_url=rtmp.url(), profile="Good", delay_s=1).write(tmp_path / "home")
+        ObsHome(server_url=rtmp.url(), profile="Good", delay_s=DELAY_S).write(tmp_path / "home")
         settings = control.settings(tasks_at_unload=20)
         broken = ObsHome(rtmp.url(), profile="Broken", encoder="broken", script=SCRIPT, script_settings=settings)
         broken.write(tmp_path / "home")
@@ -189,11 +207,11 @@ def test_an_encoder_that_cannot_start_then_a_delayed_stream_and_a_queue_full_of_
             insist(lambda: obs.click("stream"), lambda: obs.display.windows(ERROR_BOX), "OBS says that it cannot start")
             assert obs.close_error_boxes() == 1
             control.call("use_profile", name="Good")
-            # The streamer's delay of 1 s is not OBS being slow.
-            control.call("configure", stream_operation_timeout_s=0.8)
+            # The streamer's delay is not OBS being slow.
+            control.call("configure", stream_operation_timeout_s=DELAY_S - 1)
             start = control.outcome("start")
             assert start.value["status"] == "started"
-            assert start.took_s > 1.0
+            assert start.took_s > DELAY_S
             assert rtmp.publishers() == ["testkey"]
             assert control.call("stop") == {"status": "stopped"}
             obs.exits_clean()

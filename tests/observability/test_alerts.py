@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from obs_mock.scenarios import Timings
+from obs_mock.scenarios import SCENARIOS, Timings
 from tests.service.conftest import Studio
 from tests.support.paths import TOOLS
 from tests.support.ports import free_port
@@ -100,8 +100,9 @@ def test_a_real_prometheus_fires_and_recovers(tmp_path: Path) -> None:
         assert client.run("twitch.start_stream", "refused")["status"] == "failed"
         wait_until(lambda: prometheus.fires("ClawcraftJobFailed"), "the failed start is told")
         wait_until(lambda: not prometheus.fires("ClawcraftJobFailed"), "after a while it is over")
-        studio.obs.meet("disconnect_gives_up", "good")
+        studio.obs.meet(SCENARIOS["good"].but(retries_fail=None), "good")
         assert client.run("twitch.start_stream", "drops")["status"] == "done"
+        studio.obs.disconnect()
         wait_until(lambda: prometheus.fires("ClawcraftStreamDropped"), "the drop is told")
         assert client.run("twitch.start_stream", "again")["status"] == "done"
         wait_until(lambda: not prometheus.fires("ClawcraftStreamDropped"), "the next start ends it")

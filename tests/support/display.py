@@ -1,5 +1,6 @@
 """A screen without a monitor: Xvfb and a window manager, and the streamer's hands on it. Test's own thread."""
 
+import contextlib
 import os
 import re
 import signal
@@ -111,6 +112,15 @@ class Display:
             lambda: self.xdotool("getwindowfocus", "-f", check=False) == window,
             f"{window} has the focus",
         )
+
+    def dismiss(self, window: str) -> None:
+        """Escape, until it is gone."""
+
+        def press() -> None:
+            with contextlib.suppress(RuntimeError):  # it closed while we looked
+                self.press(window, "Escape")
+
+        insist(press, lambda: window not in self.windows("."), "a window closes")
 
     def press(self, window: str, *keys: str) -> None:
         """Keys to the window, after it has the focus."""

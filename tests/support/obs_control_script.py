@@ -31,6 +31,20 @@ class Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
 
+class SkippingClock:
+    """The service's clock, and what a test skips of it: nothing here runs out because a machine is slow."""
+
+    def __init__(self, clock: Any) -> None:
+        self._clock = clock
+        self.skipped_s = 0.0
+
+    def time(self) -> float:
+        return float(self._clock.time())
+
+    def monotonic(self) -> float:
+        return float(self._clock.monotonic()) + self.skipped_s
+
+
 class Driver:
     """The OBS side of the service, and what OBS told it."""
 
@@ -42,13 +56,14 @@ class Driver:
 
         self.settings = settings
         self.born_s = time.monotonic()
+        self.clock = SkippingClock(SystemClock())
+        self.percents: list[int] = []
+        self._released = threading.Event()
         self.configure()
         self.obs = ObsAdapter(obs, lambda callback: callback)
         self.ui_calls: list[str] = []
         self.ui = UiThread(self.obs.libobs, lambda outcome, _duration_s: self.ui_calls.append(outcome))
-        self.stream = StreamController(
-            self.obs, self.ui, self.obs.libobs, SystemClock(), lambda: self.in_force, observer
-        )
+        self.stream = StreamController(self.obs, self.ui, self.obs.libobs, self.clock, lambda: self.in_force, observer)
         self._starts, self._stops = threading.Lock(), threading.Lock()  # one at a time, as in the service
         self.events: list[str] = []
         self.server = Server(("127.0.0.1", settings["port"]), self._handler())
@@ -91,13 +106,28 @@ class Driver:
 
     do_configure = configure
 
-    def do_start(self, scene: str | None = None, progress: ProgressSink = lambda percent, message: None) -> Any:
+    def do_start(self, scene: str | None = None, progress: ProgressSink | None = None) -> Any:
         with self._starts:
-            return self.stream.start(scene, progress)
+            return self.stream.start(scene, progress or self._note)
 
-    def do_stop(self, progress: ProgressSink = lambda percent, message: None) -> Any:
+    def do_stop(self, progress: ProgressSink | None = None) -> Any:
         with self._stops:
-            return self.stream.stop(progress)
+            return self.stream.stop(progress or self._note)
+
+    def _note(self, percent: int, _message: str) -> None:
+        self.percents.append(percent)
+
+    def do_forget_progress(self) -> None:
+        self.percents.clear()
+
+    def do_progress(self) -> list[int]:
+        """The percents that starts and stops have told since."""
+        return self.percents
+
+    def do_skip(self, seconds: float) -> None:
+        """So much time has gone by, for the service."""
+        self.clock.skipped_s += seconds
+        self.stream._state.wake()
 
     def do_supersede(self) -> None:
         from clawcraft.errors import Superseded
@@ -129,8 +159,12 @@ class Driver:
         """Returns once all that was queued before has had its turn."""
         self.ui.call(lambda: None, 5.0)
 
-    def do_block_ui_thread(self, seconds: float) -> None:
-        self.ui.call(lambda: time.sleep(seconds), seconds + 5)
+    def do_block_ui_thread(self) -> None:
+        """Until it is released."""
+        self.ui.call(lambda: self._released.wait(60), 70)
+
+    def do_release_ui_thread(self) -> None:
+        self._released.set()
 
     def do_start_at_the_same_time(self) -> Any:
         """The streamer's own start is ahead of ours in OBS's queue."""

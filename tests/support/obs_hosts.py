@@ -1,6 +1,7 @@
 """One script in either OBS, the real one or the fake: the same steps, the same records. Used from the test's thread."""
 
 import contextlib
+import itertools
 import json
 import shutil
 import socket
@@ -15,7 +16,7 @@ from tests.support.obs_home import ObsHome
 from tests.support.real_obs import RealObs
 from tests.support.rtmp_server import RtmpServer
 from tests.support.tcp_gate import TcpGate
-from tests.support.waiting import HANG_S, wait_until
+from tests.support.waiting import HANG_S, insist, wait_until
 
 PROBE = Path(__file__).resolve().parents[1] / "contract_obs" / "contract_probe.py"
 Server = Literal["good", "dead", "refusing", "silent"]
@@ -24,6 +25,12 @@ Record = dict[str, Any]
 PANEL = "^Scripts$"
 # Pixels from the right and bottom edge of the Scripts window, at its own first size.
 PANEL_PLACES: dict[Panel, tuple[int, int]] = {"button": (240, 368), "flag": (265, 329), "reload": (653, 83)}
+
+PANEL_TELLS: dict[Panel, Record] = {
+    "button": {"kind": "button"},
+    "flag": {"kind": "modified"},
+    "reload": {"kind": "hook", "name": "unload"},
+}
 
 
 class Records:
@@ -230,12 +237,28 @@ class RealHost:
         self._obs.close_error_boxes()
 
     def open_panel(self) -> None:
-        self._display.press(self._obs.window(), "alt+t")
-        self._display.xdotool("key", "Down", "Down", "Down", "Return")
-        self._display.wait_window(PANEL)
+        tries = itertools.count()
+
+        def choose_in_menu() -> None:
+            self._display.activate(self._obs.window())
+            if next(tries):  # a key came before the menu: it is closed, wherever it stands, and opened again
+                self._display.xdotool("key", "--delay", "150", "Escape", "Escape")
+            self._display.xdotool("key", "--delay", "150", "alt+t", "Down", "Down", "Down", "Return")
+
+        insist(choose_in_menu, lambda: self._display.windows(PANEL), "the Scripts window opens")
 
     def press(self, what: Panel) -> None:
-        self._display.click(self._display.wait_window(PANEL), *PANEL_PLACES[what])
+        mark = self.records.mark()
+
+        def pressed() -> bool:
+            return any(PANEL_TELLS[what].items() <= record.items() for record in self.records.since(mark))
+
+        def click() -> None:
+            self._obs.wait_clicks_taken()
+            if not pressed():
+                self._display.click(self._display.wait_window(PANEL), *PANEL_PLACES[what])
+
+        insist(click, pressed, f"OBS takes the click on {what}")
 
     def saved_settings(self) -> dict[str, Any]:
         collection = json.loads((self._config / "basic" / "scenes" / "Untitled.json").read_text())

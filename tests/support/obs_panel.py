@@ -107,19 +107,19 @@ class ScriptsWindow:
         """Tab to a widget; OBS scrolls it into view."""
         tries = itertools.count()
 
-        def to_list() -> None:
+        def try_list() -> None:
             if next(tries):
                 self.reopen()
-            self._to_list()
+            self.to_list()
 
         if not self._takes_keys:
-            insist(to_list, self._moves_the_focus, "the Scripts window takes keys")
+            insist(try_list, self._moves_the_focus, "the Scripts window takes keys")
             self._takes_keys = True
-        self._to_list()
+        self.to_list()
         index = (*BEFORE, *self.widgets).index(name)
         self._display.xdotool("key", "--delay", "8", *["Tab"] * index)
 
-    def _to_list(self) -> None:
+    def to_list(self) -> None:
         """Select the first script."""
         self._display.activate(self.window)
         self._click(120, 67)
@@ -173,19 +173,25 @@ class ScriptsWindow:
         wait_until(lambda: not self._display.windows("^Add Scene$"), "the scene is added")
         self._display.activate(self.window)
 
-    def reload(self) -> None:
-        """Press "Reload scripts" until the service listens anew."""
+    def reload(self, is_done: Callable[[], bool] | None = None) -> None:
+        """Press "Reload scripts" for the first script of the list until it is done, or the service listens anew."""
         mark = self._obs.process.mark()
 
         def listens() -> bool:
             return any("listening http" in line for line in self._obs.process.lines()[mark:])
 
-        insist(self.press_reload, listens, "the script is reloaded")
+        done = is_done or listens
+
+        def press() -> None:
+            self.to_list()
+            if not done():  # else it was slow only
+                self.press_reload()
+
+        insist(press, done, "the script is reloaded")
 
     def press_reload(self) -> None:
-        """By mouse, for the first script of the list: a Tab too many or too few, and the key hits a button beside,
-        which takes the script's settings, or removes it, without a question."""
-        self._to_list()
+        """For the script that is chosen. By mouse: a Tab too many or too few, and the key hits a button beside, which
+        takes the script's settings, or removes it, without a question."""
         self._click(*(RELOAD_BUTTON if self._obs.major_version() < 31 else RELOAD_BUTTON_SINCE_31))
 
     def choose_policy(self, agent: ToolClient, action: str, policy: Policy) -> None:

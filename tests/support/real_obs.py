@@ -101,6 +101,12 @@ class RealObs:
         else:
             insist(self.close_window, self._shuts_down, "OBS shuts down")
 
+    def wait_clicks_taken(self) -> None:
+        """Until OBS has taken every click: it waits for events, twice, with a turn of the display in between."""
+        for _ in range(2):
+            self.display.xdotool("getmouselocation")
+            wait_until(self.ui_thread_sleeps, "OBS waits for events")
+
     def close_window(self) -> None:
         with contextlib.suppress(RuntimeError):  # it closed while we looked
             for main in self.display.windows(TITLE):

@@ -30,7 +30,7 @@ def test_the_service_answers_at_the_first_start_and_is_gone_after_uninstalling(
         client.close()
         assert whole_clone.install("--uninstall").returncode == 3, "OBS still runs"
         # OBS's own assistant for the first start is open and modal, beneath which the service has answered.
-        display.press(display.wait_window("Auto-Configuration Wizard"), "Escape")
+        display.dismiss(display.wait_window("Auto-Configuration Wizard"))
         assert obs.quit() == 0
 
     collection = whole_clone.config / "basic/scenes/Untitled.json"

@@ -161,9 +161,8 @@ def played(journals: Path, *arguments: str) -> int:
 @pytest.mark.real_obs
 def test_a_short_campaign_in_a_real_obs_finds_no_disagreement(tmp_path: Path) -> None:
     journal = Journal(7, home=tmp_path)
-    run.Campaign(7, journal).run(24, seconds=75)
+    run.Campaign(7, journal).run(24, seconds=None)
     entries = list(journal.entries())
-    assert len(entries) >= 8, "so slow that it says nothing"
     assert not run.says_nothing(entries), [entry["trouble"] for entry in entries]
     assert [(entry["fault"], entry["found"], entry["evidence"]) for entry in entries if entry["found"]] == []
     assert [entry["fault"] for entry in entries if entry["crashed"]] == []

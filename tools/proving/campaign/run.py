@@ -17,7 +17,7 @@ from proving.campaign.journal import HOME, Journal
 from proving.campaign.judge import Disagreement, judge, judge_table, judged_anew
 from proving.campaign.peer import Peer
 from proving.campaign.report import REPORT, summary, write_report
-from proving.campaign.stage import Stage, Stuck, libfiu
+from proving.campaign.stage import HANGS, Stage, Stuck, libfiu
 from proving.campaign.turn import Turn
 from tests.support.paths import TOOLS
 from tests.support.real_obs import obs_missing
@@ -79,7 +79,7 @@ class Campaign:
             stage.back_to_rest()
         except Stuck as error:
             trouble = trouble or f"afterwards: {error}"
-            crashed = crashed or not stage.is_open or "OBS hangs" in str(error)
+            crashed = crashed or not stage.is_open or HANGS in str(error)
             if stage.is_open:
                 stage.kill()
         self._unjudged.append(
@@ -171,9 +171,10 @@ def main(options: argparse.Namespace) -> int:
 
 
 def says_nothing(entries: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether of one seed nothing was started, or more than one case in ten could not be played as meant."""
+    """Whether of one seed nothing was started, or more than one case in ten could not be played as meant; of a few
+    cases, more than one."""
     unplayed = sum(bool(entry["trouble"]) for entry in entries)
-    return not sum(entry["starts"] for entry in entries) or unplayed * 10 > len(entries)
+    return not sum(entry["starts"] for entry in entries) or unplayed > max(1, len(entries) // 10)
 
 
 def _alone(options: argparse.Namespace, journal: Journal) -> int:

@@ -36,6 +36,7 @@ QUIET_AFTER_CLICK_S: Final = 2.0
 """So long nothing reaches the RTMP server before a case counts as over. On a busy machine OBS takes a click a second
 after it was made, and a stop may be over by then: it starts a stream."""
 SETTLES_S: Final = 12.0
+ASIDE: Final = ("1108", "0")
 RELOAD_TRIES: Final = 4
 RELOADS_S: Final = 20.0
 """Pressed again any sooner, a reload that only takes long on a busy machine would begin anew."""
@@ -51,6 +52,9 @@ DISK_ERRORS: Final = (FULL, *WRITE_ERRORS)
 def libfiu() -> Path | None:
     """The library that lets calls of the C library fail."""
     return next((found for found in map(Path, LIBFIU) if found.exists()), None)
+
+
+HANGS: Final = "OBS does something, or it hangs"
 
 
 class Stuck(Exception):
@@ -135,8 +139,10 @@ class Stage:
     # --- the streamer -----------------------------------------------------------------------------------------
 
     def click(self) -> None:
-        """The button that says Start Streaming, or Stop Streaming, or is grey while OBS connects."""
+        """The button that says Start Streaming, or Stop Streaming, or is grey while OBS connects. Returns when OBS has
+        taken the click."""
         self.obs.click("stream")
+        self.obs.wait_clicks_taken()
 
     def switch(self, collection: str) -> None:
         """Until OBS has switched: while it draws its menu anew it finds no collection, and says nothing."""
@@ -150,29 +156,24 @@ class Stage:
         )
 
     def prepare_reload(self) -> None:
-        """The Scripts window, its Reload button in focus; out of the way of the main window's buttons."""
+        """The Scripts window, and the service chosen in it. Of the window no more is on the screen than that and the
+        Reload button, beside what the streamer clicks of the main window."""
         if self._window is None:
             self._window = ScriptsWindow(self.obs, self.folder)
             self._window.open()
-            self._focus_reload(self._window)
-        self.display.activate(self._window.window)
-
-    def _focus_reload(self, window: ScriptsWindow) -> None:
-        self.display.xdotool("windowmove", "--sync", window.window, "0", "0")
-        window.focus("reload")
-        self.display.xdotool("windowmove", window.window, "-1200", "0")
+            self.display.xdotool("windowmove", "--sync", self._window.window, *ASIDE)
+        self._window.to_list()
 
     def reload(self) -> None:
         """Press Reload Scripts; returns when it was done. Pressed again where OBS, busy with the stream's beginning,
         took no notice."""
         window, mark = self._window, self.obs.process.mark()
         assert window is not None
-        self.display.xdotool("key", "space")
         for _ in range(RELOAD_TRIES):
+            window.press_reload()
             if self._said_within(RELOADS_S, r"\] (not )?listening", mark):
                 return
-            self._focus_reload(window)
-            self.display.xdotool("key", "space")
+            window.to_list()
         raise TimeoutError(f"OBS has not reloaded the scripts, {RELOAD_TRIES} times asked")
 
     def _said_within(self, seconds: float, pattern: str, mark: int) -> bool:
@@ -233,8 +234,7 @@ class Stage:
                 if time.monotonic() > deadline_s:
                     raise Stuck("OBS goes on streaming")
                 time.sleep(0.05)
-            if not self._tell("ui"):
-                raise Stuck("OBS hangs")
+            wait_until(lambda: self._tell("ui"), HANGS)
             self.obs.close_error_boxes()
             if self._away:
                 self.switch(COLLECTION)
@@ -255,9 +255,14 @@ class Stage:
             now = (len(self.link.connections), tuple(self.rtmp.publishers()), self.rtmp.log_size())
             if now != before:
                 before, quiet_s = now, now_s
-            if (now[0] == 0 and now_s - quiet_s > quiet_for_s) or (now[1] and now_s - quiet_s > FLASH_S):
+            for_s = now_s - quiet_s
+            if (for_s > FLASH_S and now[1]) or (for_s > quiet_for_s and not now[0] and not now[1] and self._all_over()):
                 return
             time.sleep(0.03)
+
+    def _all_over(self) -> bool:
+        """Whether the server has written down the end of all that it saw: the connection closes before."""
+        return not self.publishes(since=float("inf"))
 
     def _tell(self, do: str, **more: Any) -> Any:
         address = ("127.0.0.1", self._streamer_port)

@@ -71,8 +71,8 @@ class Turn:
 
     def click(self) -> None:
         self._streamer.append(time.time())
-        self.stage.click()
-        self._streamer.append(time.time())  # it took effect in between
+        self.stage.click()  # taken when it returns
+        self._streamer.append(time.time())
 
     def switch_away_and_back(self) -> None:
         self.stage.switch("Elsewhere")
