@@ -9,5 +9,5 @@ from tests.support.show import Show
 
 @pytest.fixture(scope="module")
 def show(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Show]:
-    with Show(tmp_path_factory.mktemp("show"), {"OBS_STREAM_OPERATION_TIMEOUT_MS": "6000"}) as running:
+    with Show(tmp_path_factory.mktemp("show")) as running:
         yield running

@@ -66,7 +66,7 @@ def test_a_silent_server_times_out_within_the_deadline(show: Show) -> None:
     show.gate.silent()
     failed = show.client.run("twitch.start_stream", "silent")
     assert failed["error"]["code"] == "stream_start_timeout"
-    assert failed["error"]["details"]["timeout_s"] == 6
+    assert failed["error"]["details"]["timeout_s"] == 20
     health_answers(show)
     show.gate.gone()
 
@@ -121,9 +121,10 @@ def test_a_start_the_streamer_has_just_clicked_is_joined(show: Show) -> None:
 
     def click() -> None:
         show.obs.close_error_boxes()  # the one of a failure before may open late, and takes every click
-        show.obs.click("stream")
+        show.obs.wait_clicks_taken()
+        if show.stream_state() == "offline":  # a second click would break off what the first began
+            show.obs.click("stream")
 
-    # A second click would break off what the first began: only for one that a busy OBS lost.
     insist(click, lambda: show.stream_state() != "offline", "the click begins a stream")
     show.gate.wait_accepted(before + 1)
     job_id = show.client.accept("twitch.start_stream", "joined")

@@ -28,7 +28,8 @@ def test_an_encoder_that_does_not_start_is_named_beneath_its_error_box(tmp_path:
 
 def test_a_ui_thread_that_hangs_is_told_and_the_next_start_succeeds(tmp_path: Path) -> None:
     stuck = ROOT / "tests" / "support" / "obs_stuck_script.py"
-    env = {"STUCK_S": "8", "OBS_STREAM_OPERATION_TIMEOUT_MS": "3000"}
+    until = tmp_path / "no longer stuck"
+    env = {"STUCK_UNTIL": str(until)}
     with Show(tmp_path, env, more_scripts=(stuck,)) as show:
         assert show.client.run("twitch.start_stream", "stuck-1")["status"] == "done"
         show.client.run("twitch.stop_stream", "stuck-2")
@@ -36,6 +37,7 @@ def test_a_ui_thread_that_hangs_is_told_and_the_next_start_succeeds(tmp_path: Pa
         assert failed["error"]["code"] == "obs_unresponsive", failed
         assert requests.get(f"{show.client.url}/health", timeout=HANG_S).json()["ok"] is True
         assert show.client.status()["obs"]["responsive"] is False
+        until.touch()
         wait_until(lambda: show.client.status()["obs"]["responsive"], "OBS goes on")
         done = show.client.run("twitch.start_stream", "stuck-4")
         assert done["status"] == "done", done

@@ -103,17 +103,21 @@ class Desk:
         return "" if body["ok"] else str(body["error"]["code"])
 
     def connect(self, window: ScriptsWindow, agent: ToolClient) -> None:
-        """Type the client id, and press Connect until it is in force and Twitch gave a code, as an impatient person
-        would. A key that a busy OBS lost may have put it elsewhere: then it is typed again."""
+        """Type the client id, and press Connect until it is in force and Twitch gave a code. A key that a busy OBS lost
+        may have put it elsewhere: then it is typed again."""
         tries = itertools.count()
 
         def pending() -> bool:
-            if next(tries) % 5 == 0:
-                window.type("client_id", CLIENT_ID)
-            window.press("connect")
             return bool(agent.status()["twitch"]["login"]["state"] == "pending")
 
-        wait_until(pending, "Twitch gave a code")
+        def press() -> None:
+            if pending():
+                return  # one more could blank the client id
+            if next(tries) % 2 == 0:
+                window.type("client_id", CLIENT_ID)
+            window.press("connect")
+
+        insist(press, pending, "Twitch gave a code")
         window.press("refresh")  # not "connect": a lost Tab would have it replace the client id by a blank
         window.appeared(["cancel"], before="bot_connect")
 

@@ -171,6 +171,14 @@ class RealObs:
     def thread_count(self) -> int:
         return len(list(Path(f"/proc/{self.pid}/task").iterdir()))
 
+    def has_child(self) -> bool:
+        """Whether a program runs that OBS has begun."""
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):  # it ended while we looked
+                if int(stat.read_text().rpartition(")")[2].split()[1]) == self.pid:
+                    return True
+        return False
+
     def ui_thread_sleeps(self) -> bool:
         """It waits for something, so it has nothing left to do; one that waits for a processor does not sleep."""
         stat = Path(f"/proc/{self.pid}/task/{self.pid}/stat").read_text()
