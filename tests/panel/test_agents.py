@@ -81,6 +81,18 @@ def test_what_the_tool_makes_shows_and_a_damaged_file_is_told(streamer: Streamer
     streamer.sees("agents_problem", "")
 
 
+def test_a_new_token_counts_whatever_the_file_of_the_agents_holds(streamer: Streamer) -> None:
+    streamer.start()
+    present = streamer.agent()
+    assert present.get("/status").status_code == 200
+    (data_folder(streamer.folder) / "agents.json").write_text("{")
+    streamer.obs.click("token_new")
+    streamer.obs.click("token_new")
+    wait_until(lambda: present.get("/status").status_code == 401, "the present one is out")
+    assert streamer.agent().get("/status").status_code == 200
+    streamer.sees("tool_service_token_known", "one from before a rotation may still work")
+
+
 def test_a_new_token_leaves_the_present_one_for_a_day_the_agents_and_the_services(streamer: Streamer) -> None:
     streamer.start()
     one = added(streamer, "one")

@@ -24,6 +24,8 @@ class Display:
         self._xvfb: Process | None = None
         self._openbox: Process | None = None
         self.name = ""
+        self._desktops = 2
+        """How many there are changes with each click: a sign of the window manager's, behind the click."""
 
     def __enter__(self) -> Self:
         self.name = f":{self._start_xvfb()}"
@@ -95,7 +97,16 @@ class Display:
         geometry = self.xdotool("getwindowgeometry", "--shell", window)
         size = dict(re.findall(r"(WIDTH|HEIGHT)=(\d+)", geometry))
         x, y = int(size["WIDTH"]) - right, int(size["HEIGHT"]) - bottom
-        self.xdotool("mousemove", "--window", window, str(x), str(y), "click", "1")
+        self.click_at(window, x, y)
+
+    def click_at(self, window: str, x: int, y: int) -> None:
+        """Left click at this distance from the window's left and top edge. The window manager holds a click back until
+        it has looked at it, but no key: one that does not wait for it overtakes the click, and goes to what had the
+        focus before."""
+        self._desktops = 5 - self._desktops
+        click = ("mousemove", "--window", window, str(x), str(y), "click", "1")
+        self.xdotool(*click, "set_num_desktops", str(self._desktops))
+        wait_until(lambda: self.xdotool("get_num_desktops") == str(self._desktops), "the window manager has the click")
 
     def resize(self, window: str, width: int, height: int) -> None:
         """Returns when it has this size."""

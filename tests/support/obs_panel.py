@@ -174,7 +174,7 @@ class ScriptsWindow:
             self._display.activate(main)
             self._obs.wait_clicks_taken()
             if not asks():  # it was slow only
-                self._display.xdotool("mousemove", "--window", main, "22", "685", "click", "1")
+                self._display.click_at(main, 22, 685)
 
         self._obs.answer(insist(click, asks, "OBS asks for the scene's name")[0])
         self._display.activate(self.window)
@@ -260,7 +260,7 @@ class ScriptsWindow:
         return subprocess.run(command, env=self._display.env(), capture_output=True, check=True, timeout=HANG_S).stdout
 
     def _click(self, x: int, y: int) -> None:
-        self._display.xdotool("mousemove", "--window", self.window, str(x), str(y), "click", "1")
+        self._display.click_at(self.window, x, y)
 
     def _open_dialog(self) -> str:
         """The + button."""

@@ -59,15 +59,22 @@ class TypedSecrets:
         """Change the secret store, not on this thread; the service then reads it again."""
 
         def write() -> None:
-            if TOKEN.name in changes:  # whoever makes or types a new one wants the others out
-                self._service.agents.end_service_overlap()
             self._service.secrets.update(changes)
             if TOKEN.name in changes:
                 self._service.note("new token")
+                self._end_former()
 
         if changes:
             notes = {name: "being stored" if secret else "being removed" for name, secret in changes.items()}
             self._submit(write, notes)
+
+    def _end_former(self) -> None:
+        """Whoever makes or types a new token wants all others out. Behind the store: what keeps the former ones from
+        ending must not keep the present one."""
+        try:
+            self._service.agents.end_service_overlap()
+        except AgentFileError as error:
+            raise AgentFileError(f"it is new, but one from before a rotation may still work: {error}") from error
 
     def rotate_token(self, old: Secret) -> None:
         """A new token of the service, not on this thread; ``old`` stays good for OVERLAP_S."""
@@ -89,9 +96,9 @@ class TypedSecrets:
                 write()
             except (AgentFileError, SecretStoreError) as error:
                 self._notes |= dict.fromkeys(notes, str(error))
-                return
-            for name in notes:
-                self._notes.pop(name, None)
+            else:
+                for name in notes:
+                    self._notes.pop(name, None)
             self._service.secrets_changed()
 
         self._writes.submit(run)
