@@ -13,10 +13,10 @@ from tests.support.real_obs import RealObs
 from tests.support.tool_client import ToolClient
 from tests.support.waiting import HANG_S, TRY_AGAIN_S, insist, wait_until
 
-# What can have the focus, in the order of the Tab key; a password field has its Show button behind it.
 ADD_BUTTON, CLOSE_BUTTON = (37, 687), (1225, 740)
-"""In pixels from the window's left and top edge: the same in every OBS."""
-RELOAD_BUTTON, RELOAD_BUTTON_SINCE_31 = (113, 687), (167, 687)
+"""In pixels from the window's left and top edge: the same in every OBS. The next is OBS 29's."""
+RELOAD_BUTTON = (122, 687)
+# What can have the focus, in the order of the Tab key; a password field has its Show button behind it.
 BEFORE = ("list", "add", "remove", "reload", "defaults", "edit", "log", "close", "scroll area")
 PANEL = (
     *("refresh", "pause", "keep_paused"),
@@ -180,8 +180,12 @@ class ScriptsWindow:
         self._display.activate(self.window)
 
     def reload(self, is_done: Callable[[], bool] | None = None) -> None:
-        """Press "Reload scripts" for the first script of the list until it is done, or the service listens anew."""
+        """Press "Reload scripts" for the first script of the list until it is done, or the service listens anew. In OBS
+        29 by mouse: a Tab too many or too few, and the key hits a button beside, which takes the script's settings, or
+        removes it, without a question. In 32 the main window may stand before this one, and takes the click."""
         mark = self._obs.process.mark()
+        by_mouse = self._obs.major_version() < 30
+        tries = itertools.count()
 
         def listens() -> bool:
             return any("listening http" in line for line in self._obs.process.lines()[mark:])
@@ -189,16 +193,23 @@ class ScriptsWindow:
         done = is_done or listens
 
         def press() -> None:
-            self.to_list()
-            if not done():  # else it was slow only
+            if by_mouse:
+                self.to_list()
+            else:
+                self._takes_keys = self._takes_keys and next(tries) == 0
+                self.focus("reload")
+            if done():  # it was slow only
+                return
+            if by_mouse:
                 self.press_reload()
+            else:
+                self._display.xdotool("key", "space")
 
         insist(press, done, "the script is reloaded")
 
     def press_reload(self) -> None:
-        """For the script that is chosen. By mouse: a Tab too many or too few, and the key hits a button beside, which
-        takes the script's settings, or removes it, without a question."""
-        self._click(*(RELOAD_BUTTON if self._obs.major_version() < 31 else RELOAD_BUTTON_SINCE_31))
+        """For the script that is chosen, by mouse, in OBS 29."""
+        self._click(*RELOAD_BUTTON)
 
     def choose_policy(self, agent: ToolClient, action: str, policy: Policy) -> None:
         """What agents may do with ``action``, until it and nothing else is so: a key that goes astray hits the action
