@@ -81,7 +81,10 @@ class ScriptsWindow:
         def click() -> None:
             with contextlib.suppress(RuntimeError):  # it was slow only, and is gone
                 self._display.activate(self.window)
-                self._click(*CLOSE_BUTTON)
+                if self._obs.major_version() < 30:
+                    self._click(*CLOSE_BUTTON)
+                else:
+                    self._display.xdotool("key", "Escape")
 
         insist(click, lambda: not self._display.windows("^Scripts$"), "the Scripts window closes")
 

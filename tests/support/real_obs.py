@@ -74,6 +74,7 @@ class RealObs:
         self._process = Process(obs_program().command(["--multi"]), env=env | self._env, cwd=self.home)
         self._process.wait_for_line("Loaded scenes:")
         self.display.resize(self.window(), *WINDOW)
+        self.display.awaits_clicks = self.major_version() < 30
 
     @property
     def process(self) -> Process:
